@@ -1,0 +1,1 @@
+"""What pacman knows: file names, pacman.conf, sync databases."""

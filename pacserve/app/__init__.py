@@ -1,0 +1,1 @@
+"""The composition root: every class is wired here and nowhere else."""

@@ -1,0 +1,1 @@
+"""HTTP clients: bounded questions to mirrors and peers."""

@@ -1,0 +1,1 @@
+"""What pacman talks to."""

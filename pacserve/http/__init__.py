@@ -1,0 +1,1 @@
+"""Pure rules of HTTP: ranges, validators, dates, Via."""

@@ -1,0 +1,135 @@
+"""What the parts of pacserve know of each other.  Declared for who uses them; implementations subclass them explicitly."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Protocol
+
+from pacserve.model import Answer, Ask, FileRequest, HeldFile, Inventory, IPAddress, PacmanConfiguration, Rank, Wanted
+
+
+class ConfigurationSource(Protocol):
+    """Knows pacman.conf."""
+
+    @abstractmethod
+    def current(self) -> PacmanConfiguration:
+        """The configuration as it was last read well.  Cheap: it is called for every request."""
+
+
+class SyncDatabases(Protocol):
+    """Knows what the sync databases state of package files."""
+
+    @abstractmethod
+    async def refresh(self, repo: str) -> None:
+        """
+        Reads the database of C{repo} again if it changed since it was last read.  Returns without waiting when it did not, and after a bounded
+        time when reading takes long or fails; never raises.
+        """
+
+    @abstractmethod
+    def size(self, repo: str, name: str) -> int | None:
+        """The size in bytes that the database of C{repo} states for the package file C{name}; None where it does not know it."""
+
+    @abstractmethod
+    def sizes(self, name: str) -> Sequence[int]:
+        """The sizes that the databases of all repositories state for the package file C{name}; empty where none knows it."""
+
+
+class LocalPackages(Protocol):
+    """The local package caches, complete files only."""
+
+    @abstractmethod
+    def open(self, name: str, size: int | None) -> HeldFile | None:
+        """
+        Opens a package file or signature, looked up in the folders themselves.
+
+        @param size: The only size that will do, None for any size at which the file counts as complete.
+        @return: None where no cache holds the complete file.  The caller closes the file.
+        """
+
+    @abstractmethod
+    async def inventory(self) -> Inventory:
+        """What the caches hold.  Folders that changed are read again first."""
+
+
+class Candidate(Protocol):
+    """Something that may answer a request."""
+
+    @property
+    @abstractmethod
+    def rank(self) -> Rank:
+        """How much this kind of candidate is preferred."""
+
+    @property
+    @abstractmethod
+    def key(self) -> str:
+        """Names the host behind the candidate, so that it can be left out when it disappointed; empty for candidates that never are."""
+
+    @abstractmethod
+    async def settle(self, deadline: float) -> Answer:
+        """
+        Makes the candidate good: opens the file, or makes sure that the host behind it has it.
+
+        @param deadline: The time of the injected clock at which the answer is worth nothing any more.
+        @raise AbsentError: It certainly does not have the file.
+        @raise FetchError: It could not be asked, or did not answer well or in time.
+        """
+
+
+class PackageSource(Protocol):
+    """Somewhere that files come from: caches, peers, mirrors."""
+
+    @abstractmethod
+    def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
+        """Who may have the file, best first.  Answers from memory or a look into a local folder; nobody is asked."""
+
+
+class FileResolver(Protocol):
+    """Finds a file, whatever it takes."""
+
+    @abstractmethod
+    async def resolve(self, request: FileRequest, client: IPAddress, *, local_only: bool = False) -> Answer:
+        """
+        Answers within 8 seconds.
+
+        @param local_only: Only the local caches are looked at: the question came from another pacserve, and must not travel on.
+        @raise RequestError: 404 when every source said that it has no such file, 504 when some could not say.
+        """
+
+
+class LocalAddresses(Protocol):
+    """Knows this machine's own addresses, as they are now."""
+
+    @abstractmethod
+    def owns(self, address: IPAddress) -> bool:
+        """Whether the address is loopback or one of this machine's own."""
+
+    @abstractmethod
+    def attached(self, address: IPAddress) -> bool:
+        """Whether the address is in a network that one of this machine's interfaces is directly attached to."""
+
+
+class Audience(Protocol):
+    """Who may ask."""
+
+    @abstractmethod
+    def admits(self, client: IPAddress) -> bool:
+        """Whether this client is answered; others get 403."""
+
+
+class Front(Protocol):
+    """Answers everything below one first path part."""
+
+    @property
+    @abstractmethod
+    def audience(self) -> Audience:
+        """Who may ask this front."""
+
+    @abstractmethod
+    async def answer(self, ask: Ask) -> Answer:
+        """
+        Answers a GET or HEAD; for both alike, the body of a HEAD's answer is left away by who sends it.
+
+        @raise RequestError: The answer is an HTTP error.
+        """

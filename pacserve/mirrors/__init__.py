@@ -1,0 +1,1 @@
+"""pacman's Server lines: expansion, health, order."""

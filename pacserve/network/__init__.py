@@ -1,0 +1,1 @@
+"""Addresses, and what this machine's interfaces have of them."""

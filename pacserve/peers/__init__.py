@@ -1,0 +1,1 @@
+"""Other pacservers, and what they ask of this one."""

@@ -1,0 +1,1 @@
+"""Twisted web pieces that every front shares."""

@@ -132,7 +132,7 @@ class Ask:
     An HTTP request as the fronts see it.
 
     @ivar method: C{GET} or C{HEAD}.
-    @ivar parts: The parts of the path behind the first one, each percent-decoded once.  Undecodable bytes are surrogates, so that no grammar lets them pass.
+    @ivar parts: The parts of the path behind the first one, each percent-decoded once.  Undecodable bytes are surrogates, which pass no grammar.
     @ivar client: Who asks, IPv4-mapped addresses unmapped.
     @ivar header: Gives the value of a request header (several of one name joined by a comma, RFC 9110, 5.3), None where there is none.
     """
@@ -144,7 +144,7 @@ class Ask:
 
 
 class Rank(enum.IntEnum):
-    """How much a kind of candidate is preferred: the smaller the better.  Joined downloads and the swarm have their places between peers and mirrors."""
+    """How much a kind of candidate is preferred: the smaller the better.  Joined downloads and the swarm go between peers and mirrors."""
 
     CACHE = 0
     PEER = 10

@@ -1,0 +1,41 @@
+"""Tests for L{pacserve.network.machine}."""
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.network.machine import REFRESH_INTERVAL, InterfaceAddresses, Machine, read_interfaces
+
+HOME = InterfaceAddresses(frozenset({IPv4Address("10.0.0.3")}), (IPv4Network("10.0.0.0/24"),))
+CAFE = InterfaceAddresses(frozenset({IPv4Address("192.0.2.9")}), (IPv4Network("192.0.2.0/24"),))
+
+
+class MachineTests(SynchronousTestCase):
+    def test_own_addresses(self) -> None:
+        """Loopback and the addresses of interfaces are this machine's own, a neighbour's is not."""
+        machine = Machine(Clock(), lambda: HOME)
+        for text, own in (("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("10.0.0.3", True), ("10.0.0.4", False)):
+            self.assertEqual(machine.owns(ip_address(text)), own, text)
+
+    def test_attached(self) -> None:
+        """A neighbour is attached, a host behind a router is not."""
+        machine = Machine(Clock(), lambda: HOME)
+        self.assertTrue(machine.attached(IPv4Address("10.0.0.77")))
+        self.assertFalse(machine.attached(IPv4Address("10.0.1.77")))
+        self.assertFalse(machine.attached(IPv6Address("fd77::1")))
+
+    def test_roaming(self) -> None:
+        """After the refresh interval the addresses of a new network are known and the old ones forgotten."""
+        clock, places = Clock(), [HOME, CAFE]
+        machine = Machine(clock, lambda: places.pop(0))
+        self.assertFalse(machine.owns(IPv4Address("192.0.2.9")))
+        clock.advance(REFRESH_INTERVAL)
+        self.assertTrue(machine.owns(IPv4Address("192.0.2.9")))
+        self.assertFalse(machine.owns(IPv4Address("10.0.0.3")))
+
+    def test_real_interfaces(self) -> None:
+        """The kernel's answer is understood: loopback is there with its network."""
+        found = read_interfaces()
+        self.assertIn(IPv4Address("127.0.0.1"), found.addresses)
+        self.assertIn(IPv4Network("127.0.0.0/8"), found.networks)

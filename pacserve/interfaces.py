@@ -61,11 +61,6 @@ class Candidate(Protocol):
     def rank(self) -> Rank:
         """How much this kind of candidate is preferred."""
 
-    @property
-    @abstractmethod
-    def key(self) -> str:
-        """Names the host behind the candidate, so that it can be left out when it disappointed; empty for candidates that never are."""
-
     @abstractmethod
     async def settle(self, deadline: float) -> Answer:
         """

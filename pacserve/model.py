@@ -41,11 +41,13 @@ class Wanted:
 
     @ivar size: The size in bytes that the sync database of the requested repository states, None where it does not know the file.
     @ivar client: Who asked, IPv4-mapped addresses already unmapped.
+    @ivar avoid: The holders (L{RedirectAnswer.holder}) that this client was sent to for this file a while ago: they are no candidates again.
     """
 
     request: FileRequest
     size: int | None
     client: IPAddress
+    avoid: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -101,11 +103,13 @@ class RedirectAnswer:
 
     @ivar origin: For the access log: C{peer 10.0.0.3:15678} or C{mirror https://example.org/core/os/x86_64}.
     @ivar size: The bytes that whoever was asked stated, None where nobody did.
+    @ivar holder: Names the host for L{Wanted.avoid}; empty for hosts that are never avoided.
     """
 
     url: str
     origin: str
     size: int | None = None
+    holder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,43 @@
+# Everything is set up on first use and checked, in a fraction of a second, on every further one.
+
+PYTHON ?= python3
+ARGS ?=
+PYTEST_ARGS ?=
+BIN := .venv/bin
+PACMAN7 := .pacman7
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-pacman7 lint bench clean setup-run setup-test setup-bench setup-pacman7
+
+help:  ## Shows this list.
+	@echo 'Usage: make TARGET [ARGS="--port 15680"] [PYTHON=/path/to/python3] [PYTEST_ARGS="-k words"]'
+	@echo
+	@sed -n 's/^\([a-z0-9-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; do printf '  %-14s %s\n' "$$target" "$$text"; done
+
+run: setup-run  ## Installs what is missing into this folder and the system, and starts pacserve (options: ARGS).
+	@$(BIN)/pacserve $(ARGS)
+
+test: lint  ## Runs the linters and every test; end-to-end tests need root (options for pytest: PYTEST_ARGS).
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+test-pacman7: setup-pacman7  ## Runs the end-to-end tests of pacman 7 in a Debian 13 folder; needs root.
+	tests/e2e/make_pacman7.sh $(PACMAN7)
+	$(BIN)/pytest tests/e2e/test_pacman7.py --pacman7 $(PYTEST_ARGS)
+
+lint: setup-test  ## Runs ruff, mypy and import-linter.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup-bench  ## Measures pacserve against nginx (options: ARGS).
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:  ## Removes what these commands made in this folder; system packages stay.
+	rm -rf --one-file-system .venv $(PACMAN7) pacserve.egg-info build
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	find pacserve tests benchmarks -name __pycache__ -type d -exec rm -rf {} +
+
+setup-run setup-test setup-bench setup-pacman7: setup-%:
+	@tools/system-packages.sh $*
+	@PYTHON='$(PYTHON)' tools/venv.sh $(if $(filter run,$*),run,test)

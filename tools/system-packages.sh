@@ -1,0 +1,107 @@
+#!/bin/sh
+# Installs the system packages that are missing, where it may: as root, or by sudo without a password.  Where it may not, it prints the
+# command that installs them and fails.
+#
+#   tools/system-packages.sh run|test|bench|pacman7
+# shellcheck disable=SC2317  # functions are called through $install
+set -eu
+
+purpose=${1:?run, test, bench or pacman7}
+
+# "a|b": either will do, the first is installed when both are missing.
+
+debian_packages() {
+    # pyalpm and netifaces have no wheels: they are built from source.
+    echo 'gcc pkg-config|pkgconf python3 python3-dev python3-venv libalpm-dev libarchive-dev libcurl4-openssl-dev|libcurl4-gnutls-dev'
+    echo 'libgpgme-dev libssl-dev pacman-package-manager ca-certificates'
+    [ "$purpose" = run ] || echo 'nginx-light|nginx iproute2 iptables nftables util-linux mount procps gnupg makepkg libarchive-tools zstd'
+    [ "$purpose" != bench ] || echo 'wrk'
+    [ "$purpose" != pacman7 ] || echo 'debootstrap'
+}
+
+arch_packages() {
+    # The headers of libalpm are in the package pacman, venv and the headers of Python in python.
+    echo 'gcc pkgconf python pacman libarchive curl gpgme openssl'
+    [ "$purpose" = run ] || echo 'nginx iproute2 iptables nftables util-linux procps-ng gnupg zstd'
+    [ "$purpose" != bench ] || echo 'wrk'
+    [ "$purpose" != pacman7 ] || echo 'debootstrap'
+}
+
+debian_missing() {
+    for choice in $(debian_packages); do
+        found=
+        for package in $(echo "$choice" | tr '|' ' '); do
+            [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" != installed ] || found=yes
+        done
+        [ -n "$found" ] || echo "${choice%%|*}"
+    done
+}
+
+arch_missing() {
+    # Exit status 127: some are missing.
+    # shellcheck disable=SC2046
+    pacman -T $(arch_packages) || [ $? -eq 127 ]
+}
+
+debian_install() {
+    as_root apt-get update -q=2 -o Acquire::Retries=3 || echo 'apt-get update failed; trying with the package lists that are there.' >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q=2 -y --no-install-recommends --no-remove -o Acquire::Retries=3 \
+        -o Dpkg::Use-Pty=0 "$@" >/dev/null
+    case " $* " in
+        *' nginx-light '*)
+            # The tests start their own; nobody asked for a web server that runs.
+            as_root service nginx stop >/dev/null 2>&1 || true
+            as_root update-rc.d nginx disable >/dev/null 2>&1 || true
+            ;;
+    esac
+}
+
+arch_install() {
+    # Never -Sy with packages: Arch does not support partial upgrades.  A machine that has no databases at all is a new one.
+    if [ -e /var/lib/pacman/sync/core.db ]; then
+        as_root pacman -S --needed --noconfirm "$@"
+    else
+        as_root pacman -Syu --needed --noconfirm "$@"
+    fi
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+may_install() {
+    [ "$(id -u)" -eq 0 ] || { command -v sudo >/dev/null && sudo -n true 2>/dev/null; }
+}
+
+# $ID and $ID_LIKE, os-release(5).
+ID='' ID_LIKE=''
+# shellcheck source=/dev/null
+[ ! -r /etc/os-release ] || . /etc/os-release
+case " $ID $ID_LIKE " in
+    *' debian '*) missing=$(debian_missing) install=debian_install command='apt-get install --no-install-recommends' ;;
+    *' arch '*) missing=$(arch_missing) install=arch_install command='pacman -S --needed' ;;
+    *)
+        echo "This is neither Debian nor Arch Linux (${ID:-no /etc/os-release}). What is needed here is what Debian calls:" >&2
+        debian_packages >&2
+        command -v gcc pkg-config pacman-conf >/dev/null && pkg-config --exists libalpm && exit
+        echo 'Stopped: at least one of gcc, pkg-config, pacman-conf and the headers of libalpm is missing.' >&2
+        exit 1
+        ;;
+esac
+[ -n "$missing" ] || exit 0
+
+missing=$(echo "$missing" | tr '\n' ' ' | sed 's/ $//')
+if may_install; then
+    echo "Installing the system packages that are missing: $missing" >&2
+    # shellcheck disable=SC2086
+    $install $missing && exit
+    echo "They could not be installed. The command was: $command $missing" >&2
+    exit 1
+fi
+cat >&2 <<END
+System packages are missing, and installing them needs root. Type this, then try again:
+
+    $(command -v sudo >/dev/null && echo 'sudo ')$command $missing
+
+END
+exit 1

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Makes .venv with this working tree installed in it (editable: what stands here is what runs), and does nothing when it is up to date.
+#
+#   PYTHON=python3 tools/venv.sh run|test
+set -eu
+
+purpose=${1:?run or test}
+PYTHON=${PYTHON:-python3}
+venv=.venv
+state=$venv/pacserve-setup
+
+version=$("$PYTHON" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])') || {
+    echo "There is no working Python at PYTHON=$PYTHON. Name one of version 3.11 or newer: make PYTHON=/path/to/python3 ..." >&2
+    exit 1
+}
+"$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "pacserve needs Python 3.11 or newer, and $PYTHON is $version. Name another: make PYTHON=/path/to/python3 ..." >&2
+    exit 1
+}
+
+# What makes an environment useless when it changes: the interpreter, and the folder, which is written into the scripts.
+place="Python $version in $PWD"
+# What is to be installed.
+wanted=$(cat setup.cfg pyproject.toml | cksum)
+
+if [ "$(sed -n 1p $state 2>/dev/null)" != "$place" ]; then
+    # One that somebody made by hand is taken over; only one of ours is emptied first.
+    "$PYTHON" -m venv $([ ! -e $state ] || echo --clear) $venv
+    echo "$place" >$state
+fi
+# Whoever has what the tests need can run it, too.
+if grep -qxF -e "test $wanted" -e "$purpose $wanted" $state; then
+    exit
+fi
+echo "Installing pacserve and what it needs into $venv; the first time takes a minute." >&2
+case $purpose in
+    run) what='.' ;;
+    test) what='.[test]' ;;
+esac
+$venv/bin/python -m pip install --quiet --disable-pip-version-check --editable "$what"
+printf '%s\n' "$place" "$purpose $wanted" >$state

@@ -25,7 +25,9 @@ wanted=$(cat setup.cfg pyproject.toml | cksum)
 
 if [ "$(sed -n 1p $state 2>/dev/null)" != "$place" ]; then
     # One that somebody made by hand is taken over; only one of ours is emptied first.
-    "$PYTHON" -m venv $([ ! -e $state ] || echo --clear) $venv
+    clear=
+    [ ! -e $state ] || clear=--clear
+    "$PYTHON" -m venv ${clear:+"$clear"} $venv
     echo "$place" >$state
 fi
 # Whoever has what the tests need can run it, too.

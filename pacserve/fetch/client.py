@@ -1,0 +1,230 @@
+"""Bounded questions to other hosts: a HEAD, or a GET of a small document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.http import PotentialDataLoss
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IResponse
+
+from pacserve.errors import FetchError, RemoteProtocolError
+from pacserve.fetch.reasons import translate
+
+T = TypeVar("T")
+
+_DECIMAL = re.compile(r"[0-9]{1,18}\Z")  # ASCII digits that fit into 63 bits
+_ZONE = re.compile(r"//(\[[^\]%]*)%25[^\]]*(\](?::[0-9]+)?)(?:/|\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class HeadAnswer:
+    """
+    What a host answered to a HEAD.
+
+    @ivar status: From 200 to 599.
+    @ivar length: The Content-Length in bytes, None where none is stated.
+    """
+
+    status: int
+    length: int | None
+    headers: Headers = field(default_factory=Headers)
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, several of one name joined by a comma (RFC 9110, 5.3); None where there is none."""
+        return _joined(self.headers, name)
+
+
+@dataclass(frozen=True, slots=True)
+class BodyAnswer:
+    """
+    What a host answered to a GET.
+
+    @ivar status: From 200 to 599.
+    @ivar body: The bytes as they were transferred: a Content-Encoding is still on them.
+    """
+
+    status: int
+    body: bytes
+    headers: Headers = field(default_factory=Headers)
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, several of one name joined by a comma (RFC 9110, 5.3); None where there is none."""
+        return _joined(self.headers, name)
+
+
+class HTTPClient:
+    """
+    Asks other hosts, in bounded time and memory.
+
+    Redirects are never followed, nothing is decoded, and a request whose time is up or that is cancelled lets go of its connection.
+
+    @param headers: Sent with every request.
+    """
+
+    def __init__(self, agent: IAgent, clock: IReactorTime, headers: Mapping[str, str] = {}) -> None:
+        self._agent = agent
+        self._clock = clock
+        self._headers = dict(headers)
+
+    async def head(self, url: str, *, timeout: float) -> HeadAnswer:
+        """
+        Asks by HEAD.
+
+        @param timeout: Seconds for everything, from the name lookup to the last header.
+        @raise FetchError: No answer, in a few words without the URL.
+        @raise RemoteProtocolError: The answer is no HTTP, or above a limit.
+        """
+        response = await self._request(b"HEAD", url, {}, timeout)
+        return HeadAnswer(_status(response), _length(response.headers), response.headers)
+
+    async def get(self, url: str, *, timeout: float, limit: int, headers: Mapping[str, str] = {}) -> BodyAnswer:
+        """
+        Fetches a document.
+
+        @param timeout: Seconds for everything, from the name lookup to the last byte.
+        @param limit: The most bytes of a body, as transferred.  A longer one is refused where it is announced, else as it arrives.
+        @param headers: Sent besides those that every request carries.
+        @raise FetchError: No answer, or not all of it, in a few words without the URL.
+        @raise RemoteProtocolError: The answer is no HTTP, or above a limit.
+        """
+        started = self._clock.seconds()
+        response = await self._request(b"GET", url, headers, timeout)
+        finished: Deferred[bytes] = Deferred()
+        body = _Body(finished, limit)
+        # Taken even where it is refused at once: a response that nobody takes keeps its connection for ever.
+        response.deliverBody(body)
+        if response.length is not UNKNOWN_LENGTH and response.length > limit:
+            body.refuse()
+        left = timeout - (self._clock.seconds() - started)
+        content = await self._within(finished, left, timeout, body.drop)
+        return BodyAnswer(_status(response), content, response.headers)
+
+    async def _request(self, method: bytes, url: str, headers: Mapping[str, str], timeout: float) -> IResponse:
+        sent = Headers()
+        for name, value in {**self._headers, **headers}.items():
+            sent.setRawHeaders(name, [value])
+        zoned = _ZONE.search(url)
+        if zoned is not None:  # the zone means something on this host only (RFC 6874, 4)
+            sent.setRawHeaders("Host", [zoned[1] + zoned[2]])
+        try:
+            asked = self._agent.request(method, url.encode("ascii"), sent)
+        except ValueError as error:  # UnicodeEncodeError is one too
+            raise FetchError("no valid URL") from error
+        return await self._within(asked, timeout, timeout, asked.cancel)
+
+    async def _within(self, pending: Deferred[T], seconds: float, stated: float, stop: Callable[[], object]) -> T:
+        """
+        Waits for C{pending}, and calls C{stop} when the time is up or the caller is cancelled.
+
+        What C{pending} fails with after that is not heard: twisted turns a cancellation into a failed lookup, a lost connection or an answer
+        that never came, depending on how far the request was.
+
+        @param stated: The seconds that the message speaks of.
+        """
+
+        def cancelled(_: Deferred[T]) -> None:
+            give_up(CancelledError())
+
+        def give_up(error: Exception) -> None:
+            outcome.errback(error)
+            stop()
+
+        def settled(result: Any) -> None:
+            if outcome.called:
+                return
+            if isinstance(result, Failure):
+                outcome.errback(result)
+            else:
+                outcome.callback(result)
+
+        outcome: Deferred[T] = Deferred(cancelled)
+        pending.addBoth(settled)
+        if not outcome.called:
+            timer = self._clock.callLater(max(seconds, 0), give_up, FetchError(f"no answer within {stated:.3g} s"))
+            outcome.addBoth(_cancelling(timer))
+        try:
+            return await outcome
+        except CancelledError:
+            raise
+        except Exception as error:
+            known = translate(error)
+            if known is None:
+                raise
+            raise known from error
+
+
+class _Body(Protocol):
+    """Collects a body up to a limit."""
+
+    def __init__(self, finished: Deferred[bytes], limit: int) -> None:
+        self._finished = finished
+        self._limit = limit
+        self._size = 0
+        self._parts: list[bytes] = []
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        self._size += len(data)
+        if self._finished.called:
+            return
+        if self._size > self._limit:
+            self.refuse()
+        else:
+            self._parts.append(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
+        if self._finished.called:
+            return
+        if reason.check(ResponseDone, PotentialDataLoss):
+            self._finished.callback(b"".join(self._parts))
+        else:
+            self._finished.errback(reason)
+
+    def refuse(self) -> None:
+        """The body is longer than the limit."""
+        if not self._finished.called:
+            self._finished.errback(RemoteProtocolError(f"a body of more than {self._limit:,} bytes"))
+        self.drop()
+
+    def drop(self) -> None:
+        """Lets go of the connection and of what has arrived."""
+        self._parts.clear()
+        if self.transport is not None:
+            self.transport.loseConnection()
+
+
+def _joined(headers: Headers, name: str) -> str | None:
+    values = headers.getRawHeaders(name.encode("ascii"))
+    return ", ".join(value.decode("latin-1") for value in values) if values else None
+
+
+def _status(response: IResponse) -> int:
+    """The status code; C{int()} in twisted's parser lets more pass than three digits."""
+    status = response.code
+    if not isinstance(status, int) or not 200 <= status <= 599:
+        raise RemoteProtocolError("answered with a status that HTTP does not know")
+    return status
+
+
+def _length(headers: Headers) -> int | None:
+    """The Content-Length; repeated values must be equal (RFC 9110, 8.6), and one that is no number counts as none."""
+    stated = {value.strip() for value in (_joined(headers, "Content-Length") or "").split(",")}
+    value = stated.pop()
+    return int(value) if not stated and _DECIMAL.match(value) else None
+
+
+def _cancelling(timer: IDelayedCall) -> Callable[[T], T]:
+    def cancel(result: T) -> T:
+        if timer.active():
+            timer.cancel()
+        return result
+
+    return cancel

@@ -39,5 +39,5 @@ case $purpose in
     run) what='.' ;;
     test) what='.[test]' ;;
 esac
-$venv/bin/python -m pip install --quiet --disable-pip-version-check --editable "$what"
+$venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable "$what"
 printf '%s\n' "$place" "$purpose $wanted" >$state

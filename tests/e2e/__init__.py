@@ -1,0 +1,1 @@
+"""Tests with real pacman, nginx and namespaces; they need root."""

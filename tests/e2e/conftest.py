@@ -1,0 +1,91 @@
+"""What the end-to-end tests share: packages built once, a LAN for each test, and the logs of its daemons when it fails."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.lab import Depot, Lab, Site
+from tests.e2e.lab.requirements import PREFIX, missing, remove_leftovers, trial
+
+HERE = Path(__file__).parent
+LABS = pytest.StashKey[list[Lab]]()
+MakeLab = Callable[..., Lab]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pacman7", metavar="DIR", nargs="?", const=".pacman7", help="test with pacman 7 of this Debian 13 folder (default: .pacman7)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    ours = [item for item in items if HERE in item.path.parents]
+    for item in ours:
+        item.add_marker("e2e")
+    if config.getoption("--pacman7", default=None) is None:
+        unwanted = [item for item in ours if item.path.name == "test_pacman7.py"]
+        config.hook.pytest_deselected(items=unwanted)
+        items[:] = [item for item in items if item not in unwanted]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    _require(missing())
+
+
+def _require(reason: str) -> None:
+    """Skips a test that can't run here, or fails it where that must not be."""
+    if not reason:
+        return
+    if os.environ.get("PACSERVE_REQUIRE_E2E") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        for lab in item.stash.get(LABS, []):
+            logs = [*lab.dir.glob("h*/log/*.log"), *lab.dir.glob("wan/*.log")]
+            report.sections += [(str(log.relative_to(lab.dir)), log.read_text(errors="replace")[-20_000:]) for log in logs]
+    return report
+
+
+@pytest.fixture(scope="session")
+def depot(tmp_path_factory: pytest.TempPathFactory) -> Depot:
+    """The packages of this test run."""
+    directory = tmp_path_factory.mktemp("depot")
+    directory.chmod(0o755)
+    _require(trial(directory / "trial"))
+    remove_leftovers()
+    return Depot(directory)
+
+
+@pytest.fixture
+def make_lab(depot: Depot, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[MakeLab]:
+    """Makes LANs, each with prefix and folder of its own, and removes them after the test."""
+    labs = request.node.stash.setdefault(LABS, [])
+
+    def make(hosts: int = 2, sites: tuple[Site, ...] = (), **options: Any) -> Lab:
+        number = len(labs) + 1
+        lab = Lab(
+            tmp_path / f"lab{number}", f"{PREFIX}-{os.getpid()}-{number}", depot.keyring, sites or (Site(80, depot.signed),), hosts=hosts, **options
+        )
+        labs.append(lab)
+        return lab.__enter__()
+
+    try:
+        yield make
+    finally:
+        for lab in labs:
+            lab.down()
+
+
+@pytest.fixture
+def lab(make_lab: MakeLab) -> Lab:
+    """A LAN of two hosts with a mirror whose databases carry the signatures."""
+    return make_lab()

@@ -1,0 +1,37 @@
+"""A LAN of hosts with real pacman, a mirror, and everything that can go wrong between them, on one Linux machine."""
+
+from tests.e2e.lab.daemon import PORT, Daemon, Program, command, fake_peer
+from tests.e2e.lab.depot import BIG_SIZE, ODD, Depot, small_packages, write_database
+from tests.e2e.lab.host import MIRROR, PACKAGE_DIR, PACSERVE, Host
+from tests.e2e.lab.mirror import Mirror, MirrorRequest, Site
+from tests.e2e.lab.namespace import Namespace, Response, sh, wait_until
+from tests.e2e.lab.network import Lab
+from tests.e2e.lab.packages import Package, SigningKey, build
+
+__all__ = [
+    "BIG_SIZE",
+    "MIRROR",
+    "ODD",
+    "PACKAGE_DIR",
+    "PACSERVE",
+    "PORT",
+    "Daemon",
+    "Depot",
+    "Host",
+    "Lab",
+    "Mirror",
+    "MirrorRequest",
+    "Namespace",
+    "Package",
+    "Program",
+    "Response",
+    "SigningKey",
+    "Site",
+    "build",
+    "command",
+    "fake_peer",
+    "sh",
+    "small_packages",
+    "wait_until",
+    "write_database",
+]

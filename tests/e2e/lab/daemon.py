@@ -1,0 +1,100 @@
+"""pacserve on a host of the lab, and programs that play the part of one."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.e2e.lab.host import Host
+from tests.e2e.lab.namespace import Namespace, wait_until
+
+PORT = 15678
+# Seconds: the machine may be busy with other tests.
+_START = 20.0
+# Seconds: running transfers get a few to end.
+_STOP = 15.0
+FAKE_PEER = Path(__file__).with_name("fake_peer.py")
+
+
+class Program:
+    """
+    A program in a namespace, with a log.
+
+    @param port: The TCP port that it listens on once it is up.
+    """
+
+    def __init__(self, space: Namespace, command: Sequence[str], log: Path, port: int, env: Mapping[str, str] | None = None) -> None:
+        self.space, self.log, self._port = space, log, port
+        log.parent.mkdir(exist_ok=True)
+        self.process = space.spawn(command, log=log, env=env)
+        wait_until(self._up, f"{' '.join(command)} to listen", _START)
+
+    def _up(self) -> bool:
+        if self.process.poll() is not None:
+            raise RuntimeError(f"ended with status {self.process.returncode}:\n{self.text()}")
+        return self.space.listens(self._port)
+
+    def text(self) -> str:
+        """All that it logged."""
+        return self.log.read_text(errors="replace")
+
+    def wait_for(self, pattern: str, seconds: float = 15) -> None:
+        """
+        Waits until a line of the log matches.
+
+        @raise TimeoutError: None did in time.
+        """
+        wait_until(lambda: re.search(pattern, self.text()), f"{pattern!r} in\n{self.text()}", seconds)
+
+    def kill(self) -> None:
+        """Ends it as a crash does: the kernel closes its connections."""
+        self.process.kill()
+        self.process.wait()
+
+    def freeze(self) -> None:
+        """Stops it where it is: the kernel goes on to accept connections that nobody answers."""
+        self.process.send_signal(signal.SIGSTOP)
+
+
+class Daemon(Program):
+    """pacserve.  It is stopped by L{stop}, which every test owes a daemon that it did not kill, or by the end of the lab."""
+
+    def __init__(self, host: Host, *arguments: str, user: str = "", env: Mapping[str, str] | None = None) -> None:
+        started = time.monotonic()
+        super().__init__(host, command(*arguments, user=user), host.dir / "log" / "pacserve.log", PORT, env)
+        self.startup = time.monotonic() - started
+
+    def requests(self, name: str, method: str = "GET") -> list[str]:
+        """The log lines of the answered requests for a file, or any path that ends so."""
+        return [line for line in self.text().splitlines() if re.search(rf"\b{method} /\S*{re.escape(name)}(/data)?(\s|$)", line)]
+
+    def stop(self) -> None:
+        """Ends it with SIGTERM.  It must leave with status 0, and must not have met a defect of its own."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(_STOP)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still runs {_STOP} s after SIGTERM") from None
+        assert status == 0, f"status {status} after SIGTERM"
+        assert "Traceback" not in self.text()
+
+    def memory(self) -> int:
+        """Its resident set in bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
+
+def command(*arguments: str, user: str = "") -> list[str]:
+    """The command line that starts pacserve, as another user if one is named."""
+    switch = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"] if user else []
+    return [*switch, sys.executable, "-m", "pacserve", *arguments]
+
+
+def fake_peer(host: Host, kind: str, *arguments: str) -> Program:
+    """Starts a peer that lies; C{kind} is a class of fake_peer.py."""
+    return Program(host, [sys.executable, str(FAKE_PEER), kind, *arguments], host.dir / "log" / "fake_peer.log", PORT)

@@ -1,0 +1,120 @@
+"""The packages and repositories that a test run works with, built once."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from tests.e2e.lab.packages import EPOCH, PACKAGER, Package, SigningKey, build, tar_file, tar_folder
+
+# Takes some seconds at the rate that the tests limit a peer to, and does not fit into the buffers of its sockets.
+BIG_SIZE = 24_000_000
+ODD = "c++pkg"
+_ODD_VERSION = "1:2.0+r3.gabc~rc1-1"
+# Seconds from the last change of a file until pacserve takes it as complete when no database states its size, and a little.
+_SETTLING = 2.3
+
+
+def small_packages() -> list[str]:
+    """The names of the fifty small packages of C{core}."""
+    return [f"pkg{number:02}" for number in range(50)]
+
+
+class Depot:
+    """
+    Signed packages in four repositories.
+
+    C{core} has fifty small packages, one with an odd name (L{ODD}) and a C{big} one; C{extra}, C{multi} and C{local} have one each, named as they
+    are.
+
+    @ivar signed: The root of a mirror whose databases carry the signatures.
+    @ivar detached: The root of a mirror of the same packages whose databases do not, as C{repo-add} makes them since pacman 6.1.
+    @ivar packages: By name.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._dir = directory
+        self.signed, self.detached, self._shelves = directory / "signed", directory / "detached", directory / "shelves"
+        self._shelves.mkdir()
+        self.key = SigningKey(directory / "gnupg")
+        self.packages: Mapping[str, Package] = {}
+        core = [(name, f"1.{number % 7}.0-1", 12_000 + 1_000 * number) for number, name in enumerate(small_packages())]
+        self._repository("core", [*core, (ODD, _ODD_VERSION, 30_000), ("big", "1.0-1", BIG_SIZE)])
+        for repo in ("extra", "multi", "local"):
+            self._repository(repo, [(repo, "1.0-1", 20_000)])
+        self.key.close()
+        self._settled_at = time.monotonic() + _SETTLING
+
+    @property
+    def keyring(self) -> Path:
+        """The GnuPG home that trusts the packages."""
+        return self.key.home
+
+    def filenames(self, names: Iterable[str], *, signatures: bool = True) -> list[str]:
+        """The package files of these packages, and their signatures."""
+        files = [self.packages[name].filename for name in names]
+        return [*files, *(f"{file}.sig" for file in files)] if signatures else files
+
+    def folder(self, repo: str = "core") -> Path:
+        """The folder of all packages of a repository: a package cache that holds everything, once it is L{settled}."""
+        return self.signed / repo / "os" / "x86_64"
+
+    def shelf(self, label: str, names: Iterable[str], *, signatures: bool = True) -> Path:
+        """A package cache that holds these packages of C{core}; to be waited for with L{settled}."""
+        shelf = self._shelves / label
+        if not shelf.exists():
+            shelf.mkdir()
+            for name in self.filenames(names, signatures=signatures):
+                shutil.copy2(self.folder() / name, shelf / name)
+            self._settled_at = time.monotonic() + _SETTLING
+        return shelf
+
+    def settled(self) -> None:
+        """Returns when all files of the depot count as complete even where no database states their size."""
+        time.sleep(max(0.0, self._settled_at - time.monotonic()))
+
+    def _repository(self, repo: str, wanted: Sequence[tuple[str, str, int]]) -> None:
+        folder = self.folder(repo)
+        folder.mkdir(parents=True)
+        packages = [self.key.sign(build(folder, name, version, size, arch="any" if name == ODD else "x86_64")) for name, version, size in wanted]
+        self.packages = {**self.packages, **{package.name: package for package in packages}}
+        other = self.detached / repo / "os" / "x86_64"
+        other.mkdir(parents=True)
+        for path in folder.iterdir():
+            (other / path.name).hardlink_to(path)
+        write_database(folder, repo, packages, signatures=True)
+        write_database(other, repo, packages, signatures=False)
+
+
+def write_database(folder: Path, repo: str, packages: Iterable[Package], *, signatures: bool) -> None:
+    """Writes the sync database with the content that repo-add would give it."""
+    archive = folder / f"{repo}.db.tar.gz"
+    with tarfile.open(archive, "w:gz", format=tarfile.GNU_FORMAT) as tar:
+        for package in sorted(packages, key=lambda package: package.name):
+            entry = f"{package.name}-{package.version}"
+            tar_folder(tar, entry)
+            tar_file(tar, f"{entry}/desc", _description(package, signatures=signatures))
+    (folder / f"{repo}.db").symlink_to(archive.name)
+
+
+def _description(package: Package, *, signatures: bool) -> bytes:
+    rows: list[tuple[str, object]] = [
+        ("FILENAME", package.filename),
+        ("NAME", package.name),
+        ("BASE", package.name),
+        ("VERSION", package.version),
+        ("DESC", f"synthetic {package.name}"),
+        ("CSIZE", package.size),
+        ("ISIZE", package.installed_size),
+        ("SHA256SUM", package.sha256),
+        ("URL", "https://example.org/"),
+        ("ARCH", package.arch),
+        ("BUILDDATE", EPOCH),
+        ("PACKAGER", PACKAGER),
+    ]
+    if signatures:
+        rows.append(("PGPSIG", package.signature))
+    return "".join(f"%{key}%\n{value}\n\n" for key, value in rows).encode()

@@ -14,6 +14,10 @@ class ConfigurationError(PacserveError):
     """The machine or its configuration does not allow the daemon to run: it does not start, exit status 78 (EX_CONFIG of sysexits.h)."""
 
 
+class StartError(PacserveError):
+    """Something that the daemon needs can't be had now, though its configuration is well, such as a port in use: exit status 1."""
+
+
 class RequestError(PacserveError):
     """
     A request is answered with an HTTP error.

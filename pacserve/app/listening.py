@@ -1,0 +1,106 @@
+"""The sockets that the daemon answers on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Any, Protocol
+
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+
+from pacserve.errors import StartError
+
+# Connections that wait for being accepted.  With Twisted's 50 a busy moment of 150 ms costs some clients a second, since the kernel drops their SYN.
+BACKLOG = 1024
+
+_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
+
+
+class ListeningReactor(Protocol):
+    """What listening needs of a reactor (IReactorTCP, IReactorSocket)."""
+
+    def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int, interface: str) -> IListeningPort: ...  # noqa: N802
+
+    def adoptStreamPort(self, fileDescriptor: int, addressFamily: Any, factory: IProtocolFactory) -> IListeningPort: ...  # noqa: N802, N803
+
+
+def listen(reactor: ListeningReactor, factory: IProtocolFactory, bind: Sequence[str], port: int, inherited: Sequence[int]) -> list[IListeningPort]:
+    """
+    Opens the sockets.
+
+    @param bind: Addresses; empty for all of this host: one socket that takes IPv6 and IPv4, or IPv4 alone where there is no IPv6.
+    @param inherited: Listening stream sockets that the service manager has opened (systemd.socket(5)); they take the place of C{bind} and C{port}.
+    @raise StartError: An address can't be had; nothing is left open.
+    """
+    if inherited:
+        return _adopt(reactor, factory, inherited)
+    if not bind:
+        return _listen_everywhere(reactor, factory, port)
+    if "::" in bind:
+        bind = ["::"]  # it takes IPv4 as well, and each further address would be in use already
+    ports: list[IListeningPort] = []
+    for address in bind:
+        try:
+            ports.append(reactor.listenTCP(port, factory, BACKLOG, address))
+        except CannotListenError as error:
+            for opened in ports:
+                opened.stopListening()
+            raise StartError(_explain(error, address, port)) from error
+    return ports
+
+
+def _listen_everywhere(reactor: ListeningReactor, factory: IProtocolFactory, port: int) -> list[IListeningPort]:
+    try:
+        first = reactor.listenTCP(port, factory, BACKLOG, "::")
+    except CannotListenError as error:
+        if _errno(error) not in _NO_IPV6:
+            raise StartError(_explain(error, "::", port)) from error
+        try:
+            return [reactor.listenTCP(port, factory, BACKLOG, "0.0.0.0")]  # noqa: S104
+        except CannotListenError as failed:
+            raise StartError(_explain(failed, "0.0.0.0", port)) from failed  # noqa: S104
+    listening: Any = first
+    if not listening.socket.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
+        return [first]
+    try:  # the machine is set up so (net.ipv6.bindv6only)
+        return [first, reactor.listenTCP(port, factory, BACKLOG, "0.0.0.0")]  # noqa: S104
+    except CannotListenError as error:
+        first.stopListening()
+        raise StartError(_explain(error, "0.0.0.0", port)) from error  # noqa: S104
+
+
+def _adopt(reactor: ListeningReactor, factory: IProtocolFactory, descriptors: Sequence[int]) -> list[IListeningPort]:
+    ports = []
+    for descriptor in descriptors:
+        try:
+            with socket.socket(fileno=os.dup(descriptor)) as probe:
+                family, kind = probe.family, probe.type
+        except OSError as error:
+            raise StartError(f"the service manager passed what is no socket: {error.strerror}") from error
+        if family not in (socket.AF_INET, socket.AF_INET6) or kind != socket.SOCK_STREAM:
+            raise StartError("the service manager passed a socket that is not TCP: see ListenStream= in contrib/systemd/pacserve.socket")
+        ports.append(reactor.adoptStreamPort(descriptor, family, factory))
+        os.close(descriptor)  # the port listens on a copy of its own
+    return ports
+
+
+def _errno(error: CannotListenError) -> int | None:
+    return getattr(error.socketError, "errno", None)
+
+
+def _explain(error: CannotListenError, address: str, port: int) -> str:
+    where = f"TCP port {port}" if ip_address(address.partition("%")[0]).is_unspecified else f"{address} port {port}"
+    match _errno(error):
+        case errno.EADDRINUSE:
+            return f"{where} is in use: another pacserve may be running; stop it, or choose another port with --port"
+        case errno.EADDRNOTAVAIL:
+            return f"{where} can't be listened on: {address} is no address of this host now; give one of its own to --bind"
+        case errno.EACCES | errno.EPERM:
+            return f"{where} can't be listened on without more rights: choose a port from 1024 up with --port"
+        case _:
+            reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
+            return f"{where} can't be listened on: {reason}"

@@ -1,0 +1,121 @@
+"""Tests for L{pacserve.app.listening}."""
+
+import errno
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import Factory
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.app.listening import BACKLOG, listen
+from pacserve.errors import StartError
+
+
+class FakePort:
+    """A listening port that knows whether it is open."""
+
+    def __init__(self, v6only: int) -> None:
+        self.socket = self
+        self.v6only = v6only
+        self.open = True
+
+    def getsockopt(self, *_: int) -> int:
+        """IPV6_V6ONLY."""
+        return self.v6only
+
+    def stopListening(self) -> None:  # noqa: N802
+        """Closes it."""
+        self.open = False
+
+
+class FakeReactor:
+    """A reactor that fails to listen on some addresses."""
+
+    def __init__(self, failing: dict[str, int] | None = None, v6only: int = 0) -> None:
+        self.failing = failing or {}
+        self.v6only = v6only
+        self.listening: dict[str, FakePort] = {}
+        self.adopted: list[tuple[int, Any]] = []
+
+    def listenTCP(self, port: int, factory: object, backlog: int, interface: str) -> Any:  # noqa: N802
+        """Opens a port, or fails as Twisted does."""
+        assert backlog == BACKLOG
+        if interface in self.failing:
+            raise CannotListenError(interface, port, OSError(self.failing[interface], os.strerror(self.failing[interface])))
+        self.listening[interface] = FakePort(self.v6only)
+        return self.listening[interface]
+
+    def adoptStreamPort(self, descriptor: int, family: Any, factory: object) -> Any:  # noqa: N802
+        """Takes over a socket."""
+        self.adopted.append((os.dup(descriptor), family))
+        return FakePort(0)
+
+
+class ListenTests(SynchronousTestCase):
+    def refused(self, reactor: FakeReactor, bind: tuple[str, ...] = ()) -> str:
+        """The message with which it refuses to start."""
+        with self.assertRaises(StartError) as caught:
+            listen(reactor, Factory(), bind, 15678, ())
+        return str(caught.exception)
+
+    def test_everywhere(self) -> None:
+        """By default one socket takes IPv6 and IPv4."""
+        reactor = FakeReactor()
+        listen(reactor, Factory(), (), 15678, ())
+        self.assertEqual(list(reactor.listening), ["::"])
+
+    def test_no_ipv6(self) -> None:
+        """Where there is no IPv6 it listens on IPv4."""
+        reactor = FakeReactor({"::": errno.EAFNOSUPPORT})
+        listen(reactor, Factory(), (), 15678, ())
+        self.assertEqual(list(reactor.listening), ["0.0.0.0"])
+
+    def test_bindv6only(self) -> None:
+        """Where the machine keeps IPv6 sockets from taking IPv4 there is a second one."""
+        reactor = FakeReactor(v6only=1)
+        listen(reactor, Factory(), (), 15678, ())
+        self.assertEqual(list(reactor.listening), ["::", "0.0.0.0"])
+
+    def test_port_in_use(self) -> None:
+        """A port in use is said in one line that names the port and the way out."""
+        self.assertRegex(self.refused(FakeReactor({"::": errno.EADDRINUSE})), r"\ATCP port 15678 is in use.*--port\Z")
+
+    def test_foreign_address(self) -> None:
+        """An address of another host is named, and what was opened before is closed."""
+        reactor = FakeReactor({"10.9.9.9": errno.EADDRNOTAVAIL})
+        self.assertIn("10.9.9.9 is no address of this host", self.refused(reactor, ("127.0.0.1", "10.9.9.9")))
+        self.assertFalse(reactor.listening["127.0.0.1"].open)
+
+    def test_no_rights(self) -> None:
+        """A port that needs rights is said to need them."""
+        self.assertIn("more rights", self.refused(FakeReactor({"::": errno.EACCES})))
+
+    def test_other_trouble(self) -> None:
+        """Any other reason is given in the words of the system."""
+        self.assertIn("Cannot allocate memory", self.refused(FakeReactor({"::": errno.ENOMEM})))
+
+    def test_wildcard_takes_all(self) -> None:
+        """Beside :: no further address is opened, since it takes them all."""
+        reactor = FakeReactor()
+        listen(reactor, Factory(), ("127.0.0.1", "::"), 15678, ())
+        self.assertEqual(list(reactor.listening), ["::"])
+
+    def test_inherited(self) -> None:
+        """A socket of the service manager is used instead of opening one."""
+        reactor = FakeReactor()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            listen(reactor, Factory(), ("127.0.0.1",), 15678, (os.dup(server.fileno()),))
+        self.assertEqual(reactor.listening, {})
+        self.assertEqual([family for _, family in reactor.adopted], [socket.AF_INET])
+        for descriptor, _ in reactor.adopted:
+            os.close(descriptor)
+
+    def test_inherited_nonsense(self) -> None:
+        """Something else than a TCP socket from the service manager is refused."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other, self.assertRaisesRegex(StartError, "not TCP"):
+            listen(FakeReactor(), Factory(), (), 15678, (other.fileno(),))
+        with Path(os.devnull).open("rb") as file, self.assertRaisesRegex(StartError, "no socket"):
+            listen(FakeReactor(), Factory(), (), 15678, (file.fileno(),))

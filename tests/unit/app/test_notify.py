@@ -1,0 +1,48 @@
+"""Tests for L{pacserve.app.notify}."""
+
+import socket
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.app.notify import ServiceNotifier
+
+
+class NotifierTests(SynchronousTestCase):
+    def listen(self, address: str) -> socket.socket:
+        """A socket like the service manager's."""
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(manager.close)
+        manager.bind(address)
+        manager.setblocking(False)
+        return manager
+
+    def test_states(self) -> None:
+        """Every state arrives in the words of sd_notify(3)."""
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        address = str(Path(folder.name) / "notify")
+        manager = self.listen(address)
+        notifier = ServiceNotifier(address)
+        notifier.ready("Listening")
+        notifier.status("2 peers")
+        notifier.reloading(12.5)
+        notifier.stopping()
+        self.assertEqual(manager.recv(4096), b"READY=1\nSTATUS=Listening")
+        self.assertEqual(manager.recv(4096), b"STATUS=2 peers")
+        self.assertEqual(manager.recv(4096), b"RELOADING=1\nMONOTONIC_USEC=12500000")
+        self.assertIn(b"STOPPING=1", manager.recv(4096))
+
+    def test_abstract(self) -> None:
+        """An address that begins with @ is in the abstract namespace."""
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        manager = self.listen("\0" + folder.name)
+        ServiceNotifier("@" + folder.name).status("here")
+        self.assertEqual(manager.recv(4096), b"STATUS=here")
+
+    def test_nobody_listens(self) -> None:
+        """Without a service manager nothing is sent and nothing is raised."""
+        for address in (None, "", "relative", "/nonexistent/notify", "@nobody-listens-here"):
+            ServiceNotifier(address).ready("Listening")

@@ -1,0 +1,65 @@
+"""The units in contrib/systemd/."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from configparser import ConfigParser
+from pathlib import Path
+from unittest import skipUnless
+
+from twisted.trial.unittest import SynchronousTestCase
+
+UNITS = Path(__file__).parents[3] / "contrib/systemd"
+
+
+def unit(name: str) -> ConfigParser:
+    """The last value where a key stands several times."""
+    parser = ConfigParser(strict=False, interpolation=None, comment_prefixes=("#",))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(UNITS / name)
+    return parser
+
+
+class UnitTests(SynchronousTestCase):
+    """What pacserve needs is granted."""
+
+    @skipUnless(shutil.which("systemd-analyze"), "systemd is not there")
+    def test_verify(self) -> None:
+        """systemd knows every line of both units."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("pacserve.service", "pacserve.socket"):
+                # The only thing that may differ on this machine.
+                text = (UNITS / name).read_text().replace("/usr/bin/pacserve", shutil.which("true") or "/bin/true")
+                (Path(folder) / name).write_text(text)
+            done = subprocess.run(
+                ["systemd-analyze", "--man=no", "verify", "./pacserve.service", "./pacserve.socket"],
+                cwd=folder,
+                check=False,
+                capture_output=True,
+                text=True,
+            )
+        self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+
+    def test_families(self) -> None:
+        """The families that clients, getifaddrs(3) and the notifications need are allowed."""
+        families = unit("pacserve.service")["Service"]["RestrictAddressFamilies"].split()
+        self.assertEqual(sorted(families), ["AF_INET", "AF_INET6", "AF_NETLINK", "AF_UNIX"])
+
+    def test_callbacks(self) -> None:
+        """Memory may become executable: pyOpenSSL fails with MemoryError where it may not, and with it every https mirror."""
+        self.assertNotIn("MemoryDenyWriteExecute", unit("pacserve.service")["Service"])
+
+    def test_no_restart(self) -> None:
+        """Wrong options and a wrong configuration are not tried again and again."""
+        service = unit("pacserve.service")["Service"]
+        self.assertEqual(service["Restart"], "on-failure")
+        self.assertEqual(sorted(service["RestartPreventExitStatus"].split()), ["2", "78"])
+
+    def test_socket(self) -> None:
+        """The socket is on pacserve's port, takes both families, and queues as many connections as pacserve's own."""
+        socket = unit("pacserve.socket")["Socket"]
+        self.assertEqual(socket["ListenStream"], "15678")
+        self.assertEqual(socket["BindIPv6Only"], "both")
+        self.assertGreaterEqual(int(socket["Backlog"]), 1024)

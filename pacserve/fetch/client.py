@@ -18,6 +18,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IResponse
 
 from pacserve.errors import FetchError, RemoteProtocolError
 from pacserve.fetch.reasons import translate
+from pacserve.fetch.urls import basic_authorization, parse_url
 
 T = TypeVar("T")
 
@@ -66,6 +67,7 @@ class HTTPClient:
     Asks other hosts, in bounded time and memory.
 
     Redirects are never followed, nothing is decoded, and a request whose time is up or that is cancelled lets go of its connection.
+    C{USER:PASSWORD@} of a URL is sent as Basic authentication (RFC 7617).
 
     @param headers: Sent with every request.
     """
@@ -109,16 +111,18 @@ class HTTPClient:
         return BodyAnswer(_status(response), content, response.headers)
 
     async def _request(self, method: bytes, url: str, headers: Mapping[str, str], timeout: float) -> IResponse:
+        try:
+            place = parse_url(url)
+        except ValueError as error:
+            raise FetchError("no valid URL") from error
         sent = Headers()
         for name, value in {**self._headers, **headers}.items():
             sent.setRawHeaders(name, [value])
-        zoned = _ZONE.search(url)
-        if zoned is not None:  # the zone means something on this host only (RFC 6874, 4)
-            sent.setRawHeaders("Host", [zoned[1] + zoned[2]])
-        try:
-            asked = self._agent.request(method, url.encode("ascii"), sent)
-        except ValueError as error:  # UnicodeEncodeError is one too
-            raise FetchError("no valid URL") from error
+        if place.userinfo:
+            sent.setRawHeaders("Authorization", [basic_authorization(place.userinfo)])
+        if "%" in place.host:  # the zone means something on this host only (RFC 6874, 4)
+            sent.setRawHeaders("Host", [f"[{place.host.partition('%')[0]}]:{place.port}"])
+        asked = self._agent.request(method, str(place).encode("ascii"), sent)
         return await self._within(asked, timeout, timeout, asked.cancel)
 
     async def _within(self, pending: Deferred[T], seconds: float, stated: float, stop: Callable[[], object]) -> T:

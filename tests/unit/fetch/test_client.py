@@ -233,6 +233,16 @@ class ClientTests(SynchronousTestCase):
             client = HTTPClient(RequestTraversalAgent(Page()), self.clock)
             self.failureResultOf(self.run_(client.head(url, timeout=2)), FetchError)
 
+    def test_password(self) -> None:
+        """User and password of a URL are sent as Basic authentication, and not as part of the host."""
+        client, wires = self.wired()
+        asked = self.run_(client.head("http://a:b@host.example/x", timeout=2))
+        sent = wires.made[0][1].value()
+        self.assertIn(b"\r\nAuthorization: Basic YTpi\r\n", sent)
+        self.assertIn(b"\r\nHost: host.example\r\n", sent)
+        asked.cancel()
+        self.failureResultOf(asked, CancelledError)
+
     def test_zone_stays_here(self) -> None:
         """The zone of a link-local address is not sent to the peer."""
         client, wires = self.wired()

@@ -1,0 +1,131 @@
+"""
+URLs of other hosts, read strictly.
+
+Whoever checks a URL and whoever connects must mean the same host, so what is asked for is put together again from what was understood, and what could
+be understood in two ways is refused.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from base64 import b64encode
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address
+from urllib.parse import unquote_to_bytes, urljoin
+
+from pacserve.model import IPAddress
+from pacserve.network.addresses import parse_address
+
+# The longest URL that is asked for: twice what RFC 9110, 4.1 asks everybody to support would fill a log line for nothing.
+URL_LIMIT = 4096
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+# RFC 3986, 2: printable ASCII but for what must be encoded.  Square brackets pass in paths and queries, where many servers put them.
+_PATH_CHARACTER = r"[A-Za-z0-9._~!$&'()*+,;=:@/%\[\]-]"
+_URL = re.compile(
+    r"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://"
+    r"(?:(?P<userinfo>[A-Za-z0-9._~!$&'()*+,;=:%-]*)@)?"
+    r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+(?:%25[A-Za-z0-9_.-]{1,15})?)\]|(?P<host>[A-Za-z0-9._-]{1,253}))"
+    r"(?::(?P<port>[0-9]{0,5}))?"
+    rf"(?P<path>/{_PATH_CHARACTER}*)?"
+    rf"(?P<query>\?(?:{_PATH_CHARACTER}|[?|])*)?"
+    r"(?:#[!-~]*)?\Z"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class URL:
+    """
+    An http or https URL.
+
+    @ivar host: In lower case, without brackets and without a trailing dot; the zone of a link-local address behind C{%}.
+    @ivar target: Path and query, beginning with a slash.
+    @ivar userinfo: C{USER:PASSWORD} as written, percent-encoded; empty where there is none.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+    userinfo: str = ""
+
+    @property
+    def origin(self) -> str:
+        """C{SCHEME://HOST[:PORT]}: no secrets, and the same text for the same server."""
+        host = f"[{self.host}]".replace("%", "%25") if ":" in self.host else self.host
+        return f"{self.scheme}://{host}" if self.port == DEFAULT_PORTS[self.scheme] else f"{self.scheme}://{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.origin}{self.target}"
+
+
+@lru_cache(maxsize=1024)
+def parse_url(text: str) -> URL:
+    """
+    Reads an absolute URL; its fragment is left away.
+
+    @raise ValueError: Neither http nor https, too long, or not a URL by RFC 3986.  The message does not repeat it.
+    """
+    match = _URL.match(text) if len(text) <= URL_LIMIT else None
+    if match is None:
+        raise ValueError("no http or https URL")
+    scheme = match["scheme"].lower()
+    port = int(match["port"] or DEFAULT_PORTS[scheme])
+    if not 1 <= port <= 65535:
+        raise ValueError("a port that does not exist")
+    host = _bracketed(match["ipv6"]) if match["ipv6"] is not None else _name(match["host"])
+    return URL(scheme, host, port, (match["path"] or "/") + (match["query"] or ""), match["userinfo"] or "")
+
+
+def resolve_reference(base: URL, reference: str) -> URL:
+    """
+    The URL that a Location header means (RFC 9110, 10.2.2).
+
+    @raise ValueError: It is none that is followed.
+    """
+    if len(reference) > URL_LIMIT:
+        raise ValueError("a URL that is too long")
+    return parse_url(urljoin(str(base), reference))
+
+
+def literal_address(host: str) -> IPAddress | None:
+    """
+    The address that a host part is, None where it is a name.  Understands what C{inet_aton(3)} and so C{getaddrinfo(3)} takes for an address:
+    C{127.1}, C{0x7f.1}, C{2130706433}.
+    """
+    try:
+        return parse_address(host)
+    except ValueError:
+        pass
+    try:
+        return IPv4Address(socket.inet_aton(host))
+    except OSError:
+        return None
+
+
+def is_localhost(host: str) -> bool:
+    """Whether a host name means this host everywhere (RFC 6761, 6.3, and what /etc/hosts files commonly add)."""
+    return host in ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback") or host.endswith(".localhost")
+
+
+def basic_authorization(userinfo: str) -> str:
+    """The value of (Proxy-)Authorization for C{USER:PASSWORD} as it stands in a URL (RFC 7617)."""
+    user, _, password = userinfo.partition(":")
+    return "Basic " + b64encode(unquote_to_bytes(user) + b":" + unquote_to_bytes(password)).decode("ascii")
+
+
+def _bracketed(text: str) -> str:
+    bare, _, zone = text.partition("%25")
+    if ":" not in bare:
+        raise ValueError("no IPv6 address")
+    address = parse_address(bare)
+    return f"{address}%{zone}" if zone and address.is_link_local else str(address)
+
+
+def _name(text: str) -> str:
+    name = text.lower().rstrip(".")
+    if not all(0 < len(label) < 64 for label in name.split(".")):
+        raise ValueError("no host name")
+    return name

@@ -1,0 +1,55 @@
+"""What to send of a file: the preconditions and the range of a request, in the order of RFC 9110, 13.2.2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pacserve.http.ranges import ByteRange, Unsatisfiable, parse_range
+from pacserve.http.validators import matches_if_range, matches_none_match, not_modified_since
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """
+    What a request gets of a file.
+
+    @ivar status: 200, 206, 304 or 416.
+    @ivar range: For 206 the bytes to send.
+    """
+
+    status: int
+    range: ByteRange | None = None
+
+
+WHOLE = Decision(200)
+NOT_MODIFIED = Decision(304)
+UNSATISFIABLE = Decision(416)
+
+
+def decide(method: str, header: Callable[[str], str | None], size: int, modified: int, etag: str) -> Decision:
+    """
+    Decides for a GET or HEAD.  If-Match and If-Unmodified-Since are for requests that change something, and there are none.
+
+    @param header: Gives the value of a request header, None where there is none.
+    @param size: Of the file, in bytes.
+    @param modified: What Last-Modified says, in seconds since the epoch.
+    """
+    none_match = header("If-None-Match")
+    if none_match is not None:
+        if matches_none_match(none_match, etag):
+            return NOT_MODIFIED
+    else:
+        since = header("If-Modified-Since")
+        if since is not None and not_modified_since(since, modified):
+            return NOT_MODIFIED
+    wanted = header("Range") if method == "GET" else None  # RFC 9110, 14.2: Range means nothing for other methods
+    if wanted is None:
+        return WHOLE
+    condition = header("If-Range")
+    if condition is not None and not matches_if_range(condition, etag, modified):
+        return WHOLE
+    selected = parse_range(wanted, size)
+    if selected is None:
+        return WHOLE
+    return UNSATISFIABLE if isinstance(selected, Unsatisfiable) else Decision(206, selected)

@@ -1,0 +1,109 @@
+"""Response bodies: files of a package cache, with ranges and preconditions, and documents that stand in memory."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from twisted.internet.tcp import Connection
+from twisted.web.http import Request
+
+from pacserve.errors import RequestError
+from pacserve.http.conditional import decide
+from pacserve.http.validators import format_date
+from pacserve.model import HeldFile
+from pacserve.web.copying import CopyingProducer
+from pacserve.web.responses import Responder, header_getter
+from pacserve.web.sendfile import SendfileProducer
+
+AT_ONCE = 48 * 1024
+"""Bytes up to which a body is sent with its head in one write, which is cheaper than sendfile(2) for so few."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """
+    What became of a body.
+
+    @ivar size: The bytes of the body that were sent.
+    @ivar complete: False when the connection ended first.
+    """
+
+    status: int
+    size: int
+    complete: bool = True
+
+
+async def send_file(request: Request, responder: Responder, held: HeldFile) -> Sent:
+    """
+    Answers a GET or HEAD with a file, which is closed whatever happens.
+
+    When the file turns out to be shorter than it was, or can't be read, after the head was sent, the connection is aborted: its length was promised.
+
+    @raise RequestError: 500, the file can't be read, and nothing was sent yet.
+    """
+    try:
+        decision = decide(request.method.decode("ascii"), header_getter(request), held.size, held.modified, held.etag)
+        fields = f"Last-Modified: {format_date(held.modified)}\r\nETag: {held.etag}\r\nAccept-Ranges: bytes\r\n"
+        if decision.status == 304:
+            responder.send(request, 304, fields)
+            return Sent(304, 0)
+        if decision.status == 416:
+            responder.send(request, 416, f"{fields}Content-Range: bytes */{held.size}\r\nContent-Length: 0\r\n")
+            return Sent(416, 0)
+        first, length = 0, held.size
+        if decision.range is not None:
+            first, length = decision.range.first, decision.range.length
+            fields += f"Content-Range: {decision.range.content_range(held.size)}\r\n"
+        fields += f"Content-Type: application/octet-stream\r\nContent-Length: {length}\r\n"
+        if request.method == b"HEAD" or not length:
+            responder.send(request, decision.status, fields)
+            return Sent(decision.status, 0)
+        if length <= AT_ONCE:
+            responder.send(request, decision.status, fields, _read_at_once(held, first, length))
+            return Sent(decision.status, length)
+        responder.begin(request, decision.status, fields)
+        return await _send_long(request, decision.status, _file_producer(request, held.file.fileno(), first, length), length)
+    finally:
+        held.file.close()
+
+
+async def send_document(request: Request, responder: Responder, status: int, fields: str, body: bytes) -> Sent:
+    """
+    Answers a GET or HEAD with a body that stands in memory, of which a slow client has only a piece copied for it.
+
+    @param fields: The header lines without Content-Length.
+    """
+    if status != 304:
+        fields += f"Content-Length: {len(body)}\r\n"
+    if request.method == b"HEAD" or status == 304 or len(body) <= AT_ONCE:
+        responder.send(request, status, fields, body)
+        return Sent(status, 0 if request.method == b"HEAD" else len(body))
+    responder.begin(request, status, fields)
+    return await _send_long(request, status, CopyingProducer(request, lambda offset, size: body[offset : offset + size], 0, len(body)), len(body))
+
+
+def _read_at_once(held: HeldFile, first: int, length: int) -> bytes:
+    try:
+        data = os.pread(held.file.fileno(), length, first)
+    except OSError as error:
+        raise RequestError(500, f"{held.name} can't be read: {error.strerror}") from error
+    if len(data) != length:
+        raise RequestError(500, f"{held.name} has become shorter while it was opened")
+    return data
+
+
+def _file_producer(request: Request, descriptor: int, first: int, length: int) -> SendfileProducer | CopyingProducer:
+    transport: object = request.transport
+    if isinstance(transport, Connection) and not request.isSecure():
+        return SendfileProducer(request.channel, transport, descriptor, first, length)
+    return CopyingProducer(request, lambda offset, size: os.pread(descriptor, size, offset), first, length)
+
+
+async def _send_long(request: Request, status: int, producer: SendfileProducer | CopyingProducer, length: int) -> Sent:
+    request.notifyFinish().addErrback(lambda _: producer.stopProducing())
+    await producer.run()
+    if producer.left:
+        return Sent(status, length - producer.left, complete=False)
+    request.finish()
+    return Sent(status, length)

@@ -1,0 +1,181 @@
+"""The way of a request to the front that answers it, and of the answer to the client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import Request
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from pacserve.errors import RequestError
+from pacserve.http.target import split_target
+from pacserve.interfaces import Front
+from pacserve.model import Answer, Ask, FileAnswer, RedirectAnswer
+from pacserve.network.addresses import parse_address
+from pacserve.web.access_log import AccessLog, Asked
+from pacserve.web.body import Sent, send_document, send_file
+from pacserve.web.responses import Responder, abort, field_value, header_getter
+
+_METHODS = {b"GET": "GET", b"HEAD": "HEAD"}
+
+
+class _Exchange:
+    """A request and what becomes of it."""
+
+    __slots__ = ("asked", "gone", "request")
+
+    def __init__(self, request: Request, started: float) -> None:
+        self.request = request
+        self.asked = Asked(request.method, request.uri, parse_address(request.getClientAddress().host), started)
+        self.gone = False
+
+
+class Router(Resource):
+    """
+    Answers every request: the first part of its path picks the front.
+
+    It is a leaf: the path is split here, so that a request does not travel through a tree of resources.  A front that answers without waiting is
+    answered at once, without a Deferred.
+
+    @ivar running: The responses that are under way.
+    """
+
+    isLeaf = True  # noqa: N815
+    _log = Logger()
+
+    def __init__(self, fronts: Mapping[str, Front], log: AccessLog, clock: IReactorTime, *, wall: Callable[[], float] | None = None) -> None:
+        """
+        @param fronts: By the first part of the path; the empty one is C{/}.
+        @param wall: Gives the seconds since the epoch, for Date; without it the clock does, as Twisted's reactors can.
+        """
+        super().__init__()
+        self.running = 0
+        self._fronts = dict(fronts)
+        self._access = log
+        self._clock = clock
+        self._responder = Responder(clock.seconds if wall is None else wall)
+        self._waiting: list[Deferred[None]] = []
+
+    async def drained(self) -> None:
+        """Returns when no response is under way any more."""
+        while self.running:
+            idle: Deferred[None] = Deferred()
+            self._waiting.append(idle)
+            await idle
+
+    def render(self, request: Request) -> int:
+        self.running += 1
+        exchange = _Exchange(request, self._clock.seconds())
+        try:
+            coroutine = self._ask(exchange)
+            coroutine.send(None)
+        except StopIteration as end:
+            answer: Answer = end.value
+        except Exception:
+            self._fail(exchange, Failure())
+            return NOT_DONE_YET
+        else:
+            self._wait(exchange, coroutine)
+            return NOT_DONE_YET
+        self._deliver(exchange, answer)
+        return NOT_DONE_YET
+
+    def _ask(self, exchange: _Exchange) -> Coroutine[Any, Any, Answer]:
+        request = exchange.request
+        parts = split_target(request.uri)
+        front = None if parts is None else self._fronts.get(parts[0])
+        if parts is None or front is None:
+            raise RequestError(404, "there is nothing here")
+        method = _METHODS.get(request.method)
+        if method is None:
+            raise RequestError(405, "only GET and HEAD are answered")
+        if not front.audience.admits(exchange.asked.client):
+            raise RequestError(403, f"{exchange.asked.client} is not answered here")
+        return front.answer(Ask(method, parts[1:], exchange.asked.client, header_getter(request)))
+
+    def _wait(self, exchange: _Exchange, coroutine: Coroutine[Any, Any, Answer]) -> None:
+        """Goes on with a coroutine that has begun to wait: a Deferred that it waits for is yielded again as long as it has no result."""
+        pending = Deferred.fromCoroutine(coroutine)
+
+        def client_left(_: Failure) -> None:
+            exchange.gone = True
+            pending.cancel()
+
+        exchange.request.notifyFinish().addErrback(client_left)
+        pending.addCallbacks(lambda answer: self._deliver(exchange, answer), lambda failure: self._fail(exchange, failure))
+        pending.addErrback(lambda failure: self._log.failure("an answer could not be given", failure=failure))
+
+    def _deliver(self, exchange: _Exchange, answer: Answer) -> None:
+        if exchange.gone:
+            if isinstance(answer, FileAnswer):
+                answer.held.file.close()
+            self._left(exchange)
+            return
+        if isinstance(answer, RedirectAnswer):
+            fields = f"Location: {field_value(answer.url)}\r\nContent-Length: 0\r\n"
+            self._responder.send(exchange.request, 307, fields)
+            self._finished(exchange, 307, answer.origin, answer.size, redirected=True)
+        elif isinstance(answer, FileAnswer):
+            self._follow(exchange, send_file(exchange.request, self._responder, answer.held), answer.origin)
+        else:
+            fields = "".join([f"{name}: {field_value(value)}\r\n" for name, value in answer.headers])
+            sending = send_document(exchange.request, self._responder, answer.status, fields, answer.body)
+            self._follow(exchange, sending, "", quiet=answer.quiet)
+
+    def _follow(self, exchange: _Exchange, sending: Coroutine[Any, Any, Sent], origin: str, *, quiet: bool = False) -> None:
+        """Logs a body when it was sent, or when the client has left."""
+
+        def sent(result: Sent) -> None:
+            self._finished(exchange, result.status, origin, result.size, cut_short=not result.complete, quiet=quiet)
+
+        Deferred.fromCoroutine(sending).addCallbacks(sent, lambda failure: self._fail(exchange, failure))
+
+    def _fail(self, exchange: _Exchange, failure: Failure) -> None:
+        request, error = exchange.request, failure.value
+        if exchange.gone:
+            if not isinstance(error, (CancelledError, RequestError)):
+                self._log.failure("{request} failed", failure=failure, request=exchange.asked)
+            self._left(exchange)
+            return
+        if isinstance(error, RequestError):
+            status, message, origin = error.status, str(error), error.origin
+        else:
+            self._log.failure("{request} failed", failure=failure, request=exchange.asked)
+            status, message, origin = 500, "pacserve has failed here; its log says more", ""
+        if request.startedWriting:
+            abort(request)
+            self._finished(exchange, status, origin, None, cut_short=True)
+            return
+        fields = "Allow: GET, HEAD\r\n" if status == 405 else ""
+        self._finished(exchange, status, origin, self._responder.send_line(request, status, message, fields))
+
+    def _left(self, exchange: _Exchange) -> None:
+        self._access.client_left(exchange.asked)
+        self._ended()
+
+    def _finished(
+        self,
+        exchange: _Exchange,
+        status: int,
+        origin: str,
+        size: int | None,
+        *,
+        redirected: bool = False,
+        cut_short: bool = False,
+        quiet: bool = False,
+    ) -> None:
+        self._access.answered(exchange.asked, status, origin, size, redirected=redirected, cut_short=cut_short, quiet=quiet)
+        self._ended()
+
+    def _ended(self) -> None:
+        self.running -= 1
+        if not self.running and self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for idle in waiting:
+                idle.callback(None)

@@ -44,9 +44,9 @@ arch_missing() {
 }
 
 debian_install() {
-    as_root apt-get update -q=2 -o Acquire::Retries=3 || echo 'apt-get update failed; trying with the package lists that are there.' >&2
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q=2 -y --no-install-recommends --no-remove -o Acquire::Retries=3 \
-        -o Dpkg::Use-Pty=0 "$@" >/dev/null
+    quietly as_root apt-get update -o Acquire::Retries=3 || echo 'apt-get update failed; trying with the package lists that are there.' >&2
+    quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends --no-remove -o Acquire::Retries=3 \
+        -o Dpkg::Use-Pty=0 "$@" || return
     case " $* " in
         *' nginx-light '*)
             # The tests start their own; nobody asked for a web server that runs.
@@ -63,6 +63,14 @@ arch_install() {
     else
         as_root pacman -Syu --needed --noconfirm "$@"
     fi
+}
+
+quietly() { # what a command says, only when it fails
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 && rm "$log" && return
+    cat "$log" >&2
+    rm "$log"
+    return 1
 }
 
 as_root() {
@@ -83,7 +91,7 @@ case " $ID $ID_LIKE " in
     *)
         echo "This is neither Debian nor Arch Linux (${ID:-no /etc/os-release}). What is needed here is what Debian calls:" >&2
         debian_packages >&2
-        command -v gcc pkg-config pacman-conf >/dev/null && pkg-config --exists libalpm && exit
+        command -v gcc >/dev/null && command -v pacman-conf >/dev/null && pkg-config --exists libalpm && exit
         echo 'Stopped: at least one of gcc, pkg-config, pacman-conf and the headers of libalpm is missing.' >&2
         exit 1
         ;;

@@ -18,6 +18,8 @@ PORT = 15678
 _START = 20.0
 # Seconds: running transfers get a few to end.
 _STOP = 15.0
+# Seconds until an answered request is in the log for certain: lines are written together.
+_LOGGING = 0.3
 FAKE_PEER = Path(__file__).with_name("fake_peer.py")
 
 
@@ -70,8 +72,9 @@ class Daemon(Program):
         self.startup = time.monotonic() - started
 
     def requests(self, name: str, method: str = "GET") -> list[str]:
-        """The log lines of the answered requests for a file, or any path that ends so."""
-        return [line for line in self.text().splitlines() if re.search(rf"\b{method} /\S*{re.escape(name)}(/data)?(\s|$)", line)]
+        """The log lines of the answered requests for a file, or for any path that ends so."""
+        time.sleep(_LOGGING)
+        return [line for line in self.text().splitlines() if re.search(rf"\b{method} /\S*{re.escape(name)}(/data)?: ", line)]
 
     def stop(self) -> None:
         """Ends it with SIGTERM.  It must leave with status 0, and must not have met a defect of its own."""

@@ -1,0 +1,130 @@
+"""Mirrors that are dead, incomplete or odd: pacman is sent to the first that has the file."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import MakeLab
+from tests.e2e.lab import MIRROR, PACSERVE, Daemon, Depot, Lab, Program, Site, small_packages
+
+NAMES = small_packages()[:5]
+DEAD = MIRROR.replace("10.78.0.2", "10.78.0.2:9")
+ODD_MIRROR = MIRROR.replace("10.78.0.2", "10.78.0.2:81")
+
+
+@pytest.fixture
+def without_packages(depot: Depot, tmp_path: Path) -> Path:
+    """The root of a mirror that has the database and none of the packages."""
+    folder = tmp_path / "incomplete" / "core" / "os" / "x86_64"
+    folder.mkdir(parents=True)
+    shutil.copy2(depot.folder() / "core.db", folder / "core.db")
+    return tmp_path / "incomplete"
+
+
+def assert_from_good_mirror(lab: Lab, servers: list[str]) -> float:
+    """pacman installs from port 80 without complaint.  Returns the seconds that it took."""
+    host = lab.hosts[0]
+    host.configure([PACSERVE, *servers, MIRROR])
+    daemon = Daemon(host)
+    started = time.monotonic()
+    done = host.pacman("-Sy", *NAMES)
+    took = time.monotonic() - started
+    assert host.installed() == set(NAMES)
+    assert {(request.port, request.status) for request in lab.mirror.package_downloads()} == {(80, 200)}
+    assert "error" not in done.stderr
+    daemon.stop()
+    return took
+
+
+def test_dead_then_incomplete_then_good(make_lab: MakeLab, depot: Depot, without_packages: Path) -> None:
+    """With a dead mirror first and one without the packages second, the third gives them, and pacman sees no failure."""
+    lab = make_lab(sites=(Site(80, depot.signed), Site(81, without_packages)))
+    assert_from_good_mirror(lab, [DEAD, ODD_MIRROR])
+
+
+def test_empty_then_good(make_lab: MakeLab, depot: Depot, tmp_path: Path) -> None:
+    """A mirror that has neither database nor packages is passed over."""
+    (tmp_path / "empty").mkdir()
+    lab = make_lab(sites=(Site(80, depot.signed), Site(81, tmp_path / "empty")))
+    assert_from_good_mirror(lab, [ODD_MIRROR])
+
+
+@pytest.mark.parametrize(
+    "directives",
+    [
+        "return 302 http://127.0.0.1:15678/package/pkg00-1.0.0-1-x86_64.pkg.tar.zst;",
+        "return 302 http://localhost:80$request_uri;",
+        "return 302 http://10.77.0.11:15678/request$request_uri;",
+        "return 302 http://169.254.1.1$request_uri;",
+        "return 302 http://[fe80::1]$request_uri;",
+        "return 302 http://10.78.0.2:81$request_uri/again;",
+        "return 302 ftp://10.78.0.2$request_uri;",
+        "return 500;",
+        "return 204;",
+        "return 444;",
+    ],
+)
+def test_answer_that_leads_nowhere(make_lab: MakeLab, depot: Depot, directives: str) -> None:
+    """A mirror that redirects in circles, to this host or to places that are none, or that fails, is passed over."""
+    lab = make_lab(sites=(Site(80, depot.signed), Site(81, depot.signed, directives)))
+    assert_from_good_mirror(lab, [ODD_MIRROR])
+
+
+def test_redirecting(make_lab: MakeLab, depot: Depot) -> None:
+    """A mirror that redirects to another host is a good mirror."""
+    lab = make_lab(sites=(Site(80, depot.signed), Site(81, depot.signed, "return 302 http://198.51.100.2$request_uri;")))
+    host, _ = lab.hosts
+    host.configure([PACSERVE, ODD_MIRROR])
+    daemon = Daemon(host)
+    host.pacman("-Sy", *NAMES)
+    assert host.installed() == set(NAMES)
+    daemon.stop()
+
+
+@pytest.mark.parametrize("status", [405, 501])
+def test_no_head(make_lab: MakeLab, depot: Depot, status: int) -> None:
+    """A mirror that refuses HEAD counts as having the file."""
+    lab = make_lab(sites=(Site(81, depot.signed, f"if ($request_method = HEAD) {{ return {status}; }}"),))
+    host, _ = lab.hosts
+    host.configure([PACSERVE, ODD_MIRROR])
+    daemon = Daemon(host)
+    host.pacman("-Sy", *NAMES)
+    assert host.installed() == set(NAMES)
+    assert all(daemon.requests(file) for file in depot.filenames(NAMES, signatures=False))
+    daemon.stop()
+
+
+def test_silent_then_good(lab: Lab) -> None:
+    """While the first mirror accepts connections and says nothing, the second is asked: pacman hardly waits."""
+    silent = "import socket, time; s = socket.create_server(('', 81)); time.sleep(3600)"
+    Program(lab.mirror, [sys.executable, "-c", silent], lab.mirror.dir / "silent.log", 81)
+    assert assert_from_good_mirror(lab, [ODD_MIRROR]) < 8
+
+
+def test_all_dead(lab: Lab, depot: Depot) -> None:
+    """When no mirror answers, the daemon says so within 8 seconds and does not claim that the file does not exist."""
+    host, _ = lab.hosts
+    host.configure([PACSERVE, DEAD, "http://10.78.0.3/$repo/os/$arch"])
+    daemon = Daemon(host)
+    started = time.monotonic()
+    answer = host.request(f"/request/core/x86_64/{depot.packages['pkg00'].filename}")
+    assert time.monotonic() - started < 9
+    assert answer.status == 504
+    assert answer.body.strip().count(b"\n") == 0
+    assert b"10.78.0.2:9" in answer.body
+    daemon.stop()
+
+
+def test_absent_everywhere(lab: Lab) -> None:
+    """A file that the only mirror does not have is answered 404."""
+    host, _ = lab.hosts
+    daemon = Daemon(host)
+    answer = host.request("/request/core/x86_64/absent-1-1-any.pkg.tar.zst")
+    assert answer.status == 404
+    assert b"10.78.0.2" in answer.body
+    daemon.stop()

@@ -1,0 +1,144 @@
+"""
+The wire format of C{/info}: who a pacserver is and what it holds.
+
+What comes from another host is bounded before it is unpacked, before it is parsed, and name by name after that.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pacserve.alpm.names import architecture, parse_package_file
+from pacserve.errors import RemoteProtocolError
+
+PROTOCOL_VERSION = 1
+
+# Bytes as they travel: 100,000 names are some 1.1 MiB packed.
+PACKED_LIMIT = 4 << 20
+# Bytes of JSON.
+UNPACKED_LIMIT = 32 << 20
+NAMES_LIMIT = 100_000
+# JSON values and containers: a parsed empty list is 28 times its text, so that text alone bounds nothing.  Leaves room for fields to come.
+_VALUES_LIMIT = 5 * NAMES_LIMIT
+_CONTAINERS_LIMIT = 2 * NAMES_LIMIT
+_ARCHITECTURES_LIMIT = 16
+# Bytes of one file: 1 TiB.
+_SIZE_LIMIT = 1 << 40
+_GENERATION_LIMIT = 1 << 63
+_INSTANCE = re.compile(r"[0-9a-f]{32}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class PeerInfo:
+    """
+    What a pacserver says of itself.
+
+    @ivar instance: 128 random bits, drawn at each start, in hexadecimal.
+    @ivar generation: Grows when C{files} changes; means nothing across instances.
+    @ivar architectures: Those of its pacman.conf.
+    @ivar files: Sizes in bytes by the names of package files and signatures.
+    """
+
+    instance: str
+    generation: int
+    architectures: tuple[str, ...]
+    files: Mapping[str, int]
+
+
+def encode(info: PeerInfo) -> bytes:
+    """The JSON text of C{/info}."""
+    document = {
+        "protocol": PROTOCOL_VERSION,
+        "instance": info.instance,
+        "generation": info.generation,
+        "arch": list(info.architectures),
+        "files": dict(info.files),
+    }
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def pack(text: bytes) -> bytes:
+    """The text gzipped, the same bytes each time."""
+    return gzip.compress(text, compresslevel=6, mtime=0)
+
+
+def unpack(body: bytes, encoding: str | None) -> bytes:
+    """
+    The text of a body as it was transferred.
+
+    @param encoding: The Content-Encoding, None for none.
+    @raise RemoteProtocolError: Another encoding than gzip, broken, or larger than L{UNPACKED_LIMIT}.
+    """
+    if encoding is None or encoding.strip().lower() in ("", "identity"):
+        return body
+    if encoding.strip().lower() not in ("gzip", "x-gzip"):
+        raise RemoteProtocolError("/info in an encoding that was not asked for")
+    unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        text = unpacker.decompress(body, UNPACKED_LIMIT + 1)
+    except zlib.error:
+        raise RemoteProtocolError("/info is not gzip as it claims") from None
+    if len(text) > UNPACKED_LIMIT:
+        raise RemoteProtocolError(f"/info is over {UNPACKED_LIMIT >> 20} MiB unpacked")
+    if not unpacker.eof:
+        raise RemoteProtocolError("/info ends too early")
+    return text
+
+
+def decode(text: bytes) -> PeerInfo:
+    """
+    Reads the JSON text of C{/info}.  Fields that are not known are ignored, as are later protocol versions as long as these fields stand.
+
+    @raise RemoteProtocolError: Not JSON, a field missing or of the wrong type, too much of anything, or a name outside the package-name grammar.
+    """
+    if len(text) > UNPACKED_LIMIT:
+        raise RemoteProtocolError(f"/info is over {UNPACKED_LIMIT >> 20} MiB")
+    if text.count(b",") > _VALUES_LIMIT or text.count(b"[") + text.count(b"{") > _CONTAINERS_LIMIT:
+        raise RemoteProtocolError("/info holds too many values")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise RemoteProtocolError("/info is not JSON") from None
+    if not isinstance(document, dict):
+        raise RemoteProtocolError("/info is no JSON object")
+    instance = document.get("instance")
+    if not isinstance(instance, str) or not _INSTANCE.match(instance):
+        raise RemoteProtocolError("/info states no instance id of 32 hexadecimal digits")
+    protocol = _integer(document.get("protocol"), "protocol", 1, 1 << 31)
+    if protocol < PROTOCOL_VERSION:
+        raise RemoteProtocolError(f"/info is of protocol {protocol}, which is not spoken")
+    generation = _integer(document.get("generation"), "generation", 0, _GENERATION_LIMIT)
+    return PeerInfo(instance, generation, _architectures(document.get("arch")), _files(document.get("files")))
+
+
+def _integer(value: object, field: str, least: int, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise RemoteProtocolError(f"/info: {field} is no number from {least} to {most}")
+    return value
+
+
+def _architectures(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > _ARCHITECTURES_LIMIT:
+        raise RemoteProtocolError("/info: arch is no short list")
+    for name in value:
+        if not isinstance(name, str) or not architecture(name):
+            raise RemoteProtocolError("/info: arch holds what is no architecture")
+    return tuple(value)
+
+
+def _files(value: object) -> dict[str, int]:
+    if not isinstance(value, dict):
+        raise RemoteProtocolError("/info: files is no object")
+    if len(value) > NAMES_LIMIT:
+        raise RemoteProtocolError(f"/info lists more than {NAMES_LIMIT:,} files")
+    for name, size in value.items():
+        if parse_package_file(name) is None:
+            raise RemoteProtocolError("/info lists a name that is no package file's")
+        if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= _SIZE_LIMIT:
+            raise RemoteProtocolError("/info states a size that is none")
+    return value

@@ -1,0 +1,117 @@
+"""What is known of one other pacserver.  Rules only: time comes in as a number of seconds."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from pacserve.model import Endpoint
+from pacserve.peers.inventory import PeerInfo
+
+# Seconds between two looks at a peer that answers; most of these are 304 without a body.
+REFRESH_INTERVAL = 15.0
+# Seconds until a peer that did not answer is tried again: doubled each time, so that a restarted daemon is back at once and a switched-off machine
+# costs a packet now and then.
+FIRST_RETRY = 1.0
+LAST_RETRY = 10.0
+# A peer that was silent this often in a row has gone: what it held is forgotten.
+SILENCES_UNTIL_FORGOTTEN = 3
+# Seconds for which a peer that failed to confirm a file is not asked for files, doubled each time: one that answers /info and nothing else would
+# cost every request its budget otherwise.
+FIRST_PENALTY = 1.0
+LAST_PENALTY = 60.0
+
+
+class PeerState(enum.Enum):
+    """What may be asked of a peer now."""
+
+    UNKNOWN = "unknown"
+    """Nothing was heard from it yet, or it answers without a usable C{/info}: it is asked by HEAD for every file."""
+    KNOWN = "known"
+    """Its inventory is known: it is asked only for what it holds."""
+    REFUSED = "refused"
+    """It is not to be asked at all: it is this daemon itself, of another architecture, or another name of a peer that is known already."""
+    DEAD = "dead"
+    """It did not answer when it was last asked."""
+
+
+@dataclass(slots=True)
+class Peer:
+    """
+    One entry of the list of peers.
+
+    @ivar slot: Its bit in the holdings.
+    @ivar configured: As the user wrote it; the host may be a name.
+    @ivar addresses: What the host was last resolved to.
+    @ivar endpoint: The address at which it is asked; None while its name was never resolved.
+    @ivar info: The last usable C{/info}; kept while the peer is silent for a short time.
+    @ivar etag: The entity tag of C{info}.
+    @ivar trouble: Why it is not used, or its C{/info} is not; empty when all is well.
+    @ivar silences: How often in a row it did not answer.
+    @ivar failures: How often in a row it failed to say whether it has a file.
+    @ivar asked_again_at: Until then it is not asked for files.
+    @ivar last_used: Grows with each use, for spreading requests over several holders.
+    @ivar told: The state and the trouble that were last logged.
+    """
+
+    slot: int
+    configured: Endpoint
+    addresses: tuple[str, ...] = ()
+    endpoint: Endpoint | None = None
+    state: PeerState = PeerState.UNKNOWN
+    info: PeerInfo | None = None
+    etag: str | None = None
+    trouble: str = ""
+    silences: int = 0
+    failures: int = 0
+    asked_again_at: float = 0.0
+    last_used: int = 0
+    told: tuple[PeerState, str] | None = None
+
+    @property
+    def literal(self) -> bool:
+        """Whether the user wrote an address, which needs no resolving."""
+        return self.addresses == (self.configured.host,)
+
+    def heard(self, state: PeerState, trouble: str = "") -> None:
+        """It answered a look, and this is what may be asked of it from now on."""
+        self.state, self.trouble, self.silences = state, trouble, 0
+
+    def silent(self, reason: str) -> None:
+        """It did not answer a look."""
+        self.state, self.trouble = PeerState.DEAD, reason
+        self.silences += 1
+
+    def gone(self) -> bool:
+        """Whether it has been silent for so long that what it held is not worth remembering."""
+        return self.silences >= SILENCES_UNTIL_FORGOTTEN
+
+    def next_look(self) -> float:
+        """Seconds until it should be looked at again."""
+        if self.silences == 0:
+            return REFRESH_INTERVAL
+        return _doubled(FIRST_RETRY, self.silences, LAST_RETRY)
+
+    def confirmed(self) -> None:
+        """It said in time whether it has a file."""
+        self.failures = 0
+
+    def failed(self, now: float) -> bool:
+        """
+        It did not say in time whether it has a file, or not well.
+
+        @return: Whether this is news; of a burst of requests that failed together only the first is.
+        """
+        if now < self.asked_again_at:
+            return False
+        self.failures += 1
+        self.asked_again_at = now + _doubled(FIRST_PENALTY, self.failures, LAST_PENALTY)
+        return True
+
+    def may_be_asked(self, now: float) -> bool:
+        """Whether it makes sense to ask it for a file."""
+        return self.endpoint is not None and self.state in (PeerState.KNOWN, PeerState.UNKNOWN) and now >= self.asked_again_at
+
+
+def _doubled(first: float, times: int, most: float) -> float:
+    return float(min(most, first * 2 ** (min(times, 16) - 1)))

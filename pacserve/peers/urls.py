@@ -1,0 +1,20 @@
+"""The URLs under which one pacserver asks another; they are part of the protocol between hosts (docs/protocol.md)."""
+
+from __future__ import annotations
+
+from pacserve.model import Endpoint
+
+
+def package_url(peer: Endpoint, name: str) -> str:
+    """
+    Where a peer has a package file or signature.
+
+    The last part is C{data} and not the file's name: pacman then saves the file under the name that it asked for, and asks its own host, not the
+    peer, for the signature (observed with pacman 6 and 7).
+    """
+    return f"{peer.url}/package/{name}/data"
+
+
+def info_url(peer: Endpoint) -> str:
+    """Where a peer tells who it is and what it holds."""
+    return f"{peer.url}/info"

@@ -1,0 +1,50 @@
+"""Host names to addresses, through the reactor's resolver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IHostResolution, IReactorPluggableNameResolver, IReactorTime, IResolutionReceiver
+from zope.interface import implementer
+
+# Seconds after which a name counts as not resolvable; the system's resolver may take 30 s and more where there is no network.
+RESOLUTION_TIMEOUT = 5.0
+
+
+@implementer(IResolutionReceiver)
+class _Receiver:
+    """Collects the addresses of one resolution."""
+
+    def __init__(self, done: Callable[[Sequence[str]], object]) -> None:
+        self._done = done
+        self._hosts: dict[str, None] = {}
+
+    def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:  # noqa: N802, N803
+        """The resolution has begun; it can't be cancelled in the system's resolver anyway."""
+
+    def addressResolved(self, address: IAddress) -> None:  # noqa: N802
+        """One more address."""
+        found: Any = address
+        self._hosts[found.host] = None
+
+    def resolutionComplete(self) -> None:  # noqa: N802
+        """There are no more."""
+        self._done(tuple(self._hosts))
+
+
+async def resolve_host(reactor: IReactorPluggableNameResolver, clock: IReactorTime, name: str) -> Sequence[str]:
+    """The addresses of a host, in the system's order of preference; empty where the name is not known or nobody answers in time."""
+    answered: Deferred[Sequence[str]] = Deferred()
+
+    def done(hosts: Sequence[str]) -> None:
+        if not answered.called:
+            answered.callback(hosts)
+
+    timer = clock.callLater(RESOLUTION_TIMEOUT, done, ())
+    reactor.nameResolver.resolveHostName(_Receiver(done), name)
+    hosts = await answered
+    if timer.active():
+        timer.cancel()
+    return hosts

@@ -1,0 +1,106 @@
+"""From a request to an answer: candidates are asked for, ranked, and made good one after the other until one holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+from twisted.internet.interfaces import IReactorTime
+
+from pacserve.errors import AbsentError, FetchError, RequestError
+from pacserve.interfaces import Candidate, FileResolver, LocalAddresses, PackageSource, SyncDatabases
+from pacserve.model import Answer, FileKind, FileRequest, IPAddress, Rank, RedirectAnswer, Wanted
+from pacserve.resolver.history import History
+from pacserve.resolver.policy import in_order
+
+# Seconds.  pacman gives up after 10 and counts that against this daemon; the rest is for a busy machine.
+ANSWER_DEADLINE = 7.5
+# Characters of an error's one line.
+_MESSAGE_LIMIT = 1000
+_THIS_HOST = IPv4Address("127.0.0.1")
+
+
+class Resolver(FileResolver):
+    """
+    Asks the sources in the order of L{in_order}.
+
+    @param caches: The local caches: the only source for a question that came from another pacserve.
+    @param others: Peers, mirrors and whatever else there is.
+    """
+
+    def __init__(
+        self,
+        caches: PackageSource,
+        others: Sequence[PackageSource],
+        databases: SyncDatabases,
+        local: LocalAddresses,
+        clock: IReactorTime,
+    ) -> None:
+        self._caches = caches
+        self._everywhere = (caches, *others)
+        self._databases = databases
+        self._local = local
+        self._clock = clock
+        self._history = History()
+
+    async def resolve(self, request: FileRequest, client: IPAddress, *, local_only: bool = False) -> Answer:
+        now = self._clock.seconds()
+        deadline = now + ANSWER_DEADLINE
+        size = None
+        if request.kind is FileKind.PACKAGE:
+            await self._databases.refresh(request.repo)
+            size = self._databases.size(request.repo, request.name)
+        if self._local.owns(client):
+            client = _THIS_HOST  # pacman may come back by another of this host's addresses
+        wanted = Wanted(request, size, client, self._history.holders(client, request.name, now))
+        tried: list[str] = []
+        unsure = False
+        for candidate in in_order(c for source in ((self._caches,) if local_only else self._everywhere) for c in source.candidates(wanted)):
+            try:
+                answer = await self._settled(candidate, deadline)
+            except AbsentError as error:
+                tried.append(str(error))
+            except FetchError as error:
+                tried.append(str(error))
+                unsure = unsure or candidate.rank is Rank.MIRRORS
+            else:
+                if isinstance(answer, RedirectAnswer) and answer.holder:
+                    self._history.sent(client, request.name, answer.holder, self._clock.seconds())
+                return answer
+        raise _refusal(request, tried, unsure, local_only)
+
+    async def _settled(self, candidate: Candidate, deadline: float) -> Answer:
+        """
+        Lets a candidate answer, but no longer than there is time.
+
+        @raise FetchError: As the candidate does, and when the time is up.
+        """
+        remaining = deadline - self._clock.seconds()
+        if remaining <= 0:
+            raise FetchError("no time left")
+        answered = Deferred.fromCoroutine(candidate.settle(deadline))
+        if not answered.called:  # a timer for what is answered from memory would cost more than the answer
+            answered.addTimeout(remaining, self._clock)
+        try:
+            return await answered
+        except (CancelledError, DeferredTimeoutError):
+            if self._clock.seconds() < deadline:
+                raise  # the client has gone, and the whole resolution with it
+            raise FetchError("no answer in time") from None
+
+
+def _refusal(request: FileRequest, tried: Sequence[str], unsure: bool, local_only: bool) -> RequestError:
+    if unsure:
+        return RequestError(504, _one_line(f"{request}: nobody could say that he has it. Tried: {'; '.join(tried)}"))
+    if local_only:
+        return RequestError(404, f"{request} is not in a local cache, and a question from another pacserve goes no further")
+    if not tried:
+        return RequestError(404, f"{request} is not in a local cache, and repository {request.repo} has no other http or https Server in pacman.conf")
+    return RequestError(404, _one_line(f"{request} is nowhere. Tried: local caches; {'; '.join(tried)}"))
+
+
+def _one_line(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _MESSAGE_LIMIT else text[: _MESSAGE_LIMIT - 4] + " ..."

@@ -1,0 +1,44 @@
+"""What pacman talks to: C{/request/REPO/ARCH/FILE}."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from pacserve.alpm.names import file_name, kind_of
+from pacserve.errors import RequestError
+from pacserve.http.via import names_pacserve
+from pacserve.interfaces import Audience, ConfigurationSource, FileResolver, Front
+from pacserve.model import Answer, Ask, FileRequest
+
+
+class PacmanFront(Front):
+    """Turns the path into a L{FileRequest}, and refuses what pacman would not ask without asking anyone."""
+
+    def __init__(self, configuration: ConfigurationSource, resolver: FileResolver, audience: Audience) -> None:
+        self._configuration = configuration
+        self._resolver = resolver
+        self._audience = audience
+
+    @property
+    def audience(self) -> Audience:
+        return self._audience
+
+    async def answer(self, ask: Ask) -> Answer:
+        if len(ask.parts) != 3:
+            raise RequestError(404, "ask for /request/REPO/ARCH/FILE")
+        repo, arch, name = ask.parts
+        configuration = self._configuration.current()
+        if repo not in configuration.repositories:
+            raise RequestError(404, "there is no such repository in pacman.conf")
+        if arch not in configuration.architectures:
+            raise RequestError(404, f"pacman.conf is for {' '.join(configuration.architectures)}")
+        request = _file_request(repo, arch, name)
+        if request is None:
+            raise RequestError(404, "no file of a repository has such a name")
+        via = ask.header("Via")
+        return await self._resolver.resolve(request, ask.client, local_only=via is not None and names_pacserve(via))
+
+
+@lru_cache(maxsize=4096)
+def _file_request(repo: str, arch: str, name: str) -> FileRequest | None:
+    return FileRequest(repo, arch, name, kind_of(name)) if file_name(name) else None

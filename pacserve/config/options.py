@@ -1,0 +1,162 @@
+"""The command line of the daemon."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from pacserve import __version__
+from pacserve.config.guide import GUIDE
+from pacserve.config.settings import DEFAULT_PACMAN_CONF, DEFAULT_PORT, LOG_LEVELS, Settings
+from pacserve.network.addresses import parse_endpoint, parse_network
+
+T = TypeVar("T")
+
+EPILOG = f"""\
+To use it, put this line at the top of /etc/pacman.d/mirrorlist, and first in each repository that does not use the mirrorlist:
+
+  Server = http://localhost:{DEFAULT_PORT}/request/$repo/$arch
+
+--more-help explains the rest.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+class _MoreHelp(argparse.Action):
+    """Prints the guide."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
+        parser.exit(0, GUIDE)
+
+
+def _value(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """Lets argparse show the message of a ValueError."""
+
+    def parsed(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parsed
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 65535):
+        raise ValueError(f"{text!r} is no TCP port: give a number from 1 to 65535")
+    return int(text)
+
+
+def _address(text: str) -> str:
+    try:
+        ip_address(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no IPv4 or IPv6 address: give one of this host's addresses, such as 127.0.0.1 or ::1") from None
+    return text
+
+
+def _path(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError("a path is missing")
+    return str(Path(text).absolute())
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of C{pacserve}."""
+    parser = _Parser(
+        prog="pacserve",
+        usage="pacserve [options]",
+        description="Makes the machines around you the first pacman mirror.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+        allow_abbrev=False,
+    )
+    network = parser.add_argument_group("listening")
+    network.add_argument(
+        "--bind",
+        metavar="ADDRESS",
+        action="append",
+        default=[],
+        type=_value(_address),
+        help="listen on this address only; repeatable (default: all addresses of this host, IPv6 and IPv4)",
+    )
+    network.add_argument("--port", metavar="PORT", type=_value(_port), default=DEFAULT_PORT, help="TCP port to listen on (default: %(default)s)")
+    pacman = parser.add_argument_group("pacman")
+    pacman.add_argument(
+        "--pacman-conf", metavar="FILE", type=_value(_path), default=DEFAULT_PACMAN_CONF, help="pacman's configuration (default: %(default)s)"
+    )
+    pacman.add_argument(
+        "--cache-dir",
+        metavar="DIR",
+        action="append",
+        default=[],
+        type=_value(_path),
+        help="a folder with packages to serve; repeatable (default: every CacheDir of pacman's configuration)",
+    )
+    peers = parser.add_argument_group("other pacservers")
+    peers.add_argument(
+        "--pacserver",
+        metavar="HOST:PORT",
+        action="append",
+        default=[],
+        type=_value(lambda text: parse_endpoint(text, DEFAULT_PORT)),
+        help=f"a peer: name, IPv4 or [IPv6] address, the port may be left out ({DEFAULT_PORT}); repeatable",
+    )
+    audience = parser.add_argument_group("who may ask")
+    audience.add_argument(
+        "--clients",
+        metavar="CIDR",
+        action="append",
+        default=[],
+        type=_value(parse_network),
+        help="a network whose machines may point their pacman at this host (/request); repeatable (default: this host alone)",
+    )
+    audience.add_argument(
+        "--peers",
+        metavar="CIDR",
+        action="append",
+        default=[],
+        type=_value(parse_network),
+        help="a further network whose pacservers may ask this one (/package, /info); repeatable "
+        "(always: attached networks, private ranges and the addresses of --pacserver)",
+    )
+    other = parser.add_argument_group("other")
+    other.add_argument("--log-level", choices=LOG_LEVELS, default="info", help="the least important lines to log (default: %(default)s)")
+    other.add_argument("-h", "--help", action="help", help="show this help and exit")
+    other.add_argument("--more-help", action=_MoreHelp, nargs=0, help="show a guide in prose and exit")
+    other.add_argument("--version", action="version", version=f"pacserve {__version__}", help="show the version and exit")
+    return parser
+
+
+def parse_options(arguments: Sequence[str]) -> Settings:
+    """
+    The settings that a command line asks for.
+
+    @raise SystemExit: With status 2 and one line on stderr when a value is wrong; with 0 after help, guide or version were printed.
+    """
+    options = build_parser().parse_args(arguments)
+    return Settings(
+        bind=_once(options.bind),
+        port=options.port,
+        pacman_conf=options.pacman_conf,
+        cache_dirs=_once(options.cache_dir),
+        pacservers=_once(options.pacserver),
+        clients=_once(options.clients),
+        peers=_once(options.peers),
+        log_level=options.log_level,
+    )
+
+
+def _once(values: Sequence[T]) -> tuple[T, ...]:
+    """The values in their order, each once."""
+    return tuple(dict.fromkeys(values))

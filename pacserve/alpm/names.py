@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 from pacserve.model import FileKind
 
@@ -53,7 +52,6 @@ def architecture(text: str) -> bool:
     return _ARCHITECTURE.match(text) is not None
 
 
-@lru_cache(maxsize=8192)
 def parse_package_file(text: str) -> PackageName | None:
     """The parts of the name of a package file or its signature (PKGBUILD(5)); None for every other name."""
     match = _PACKAGE.match(text)

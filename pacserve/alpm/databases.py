@@ -1,0 +1,144 @@
+"""What the sync databases state of package files, kept in memory and read again when pacman has written them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from pacserve.alpm.children import Run
+from pacserve.alpm.names import parse_package_file
+from pacserve.errors import FetchError
+from pacserve.interfaces import ConfigurationSource, SyncDatabases
+
+# Seconds that a request waits for a database that is being read; pacman's patience is 10 s in all.
+PATIENCE = 2.0
+# Seconds after which a database that could not be read is tried again, though it has not changed.
+RETRY_INTERVAL = 60.0
+# Child processes at the same time: one for each core of a small machine.
+CHILDREN_LIMIT = 2
+# Packages of one database; Arch's largest has some 15,000.
+PACKAGES_LIMIT = 500_000
+
+Stamp = tuple[int, int, int]
+
+
+@dataclass(slots=True)
+class _Database:
+    """
+    One repository's database.
+
+    @ivar stamp: Of the file that C{sizes} was read from, or that could not be read.
+    @ivar failed_at: When it could not be read, None if it could.
+    @ivar reading: Fires when the reading that is under way has ended.
+    """
+
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    stamp: Stamp | None = None
+    failed_at: float | None = None
+    reading: Deferred[None] | None = None
+
+
+class Databases(SyncDatabases):
+    """The sync databases of the repositories in pacman.conf, read by L{pacserve.alpm.database_reader} in child processes."""
+
+    _log = Logger()
+
+    def __init__(self, configuration: ConfigurationSource, run: Run, clock: IReactorTime) -> None:
+        self._configuration = configuration
+        self._run = run
+        self._clock = clock
+        self._databases: dict[str, _Database] = {}
+        self._children = DeferredSemaphore(CHILDREN_LIMIT)
+
+    async def refresh(self, repo: str) -> None:
+        configuration = self._configuration.current()
+        if repo not in configuration.repositories:
+            return
+        database = self._databases.get(repo)
+        if database is None:
+            database = self._databases[repo] = _Database()
+        if database.reading is None:
+            stamp = _stamp(configuration.database_dir, repo)
+            if not self._outdated(database, stamp):
+                return
+            if stamp is None:
+                database.sizes, database.stamp, database.failed_at = {}, None, None
+                return
+            reading = Deferred.fromCoroutine(self._read(configuration.database_dir, repo, database, stamp))
+            if reading.called:
+                return
+            database.reading = reading
+            reading.addBoth(lambda _: setattr(database, "reading", None))
+        await self._ended(database.reading)
+
+    async def refresh_all(self) -> None:
+        """Refreshes every database, for example at the start, when nobody waits for them."""
+        for repo in self._configuration.current().repositories:
+            await self.refresh(repo)
+
+    def size(self, repo: str, name: str) -> int | None:
+        database = self._databases.get(repo)
+        return None if database is None else database.sizes.get(name)
+
+    def sizes(self, name: str) -> Sequence[int]:
+        repositories = self._configuration.current().repositories
+        return [database.sizes[name] for repo, database in self._databases.items() if repo in repositories and name in database.sizes]
+
+    def _outdated(self, database: _Database, stamp: Stamp | None) -> bool:
+        if database.stamp != stamp:
+            return True
+        return database.failed_at is not None and not 0 <= self._clock.seconds() - database.failed_at < RETRY_INTERVAL
+
+    async def _ended(self, reading: Deferred[None] | None) -> None:
+        """Waits for a reading, but not too long, and without ending it for the others when this caller goes away."""
+        if reading is None:
+            return
+        waiting: Deferred[None] = Deferred()
+        reading.addBoth(lambda _: None if waiting.called else waiting.callback(None))
+        waiting.addTimeout(PATIENCE, self._clock)
+        try:
+            await waiting
+        except DeferredTimeoutError:
+            self._log.debug("a database takes long to read")
+
+    async def _read(self, database_dir: str, repo: str, database: _Database, stamp: Stamp) -> None:
+        try:
+            database.sizes = await self._children.run(lambda: Deferred.fromCoroutine(self._sizes(database_dir, repo)))
+            database.failed_at = None
+        except FetchError as error:
+            database.failed_at = self._clock.seconds()
+            self._log.debug("the database of {repo} can't be read: {error}", repo=repo, error=error)
+        except CancelledError:
+            raise
+        except Exception:
+            database.failed_at = self._clock.seconds()
+            self._log.failure("reading the database of {repo}", repo=repo)
+        database.stamp = stamp
+
+    async def _sizes(self, database_dir: str, repo: str) -> Mapping[str, int]:
+        outcome = await self._run((sys.executable, "-m", "pacserve.alpm.database_reader", database_dir, repo))
+        if outcome.status != 0:
+            raise FetchError(outcome.complaint or f"exit status {outcome.status}")
+        sizes: dict[str, int] = {}
+        for line in outcome.output.decode("utf-8", "replace").splitlines():
+            name, _, size = line.partition("\t")
+            if size.isascii() and size.isdigit() and len(size) <= 15 and parse_package_file(name) is not None:
+                sizes[name] = int(size)
+                if len(sizes) >= PACKAGES_LIMIT:
+                    break
+        return sizes
+
+
+def _stamp(database_dir: str, repo: str) -> Stamp | None:
+    try:
+        found = os.stat(f"{database_dir.rstrip('/')}/sync/{repo}.db")  # noqa: PTH116 - for every request: a Path takes five times as long
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_ino, found.st_size)

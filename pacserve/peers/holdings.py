@@ -38,13 +38,11 @@ class Holdings:
     def holders(self, name: str) -> Iterator[tuple[int, int]]:
         """The slots of the peers that hold C{name}, each with the size that it stated in bytes."""
         for size, bits in self._holders.get(name, ()):
-            slot = 0
-            while bits:
-                skip = (bits & -bits).bit_length() - 1
-                slot += skip
-                yield slot, size
-                bits >>= skip + 1
-                slot += 1
+            left = bits
+            while left:
+                lowest = left & -left
+                yield lowest.bit_length() - 1, size
+                left ^= lowest
 
     def _put(self, name: str, pairs: tuple[tuple[int, int], ...]) -> None:
         if pairs:

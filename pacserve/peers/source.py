@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, FirstError
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.errors import AbsentError, FetchError, RemoteProtocolError
@@ -39,7 +39,7 @@ class PeerSource(PackageSource):
     @param suspect: Called with a peer that did not answer a question, so that it is looked at.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         peers: Sequence[Peer],
         holdings: Holdings,
@@ -167,16 +167,15 @@ async def first_yes(questions: Sequence[Coroutine[Any, Any, Answer]]) -> Answer:
     @raise FetchError: Nobody said yes, and some could not say.
     """
     running = [Deferred.fromCoroutine(question) for question in questions]
-    outcomes: DeferredList[Answer] = DeferredList(running, fireOnOneCallback=True, consumeErrors=True)
+    outcomes: Any = DeferredList(running, fireOnOneCallback=True, consumeErrors=True)
     try:
-        result: Any = await outcomes
-    except FirstError as error:
-        raise FetchError(str(error.subFailure.value)) from error
+        result = await outcomes
     finally:
         for question in running:
             question.cancel()
     if isinstance(result, tuple):  # DeferredList gives (answer, index) for the first success
-        return result[0]
+        answer: Answer = result[0]
+        return answer
     reasons = [failure.value for _, failure in result]
     for reason in reasons:
         if not isinstance(reason, FetchError):

@@ -36,7 +36,7 @@ class PeerWatch:
 
     _log = Logger()
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         peers: Sequence[Peer],
         holdings: Holdings,
@@ -174,7 +174,7 @@ class PeerWatch:
         elif peer.state is PeerState.REFUSED:
             self._log.info("peer {peer} is not used: {trouble}", peer=peer.configured, trouble=peer.trouble)
         else:
-            self._log.info("peer {peer} is asked for each file, since its inventory can't be read: {trouble}", peer=peer.endpoint, trouble=peer.trouble)
+            self._log.info("peer {peer} is asked for each file, its inventory can't be read: {trouble}", peer=peer.endpoint, trouble=peer.trouble)
 
 
 def _in_turn(peer: Peer) -> Sequence[Endpoint]:

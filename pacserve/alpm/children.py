@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,8 @@ class ChildRunner:
         self._clock: IReactorTime = reactor
 
     async def __call__(self, command: Sequence[str]) -> ChildOutcome:
+        if shutil.which(command[0]) is None:  # Twisted would only notice in the child
+            raise FetchError(f"{command[0]} is not installed")
         child = _Child()
         timer = None
         try:

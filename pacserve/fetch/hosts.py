@@ -9,6 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IHostResolution, IReactorPluggableNameResolver, IReactorTime, IResolutionReceiver
 from zope.interface import implementer
 
+# Addresses of one name that are of use; each that does not answer costs whoever tries them a wait.
+_ADDRESSES_LIMIT = 8
 # Seconds after which a name counts as not resolvable; the system's resolver may take 30 s and more where there is no network.
 RESOLUTION_TIMEOUT = 5.0
 
@@ -27,7 +29,8 @@ class _Receiver:
     def addressResolved(self, address: IAddress) -> None:  # noqa: N802
         """One more address."""
         found: Any = address
-        self._hosts[found.host] = None
+        if len(self._hosts) < _ADDRESSES_LIMIT:
+            self._hosts[found.host] = None
 
     def resolutionComplete(self) -> None:  # noqa: N802
         """There are no more."""
@@ -35,7 +38,9 @@ class _Receiver:
 
 
 async def resolve_host(reactor: IReactorPluggableNameResolver, clock: IReactorTime, name: str) -> Sequence[str]:
-    """The addresses of a host, in the system's order of preference; empty where the name is not known or nobody answers in time."""
+    """
+    The addresses of a host, in the system's order of preference, the first few of many; empty where the name is not known or nobody answers in time.
+    """
     answered: Deferred[Sequence[str]] = Deferred()
 
     def done(hosts: Sequence[str]) -> None:
@@ -44,7 +49,8 @@ async def resolve_host(reactor: IReactorPluggableNameResolver, clock: IReactorTi
 
     timer = clock.callLater(RESOLUTION_TIMEOUT, done, ())
     reactor.nameResolver.resolveHostName(_Receiver(done), name)
-    hosts = await answered
-    if timer.active():
-        timer.cancel()
-    return hosts
+    try:
+        return await answered
+    finally:
+        if timer.active():
+            timer.cancel()

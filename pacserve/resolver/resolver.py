@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import IPv4Address
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IReactorTime
 
@@ -85,9 +85,7 @@ class Resolver(FileResolver):
             answered.addTimeout(remaining, self._clock)
         try:
             return await answered
-        except (CancelledError, DeferredTimeoutError):
-            if self._clock.seconds() < deadline:
-                raise  # the client has gone, and the whole resolution with it
+        except DeferredTimeoutError:  # a CancelledError means that the client has gone, and the whole resolution with it
             raise FetchError("no answer in time") from None
 
 

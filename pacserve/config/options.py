@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
@@ -28,14 +29,15 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)\n")
 
 
 class _MoreHelp(argparse.Action):
     """Prints the guide."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
-        parser.exit(0, GUIDE)
+        sys.stdout.write(GUIDE)
+        parser.exit(0)
 
 
 def _value(parse: Callable[[str], T]) -> Callable[[str], T]:
@@ -51,7 +53,7 @@ def _value(parse: Callable[[str], T]) -> Callable[[str], T]:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 65535):
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
         raise ValueError(f"{text!r} is no TCP port: give a number from 1 to 65535")
     return int(text)
 

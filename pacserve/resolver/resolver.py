@@ -56,19 +56,23 @@ class Resolver(FileResolver):
             client = _THIS_HOST  # pacman may come back by another of this host's addresses
         wanted = Wanted(request, size, client, self._history.holders(client, request.name, now))
         tried: list[str] = []
-        unsure = False
+        absent: set[Rank] = set()
+        failed: set[Rank] = set()
         for candidate in in_order(c for source in ((self._caches,) if local_only else self._everywhere) for c in source.candidates(wanted)):
             try:
                 answer = await self._settled(candidate, deadline)
             except AbsentError as error:
                 tried.append(str(error))
+                absent.add(candidate.rank)
             except FetchError as error:
                 tried.append(str(error))
-                unsure = unsure or candidate.rank is Rank.MIRRORS
+                failed.add(candidate.rank)
             else:
                 if isinstance(answer, RedirectAnswer) and answer.holder:
                     self._history.sent(client, request.name, answer.holder, self._clock.seconds())
                 return answer
+        # What the mirrors say decides; without mirrors, what the others say.
+        unsure = Rank.MIRRORS in failed or (bool(failed) and Rank.MIRRORS not in absent)
         raise _refusal(request, tried, unsure, local_only)
 
     async def _settled(self, candidate: Candidate, deadline: float) -> Answer:
@@ -90,10 +94,10 @@ class Resolver(FileResolver):
 
 
 def _refusal(request: FileRequest, tried: Sequence[str], unsure: bool, local_only: bool) -> RequestError:
-    if unsure:
-        return RequestError(504, _one_line(f"{request}: nobody could say that he has it. Tried: {'; '.join(tried)}"))
     if local_only:
         return RequestError(404, f"{request} is not in a local cache, and a question from another pacserve goes no further")
+    if unsure:
+        return RequestError(504, _one_line(f"{request}: nobody could say that he has it. Tried: {'; '.join(tried)}"))
     if not tried:
         return RequestError(404, f"{request} is not in a local cache, and repository {request.repo} has no other http or https Server in pacman.conf")
     return RequestError(404, _one_line(f"{request} is nowhere. Tried: local caches; {'; '.join(tried)}"))

@@ -11,6 +11,10 @@ from pacserve.interfaces import Audience, ConfigurationSource, FileResolver, Fro
 from pacserve.model import Answer, Ask, FileRequest
 
 
+# Characters.  What is longer must not be remembered, either.
+_LONGEST_NAME = 255
+
+
 class PacmanFront(Front):
     """Turns the path into a L{FileRequest}, and refuses what pacman would not ask without asking anyone."""
 
@@ -32,7 +36,7 @@ class PacmanFront(Front):
             raise RequestError(404, "there is no such repository in pacman.conf")
         if arch not in configuration.architectures:
             raise RequestError(404, f"pacman.conf is for {' '.join(configuration.architectures)}")
-        request = _file_request(repo, arch, name)
+        request = _file_request(repo, arch, name) if len(name) <= _LONGEST_NAME else None
         if request is None:
             raise RequestError(404, "no file of a repository has such a name")
         via = ask.header("Via")

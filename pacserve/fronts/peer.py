@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from pacserve.errors import RequestError
@@ -9,6 +10,9 @@ from pacserve.http.validators import matches_none_match
 from pacserve.interfaces import Audience, ConfigurationSource, Front, LocalPackages
 from pacserve.model import Answer, Ask, DocumentAnswer, FileAnswer, Inventory
 from pacserve.peers.inventory import PeerInfo, encode, pack
+
+
+_NO_WEIGHT = re.compile(r"\s*q\s*=\s*0(?:\.0*)?\s*\Z")
 
 
 class PackageFront(Front):
@@ -68,7 +72,7 @@ class InfoFront(Front):
         if condition is not None and matches_none_match(condition, prepared.etag):
             return DocumentAnswer(b"", tuple(headers), 304, quiet=True)
         headers.append(("Content-Type", "application/json"))
-        if "gzip" not in (ask.header("Accept-Encoding") or "").lower():
+        if not _takes_gzip(ask.header("Accept-Encoding") or ""):
             return DocumentAnswer(prepared.plain, tuple(headers), quiet=True)
         headers.append(("Content-Encoding", "gzip"))
         return DocumentAnswer(prepared.packed, tuple(headers), quiet=True)
@@ -82,3 +86,12 @@ class InfoFront(Front):
             etag = f'W/"{self._instance[:16]}-{inventory.generation}-{"-".join(architectures)}"'
             self._prepared = prepared = _Prepared(inventory, architectures, plain, pack(plain), etag)
         return prepared
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding header names gzip, and not with a weight of zero (RFC 9110, 12.4.2)."""
+    for item in accepted.lower().split(","):
+        coding, _, weight = item.partition(";")
+        if coding.strip() in ("gzip", "x-gzip"):
+            return not _NO_WEIGHT.match(weight)
+    return False

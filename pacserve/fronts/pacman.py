@@ -10,7 +10,6 @@ from pacserve.http.via import names_pacserve
 from pacserve.interfaces import Audience, ConfigurationSource, FileResolver, Front
 from pacserve.model import Answer, Ask, FileRequest
 
-
 # Characters.  What is longer must not be remembered, either.
 _LONGEST_NAME = 255
 

@@ -11,7 +11,6 @@ from pacserve.interfaces import Audience, ConfigurationSource, Front, LocalPacka
 from pacserve.model import Answer, Ask, DocumentAnswer, FileAnswer, Inventory
 from pacserve.peers.inventory import PeerInfo, encode, pack
 
-
 _NO_WEIGHT = re.compile(r"\s*q\s*=\s*0(?:\.0*)?\s*\Z")
 
 

@@ -54,7 +54,7 @@ class PeerSource(PackageSource):
         self._clock = clock
         self._local = local
         self._suspect = suspect
-        self._yeses: dict[tuple[int, str], tuple[float, int]] = {}
+        self._yeses: dict[tuple[Endpoint, str], tuple[float, int]] = {}
         self._uses = 0
 
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
@@ -90,11 +90,13 @@ class PeerSource(PackageSource):
         endpoint = peer.endpoint
         if endpoint is None:
             raise FetchError(f"peer {peer.configured}: no address")
-        yes = self._yeses.get((peer.slot, name))
-        if yes is not None and now < yes[0]:
-            return self._chosen(peer, endpoint, name, yes[1])
+        remembered = self._yeses.get((endpoint, name))
+        if remembered is not None and now < remembered[0] and _fits(wanted, remembered[1]) and size in (None, remembered[1]):
+            return self._chosen(peer, endpoint, name, remembered[1])
+        if deadline - now < CONFIRM_BUDGET:  # the peer would be blamed for what it had no time to do
+            raise FetchError(f"peer {endpoint}: no time left to ask it")
         try:
-            answer = await self._client.head(package_url(endpoint, name), timeout=max(0.0, min(CONFIRM_BUDGET, deadline - now)))
+            answer = await self._client.head(package_url(endpoint, name), timeout=CONFIRM_BUDGET)
             if answer.status not in (200, 404, 410):
                 raise RemoteProtocolError(f"it answers {answer.status}")
         except FetchError as error:
@@ -109,7 +111,7 @@ class PeerSource(PackageSource):
             raise AbsentError(f"peer {endpoint}: " + (f"{answer.status}" if answer.status != 200 else f"another size ({length})"))
         if len(self._yeses) >= _YESES_LIMIT:
             self._yeses.clear()
-        self._yeses[peer.slot, name] = (self._clock.seconds() + YES_LIFETIME, length)
+        self._yeses[endpoint, name] = (self._clock.seconds() + YES_LIFETIME, length)
         return self._chosen(peer, endpoint, name, length)
 
     def _usable(self, peer: Peer, wanted: Wanted, now: float, local_client: bool) -> bool:

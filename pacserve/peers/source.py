@@ -86,14 +86,13 @@ class PeerSource(PackageSource):
         @raise AbsentError: It has not, or another one.
         @raise FetchError: It did not say so in time.
         """
-        name, now = wanted.request.name, self._clock.seconds()
-        endpoint = peer.endpoint
+        name, endpoint = wanted.request.name, peer.endpoint
         if endpoint is None:
             raise FetchError(f"peer {peer.configured}: no address")
-        remembered = self._yeses.get((endpoint, name))
-        if remembered is not None and now < remembered[0] and _fits(wanted, remembered[1]) and size in (None, remembered[1]):
-            return self._chosen(peer, endpoint, name, remembered[1])
-        if deadline - now < CONFIRM_BUDGET:  # the peer would be blamed for what it had no time to do
+        known = self.remembered(wanted, peer, size)
+        if known is not None:
+            return known
+        if deadline - self._clock.seconds() < CONFIRM_BUDGET:  # the peer would be blamed for what it had no time to do
             raise FetchError(f"peer {endpoint}: no time left to ask it")
         try:
             answer = await self._client.head(package_url(endpoint, name), timeout=CONFIRM_BUDGET)
@@ -112,6 +111,16 @@ class PeerSource(PackageSource):
         if len(self._yeses) >= _YESES_LIMIT:
             self._yeses.clear()
         self._yeses[endpoint, name] = (self._clock.seconds() + YES_LIFETIME, length)
+        return self._chosen(peer, endpoint, name, length)
+
+    def remembered(self, wanted: Wanted, peer: Peer, size: int | None) -> Answer | None:
+        """What L{confirm} would give without asking, since the peer said yes a moment ago."""
+        name, endpoint = wanted.request.name, peer.endpoint
+        if endpoint is None:
+            return None
+        until, length = self._yeses.get((endpoint, name), (0.0, 0))
+        if self._clock.seconds() >= until or not _fits(wanted, length) or size not in (None, length):
+            return None
         return self._chosen(peer, endpoint, name, length)
 
     def _usable(self, peer: Peer, wanted: Wanted, now: float, local_client: bool) -> bool:
@@ -158,6 +167,10 @@ class _Unknown(Candidate):
         return Rank.PEERS_UNKNOWN
 
     async def settle(self, deadline: float) -> Answer:
+        for peer in self.peers:
+            known = self.source.remembered(self.wanted, peer, self.wanted.size)
+            if known is not None:
+                return known
         return await first_yes([self.source.confirm(self.wanted, peer, self.wanted.size, deadline) for peer in self.peers])
 
 

@@ -15,6 +15,7 @@ class Holdings:
 
     def __init__(self) -> None:
         self._holders: dict[str, tuple[tuple[int, int], ...]] = {}
+        self._occupied = 0
 
     def __len__(self) -> int:
         return len(self._holders)
@@ -22,9 +23,10 @@ class Holdings:
     def replace(self, slot: int, files: Mapping[str, int]) -> None:
         """Makes C{files} (sizes by name) all that the peer in C{slot} holds; an empty mapping forgets it."""
         bit = 1 << slot
-        for name, pairs in list(self._holders.items()):
-            if any(bits & bit for _, bits in pairs):
-                self._put(name, tuple((size, bits & ~bit) for size, bits in pairs if bits != bit))
+        if self._occupied & bit:
+            for name in [name for name, pairs in self._holders.items() if any(bits & bit for _, bits in pairs)]:
+                self.remove(slot, name)
+        self._occupied = self._occupied | bit if files else self._occupied & ~bit
         for name, size in files.items():
             known = dict(self._holders.get(name, ()))
             known[size] = known.get(size, 0) | bit

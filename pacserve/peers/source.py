@@ -127,7 +127,7 @@ class PeerSource(PackageSource):
         return (
             peer.may_be_asked(now)
             and peer.endpoint is not None
-            and str(peer.endpoint) not in wanted.avoid
+            and (not wanted.avoid or str(peer.endpoint) not in wanted.avoid)
             and (local_client or _reachable_for_others(peer.endpoint.host))
         )
 

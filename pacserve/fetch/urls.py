@@ -23,6 +23,7 @@ URL_LIMIT = 4096
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # RFC 3986, 2: printable ASCII but for what must be encoded.  Square brackets pass in paths and queries, where many servers put them.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _PATH_CHARACTER = r"[A-Za-z0-9._~!$&'()*+,;=:@/%\[\]-]"
 _URL = re.compile(
     r"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://"
@@ -87,7 +88,8 @@ def resolve_reference(base: URL, reference: str) -> URL:
     """
     if len(reference) > URL_LIMIT:
         raise ValueError("a URL that is too long")
-    return parse_url(urljoin(str(base), reference))
+    # urljoin() would take "http:x" and "http://" for relative ones (RFC 3986, 5.2.2, non-strict).
+    return parse_url(reference if _SCHEME.match(reference) else urljoin(str(base), reference))
 
 
 def literal_address(host: str) -> IPAddress | None:

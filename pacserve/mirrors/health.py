@@ -1,0 +1,74 @@
+"""Which mirror is asked first: one that failed lately comes last for a while."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+
+# Seconds that a mirror comes last after it failed; doubled with each failure that follows until it answers again.
+FIRST_PENALTY = 60.0
+LONGEST_PENALTY = 600.0
+# Mirrors that are remembered; pacman.conf seldom names more than a few dozen.
+_LIMIT = 256
+
+
+class Fault(enum.IntEnum):
+    """What a mirror did wrong, the worse the later it is asked."""
+
+    SLOW = 1
+    """Another one had answered before it did."""
+    FAILED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Penalty:
+    fault: Fault
+    times: int
+    until: float
+
+
+class MirrorHealth:
+    """
+    Remembers faults by mirror.
+
+    The penalty doubles when a mirror does wrong again after its penalty ended.  What happens before that end is the same trouble and counts once, as
+    when pacman asks for five files at once from a mirror that has just gone.
+    """
+
+    def __init__(self) -> None:
+        self._penalties: dict[str, _Penalty] = {}
+
+    def __len__(self) -> int:
+        return len(self._penalties)
+
+    def in_order(self, mirrors: Iterable[T], key: Callable[[T], str], now: float) -> list[T]:
+        """The mirrors without a penalty, then the slow, then those that failed; in the given order otherwise."""
+
+        def rank(mirror: T) -> int:
+            penalty = self._penalties.get(key(mirror))
+            return penalty.fault if penalty is not None and now < penalty.until else 0
+
+        return sorted(mirrors, key=rank)
+
+    def succeeded(self, key: str) -> None:
+        """The mirror answered: everything is forgiven."""
+        self._penalties.pop(key, None)
+
+    def blame(self, key: str, fault: Fault, now: float) -> None:
+        """The mirror comes later for a while."""
+        known = self._penalties.pop(key, None)
+        if known is None:
+            penalty = _Penalty(fault, 1, now + FIRST_PENALTY)
+        elif now < known.until:
+            penalty = _Penalty(max(fault, known.fault), known.times, known.until)
+        else:
+            times = known.times + 1
+            # The exponent is bounded before it is used: a mirror that stays away for months makes no huge number.
+            penalty = _Penalty(fault, times, now + min(FIRST_PENALTY * 2 ** min(times - 1, 10), LONGEST_PENALTY))
+        self._penalties[key] = penalty
+        if len(self._penalties) > _LIMIT:
+            del self._penalties[next(iter(self._penalties))]

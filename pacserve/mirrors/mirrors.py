@@ -1,0 +1,82 @@
+"""The mirrors of pacman.conf, as a source of files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.internet.interfaces import IReactorTime
+
+from pacserve.interfaces import Candidate, ConfigurationSource, PackageSource
+from pacserve.mirrors.health import MirrorHealth
+from pacserve.mirrors.inquiry import Inquiry, Question
+from pacserve.mirrors.race import Race
+from pacserve.mirrors.servers import Mirror, Servers
+from pacserve.model import FileRequest, Rank, RedirectAnswer, Wanted
+
+# Seconds for which a mirror's yes holds: as long as that of a peer, for several clients that ask for the same file at once.
+YES_HOLDS = 1.0
+# Answers that are remembered.
+_ANSWERS_LIMIT = 256
+
+_AnswerKey = tuple[FileRequest, int | None]
+
+
+class Mirrors(PackageSource):
+    """
+    Sends pacman to the first mirror that has a file, in pacman's order but for those that failed lately.
+
+    The URL is always the mirror's own, whatever it redirects to: pacman follows redirects itself, and finds what is right for it.
+    """
+
+    def __init__(self, configuration: ConfigurationSource, servers: Servers, inquiry: Inquiry, health: MirrorHealth, clock: IReactorTime) -> None:
+        self._configuration = configuration
+        self._servers = servers
+        self._inquiry = inquiry
+        self._health = health
+        self._clock = clock
+        self._answers: dict[_AnswerKey, tuple[float, RedirectAnswer]] = {}
+
+    def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
+        mirrors = self._servers.mirrors(self._configuration.current(), wanted.request.repo, wanted.request.arch)
+        return (_MirrorsCandidate(self, wanted, mirrors),) if mirrors else ()
+
+    async def find(self, wanted: Wanted, mirrors: Sequence[Mirror], deadline: float) -> RedirectAnswer:
+        """
+        The redirect to the first of C{mirrors} that has the file.
+
+        @raise AbsentError: Every one said that it has not.
+        @raise FetchError: None has, and some did not say.
+        """
+        key = wanted.request, wanted.size
+        now = self._clock.seconds()
+        until, answer = self._answers.get(key, (now, None))
+        if answer is not None and now < until:
+            return answer
+        in_order = self._health.in_order(mirrors, lambda mirror: mirror.url.origin, now)
+        question = Question(wanted.request.name, wanted.size, deadline)
+        mirror, found = await Race(self._inquiry, self._health, self._clock, in_order, question).run()
+        answer = RedirectAnswer(mirror.file_url(wanted.request.name), f"mirror {mirror.url}", found.size)
+        self._remember(key, answer)
+        return answer
+
+    def _remember(self, key: _AnswerKey, answer: RedirectAnswer) -> None:
+        self._answers.pop(key, None)  # the oldest comes first
+        self._answers[key] = self._clock.seconds() + YES_HOLDS, answer
+        if len(self._answers) > _ANSWERS_LIMIT:
+            del self._answers[next(iter(self._answers))]
+
+
+class _MirrorsCandidate(Candidate):
+    """All mirrors of a repository: which of them answers is settled by asking."""
+
+    def __init__(self, source: Mirrors, wanted: Wanted, mirrors: Sequence[Mirror]) -> None:
+        self._source = source
+        self._wanted = wanted
+        self._mirrors = mirrors
+
+    @property
+    def rank(self) -> Rank:
+        return Rank.MIRRORS
+
+    async def settle(self, deadline: float) -> RedirectAnswer:
+        return await self._source.find(self._wanted, self._mirrors, deadline)

@@ -1,0 +1,128 @@
+"""Several mirrors asked for one file, none of which can make pacman wait for long."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from twisted.internet.defer import Deferred, DeferredQueue
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
+
+from pacserve.errors import AbsentError, FetchError
+from pacserve.mirrors.health import Fault, MirrorHealth
+from pacserve.mirrors.inquiry import Found, Inquiry, Question, UnfitError
+from pacserve.mirrors.servers import Mirror
+
+# Seconds after which the next mirror is asked as well.  A new connection to another continent with TLS takes some 0.6 s.
+PATIENCE = 1.0
+# Seconds before the deadline at which every question ends, so that the answer can still say what was tried.
+_RESERVE = 0.1
+# Characters of a list of what was tried.
+_MESSAGE_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A mirror's question has ended."""
+
+    mirror: Mirror
+    result: Found | Failure
+
+
+class Race:
+    """
+    Asks mirrors in the given order until one has the file.
+
+    The next one is asked when one has failed, and also when one has not answered within L{PATIENCE}, without giving that one up.  Whoever is still
+    being asked when the race ends is let go, and counts as slow if it had L{PATIENCE}: it would make every following request wait.
+    """
+
+    def __init__(self, inquiry: Inquiry, health: MirrorHealth, clock: IReactorTime, mirrors: Sequence[Mirror], question: Question) -> None:
+        self._inquiry = inquiry
+        self._health = health
+        self._clock = clock
+        self._waiting = deque(mirrors)
+        self._question = replace(question, deadline=question.deadline - _RESERVE)
+        self._running: dict[Mirror, tuple[float, Deferred[None]]] = {}
+        self._failed: list[tuple[Mirror, FetchError]] = []
+        self._events: DeferredQueue[_Ended | None] = DeferredQueue()
+        self._impatience: IDelayedCall | None = None
+
+    async def run(self) -> tuple[Mirror, Found]:
+        """
+        The first mirror that has the file.
+
+        @raise AbsentError: All say that they have not.
+        @raise FetchError: None has, and some did not say.  The message lists what was tried.
+        """
+        try:
+            self._ask_next()
+            while self._running:
+                event = await self._events.get()
+                if event is None or not self._has_won(event):
+                    self._ask_next()
+                elif isinstance(event.result, Found):
+                    return event.mirror, event.result
+        finally:
+            self._let_go()
+        raise self._nobody()
+
+    def _has_won(self, event: _Ended) -> bool:
+        del self._running[event.mirror]
+        if isinstance(event.result, Found):
+            self._health.succeeded(event.mirror.url.origin)
+            return True
+        error = event.result.value
+        if not isinstance(error, FetchError):
+            event.result.raiseException()
+        if isinstance(error, (AbsentError, UnfitError)):
+            self._health.succeeded(event.mirror.url.origin)
+        else:
+            self._health.blame(event.mirror.url.origin, Fault.FAILED, self._clock.seconds())
+        self._failed.append((event.mirror, error))
+        return False
+
+    def _ask_next(self) -> None:
+        self._calm()
+        now = self._clock.seconds()
+        if not self._waiting or now >= self._question.deadline:
+            return
+        mirror = self._waiting.popleft()
+        asked = Deferred.fromCoroutine(self._inquiry.ask(mirror, self._question))
+        self._impatience = self._clock.callLater(PATIENCE, self._events.put, None)
+        self._running[mirror] = now, asked.addBoth(lambda result: self._events.put(_Ended(mirror, result)))
+
+    def _calm(self) -> None:
+        if self._impatience is not None and self._impatience.active():
+            self._impatience.cancel()
+
+    def _let_go(self) -> None:
+        self._calm()
+        now = self._clock.seconds()
+        running, self._running = self._running, {}
+        for mirror, (started, asked) in running.items():
+            asked.cancel()
+            if now - started >= PATIENCE:
+                self._health.blame(mirror.url.origin, Fault.SLOW, now)
+
+    def _nobody(self) -> FetchError:
+        tried = describe(self._failed, len(self._waiting))
+        if not self._waiting and all(isinstance(error, AbsentError) for _, error in self._failed):
+            return AbsentError(tried)
+        return FetchError(tried)
+
+
+def describe(failed: Sequence[tuple[Mirror, FetchError]], not_asked: int) -> str:
+    """What was tried, in one line of bounded length."""
+    text = ""
+    for number, (mirror, error) in enumerate(failed):
+        entry = f"mirror {mirror.url.origin}: {error}"
+        if len(text) + len(entry) > _MESSAGE_LIMIT:
+            text += f"; and {len(failed) - number} more"
+            break
+        text += f"; {entry}" if text else entry
+    if not_asked:
+        text += f"; no time for {not_asked} more"
+    return text.removeprefix("; ")

@@ -1,0 +1,73 @@
+"""Tests for L{pacserve.mirrors.health}."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.mirrors.health import FIRST_PENALTY, LONGEST_PENALTY, Fault, MirrorHealth
+
+
+class HealthTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.health = MirrorHealth()
+
+    def order(self, now: float) -> str:
+        """The order of the mirrors a, b and c."""
+        return "".join(self.health.in_order("abc", str, now))
+
+    def penalty(self, now: float) -> float:
+        """Seconds from C{now} on for which a comes last."""
+        seconds = 0
+        while self.order(now + seconds) != "abc":
+            seconds += 1
+        return seconds
+
+    def test_given_order(self) -> None:
+        """As long as all is well the order is pacman's."""
+        self.health.succeeded("c")
+        self.assertEqual(self.order(0), "abc")
+
+    def test_failed_comes_last(self) -> None:
+        """One that failed comes last for a while, and a slow one before it."""
+        self.health.blame("a", Fault.FAILED, 0)
+        self.health.blame("b", Fault.SLOW, 0)
+        self.assertEqual(self.order(FIRST_PENALTY - 1), "cba")
+        self.assertEqual(self.order(FIRST_PENALTY), "abc")
+
+    def test_doubling(self) -> None:
+        """Each failure after the end of a penalty doubles it, up to a limit; an answer forgives all."""
+        now, penalties = 0.0, []
+        for _ in range(6):
+            self.health.blame("a", Fault.FAILED, now)
+            penalties.append(self.penalty(now))
+            now += penalties[-1]
+        self.assertEqual(penalties, [60, 120, 240, 480, 600, 600])
+        self.health.succeeded("a")
+        self.assertEqual(self.order(now), "abc")
+        self.health.blame("a", Fault.FAILED, now)
+        self.assertEqual(self.penalty(now), FIRST_PENALTY)
+
+    def test_one_trouble_counts_once(self) -> None:
+        """Five failures at the same moment are one: the penalty is not doubled four times."""
+        for moment in range(5):
+            self.health.blame("a", Fault.FAILED, moment)
+        self.assertEqual(self.penalty(0), FIRST_PENALTY)
+
+    def test_worse_fault_wins(self) -> None:
+        """A slow mirror that then fails comes behind the slow ones."""
+        self.health.blame("a", Fault.SLOW, 0)
+        self.health.blame("b", Fault.SLOW, 0)
+        self.health.blame("a", Fault.FAILED, 1)
+        self.assertEqual(self.order(2), "cba")
+
+    def test_away_for_months(self) -> None:
+        """A mirror that never comes back costs no more than the longest penalty."""
+        now = 0.0
+        for _ in range(3000):
+            self.health.blame("a", Fault.FAILED, now)
+            now += LONGEST_PENALTY
+        self.assertEqual(self.penalty(now - 1), 1)
+
+    def test_bounded(self) -> None:
+        """However many mirrors fail, few are remembered."""
+        for number in range(10_000):
+            self.health.blame(str(number), Fault.FAILED, 0)
+        self.assertLess(len(self.health), 1000)

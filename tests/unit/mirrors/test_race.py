@@ -1,0 +1,190 @@
+"""Tests for L{pacserve.mirrors.race}."""
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.errors import AbsentError, FetchError
+from pacserve.fetch.urls import parse_url
+from pacserve.mirrors.health import FIRST_PENALTY, MirrorHealth
+from pacserve.mirrors.inquiry import Found, Inquiry, Question, UnfitError
+from pacserve.mirrors.race import PATIENCE, Race, describe
+from pacserve.mirrors.servers import Mirror
+
+
+def mirror(name: str) -> Mirror:
+    """A mirror at a host of that name."""
+    return Mirror(f"http://{name}", parse_url(f"http://{name}"), False)
+
+
+class HandInquiry(Inquiry):
+    """Every question waits until the test answers it, or until its deadline."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.waiting: dict[str, Deferred[Found]] = {}
+        self.asked: list[str] = []
+        self.cancelled: list[str] = []
+
+    async def ask(self, mirror: Mirror, question: Question) -> Found:
+        name = mirror.url.host
+        self.asked.append(name)
+        self.waiting[name] = Deferred(lambda _: self.cancelled.append(name))
+        timer = self.clock.callLater(question.deadline - self.clock.seconds(), lambda: self.waiting[name].errback(FetchError("no answer")))
+        try:
+            return await self.waiting[name]
+        finally:
+            if timer.active():
+                timer.cancel()
+
+
+class RaceTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.health = MirrorHealth()
+        self.inquiry = HandInquiry(self.clock)
+
+    def race(self, names: str = "abc", deadline: float = 8.0) -> Deferred[Any]:
+        """Starts a race of mirrors with one-letter names."""
+        mirrors = [mirror(name) for name in names]
+        return Deferred.fromCoroutine(Race(self.inquiry, self.health, self.clock, mirrors, Question("x", None, deadline)).run())
+
+    def winner(self, race: Deferred[Any]) -> str:
+        """Who won; nothing is left running."""
+        won: tuple[Mirror, Found] = self.successResultOf(race)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        return won[0].url.host
+
+    def answer(self, name: str, result: Found | Exception) -> None:
+        """The mirror answers."""
+        if isinstance(result, Found):
+            self.inquiry.waiting[name].callback(result)
+        else:
+            self.inquiry.waiting[name].errback(Failure(result))
+
+    def order(self) -> str:
+        """The order in which mirrors would be asked now."""
+        return "".join(self.health.in_order("abc", lambda name: f"http://{name}", self.clock.seconds()))
+
+    def test_first_wins(self) -> None:
+        """The first mirror is asked alone, and its yes ends the race."""
+        race = self.race()
+        self.clock.advance(PATIENCE - 0.01)
+        self.assertEqual(self.inquiry.asked, ["a"])
+        self.answer("a", Found(5))
+        self.assertEqual(self.winner(race), "a")
+        self.assertEqual(self.order(), "abc")
+
+    def test_no_asks_the_next_at_once(self) -> None:
+        """A certain no and a failure both lead to the next mirror without a wait; only the failure is held against it."""
+        race = self.race()
+        self.answer("a", AbsentError("404"))
+        self.answer("b", FetchError("503"))
+        self.assertEqual(self.inquiry.asked, ["a", "b", "c"])
+        self.answer("c", Found(5))
+        self.assertEqual(self.winner(race), "c")
+        self.assertEqual(self.order(), "acb")
+
+    def test_slow_mirror(self) -> None:
+        """A mirror that keeps silent lets the next be asked as well, and who wins without it has it asked later for a while."""
+        race = self.race()
+        self.clock.advance(PATIENCE)
+        self.assertEqual(self.inquiry.asked, ["a", "b"])
+        self.answer("b", Found(5))
+        self.assertEqual(self.winner(race), "b")
+        self.assertEqual(self.inquiry.cancelled, ["a"])
+        self.assertEqual(self.order(), "bca")
+        self.clock.advance(FIRST_PENALTY)
+        self.assertEqual(self.order(), "abc")
+
+    def test_slow_mirror_may_win(self) -> None:
+        """The first may still win, and the second, which had no time yet, is not called slow."""
+        race = self.race()
+        self.clock.advance(PATIENCE)
+        self.answer("a", Found(5))
+        self.assertEqual(self.winner(race), "a")
+        self.assertEqual((self.inquiry.cancelled, self.order()), (["b"], "abc"))
+
+    def test_all_slow(self) -> None:
+        """One more mirror is asked with each second, each once."""
+        race = self.race()
+        self.clock.pump([PATIENCE] * 5)
+        self.assertEqual(self.inquiry.asked, ["a", "b", "c"])
+        self.answer("c", Found(None))
+        self.assertEqual(self.winner(race), "c")
+
+    def test_failure_while_another_is_slow(self) -> None:
+        """When the second fails while the first is silent, the third is asked at once."""
+        race = self.race()
+        self.clock.advance(PATIENCE)
+        self.answer("b", FetchError("refused"))
+        self.assertEqual(self.inquiry.asked, ["a", "b", "c"])
+        self.answer("c", AbsentError("404"))
+        self.answer("a", Found(1))
+        self.assertEqual(self.winner(race), "a")
+
+    def test_all_absent(self) -> None:
+        """When every mirror says no for certain, so does the race."""
+        race = self.race("ab")
+        self.answer("a", AbsentError("404"))
+        self.answer("b", AbsentError("410"))
+        self.assertEqual(str(self.failureResultOf(race, AbsentError).value), "mirror http://a: 404; mirror http://b: 410")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_one_did_not_say(self) -> None:
+        """When one mirror failed, or has another file, nobody knows for certain."""
+        for error in (FetchError("connection refused"), UnfitError("has 4 bytes instead of 5")):
+            race = self.race("ab")
+            self.answer("a", error)
+            self.answer("b", AbsentError("404"))
+            failure = self.failureResultOf(race, FetchError)
+            self.assertNotIsInstance(failure.value, AbsentError)
+            self.assertEqual(str(failure.value), f"mirror http://a: {error}; mirror http://b: 404")
+            self.health.succeeded("http://a")
+
+    def test_unfit_is_not_blamed(self) -> None:
+        """A mirror with another version of the file keeps its place."""
+        race = self.race("ab")
+        self.answer("a", UnfitError("has 4 bytes instead of 5"))
+        self.answer("b", Found(5))
+        self.assertEqual((self.winner(race), self.order()), ("b", "abc"))
+
+    def test_deadline(self) -> None:
+        """Before the deadline it is over, with a message that also says who was not asked."""
+        race = self.race("abcdef", deadline=3.5)
+        self.clock.pump([0.1] * 34)
+        self.assertEqual(self.inquiry.asked, ["a", "b", "c", "d"])
+        message = str(self.failureResultOf(race, FetchError).value)
+        self.assertIn("mirror http://d: no answer", message)
+        self.assertIn("; no time for 2 more", message)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_deadline_has_passed(self) -> None:
+        """With no time left nobody is asked, and nobody has said no."""
+        failure = self.failureResultOf(self.race(deadline=0.0), FetchError)
+        self.assertNotIsInstance(failure.value, AbsentError)
+        self.assertEqual(self.inquiry.asked, [])
+
+    def test_cancelled(self) -> None:
+        """Who cancels the race cancels all questions; one that had its time counts as slow."""
+        race = self.race()
+        self.clock.advance(PATIENCE)
+        race.cancel()
+        self.failureResultOf(race, CancelledError)
+        self.assertEqual((self.inquiry.cancelled, self.order(), self.clock.getDelayedCalls()), (["a", "b"], "bca", []))
+
+    def test_defect(self) -> None:
+        """A defect of ours is not taken for a failure of the mirror."""
+        race = self.race()
+        self.answer("a", TypeError("a defect"))
+        self.failureResultOf(race, TypeError)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_message_is_bounded(self) -> None:
+        """A list of a thousand mirrors fits into one line."""
+        text = describe([(mirror(f"mirror{n}.example"), FetchError("connection refused")) for n in range(1000)], 7)
+        self.assertLess(len(text), 600)
+        self.assertRegex(text, r"; and 9\d\d more; no time for 7 more\Z")

@@ -6,7 +6,6 @@ import enum
 from dataclasses import dataclass
 
 from pacserve.model import Endpoint
-from pacserve.peers.inventory import PeerInfo
 
 # Seconds between two looks at a peer that answers; most of these are 304 without a body.
 REFRESH_INTERVAL = 15.0
@@ -35,6 +34,19 @@ class PeerState(enum.Enum):
     """It did not answer when it was last asked."""
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """
+    What stays of an C{/info} once the holdings have its files: a thousand peers with a dictionary each would take half a gigabyte.
+
+    @ivar count: How many files it listed.
+    """
+
+    instance: str
+    architectures: tuple[str, ...]
+    count: int
+
+
 @dataclass(slots=True)
 class Peer:
     """
@@ -44,8 +56,9 @@ class Peer:
     @ivar configured: As the user wrote it; the host may be a name.
     @ivar addresses: What the host was last resolved to.
     @ivar endpoint: The address at which it is asked; None while its name was never resolved.
-    @ivar info: The last usable C{/info}; kept while the peer is silent for a short time.
-    @ivar etag: The entity tag of C{info}.
+    @ivar identity: Who it was by its last usable C{/info}; kept while the peer is silent for a short time.
+    @ivar etag: The entity tag of that C{/info}.
+    @ivar listed: Whether the holdings have its inventory, as of C{etag}.
     @ivar trouble: Why it is not used, or its C{/info} is not; empty when all is well.
     @ivar silences: How often in a row it did not answer.
     @ivar failures: How often in a row it failed to say whether it has a file.
@@ -59,8 +72,9 @@ class Peer:
     addresses: tuple[str, ...] = ()
     endpoint: Endpoint | None = None
     state: PeerState = PeerState.UNKNOWN
-    info: PeerInfo | None = None
+    identity: Identity | None = None
     etag: str | None = None
+    listed: bool = False
     trouble: str = ""
     silences: int = 0
     failures: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -13,7 +13,7 @@ from pacserve.fetch.client import BodyAnswer, HTTPClient
 from pacserve.model import Endpoint
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.inventory import PACKED_LIMIT, PeerInfo, decode, unpack
-from pacserve.peers.peer import Peer, PeerState
+from pacserve.peers.peer import Identity, Peer, PeerState
 from pacserve.peers.urls import info_url
 
 # Seconds for a whole /info: 4 MiB over a slow wireless link.
@@ -124,42 +124,49 @@ class PeerWatch:
         @raise FetchError: The host does not answer.
         """
         headers = {"Accept-Encoding": "gzip"}
-        if peer.etag is not None and peer.info is not None:
+        if peer.etag is not None:
             headers["If-None-Match"] = peer.etag
         answer = await self._client.get(info_url(endpoint), timeout=INFO_TIMEOUT, limit=PACKED_LIMIT, headers=headers)
         if answer.status == 403:
             self._forget(peer)
             peer.heard(PeerState.REFUSED, "it refuses this host (403): add this host's network to its --peers")
             return
-        if answer.status == 304 and peer.info is not None:
-            self._judge(peer, peer.info, fresh=False)
+        if answer.status == 304 and peer.etag is not None and peer.identity is not None:
+            self._judge(peer, peer.identity)
+            if peer.state is not PeerState.KNOWN:
+                self._list(peer, {})
+            elif not peer.listed:  # it was not used when it sent its inventory, so that was not kept
+                peer.etag = None
+                await self._ask(peer, endpoint)
             return
         if answer.status != 200:
             raise RemoteProtocolError(f"it answers {answer.status} to /info")
         info = await self._in_thread(lambda: _read(answer))
         etag = answer.header("ETag")
-        peer.info, peer.etag = info, etag if etag is not None and len(etag) <= _ETAG_LIMIT else None
-        self._judge(peer, info, fresh=True)
+        peer.identity = Identity(info.instance, info.architectures, len(info.files))
+        peer.etag = etag if etag is not None and len(etag) <= _ETAG_LIMIT else None
+        self._judge(peer, peer.identity)
+        self._list(peer, info.files if peer.state is PeerState.KNOWN else {})
 
-    def _judge(self, peer: Peer, info: PeerInfo, *, fresh: bool) -> None:
+    def _judge(self, peer: Peer, identity: Identity) -> None:
         """Decides whether a peer that answers well is used."""
-        before = peer.state
-        twin = next((p for p in self._peers if p is not peer and p.state is PeerState.KNOWN and p.info and p.info.instance == info.instance), None)
-        if info.instance == self._instance:
+        twin = next((p for p in self._peers if p is not peer and p.state is PeerState.KNOWN and _same(p, identity)), None)
+        if identity.instance == self._instance:
             peer.heard(PeerState.REFUSED, "it is this daemon")
         elif twin is not None:
             peer.heard(PeerState.REFUSED, f"it is the same daemon as {twin.configured}")
-        elif not set(info.architectures) & set(self._architectures()):
-            peer.heard(PeerState.REFUSED, f"its architecture is {' '.join(info.architectures) or 'none'}")
+        elif not set(identity.architectures) & set(self._architectures()):
+            peer.heard(PeerState.REFUSED, f"its architecture is {' '.join(identity.architectures) or 'none'}")
         else:
             peer.heard(PeerState.KNOWN)
-        if peer.state is not PeerState.KNOWN:
-            self._holdings.replace(peer.slot, {})
-        elif fresh or before is not PeerState.KNOWN:
-            self._holdings.replace(peer.slot, info.files)
+
+    def _list(self, peer: Peer, files: Mapping[str, int]) -> None:
+        self._holdings.replace(peer.slot, files)
+        peer.listed = peer.state is PeerState.KNOWN
 
     def _forget(self, peer: Peer) -> None:
-        peer.info = peer.etag = None
+        peer.identity = peer.etag = None
+        peer.listed = False
         self._holdings.replace(peer.slot, {})
 
     def _tell(self, peer: Peer) -> None:
@@ -167,8 +174,8 @@ class PeerWatch:
         if (peer.state, peer.trouble) == peer.told:
             return
         peer.told = (peer.state, peer.trouble)
-        if peer.state is PeerState.KNOWN and peer.info is not None:
-            self._log.info("peer {peer} holds {count} files", peer=peer.endpoint, count=len(peer.info.files))
+        if peer.state is PeerState.KNOWN and peer.identity is not None:
+            self._log.info("peer {peer} holds {count} files", peer=peer.endpoint, count=peer.identity.count)
         elif peer.state is PeerState.DEAD:
             self._log.info("peer {peer} does not answer: {trouble}", peer=peer.configured, trouble=peer.trouble)
         elif peer.state is PeerState.REFUSED:
@@ -183,6 +190,10 @@ def _in_turn(peer: Peer) -> Sequence[Endpoint]:
     if peer.endpoint is not None:
         return [peer.endpoint, *(endpoint for endpoint in found if endpoint != peer.endpoint)]
     return found
+
+
+def _same(peer: Peer, identity: Identity) -> bool:
+    return peer.identity is not None and peer.identity.instance == identity.instance
 
 
 def _read(answer: BodyAnswer) -> PeerInfo:

@@ -9,6 +9,8 @@ from pacserve.model import Endpoint
 
 # Seconds between two looks at a peer that answers; most of these are 304 without a body.
 REFRESH_INTERVAL = 15.0
+# Seconds between two looks at a peer whose /info can't be used, at most: reading 32 MiB of JSON for nothing takes up to a second of CPU.
+LAST_REFRESH = 300.0
 # Seconds until a peer that did not answer is tried again: doubled each time, so that a restarted daemon is back at once and a switched-off machine
 # costs a packet now and then.
 FIRST_RETRY = 1.0
@@ -61,6 +63,7 @@ class Peer:
     @ivar listed: Whether the holdings have its inventory, as of C{etag}.
     @ivar trouble: Why it is not used, or its C{/info} is not; empty when all is well.
     @ivar silences: How often in a row it did not answer.
+    @ivar unusable: How often in a row its C{/info} could not be used.
     @ivar failures: How often in a row it failed to say whether it has a file.
     @ivar asked_again_at: Until then it is not asked for files.
     @ivar last_used: Grows with each use, for spreading requests over several holders.
@@ -77,6 +80,7 @@ class Peer:
     listed: bool = False
     trouble: str = ""
     silences: int = 0
+    unusable: int = 0
     failures: int = 0
     asked_again_at: float = 0.0
     last_used: int = 0
@@ -90,6 +94,7 @@ class Peer:
     def heard(self, state: PeerState, trouble: str = "") -> None:
         """It answered a look, and this is what may be asked of it from now on."""
         self.state, self.trouble, self.silences = state, trouble, 0
+        self.unusable = self.unusable + 1 if state is PeerState.UNKNOWN else 0
 
     def silent(self, reason: str) -> None:
         """It did not answer a look."""
@@ -103,7 +108,7 @@ class Peer:
     def next_look(self) -> float:
         """Seconds until it should be looked at again."""
         if self.silences == 0:
-            return REFRESH_INTERVAL
+            return _doubled(REFRESH_INTERVAL, max(1, self.unusable), LAST_REFRESH)
         return _doubled(FIRST_RETRY, self.silences, LAST_RETRY)
 
     def confirmed(self) -> None:

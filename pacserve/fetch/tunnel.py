@@ -122,8 +122,8 @@ class _Tunnel(Protocol):
         self.opened.callback(inside)
 
     def _fail(self, error: Exception) -> None:
-        self.transport.abortConnection()
         self.opened.errback(error)
+        self.transport.abortConnection()
 
     def _cancelled(self, opened: Deferred[IProtocol]) -> None:
         self._fail(CancelledError())

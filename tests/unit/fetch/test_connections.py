@@ -1,0 +1,152 @@
+"""Tests for L{pacserve.fetch.connections}."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.logger import LogEvent, globalLogPublisher
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.client import URI, Agent, HTTPConnectionPool
+from twisted.web.iweb import IAgentEndpointFactory
+from zope.interface import implementer
+
+from pacserve.errors import RemoteProtocolError
+from pacserve.fetch.client import HTTPClient
+from pacserve.fetch.connections import CLOSE_TIMEOUT, HEADERS_LIMIT, BoundedEndpoint, Endpoints
+
+
+class Wire(StringTransport):
+    """A connection that does not close by itself, as under TLS when the other side does not agree."""
+
+    aborted = False
+
+    def abortConnection(self) -> None:  # noqa: N802
+        """Dropped."""
+        self.aborted = True
+
+
+@implementer(IAgentEndpointFactory, IStreamClientEndpoint)
+class Wires:
+    """Connects at once; what is connected is under the test's hand."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.wire = Wire()
+        self.protocol: Any = None
+
+    def endpointForURI(self, uri: URI) -> BoundedEndpoint:  # noqa: N802
+        """A bounded connection."""
+        return BoundedEndpoint(self, self.clock)
+
+    def connect(self, protocolFactory: Any) -> Deferred[Any]:  # noqa: N803
+        """Connects, and starts the factory as the reactor does."""
+        protocolFactory.doStart()
+        self.protocol = protocolFactory.buildProtocol(None)
+        self.protocol.makeConnection(self.wire)
+        connected: Deferred[Any] = Deferred()
+        connected.callback(self.protocol)
+        return connected
+
+
+class BoundedTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.wires = Wires(self.clock)
+        agent = Agent.usingEndpointFactory(self.clock, self.wires, pool=HTTPConnectionPool(self.clock))
+        self.client = HTTPClient(agent, self.clock)
+
+    def head(self) -> Deferred[Any]:
+        """Asks by HEAD."""
+        return Deferred.fromCoroutine(self.client.head("http://a.example/", timeout=5))
+
+    def get(self, limit: int) -> Deferred[Any]:
+        """Asks by GET."""
+        return Deferred.fromCoroutine(self.client.get("http://a.example/", timeout=5, limit=limit))
+
+    def flood(self, asked: Deferred[Any], piece: bytes) -> None:
+        """The host sends as much as it can, until it is cut off."""
+        sent = 0
+        while not self.wires.wire.aborted:
+            self.wires.protocol.dataReceived(piece)
+            sent += len(piece)
+            self.assertLess(sent, 2 * HEADERS_LIMIT)
+        for _ in range(10):  # what was on its way
+            self.wires.protocol.dataReceived(piece)
+        self.wires.protocol.connectionLost(Failure(ConnectionAborted()))
+        self.assertEqual(str(self.failureResultOf(asked, RemoteProtocolError).value), "headers of more than 64 KiB")
+
+    def test_endless_headers(self) -> None:
+        """Headers without an end are cut off."""
+        for ask in (self.head, lambda: self.get(10)):
+            self.wires.wire.aborted = False
+            asked = ask()
+            self.wires.protocol.dataReceived(b"HTTP/1.1 200 OK\r\n")
+            self.flood(asked, b"a: b\r\n" * 1000)
+
+    def test_endless_continues(self) -> None:
+        """Interim answers without an end are cut off too."""
+        self.flood(self.head(), b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+
+    def test_large_body(self) -> None:
+        """A body is not counted with the headers: whoever takes it bounds it."""
+        asked = self.get(10 * HEADERS_LIMIT)
+        self.wires.protocol.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (5 * HEADERS_LIMIT))
+        for _ in range(5):
+            self.wires.protocol.dataReceived(b"x" * HEADERS_LIMIT)
+        self.assertEqual(len(self.successResultOf(asked).body), 5 * HEADERS_LIMIT)
+
+    def test_each_answer_counts_anew(self) -> None:
+        """A kept-alive connection may be used for ever."""
+        for _ in range(100):
+            asked = self.head()
+            self.wires.protocol.dataReceived(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2000 + b"\r\n\r\n")
+            self.assertEqual(self.successResultOf(asked).status, 200)
+        self.assertFalse(self.wires.wire.aborted)
+
+    def test_close_is_final(self) -> None:
+        """A connection that was closed is aborted when the other side does not let go."""
+        asked = self.get(1)
+        self.wires.protocol.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
+        self.failureResultOf(asked, RemoteProtocolError)
+        self.assertFalse(self.wires.wire.aborted)
+        self.clock.advance(CLOSE_TIMEOUT)
+        self.assertTrue(self.wires.wire.aborted)
+
+    def test_close_in_time(self) -> None:
+        """A connection that closed leaves no timer behind."""
+        asked = self.get(1)
+        self.wires.protocol.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
+        self.failureResultOf(asked, RemoteProtocolError)
+        self.wires.protocol.connectionLost(Failure(ConnectionAborted()))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_silence(self) -> None:
+        """A request leaves no line in the log."""
+        events: list[LogEvent] = []
+        observer: Any = events.append
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        asked = self.head()
+        self.wires.protocol.dataReceived(b"HTTP/1.1 200 OK\r\n\r\n")
+        self.successResultOf(asked)
+        self.assertEqual(events, [])
+
+
+class EndpointsTests(SynchronousTestCase):
+    def connect(self, url: bytes) -> tuple[str, int]:
+        """Where the endpoint of a URL connects to."""
+        reactor = MemoryReactorClock()
+        pool = HTTPConnectionPool(reactor)
+        Agent.usingEndpointFactory(reactor, Endpoints(reactor), pool=pool).request(b"HEAD", url)
+        host, port, *_ = reactor.tcpClients[0]
+        return host, port
+
+    def test_addresses(self) -> None:
+        """Addresses are connected to as they are, a link-local one with its zone."""
+        self.assertEqual(self.connect(b"http://10.0.0.4:15678/x"), ("10.0.0.4", 15678))
+        self.assertEqual(self.connect(b"https://[fd77::1]/x"), ("fd77::1", 443))
+        self.assertEqual(self.connect(b"http://[fe80::1%25eth0]:15678/x"), ("fe80::1%eth0", 15678))

@@ -22,7 +22,7 @@ test: lint  ## Runs the linters and every test; end-to-end tests need root (opti
 
 test-pacman7: setup-pacman7  ## Runs the end-to-end tests of pacman 7 in a Debian 13 folder; needs root.
 	tests/e2e/make_pacman7.sh $(PACMAN7)
-	$(BIN)/pytest tests/e2e/test_pacman7.py --pacman7 $(PYTEST_ARGS)
+	$(BIN)/pytest tests/e2e/test_pacman7.py --pacman7=$(PACMAN7) $(PYTEST_ARGS)
 
 lint: setup-test  ## Runs ruff, mypy and import-linter.
 	$(BIN)/ruff check

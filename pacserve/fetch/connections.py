@@ -23,8 +23,8 @@ HEADERS_LIMIT = 64 << 10
 CLOSE_TIMEOUT = 2.0
 # Seconds for the TCP handshake with one address.
 CONNECT_TIMEOUT = 5.0
-# TLS contexts that are kept, each some 1 MB and 8 ms of reading the system's certificates.
-_TLS_CONTEXTS = 8
+# TLS contexts that an agent keeps, one for each host, each some 1 MB and 8 ms of reading the system's certificates.
+_TLS_CONTEXTS = 4
 
 
 class _BoundedProtocol(ProtocolWrapper):

@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import connectionDone
+from twisted.internet.tcp import Connection
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
@@ -17,6 +18,7 @@ from twisted.web.resource import IResource
 
 from pacserve.model import IPAddress
 from pacserve.web.connections import ClientConnection, Connections
+from pacserve.web.flushing import Flusher
 from pacserve.web.outgoing import Outgoing, outgoing
 
 LONGEST_LINE = 8192
@@ -102,28 +104,28 @@ class Channel(HTTPChannel, ClientConnection):
         resource: IResource,
         client: IPAddress,
         connections: Connections,
-        now: Callable[[], float],
+        flusher: Flusher,
         measure: Callable[[object], Outgoing | None] = outgoing,
     ) -> None:
         """
         @param resource: Its C{render} answers every request, and finishes it itself, now or later.
-        @param now: The clock that C{connections} calls L{check} by.
         @param measure: Tells of the transport how far the client has taken what was sent.
         """
         super().__init__()
         self.resource = resource
         self._client = client
         self._connections = connections
-        self._now = now
+        self._flusher = flusher
         self._measure = measure
         self._phase = Phase.FRESH
-        self._since = 0.0
+        self._since: float | None = None  # set by the first check after a change, which costs a request less than asking the clock
         self._acknowledged = -1
         self._headers = 0
         self._header_bytes = 0
         self._discarded = 0
         self._retired = False
         self._congested = False
+        self._flushable: Connection | None = None
         self._done: HTTPRequest | None = None
         self._peer: IAddress | None = None
         self._host: IAddress | None = None
@@ -136,7 +138,8 @@ class Channel(HTTPChannel, ClientConnection):
 
     def connectionMade(self) -> None:  # noqa: N802
         super().connectionMade()
-        self._enter(Phase.FRESH)
+        if isinstance(self.transport, Connection) and not self.isSecure():
+            self._flushable = self.transport
         self._connections.add(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
@@ -199,6 +202,11 @@ class Channel(HTTPChannel, ClientConnection):
 
     # A response goes out.
 
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+        if self._flushable is not None:
+            self._flusher.add(self._flushable)
+
     def requestDone(self, request: HTTPRequest) -> None:  # noqa: N802
         if self._congested and self.persistent:
             self._done = request  # the next one of a pipeline waits until this client takes what it has asked for
@@ -221,7 +229,7 @@ class Channel(HTTPChannel, ClientConnection):
     # The connection is looked after.
 
     def check(self, now: float) -> None:
-        if self._phase is Phase.RESPONSE and not self._stalls():
+        if self._since is None or (self._phase is Phase.RESPONSE and not self._stalls()):
             self._since = now
         elif now - self._since > _TIMEOUTS[self._phase]:
             self._time_out()
@@ -238,7 +246,7 @@ class Channel(HTTPChannel, ClientConnection):
 
     def _enter(self, phase: Phase) -> None:
         self._phase = phase
-        self._since = self._now()
+        self._since = None
 
     def _stalls(self) -> bool:
         """Whether bytes wait for the client, and it has acknowledged none since the last look."""

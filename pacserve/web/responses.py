@@ -18,13 +18,12 @@ from twisted.web.http import Request
 from pacserve.http.validators import format_date
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\nDate: " for status in HTTPStatus}
-_FIELD_VALUE = re.compile(r"[\t\x20-\x7e]*\Z")
-_NOT_FIELD_VALUE = re.compile(r"[^\t\x20-\x7e]")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 def field_value(text: str) -> str:
     """C{text} as the value of a header: nothing in it can end the header.  Everything but printable ASCII becomes a question mark."""
-    return text if _FIELD_VALUE.match(text) else _NOT_FIELD_VALUE.sub("?", text)
+    return text if text.isascii() and text.isprintable() else _UNPRINTABLE.sub("?", text)
 
 
 def header_getter(request: Request) -> Callable[[str], str | None]:

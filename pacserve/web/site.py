@@ -12,6 +12,7 @@ from zope.interface import implementer
 from pacserve.network.addresses import parse_address
 from pacserve.web.channel import Channel
 from pacserve.web.connections import Connections
+from pacserve.web.flushing import Flusher
 from pacserve.web.outgoing import Outgoing, outgoing
 
 
@@ -39,7 +40,7 @@ class Site:
         """
         self.connections = Connections(clock) if connections is None else connections
         self._resource = resource
-        self._clock = clock
+        self._flusher = Flusher(clock)
         self._measure = measure
 
     def buildProtocol(self, addr: IAddress) -> Channel | None:  # noqa: N802
@@ -48,7 +49,7 @@ class Site:
         client = parse_address(address.host)
         if not self.connections.admits(client):
             return None
-        return Channel(self._resource, client, self.connections, self._clock.seconds, self._measure)
+        return Channel(self._resource, client, self.connections, self._flusher, self._measure)
 
     def doStart(self) -> None:  # noqa: N802
         """Nothing has to be there before the first connection."""

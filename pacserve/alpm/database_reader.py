@@ -8,6 +8,8 @@ pyalpm.  C{python -m pacserve.alpm.database_reader DBPATH REPO} prints one line 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyalpm
 
@@ -17,11 +19,14 @@ def read(database_path: str, repo: str) -> list[str]:
     The lines that are printed for a database.
 
     @raise pyalpm.error: There is no such database, or libalpm can't read it.
+    @raise OSError: There is no place for temporary files.
     """
-    handle = pyalpm.Handle("/", database_path)
-    # What pacman has accepted is not verified again.
-    database = handle.register_syncdb(repo, 0)
-    return [f"{package.filename}\t{package.size}\n" for package in database.pkgcache]
+    # libalpm makes a local database where there is none, or fails where it may not: it gets a place of its own for that.
+    with TemporaryDirectory(prefix="pacserve-") as place:
+        (Path(place) / "sync").symlink_to(Path(database_path).absolute() / "sync")
+        handle = pyalpm.Handle("/", place)
+        database = handle.register_syncdb(repo, 0)  # what pacman has accepted is not verified again
+        return [f"{package.filename}\t{package.size}\n" for package in database.pkgcache]
 
 
 def main() -> int:
@@ -29,7 +34,7 @@ def main() -> int:
     _, database_path, repo = sys.argv
     try:
         lines = read(database_path, repo)
-    except pyalpm.error as error:
+    except (pyalpm.error, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.writelines(lines)

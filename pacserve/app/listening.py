@@ -83,6 +83,7 @@ def _adopt(reactor: ListeningReactor, factory: IProtocolFactory, descriptors: Se
             raise StartError(f"the service manager passed what is no socket: {error.strerror}") from error
         if family not in (socket.AF_INET, socket.AF_INET6) or kind != socket.SOCK_STREAM:
             raise StartError("the service manager passed a socket that is not TCP: see ListenStream= in contrib/systemd/pacserve.socket")
+        os.set_blocking(descriptor, False)  # systemd's sockets are blocking ones, and Twisted takes them as they are
         ports.append(reactor.adoptStreamPort(descriptor, family, factory))
         os.close(descriptor)  # the port listens on a copy of its own
     return ports

@@ -1,0 +1,7 @@
+"""C{python -m pacserve}."""
+
+import sys
+
+from pacserve.cli.pacserve import main
+
+sys.exit(main())

@@ -1,0 +1,223 @@
+"""The composition root: every class is wired here and nowhere else."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+
+from pacserve import __version__
+from pacserve.alpm.children import ChildRunner
+from pacserve.alpm.databases import Databases
+from pacserve.alpm.pacman_conf import PacmanConf
+from pacserve.app.listening import listen
+from pacserve.app.notify import ServiceNotifier
+from pacserve.cache.packages import CachedPackages
+from pacserve.config.settings import Settings
+from pacserve.fetch.agents import mirror_agent, peer_agent
+from pacserve.fetch.client import HTTPClient
+from pacserve.fetch.guard import AddressGuard
+from pacserve.fetch.hosts import resolve_host
+from pacserve.fetch.proxy import Proxies
+from pacserve.fronts.pacman import PacmanFront
+from pacserve.fronts.peer import InfoFront, PackageFront
+from pacserve.http.via import via_value
+from pacserve.mirrors.health import MirrorHealth
+from pacserve.mirrors.inquiry import Inquiry
+from pacserve.mirrors.mirrors import Mirrors
+from pacserve.mirrors.servers import Servers
+from pacserve.model import Endpoint
+from pacserve.network.addresses import parse_address
+from pacserve.network.machine import Machine
+from pacserve.peers.holdings import Holdings
+from pacserve.peers.peer import Peer
+from pacserve.peers.source import PeerSource
+from pacserve.peers.watch import PeerWatch
+from pacserve.resolver.resolver import Resolver
+from pacserve.web.access_log import AccessLog
+from pacserve.web.audience import ClientAudience, PeerAudience
+from pacserve.web.connections import Connections, affordable
+from pacserve.web.router import Router
+from pacserve.web.site import Site
+
+T = TypeVar("T")
+
+# Seconds that running transfers get to end.  Service managers kill after 90 s, and people wait less.
+GRACE = 5.0
+
+_USER_AGENT = f"pacserve/{__version__}"
+
+
+class Daemon:
+    """
+    The whole daemon: built by the constructor, which does no I/O, and running from L{start} to L{stop}.
+
+    @param reactor: Time, network, child processes and threads.
+    @param write: Takes the lines of the access log.
+    @param wall: Gives the seconds since the epoch; the reactor's own clock may be another one.
+    @param environment: The process environment, for proxies and the service manager.
+    @param open_files: How many files the process may have open.
+    @param inherited: Listening sockets from the service manager.
+    @ivar stopping: Whether L{stop} has been called.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: Settings,
+        *,
+        write: Callable[[str], object],
+        wall: Callable[[], float],
+        environment: Mapping[str, str],
+        open_files: int,
+        inherited: Sequence[int],
+    ) -> None:
+        self.stopping = False
+        self._reactor = reactor
+        self._settings = settings
+        self._inherited = inherited
+        self._ports: list[IListeningPort] = []
+        self._notifier = ServiceNotifier(environment.get("NOTIFY_SOCKET"))
+        instance = secrets.token_hex(16)
+        machine = Machine(reactor)
+
+        run = ChildRunner(reactor)
+        self._configuration = PacmanConf(settings.pacman_conf, run, reactor)
+        self._databases = Databases(self._configuration, run, reactor)
+        caches = CachedPackages(self._cache_dirs, self._databases, self._in_thread, reactor, wall)
+
+        asking_peers = HTTPClient(peer_agent(reactor), reactor, {"User-Agent": _USER_AGENT})
+        peers = [_peer(slot, endpoint) for slot, endpoint in enumerate(settings.pacservers)]
+        holdings = Holdings()
+        self._watch = PeerWatch(
+            peers,
+            holdings,
+            asking_peers,
+            reactor,
+            lambda name: resolve_host(reactor, reactor, name),
+            self._in_thread,
+            instance,
+            lambda: self._configuration.current().architectures,
+        )
+        others = PeerSource(peers, holdings, asking_peers, reactor, machine, self._watch.look)
+
+        self._proxies = Proxies(environment)
+        mirrors = self._mirrors(machine, instance)
+
+        resolver = Resolver(caches, (others, mirrors), self._databases, machine, reactor)
+        clients = ClientAudience(machine, settings.clients)
+        lan = PeerAudience(machine, settings.peers, others.is_peer)
+        asked = write if settings.log_level in ("debug", "info") else _nowhere
+        self._access = AccessLog(asked, reactor, wall=wall, debug=settings.log_level == "debug")
+        self._router = Router(
+            {
+                "request": PacmanFront(self._configuration, resolver, clients),
+                "package": PackageFront(caches, lan),
+                "info": InfoFront(caches, self._configuration, instance, lan),
+            },
+            self._access,
+            reactor,
+            wall=wall,
+        )
+        self._connections = Connections(reactor, most=affordable(open_files))
+        self._site = Site(self._router, reactor, connections=self._connections)
+
+    async def start(self) -> None:
+        """
+        Reads pacman.conf and answers requests from then on.
+
+        @raise ConfigurationError: pacman.conf can't be read.
+        @raise StartError: The port can't be had.
+        """
+        await self._configuration.load()
+        self._ports = listen(self._reactor, self._site, self._settings.bind, self._settings.port, self._inherited)
+        for complaint in self._proxies.complaints:
+            self._log.warn("{complaint}", complaint=complaint)
+        self._watch.start()
+        self._in_background(self._databases.refresh_all())
+        where = ", ".join(_shown(port) for port in self._ports)
+        self._log.info("pacserve {version} listens on {where}", version=__version__, where=where)
+        self._notifier.ready(f"Listening on {where}")
+
+    async def stop(self) -> None:
+        """Takes no new connections, gives running transfers L{GRACE} seconds, and lets go of everything."""
+        self.stopping = True
+        self._notifier.stopping()
+        for port in self._ports:
+            await _settled(port.stopListening())
+        self._watch.stop()
+        self._configuration.stop()
+        self._connections.retire()
+        drained = Deferred.fromCoroutine(self._router.drained())
+        drained.addTimeout(GRACE, self._reactor)
+        try:
+            await drained
+        except (CancelledError, DeferredTimeoutError):
+            self._log.info("{count} transfers were cut", count=self._router.running)
+        self._connections.abort()
+        self._access.flush()
+
+    def reload(self) -> None:
+        """Reads pacman.conf again now; a wrong one is logged, and the last good one stays."""
+        self._notifier.reloading(self._reactor.seconds())
+        self._in_background(self._reload())
+
+    async def _reload(self) -> None:
+        await self._configuration.reload()
+        self._log.info("pacman.conf was read again")
+        self._notifier.ready("Listening on " + ", ".join(_shown(port) for port in self._ports))
+
+    def _mirrors(self, machine: Machine, instance: str) -> Mirrors:
+        reactor = self._reactor
+        headers = {"User-Agent": _USER_AGENT, "Via": via_value(instance)}
+        open_client = HTTPClient(mirror_agent(reactor, self._proxies), reactor, headers)
+        guarded_client = HTTPClient(mirror_agent(reactor, self._proxies, AddressGuard(machine)), reactor, headers)
+        servers = Servers(machine, _own_names(), self._settings.port)
+        return Mirrors(self._configuration, servers, Inquiry(open_client, guarded_client, reactor), MirrorHealth(), reactor)
+
+    def _cache_dirs(self) -> Sequence[str]:
+        return self._settings.cache_dirs or self._configuration.current().cache_dirs
+
+    def _in_thread(self, work: Callable[[], T]) -> Awaitable[T]:
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
+
+    def _in_background(self, work: Any) -> None:
+        Deferred.fromCoroutine(work).addErrback(lambda failure: self._log.failure("in the background", failure))
+
+
+def _nowhere(_: str) -> None:
+    """Where the access log goes when nobody wants to read it."""
+
+
+def _peer(slot: int, configured: Endpoint) -> Peer:
+    try:
+        parse_address(configured.host)
+    except ValueError:
+        return Peer(slot, configured)
+    return Peer(slot, configured, (configured.host,), configured)
+
+
+def _own_names() -> frozenset[str]:
+    """The names by which this host knows itself, without asking anyone."""
+    name = socket.gethostname().lower()
+    short = name.partition(".")[0]
+    return frozenset({name, short, f"{short}.local", f"{short}.localdomain"} - {""})
+
+
+def _shown(port: IListeningPort) -> str:
+    address: Any = port.getHost()
+    return str(Endpoint(address.host, address.port))
+
+
+async def _settled(result: Any) -> None:
+    if isinstance(result, Deferred):
+        await result

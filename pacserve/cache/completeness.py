@@ -1,0 +1,34 @@
+"""When a file in a package cache is complete.  Rules only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# Seconds for which a file that no database knows must not have changed: whoever copies a package into the folder writes more often than that.
+SETTLING_TIME = 2.0
+# Bytes.  pacman takes no larger signature.
+LARGEST_SIGNATURE = 16 << 10
+
+
+def complete(size: int, changed: float, now: float, stated: Sequence[int], *, signature: bool) -> bool:
+    """
+    Whether a file under its final name may be handed on.
+
+    @param size: Its size in bytes.
+    @param changed: Its ctime, in seconds since the epoch.
+    @param now: The time by the same clock.
+    @param stated: The sizes that sync databases state for it.  Where there is one, it decides.
+    @param signature: It is a detached signature, which no database states the size of.
+    """
+    if signature:
+        return size <= LARGEST_SIGNATURE and settled(size, changed, now)
+    return size in stated if stated else settled(size, changed, now)
+
+
+def settled(size: int, changed: float, now: float) -> bool:
+    """
+    Whether a file is not empty and has not changed lately.
+
+    A ctime far ahead is old as well: after the clock was set back, files must not be hidden until it has caught up.
+    """
+    return size > 0 and abs(now - changed) >= SETTLING_TIME

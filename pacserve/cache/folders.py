@@ -1,0 +1,99 @@
+"""Looking into the folders of the package caches."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import FileIO
+
+from pacserve.alpm.names import parse_package_file
+
+# Not through links, and without waiting for whoever writes a FIFO.
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """
+    A package file or signature as it lies in a folder.
+
+    @ivar size: Bytes.
+    @ivar changed: The ctime in seconds since the epoch.
+    """
+
+    name: str
+    size: int
+    changed: float
+
+
+@dataclass(frozen=True, slots=True)
+class FolderListing:
+    """
+    What a folder holds.
+
+    @ivar trouble: Why it can't be read, in the words of the system; empty when it can.
+    @ivar files: Package files and signatures, complete or not.
+    """
+
+    folder: str
+    trouble: str
+    files: Sequence[FoundFile]
+
+
+def open_file(folder: str, name: str) -> tuple[FileIO, os.stat_result] | None:
+    """
+    Opens a regular file.
+
+    @param name: A name without a slash.
+    @return: None where there is no such file, it is a link or anything else, or may not be read.
+    """
+    try:
+        descriptor = os.open(f"{folder}/{name}", _FLAGS)
+    except OSError:
+        return None
+    file = FileIO(descriptor, "rb")
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        file.close()
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        file.close()
+        return None
+    return file, found
+
+
+def stamp(folder: str) -> int | None:
+    """The mtime of a folder in nanoseconds, which changes when a name comes or goes; None where there is no such folder."""
+    try:
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116 - asked for each /info
+    except OSError:
+        return None
+
+
+def list_folder(folder: str, limit: int) -> FolderListing:
+    """
+    The package files and signatures of a folder.  It may take a while, so it runs in a thread.
+
+    @param limit: The most files.
+    """
+    files: list[FoundFile] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if parse_package_file(entry.name) is None:
+                    continue
+                try:
+                    if not entry.is_file(follow_symlinks=False) or not os.access(entry.path, os.R_OK):
+                        continue
+                    found = entry.stat(follow_symlinks=False)
+                except OSError:
+                    continue  # it has gone meanwhile
+                files.append(FoundFile(entry.name, found.st_size, found.st_ctime))
+                if len(files) >= limit:
+                    break
+    except OSError as error:
+        return FolderListing(folder, (error.strerror or str(error)).lower(), ())
+    return FolderListing(folder, "", files)

@@ -1,0 +1,118 @@
+"""The inventory of the local caches: read when it may have changed, and the same object as long as it has not."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from pacserve.alpm.names import parse_package_file
+from pacserve.cache.completeness import SETTLING_TIME, complete, settled
+from pacserve.cache.folders import FolderListing, list_folder, stamp
+from pacserve.interfaces import SyncDatabases
+from pacserve.model import Inventory
+
+# Files of all folders together; whoever reads an inventory takes no more.
+NAMES_LIMIT = 100_000
+# Seconds after which the folders are read again though nothing seems to have changed: a file that is overwritten in place leaves no trace in its
+# folder, and what the databases state changes as well.
+RESCAN_INTERVAL = 60.0
+
+InThread = Callable[[Callable[[], list[FolderListing]]], Awaitable[list[FolderListing]]]
+
+
+class Listing:
+    """
+    What the folders hold.
+
+    @param directories: Gives the folders, first come first served where two hold the same name.
+    @param in_thread: Runs the reading of the folders where it does not stop the reactor.
+    @param wall: Gives the seconds since the epoch.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        directories: Callable[[], Sequence[str]],
+        databases: SyncDatabases,
+        in_thread: InThread,
+        clock: IReactorTime,
+        wall: Callable[[], float],
+    ) -> None:
+        self._directories = directories
+        self._databases = databases
+        self._in_thread = in_thread
+        self._clock = clock
+        self._wall = wall
+        self._inventory = Inventory(1, {})
+        self._stamps: Sequence[tuple[str, int | None]] | None = None
+        self._read_again_at = 0.0
+        self._reading: Deferred[None] | None = None
+        self._complaints: dict[str, str] = {}
+
+    async def inventory(self) -> Inventory:
+        """The inventory, read again first if need be.  Callers that come meanwhile wait for the same reading, and none of them can end it."""
+        if self._reading is None and self._outdated():
+            reading = Deferred.fromCoroutine(self._read())
+            if not reading.called:
+                self._reading = reading
+            reading.addErrback(lambda failure: self._log.failure("reading the package caches", failure))
+            reading.addBoth(lambda _: setattr(self, "_reading", None))
+        if self._reading is not None:
+            waiting: Deferred[None] = Deferred()
+            self._reading.addBoth(lambda _: None if waiting.called else waiting.callback(None))
+            await waiting
+        return self._inventory
+
+    def _outdated(self) -> bool:
+        return self._clock.seconds() >= self._read_again_at or self._stamp() != self._stamps
+
+    def _stamp(self) -> Sequence[tuple[str, int | None]]:
+        return [(folder, stamp(folder)) for folder in self._directories()]
+
+    async def _read(self) -> None:
+        stamps = self._stamp()  # before the folders are read: what changes meanwhile is read once more
+        self._stamps = stamps
+        self._read_again_at = self._clock.seconds() + RESCAN_INTERVAL
+        listings = await self._in_thread(lambda: [list_folder(folder, NAMES_LIMIT) for folder, _ in stamps])
+        files, unsettled = self._judge(listings)
+        if unsettled:
+            self._read_again_at = self._clock.seconds() + SETTLING_TIME
+        if files != self._inventory.files:
+            self._inventory = Inventory(self._inventory.generation + 1, files)
+
+    def _judge(self, listings: Sequence[FolderListing]) -> tuple[dict[str, int], bool]:
+        """The complete files, and whether one of the others may be complete soon."""
+        now = self._wall()
+        files: dict[str, int] = {}
+        unsettled = False
+        for listing in listings:
+            self._tell(listing)
+            for found in listing.files:
+                parsed = parse_package_file(found.name)
+                if found.name in files or parsed is None:
+                    continue
+                stated = () if parsed.signature else self._databases.sizes(found.name)
+                if not complete(found.size, found.changed, now, stated, signature=parsed.signature):
+                    unsettled = unsettled or not settled(found.size, found.changed, now)
+                elif len(files) < NAMES_LIMIT:
+                    files[found.name] = found.size
+        self._complain(
+            "", f"the package caches hold more than {NAMES_LIMIT:,} files: peers are told of these many" if len(files) >= NAMES_LIMIT else ""
+        )
+        return files, unsettled
+
+    def _tell(self, listing: FolderListing) -> None:
+        trouble = listing.trouble
+        if trouble:
+            trouble = f"the package cache {listing.folder} can't be read: {trouble}; let this user read it, or name another folder with --cache-dir"
+        self._complain(listing.folder, trouble)
+
+    def _complain(self, about: str, trouble: str) -> None:
+        """Says what is wrong once, and again only after it was well in between."""
+        if trouble and self._complaints.get(about) != trouble:
+            self._log.warn("{trouble}", trouble=trouble)
+        self._complaints[about] = trouble

@@ -1,0 +1,92 @@
+"""The local package caches, as a source of files and as what peers are told of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
+
+from pacserve.alpm.names import PackageName, parse_package_file
+from pacserve.cache.completeness import complete
+from pacserve.cache.folders import open_file
+from pacserve.cache.listing import InThread, Listing
+from pacserve.errors import AbsentError
+from pacserve.http.validators import make_etag
+from pacserve.interfaces import Candidate, LocalPackages, PackageSource, SyncDatabases
+from pacserve.model import Answer, FileAnswer, FileKind, HeldFile, Inventory, Rank, Wanted
+
+
+class CachedPackages(LocalPackages, PackageSource):
+    """
+    The complete package files and signatures in the cache folders.
+
+    Every question is answered by a look into the folders themselves, so that a file which pacman has just deleted is never promised.  They are
+    never written to.
+    """
+
+    def __init__(
+        self,
+        directories: Callable[[], Sequence[str]],
+        databases: SyncDatabases,
+        in_thread: InThread,
+        clock: IReactorTime,
+        wall: Callable[[], float],
+    ) -> None:
+        self._directories = directories
+        self._databases = databases
+        self._wall = wall
+        self._listing = Listing(directories, databases, in_thread, clock, wall)
+
+    def open(self, name: str, size: int | None) -> HeldFile | None:
+        parsed = parse_package_file(name)
+        if parsed is None:
+            return None
+        for folder in self._directories():
+            opened = open_file(folder, name)
+            if opened is None:
+                continue
+            file, found = opened
+            if self._is_complete(parsed, name, found, size):
+                return HeldFile(name, file, found.st_size, int(found.st_mtime), make_etag(found.st_size, found.st_mtime_ns, found.st_ino))
+            file.close()
+        return None
+
+    async def inventory(self) -> Inventory:
+        return await self._listing.inventory()
+
+    def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
+        if wanted.request.kind is FileKind.DATABASE:
+            return ()
+        for folder in self._directories():
+            try:
+                os.lstat(f"{folder}/{wanted.request.name}")
+            except OSError:
+                continue
+            return (_Cached(self, wanted),)
+        return ()
+
+    def _is_complete(self, parsed: PackageName, name: str, found: os.stat_result, size: int | None) -> bool:
+        if size is not None and not parsed.signature:
+            return found.st_size == size
+        stated = () if parsed.signature else self._databases.sizes(name)
+        return complete(found.st_size, found.st_ctime, self._wall(), stated, signature=parsed.signature)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cached(Candidate):
+    """A file that lies in one of the folders, complete or not."""
+
+    packages: CachedPackages
+    wanted: Wanted
+
+    @property
+    def rank(self) -> Rank:
+        return Rank.CACHE
+
+    async def settle(self, deadline: float) -> Answer:
+        held = self.packages.open(self.wanted.request.name, self.wanted.size)
+        if held is None:
+            raise AbsentError("local caches: not complete, or of another size")
+        return FileAnswer(held)

@@ -1,0 +1,100 @@
+"""The command C{pacserve}: the daemon."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from pacserve.config.options import parse_options
+
+EXIT_FAILURE = 1
+EXIT_CONFIGURATION = 78  # EX_CONFIG of sysexits.h
+
+# Open files.  The usual soft limit of 1,024 is there for programs that use select(2); a LAN that upgrades together needs more.
+_OPEN_FILES = 16_384
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Runs the daemon until it is told to stop.
+
+    @return: The exit status: 0 after SIGTERM or SIGINT, 1 when something it needs can't be had now, 78 when the configuration is wrong.  A wrong
+        command line ends with 2.
+    """
+    settings = parse_options(sys.argv[1:] if arguments is None else arguments)
+
+    # Not before the command line was read: --help need not wait for Twisted.  The sockets first, since an import of Twisted's endpoints takes the
+    # variables that tell of them out of the environment.
+    from twisted.python.systemd import ListenFDs
+
+    inherited = ListenFDs.fromEnvironment().inheritedDescriptors()
+
+    from twisted.internet import reactor as installed
+    from twisted.internet.defer import Deferred
+    from twisted.python.failure import Failure
+
+    from pacserve.app.daemon import Daemon
+    from pacserve.app.log import begin_logging, line_writer
+    from pacserve.errors import ConfigurationError, StartError
+
+    reactor: Any = installed
+    # Twisted takes the wall clock.  A machine without a battery steps it by decades when it reaches a time server, and no timer may notice.
+    reactor.seconds = time.monotonic
+    open_files = _raise_open_files()
+    write = line_writer(sys.stderr)
+    begin_logging(write, settings.log_level)
+    daemon = Daemon(
+        reactor,
+        settings,
+        write=write,
+        wall=time.time,
+        environment=os.environ,
+        open_files=open_files,
+        inherited=inherited,
+    )
+    status = 0
+
+    def failed(failure: Failure) -> None:
+        nonlocal status
+        error = failure.value
+        if isinstance(error, (ConfigurationError, StartError)):
+            status = EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else EXIT_FAILURE
+            sys.stderr.write(f"pacserve: {error}\n")
+        else:
+            status = EXIT_FAILURE
+            failure.printTraceback(sys.stderr)
+        reactor.stop()
+
+    def stop(*_: object) -> None:
+        reactor.callFromThread(end)
+
+    def end() -> None:
+        if daemon.stopping:
+            reactor.stop()  # whoever asks twice does not want to wait
+            return
+        Deferred.fromCoroutine(daemon.stop()).addBoth(lambda _: reactor.stop() if reactor.running else None)
+
+    def begin() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+        signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(daemon.reload))
+        Deferred.fromCoroutine(daemon.start()).addErrback(failed)
+
+    reactor.callWhenRunning(begin)
+    reactor.run()
+    return status
+
+
+def _raise_open_files() -> int:
+    """Raises the limit of open files as far as is useful and allowed; gives the limit that holds."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return _OPEN_FILES if soft == resource.RLIM_INFINITY else soft

@@ -12,6 +12,7 @@ from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
 
 from pacserve import __version__
 from pacserve.alpm.children import ChildRunner
@@ -52,6 +53,10 @@ T = TypeVar("T")
 # Seconds that running transfers get to end.  Service managers kill after 90 s, and people wait less.
 GRACE = 5.0
 
+# Threads for reading folders and inventories.  The reactor's own may all hang in name lookups when the way out of the LAN is broken, which is just
+# when peers matter most.
+THREADS = 2
+
 _USER_AGENT = f"pacserve/{__version__}"
 
 
@@ -87,13 +92,14 @@ class Daemon:
         self._inherited = inherited
         self._ports: list[IListeningPort] = []
         self._notifier = ServiceNotifier(environment.get("NOTIFY_SOCKET"))
+        self._threads = ThreadPool(minthreads=0, maxthreads=THREADS, name="folders and inventories")
         instance = secrets.token_hex(16)
         machine = Machine(reactor)
 
         run = ChildRunner(reactor)
         self._configuration = PacmanConf(settings.pacman_conf, run, reactor)
         self._databases = Databases(self._configuration, run, reactor)
-        caches = CachedPackages(self._cache_dirs, self._databases, self._in_thread, reactor, wall)
+        self._caches = caches = CachedPackages(self._cache_dirs, self._databases, self._in_thread, reactor, wall)
 
         asking_peers = HTTPClient(peer_agent(reactor), reactor, {"User-Agent": _USER_AGENT})
         peers = [_peer(slot, endpoint) for slot, endpoint in enumerate(settings.pacservers)]
@@ -139,14 +145,21 @@ class Daemon:
         @raise StartError: The port can't be had.
         """
         await self._configuration.load()
+        self._threads.start()
+        self._reactor.addSystemEventTrigger("during", "shutdown", self._threads.stop)
         self._ports = listen(self._reactor, self._site, self._settings.bind, self._settings.port, self._inherited)
         for complaint in self._proxies.complaints:
             self._log.warn("{complaint}", complaint=complaint)
         self._watch.start()
-        self._in_background(self._databases.refresh_all())
+        self._in_background(self._prepare())
         where = ", ".join(_shown(port) for port in self._ports)
         self._log.info("pacserve {version} listens on {where}", version=__version__, where=where)
         self._notifier.ready(f"Listening on {where}")
+
+    async def _prepare(self) -> None:
+        """Reads what the first requests would wait for, and finds out what is wrong with the caches."""
+        await self._databases.refresh_all()
+        await self._caches.inventory()
 
     async def stop(self) -> None:
         """Takes no new connections, gives running transfers L{GRACE} seconds, and lets go of everything."""
@@ -172,8 +185,8 @@ class Daemon:
         self._in_background(self._reload())
 
     async def _reload(self) -> None:
-        await self._configuration.reload()
-        self._log.info("pacman.conf was read again")
+        if await self._configuration.reload():
+            self._log.info("pacman.conf was read again")
         self._notifier.ready("Listening on " + ", ".join(_shown(port) for port in self._ports))
 
     def _mirrors(self, machine: Machine, instance: str) -> Mirrors:
@@ -188,7 +201,7 @@ class Daemon:
         return self._settings.cache_dirs or self._configuration.current().cache_dirs
 
     def _in_thread(self, work: Callable[[], T]) -> Awaitable[T]:
-        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
+        return deferToThreadPool(self._reactor, self._threads, work)
 
     def _in_background(self, work: Any) -> None:
         Deferred.fromCoroutine(work).addErrback(lambda failure: self._log.failure("in the background", failure))

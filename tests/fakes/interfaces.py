@@ -1,0 +1,167 @@
+"""The parts of L{pacserve.interfaces}, settled by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from io import FileIO
+from typing import Any
+
+from pacserve.interfaces import (
+    Audience,
+    Candidate,
+    ConfigurationSource,
+    FileResolver,
+    LocalAddresses,
+    LocalPackages,
+    PackageSource,
+    SyncDatabases,
+)
+from pacserve.model import (
+    Answer,
+    Ask,
+    DocumentAnswer,
+    FileRequest,
+    HeldFile,
+    Inventory,
+    IPAddress,
+    PacmanConfiguration,
+    Rank,
+    Repository,
+    Wanted,
+)
+from pacserve.network.addresses import parse_address
+
+
+class Addresses(LocalAddresses):
+    """A host with these addresses besides loopback."""
+
+    def __init__(self, *own: str) -> None:
+        self._own = frozenset(parse_address(text) for text in own)
+
+    def owns(self, address: IPAddress) -> bool:
+        return address.is_loopback or address in self._own
+
+    def attached(self, address: IPAddress) -> bool:
+        return False
+
+
+class Everyone(Audience):
+    """Admits all."""
+
+    def admits(self, client: IPAddress) -> bool:
+        return True
+
+
+class Configuration(ConfigurationSource):
+    """A pacman.conf with some repositories, none of which has a Server."""
+
+    def __init__(self, *repositories: str, architectures: Sequence[str] = ("x86_64",)) -> None:
+        self.value = PacmanConfiguration(tuple(architectures), (), "/nowhere", {name: Repository(name, ()) for name in repositories})
+
+    def current(self) -> PacmanConfiguration:
+        return self.value
+
+
+class Databases(SyncDatabases):
+    """
+    States these sizes, by repository and name.
+
+    @ivar refreshed: The repositories that were asked to be read again.
+    """
+
+    def __init__(self, sizes: Mapping[tuple[str, str], int] | None = None) -> None:
+        self._sizes = dict(sizes or {})
+        self.refreshed: list[str] = []
+
+    async def refresh(self, repo: str) -> None:
+        self.refreshed.append(repo)
+
+    def size(self, repo: str, name: str) -> int | None:
+        return self._sizes.get((repo, name))
+
+    def sizes(self, name: str) -> Sequence[int]:
+        return [size for (_, known), size in self._sizes.items() if known == name]
+
+
+class Packages(LocalPackages):
+    """
+    Holds files of these sizes.
+
+    @ivar opened: The names that were looked for.
+    """
+
+    def __init__(self, files: Mapping[str, int] | None = None, generation: int = 1) -> None:
+        self.listed = Inventory(generation, dict(files or {}))
+        self.opened: list[str] = []
+
+    def open(self, name: str, size: int | None) -> HeldFile | None:
+        self.opened.append(name)
+        held = self.listed.files.get(name)
+        if held is None or size not in (None, held):
+            return None
+        return HeldFile(name, FileIO("/dev/null"), held, 0, '"tag"')
+
+    async def inventory(self) -> Inventory:
+        return self.listed
+
+
+class Resolver(FileResolver):
+    """
+    Answers every question with a document.
+
+    @ivar asked: Each question: the request, the client, C{local_only}.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[FileRequest, IPAddress, bool]] = []
+
+    async def resolve(self, request: FileRequest, client: IPAddress, *, local_only: bool = False) -> Answer:
+        self.asked.append((request, client, local_only))
+        return DocumentAnswer(b"resolved")
+
+
+class Choice(Candidate):
+    """
+    A candidate that does what it is told.
+
+    @param outcome: What it answers, what it raises, or what is run to know.
+    @ivar settled: The deadlines that it was given, one for each time that it was asked.
+    """
+
+    def __init__(self, rank: Rank, outcome: Answer | Exception | Callable[[], Coroutine[Any, Any, Answer]]) -> None:
+        self._rank = rank
+        self._outcome = outcome
+        self.settled: list[float] = []
+
+    @property
+    def rank(self) -> Rank:
+        return self._rank
+
+    async def settle(self, deadline: float) -> Answer:
+        self.settled.append(deadline)
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return await self._outcome() if callable(self._outcome) else self._outcome
+
+
+class Source(PackageSource):
+    """
+    Gives these candidates.
+
+    @ivar wanted: What it was asked for.
+    """
+
+    def __init__(self, *choices: Candidate, avoidable: Mapping[str, Candidate] | None = None) -> None:
+        self._choices = choices
+        self._avoidable = dict(avoidable or {})
+        self.wanted: list[Wanted] = []
+
+    def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
+        self.wanted.append(wanted)
+        return [*(choice for holder, choice in self._avoidable.items() if holder not in wanted.avoid), *self._choices]
+
+
+def ask(*parts: str, headers: Iterable[tuple[str, str]] = (), client: str = "127.0.0.1", method: str = "GET") -> Ask:
+    """A request as a front sees it."""
+    values = {name.lower(): value for name, value in headers}
+    return Ask(method, parts, parse_address(client), lambda name: values.get(name.lower()))

@@ -1,0 +1,268 @@
+"""Tests for L{pacserve.peers.inventory}."""
+
+import contextlib
+import gzip
+import json
+import tracemalloc
+import zlib
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.alpm.names import architecture, parse_package_file
+from pacserve.errors import RemoteProtocolError
+from pacserve.peers.inventory import NAMES_LIMIT, UNPACKED_LIMIT, PeerInfo, decode, encode, pack, unpack
+
+INSTANCE = "0123456789abcdef" * 2
+NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
+
+NAMES = st.builds(
+    "{}-{}{}-{}-{}.pkg.tar{}{}".format,
+    st.from_regex(r"[a-zA-Z0-9@_+][a-zA-Z0-9@._+-]{0,20}", fullmatch=True),
+    st.sampled_from(("", "1:", "42:")),
+    st.from_regex(r"[a-zA-Z0-9._+~]{1,20}", fullmatch=True),
+    st.integers(0, 99),
+    st.sampled_from(("x86_64", "any", "armv7h")),
+    st.sampled_from((".zst", ".xz", ".gz", "")),
+    st.sampled_from(("", ".sig")),
+)
+SIZES = st.integers(1, 1 << 40)
+INFOS = st.builds(
+    PeerInfo,
+    st.from_regex(r"[0-9a-f]{32}", fullmatch=True),
+    st.integers(0, 1 << 63),
+    st.lists(st.sampled_from(("x86_64", "x86_64_v3", "aarch64")), max_size=16).map(tuple),
+    st.dictionaries(NAMES, SIZES, max_size=20),
+)
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30) | NAMES,
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=10) | NAMES, inner, max_size=5),
+    max_leaves=20,
+)
+
+
+def document(**fields: Any) -> dict[str, Any]:
+    """An /info that is well but for the fields given."""
+    return {"protocol": 1, "instance": INSTANCE, "generation": 7, "arch": ["x86_64"], "files": {NAME: 95872}, **fields}
+
+
+def decoded(**fields: Any) -> PeerInfo:
+    """The same, read."""
+    return decode(json.dumps(document(**fields)).encode())
+
+
+class RoundTripTests(SynchronousTestCase):
+    @given(INFOS)
+    def test_round_trip(self, info: PeerInfo) -> None:
+        """Whatever one pacserver says of itself, another reads, plain and packed."""
+        text = encode(info)
+        self.assertEqual(decode(text), info)
+        self.assertEqual(decode(unpack(pack(text), "gzip")), info)
+
+    def test_pack_is_stable(self) -> None:
+        """The same text is packed into the same bytes at any time."""
+        self.assertEqual(pack(b"text"), pack(b"text"))
+        self.assertEqual(pack(b"text")[4:8], b"\0\0\0\0")
+
+    def test_wire(self) -> None:
+        """The fields have the names that the protocol gives them."""
+        self.assertEqual(json.loads(encode(PeerInfo(INSTANCE, 7, ("x86_64",), {NAME: 95872}))), document())
+
+
+class DecodeTests(SynchronousTestCase):
+    def refused(self, text: bytes, words: str = "") -> None:
+        """The text is refused, in one short line."""
+        error = self.assertRaises(RemoteProtocolError, decode, text)
+        self.assertIn(words, str(error))
+        self.assertLess(len(str(error)), 120)
+        self.assertEqual(len(str(error).splitlines()), 1)
+
+    def check(self, text: bytes) -> None:
+        """The text is refused, or what is read of it is within all bounds."""
+        try:
+            info = decode(text)
+        except RemoteProtocolError:
+            return
+        self.assertRegex(info.instance, r"\A[0-9a-f]{32}\Z")
+        self.assertTrue(0 <= info.generation <= 1 << 63)
+        self.assertTrue(all(type(name) is str and architecture(name) for name in info.architectures))
+        self.assertTrue(all(parse_package_file(name) is not None for name in info.files))
+        self.assertTrue(all(type(size) is int and 0 < size <= 1 << 40 for size in info.files.values()))
+
+    @given(st.binary(max_size=300))
+    def test_any_bytes(self, text: bytes) -> None:
+        """No bytes whatever raise anything but RemoteProtocolError."""
+        self.check(text)
+
+    @given(JSON)
+    def test_any_json(self, value: Any) -> None:
+        """No JSON whatever raises anything but RemoteProtocolError."""
+        self.check(json.dumps(value).encode())
+
+    @given(st.sampled_from(("protocol", "instance", "generation", "arch", "files", "other")), JSON)
+    @example("files", {NAME: True})
+    @example("arch", ["x86_64"] * 17)
+    @example("instance", "\ud800" * 32)
+    def test_one_field_wrong(self, field: str, value: Any) -> None:
+        """Whatever one field holds, the result is within all bounds."""
+        self.check(json.dumps(document(**{field: value})).encode())
+
+    @given(st.binary(min_size=1, max_size=8), st.integers(0, 200))
+    def test_damaged(self, noise: bytes, at: int) -> None:
+        """A text that is damaged anywhere is refused or read within all bounds."""
+        text = json.dumps(document()).encode()
+        self.check(text[:at] + noise + text[at + len(noise) :])
+
+    def test_unknown_fields(self) -> None:
+        """Fields to come are ignored, and a later protocol is read as long as the known fields stand."""
+        self.assertEqual(decoded(protocol=2, swarm={"a": [1.5, None]}).files, {NAME: 95872})
+
+    def test_missing_fields(self) -> None:
+        """Every field must be there."""
+        for field in document():
+            value = document()
+            del value[field]
+            self.refused(json.dumps(value).encode(), field)
+
+    def test_types(self) -> None:
+        """Booleans and floats are no integers, and nothing else is, either."""
+        values: tuple[Any, ...] = (True, False, 1.0, "1", None, [1], {}, float("nan"), float("inf"))
+        for value in values:
+            for field in ("protocol", "generation"):
+                self.refused(json.dumps(document(**{field: value})).encode(), field)
+            self.refused(json.dumps(document(files={NAME: value})).encode(), "size")
+
+    def test_numbers(self) -> None:
+        """Numbers have bounds."""
+        for field, good, bad in (("protocol", (1, 2**31), (0, -1, 2**31 + 1)), ("generation", (0, 2**63), (-1, 2**63 + 1))):
+            for number in good:
+                decoded(**{field: number})
+            for number in bad:
+                self.refused(json.dumps(document(**{field: number})).encode(), field)
+        for size in (1, 1 << 40):
+            self.assertEqual(decoded(files={NAME: size}).files, {NAME: size})
+        for size in (0, -1, (1 << 40) + 1, 10**4000):
+            self.refused(json.dumps(document(files={NAME: size})).encode(), "size")
+
+    def test_numbers_too_long_to_read(self) -> None:
+        """A number of more digits than Python converts is refused."""
+        self.refused(b'{"generation":' + b"9" * 5000 + b"}", "not JSON")
+
+    def test_instances(self) -> None:
+        """An instance id is 32 lower-case hexadecimal digits and nothing else."""
+        for value in ("", INSTANCE[:-1], INSTANCE + "0", INSTANCE.upper(), INSTANCE + "\n", "g" * 32, "\u0661" * 32, 5):
+            self.refused(json.dumps(document(instance=value)).encode(), "instance")
+
+    def test_architectures(self) -> None:
+        """At most 16 architectures, each by its grammar; none at all is allowed."""
+        self.assertEqual(decoded(arch=[]).architectures, ())
+        self.assertEqual(len(decoded(arch=["x86_64"] * 16).architectures), 16)
+        for value in (["x86_64"] * 17, "x86_64", [5], [None], ["../x"], ["a" * 33], [""], {"x86_64": 1}, [["x86_64"]]):
+            self.refused(json.dumps(document(arch=value)).encode(), "arch")
+
+    def test_names(self) -> None:
+        """One name outside the package-name grammar spoils all."""
+        for name in (
+            "",
+            ".",
+            "..",
+            "core.db",
+            "../" + NAME,
+            "a/" + NAME,
+            NAME + ".part",
+            "." + NAME,
+            NAME + "\n",
+            NAME + "\0",
+            "x" * 256 + NAME,
+            "\ud800" + NAME,
+        ):
+            self.refused(json.dumps(document(files={NAME: 1, name: 1})).encode(), "name")
+
+    def test_most_names(self) -> None:
+        """100,000 names are read, one more is refused."""
+        files = {f"p{number}-1-1-any.pkg.tar.zst": 1 for number in range(NAMES_LIMIT)}
+        self.assertEqual(len(decoded(files=files).files), NAMES_LIMIT)
+        self.refused(json.dumps(document(files={**files, NAME: 1})).encode(), "100,000")
+
+    def test_most_text(self) -> None:
+        """A text of the limit is read, one byte more is refused before it is parsed."""
+        text = json.dumps(document()).encode()
+        decode(text.ljust(UNPACKED_LIMIT))
+        self.refused(text.ljust(UNPACKED_LIMIT + 1), "32 MiB")
+
+    def test_most_values(self) -> None:
+        """A text that would grow in memory is refused before it is parsed: many containers, many values."""
+        for text in (b"[" + b"[]," * 200_000 + b"[]]", b"[" + b"{}," * 200_000 + b"{}]", b"[" + b"0," * 500_001 + b"0]"):
+            tracemalloc.start()
+            try:
+                self.refused(text, "too many values")
+                self.assertLess(tracemalloc.get_traced_memory()[1], 1 << 20)
+            finally:
+                tracemalloc.stop()
+
+    def test_deep(self) -> None:
+        """Deep nesting ends in an error, not in a crash."""
+        for opening in (b"[", b'{"a":'):
+            self.refused(opening * 100_000, "not JSON")
+            self.refused(b'{"files":' + opening * 100_000, "not JSON")
+
+    def test_encodings(self) -> None:
+        """UTF-16 and UTF-32 count as what they are read as, and their bounds hold."""
+        for encoding in ("utf-16", "utf-32", "utf-16-le"):
+            self.assertEqual(decode(json.dumps(document()).encode(encoding)).files, {NAME: 95872})
+            self.refused(("[" + "[]," * 200_000 + "[]]").encode(encoding), "too many values")
+        self.refused(b'{"instance": "\xff\xfe"}', "not JSON")
+
+    def test_twice(self) -> None:
+        """A name that comes twice counts once."""
+        text = json.dumps(document()).encode().replace(b'"files": {', b'"files": {"%b": 1, ' % NAME.encode())
+        self.assertEqual(decode(text).files, {NAME: 95872})
+
+
+class UnpackTests(SynchronousTestCase):
+    @given(st.binary(max_size=200), st.none() | st.sampled_from(("gzip", "GZIP ", "identity", "", "br", "gzip, gzip")) | st.text(max_size=10))
+    def test_any_bytes(self, body: bytes, encoding: str | None) -> None:
+        """No body raises anything but RemoteProtocolError."""
+        with contextlib.suppress(RemoteProtocolError):
+            unpack(body, encoding)
+
+    @given(st.binary(max_size=200), st.data())
+    def test_damaged(self, text: bytes, data: st.DataObject) -> None:
+        """A packed text that lacks its end is refused, and a damaged one never gives more than the limit."""
+        packed = pack(text)
+        cut = data.draw(st.integers(0, len(packed) - 1))
+        self.assertRaises(RemoteProtocolError, unpack, packed[:cut], "gzip")
+        damaged = bytearray(packed)
+        damaged[cut] ^= data.draw(st.integers(1, 255))
+        with contextlib.suppress(RemoteProtocolError):
+            unpack(bytes(damaged), "gzip")
+
+    def test_encodings(self) -> None:
+        """gzip under both of its names is unpacked, no encoding is passed through, others are refused."""
+        for encoding in ("gzip", "x-gzip", " GZip "):
+            self.assertEqual(unpack(gzip.compress(b"text"), encoding), b"text")
+        for plain in (None, "", "identity", " Identity "):
+            self.assertEqual(unpack(b"text", plain), b"text")
+        for other in ("br", "deflate", "zstd", "gzip, gzip"):
+            self.assertRaises(RemoteProtocolError, unpack, b"text", other)
+        self.assertRaises(RemoteProtocolError, unpack, zlib.compress(b"text"), "gzip")
+
+    def test_at_the_limit(self) -> None:
+        """32 MiB are unpacked, one byte more is refused."""
+        self.assertEqual(len(unpack(gzip.compress(bytes(UNPACKED_LIMIT)), "gzip")), UNPACKED_LIMIT)
+        self.assertRaises(RemoteProtocolError, unpack, gzip.compress(bytes(UNPACKED_LIMIT + 1)), "gzip")
+
+    def test_bomb(self) -> None:
+        """A gzip bomb takes no more memory than the limit allows."""
+        packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+        bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(512)) + packer.flush()
+        self.assertLess(len(bomb), 1 << 20)
+        tracemalloc.start()
+        try:
+            error = self.assertRaises(RemoteProtocolError, unpack, bomb, "gzip")
+            self.assertLess(tracemalloc.get_traced_memory()[1], 3 * UNPACKED_LIMIT)
+        finally:
+            tracemalloc.stop()
+        self.assertIn("32 MiB", str(error))

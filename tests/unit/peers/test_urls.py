@@ -1,0 +1,25 @@
+"""Tests for L{pacserve.peers.urls}."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.fetch.urls import parse_url
+from pacserve.model import Endpoint
+from pacserve.peers.urls import info_url, package_url
+
+NAME = "c++pkg-1:2.0+r3~rc1-1-any.pkg.tar.zst"
+
+
+class URLTests(SynchronousTestCase):
+    def test_last_part(self) -> None:
+        """The last part of a package's URL contains neither .pkg nor .db, so that pacman asks its own host for the signature."""
+        last = package_url(Endpoint("10.0.0.3", 15678), NAME).rpartition("/")[2]
+        self.assertEqual(last, "data")
+
+    def test_forms(self) -> None:
+        """Every kind of address makes a URL that is read back as that address."""
+        for host, text in (("10.0.0.3", "10.0.0.3"), ("fd77::b", "[fd77::b]"), ("fe80::1%eth0", "[fe80::1%25eth0]")):
+            peer = Endpoint(host, 15678)
+            self.assertEqual(package_url(peer, NAME), f"http://{text}:15678/package/{NAME}/data")
+            self.assertEqual(info_url(peer), f"http://{text}:15678/info")
+            read = parse_url(package_url(peer, NAME))
+            self.assertEqual((read.host, read.port, read.target), (host, 15678, f"/package/{NAME}/data"))

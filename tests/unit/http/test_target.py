@@ -1,0 +1,68 @@
+"""Tests for L{pacserve.http.target}."""
+
+from urllib.parse import quote
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.http.target import split_target
+
+
+class SplitTargetTests(SynchronousTestCase):
+    def test_raw_names(self) -> None:
+        """Names are understood as pacman sends them: with colon, plus and tilde as they are."""
+        self.assertEqual(
+            split_target(b"/request/core/x86_64/c++-1:2.0~rc1-1-any.pkg.tar.zst"), ("request", "core", "x86_64", "c++-1:2.0~rc1-1-any.pkg.tar.zst")
+        )
+
+    def test_decoded_once(self) -> None:
+        """Each part is percent-decoded exactly once."""
+        self.assertEqual(split_target(b"/a%3Ab/%252e%252E"), ("a:b", "%2e%2E"))
+
+    def test_encoded_slash(self) -> None:
+        """An encoded slash belongs to its part, so that it makes no path out of a name."""
+        self.assertEqual(split_target(b"/package/..%2f..%2Fetc"), ("package", "../../etc"))
+
+    def test_no_traversal(self) -> None:
+        """Dots and empty parts are parts like others: nothing is resolved."""
+        self.assertEqual(split_target(b"/a/../b//./"), ("a", "..", "b", "", ".", ""))
+
+    def test_query(self) -> None:
+        """The query is left away."""
+        self.assertEqual(split_target(b"/info?since=/5%20"), ("info",))
+
+    def test_root(self) -> None:
+        """The root is one empty part."""
+        self.assertEqual(split_target(b"/"), ("",))
+
+    def test_absolute_form(self) -> None:
+        """The form that proxies are sent is understood, without a path too."""
+        self.assertEqual(split_target(b"HTTP://localhost:15678/info"), ("info",))
+        self.assertEqual(split_target(b"http://localhost:15678"), ("",))
+
+    def test_no_path(self) -> None:
+        """Targets of CONNECT and OPTIONS, and other schemes, are no paths."""
+        for target in (b"", b"*", b"localhost:15678", b"ftp://localhost/info", b"info", b"\\info"):
+            self.assertIsNone(split_target(target), target)
+
+    def test_bytes_that_are_no_text(self) -> None:
+        """Bytes that are no UTF-8, and NUL, stay in their part as what no grammar lets pass."""
+        self.assertEqual(split_target(b"/\xff%ff%00"), ("\udcff\udcff\0",))
+        self.assertEqual(split_target(b"/\xff"), ("\udcff",))
+
+    @given(st.binary(max_size=300))
+    def test_any_bytes(self, target: bytes) -> None:
+        """Whatever bytes a client calls a target are parts, at least one, or none."""
+        parts = split_target(target)
+        if target.startswith(b"/"):
+            self.assertIsNotNone(parts)
+        if parts is not None:
+            self.assertGreaterEqual(len(parts), 1)
+
+    @given(st.lists(st.text(), min_size=1, max_size=5))
+    def test_round_trip(self, parts: list[str]) -> None:
+        """Every name survives being percent-encoded and decoded."""
+        encoded = "/" + "/".join(quote(part, safe="", errors="surrogatepass") for part in parts)
+        if all(part.isprintable() for part in parts):
+            self.assertEqual(split_target(encoded.encode("ascii")), tuple(parts))

@@ -64,10 +64,12 @@ class Responder:
         if second != self._second:
             self._second = second
             self._date = format_date(second)
-        end = "\r\n\r\n" if request.channel.persistent else "\r\nConnection: close\r\n\r\n"
+        line = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\nDate: "
+        end = "\r\n" if request.channel.persistent else "Connection: close\r\n\r\n"
+        head = f"{line}{self._date}\r\n{fields}{end}".encode("latin-1")
         request.code = status
         request.startedWriting = 1
-        request.channel.write(f"{_STATUS_LINES[status]}{self._date}\r\n{fields[:-2]}{end}".encode("latin-1") + body)
+        request.channel.write(head + body)
 
     def send(self, request: Request, status: int, fields: str, body: bytes = b"") -> None:
         """Writes a whole response, which leaves its body away for a HEAD, and finishes the request."""
@@ -78,8 +80,8 @@ class Responder:
         """
         Writes a whole response whose body is one line of text, and finishes the request.
 
-        @return: The bytes of the body.
+        @return: The bytes of the body that were sent.
         """
         body = f"{line}\n".encode("utf-8", "replace")
         self.send(request, status, f"{fields}Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n", body)
-        return len(body)
+        return 0 if request.method == b"HEAD" else len(body)

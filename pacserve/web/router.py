@@ -109,7 +109,6 @@ class Router(Resource):
 
         exchange.request.notifyFinish().addErrback(client_left)
         pending.addCallbacks(lambda answer: self._deliver(exchange, answer), lambda failure: self._fail(exchange, failure))
-        pending.addErrback(lambda failure: self._log.failure("an answer could not be given", failure=failure))
 
     def _deliver(self, exchange: _Exchange, answer: Answer) -> None:
         if exchange.gone:
@@ -117,6 +116,12 @@ class Router(Resource):
                 answer.held.file.close()
             self._left(exchange)
             return
+        try:
+            self._send(exchange, answer)
+        except Exception:
+            self._fail(exchange, Failure())
+
+    def _send(self, exchange: _Exchange, answer: Answer) -> None:
         if isinstance(answer, RedirectAnswer):
             fields = f"Location: {field_value(answer.url)}\r\nContent-Length: 0\r\n"
             self._responder.send(exchange.request, 307, fields)

@@ -26,9 +26,14 @@ def complete(size: int, changed: float, now: float, stated: Sequence[int], *, si
 
 
 def settled(size: int, changed: float, now: float) -> bool:
-    """
-    Whether a file is not empty and has not changed lately.
+    """Whether a file is not empty and has not changed lately."""
+    return size > 0 and not changed_lately(changed, now)
 
-    A ctime far ahead is old as well: after the clock was set back, files must not be hidden until it has caught up.
+
+def changed_lately(changed: float, now: float) -> bool:
     """
-    return size > 0 and abs(now - changed) >= SETTLING_TIME
+    Whether a ctime is so near that whoever wrote the file may not have finished.
+
+    One far ahead is old as well: after the clock was set back, files must not be hidden until it has caught up.
+    """
+    return abs(now - changed) < SETTLING_TIME

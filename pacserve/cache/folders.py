@@ -24,6 +24,7 @@ class FoundFile:
     """
 
     name: str
+    signature: bool
     size: int
     changed: float
 
@@ -53,16 +54,14 @@ def open_file(folder: str, name: str) -> tuple[FileIO, os.stat_result] | None:
         descriptor = os.open(f"{folder}/{name}", _FLAGS)
     except OSError:
         return None
-    file = FileIO(descriptor, "rb")
     try:
         found = os.fstat(descriptor)
+        if stat.S_ISREG(found.st_mode):
+            return FileIO(descriptor, "rb"), found
     except OSError:
-        file.close()
-        return None
-    if not stat.S_ISREG(found.st_mode):
-        file.close()
-        return None
-    return file, found
+        pass
+    os.close(descriptor)
+    return None
 
 
 def stamp(folder: str) -> int | None:
@@ -83,7 +82,8 @@ def list_folder(folder: str, limit: int) -> FolderListing:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if parse_package_file(entry.name) is None:
+                parsed = parse_package_file(entry.name)
+                if parsed is None:
                     continue
                 try:
                     if not entry.is_file(follow_symlinks=False) or not os.access(entry.path, os.R_OK):
@@ -91,7 +91,7 @@ def list_folder(folder: str, limit: int) -> FolderListing:
                     found = entry.stat(follow_symlinks=False)
                 except OSError:
                     continue  # it has gone meanwhile
-                files.append(FoundFile(entry.name, found.st_size, found.st_ctime))
+                files.append(FoundFile(entry.name, parsed.signature, found.st_size, found.st_ctime))
                 if len(files) >= limit:
                     break
     except OSError as error:

@@ -8,8 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from pacserve.alpm.names import parse_package_file
-from pacserve.cache.completeness import SETTLING_TIME, complete, settled
+from pacserve.cache.completeness import SETTLING_TIME, changed_lately, complete
 from pacserve.cache.folders import FolderListing, list_folder, stamp
 from pacserve.interfaces import SyncDatabases
 from pacserve.model import Inventory
@@ -75,12 +74,10 @@ class Listing:
 
     async def _read(self) -> None:
         stamps = self._stamp()  # before the folders are read: what changes meanwhile is read once more
-        self._stamps = stamps
-        self._read_again_at = self._clock.seconds() + RESCAN_INTERVAL
-        listings = await self._in_thread(lambda: [list_folder(folder, NAMES_LIMIT) for folder, _ in stamps])
+        listings = await self._in_thread(lambda: [list_folder(folder, NAMES_LIMIT + 1) for folder, _ in stamps])
         files, unsettled = self._judge(listings)
-        if unsettled:
-            self._read_again_at = self._clock.seconds() + SETTLING_TIME
+        self._stamps = stamps
+        self._read_again_at = self._clock.seconds() + (SETTLING_TIME if unsettled else RESCAN_INTERVAL)
         if files != self._inventory.files:
             self._inventory = Inventory(self._inventory.generation + 1, files)
 
@@ -88,7 +85,7 @@ class Listing:
         """The complete files, and whether one of the others may be complete soon."""
         now = self._wall()
         files: dict[str, int] = {}
-        unsettled = False
+        unsettled = too_many = False
         for listing in listings:
             self._tell(listing)
             for found in listing.files:
@@ -108,7 +105,10 @@ class Listing:
     def _tell(self, listing: FolderListing) -> None:
         trouble = listing.trouble
         if trouble:
-            trouble = f"the package cache {listing.folder} can't be read: {trouble}; let this user read it, or name another folder with --cache-dir"
+            trouble = (
+                f"the package cache {listing.folder} can't be read: {trouble}; see that it is there and that this user may read it, or name another"
+            )
+            trouble += " with --cache-dir"
         self._complain(listing.folder, trouble)
 
     def _complain(self, about: str, trouble: str) -> None:

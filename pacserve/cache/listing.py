@@ -89,17 +89,16 @@ class Listing:
         for listing in listings:
             self._tell(listing)
             for found in listing.files:
-                parsed = parse_package_file(found.name)
-                if found.name in files or parsed is None:
+                if found.name in files:
                     continue
-                stated = () if parsed.signature else self._databases.sizes(found.name)
-                if not complete(found.size, found.changed, now, stated, signature=parsed.signature):
-                    unsettled = unsettled or not settled(found.size, found.changed, now)
+                stated = () if found.signature else self._databases.sizes(found.name)
+                if not complete(found.size, found.changed, now, stated, signature=found.signature):
+                    unsettled = unsettled or changed_lately(found.changed, now)
                 elif len(files) < NAMES_LIMIT:
                     files[found.name] = found.size
-        self._complain(
-            "", f"the package caches hold more than {NAMES_LIMIT:,} files: peers are told of these many" if len(files) >= NAMES_LIMIT else ""
-        )
+                else:
+                    too_many = True
+        self._complain("", f"the package caches hold more than {NAMES_LIMIT:,} files: peers are told of so many only" if too_many else "")
         return files, unsettled
 
     def _tell(self, listing: FolderListing) -> None:

@@ -24,13 +24,17 @@ class Holdings:
         """Makes C{files} (sizes by name) all that the peer in C{slot} holds; an empty mapping forgets it."""
         bit = 1 << slot
         if self._occupied & bit:
-            for name in [name for name, pairs in self._holders.items() if any(bits & bit for _, bits in pairs)]:
-                self.remove(slot, name)
+            held = [(name, size) for name, pairs in self._holders.items() for size, bits in pairs if bits & bit]
+            for name, size in held:
+                if files.get(name) != size:
+                    self.remove(slot, name)
         self._occupied = self._occupied | bit if files else self._occupied & ~bit
         for name, size in files.items():
             known = dict(self._holders.get(name, ()))
-            known[size] = known.get(size, 0) | bit
-            self._put(name, tuple(known.items()))
+            bits = known.get(size, 0)
+            if not bits & bit:
+                known[size] = bits | bit
+                self._put(name, tuple(known.items()))
 
     def remove(self, slot: int, name: str) -> None:
         """Forgets that the peer in C{slot} holds C{name}."""

@@ -93,6 +93,7 @@ class Channel(HTTPChannel, ClientConnection):
     """
 
     MAX_LENGTH = LONGEST_LINE
+    totalHeadersSize = 2 * MOST_HEADER_BYTES  # noqa: N815  # only for folded lines, which headerReceived sees when they have ended
     requestFactory = Request  # noqa: N815
     factory = None
     timeOut = None  # noqa: N815

@@ -1,0 +1,1 @@
+"""What pacserve costs, measured against nginx in the same run."""

@@ -1,0 +1,70 @@
+"""The command: C{python -m benchmarks}."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks import files, latency, redirects, weight
+from benchmarks.lab import Lab
+from benchmarks.report import Result, as_json, table
+from benchmarks.servers import BenchmarkError
+
+BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
+    redirects.NAME: redirects.measure,
+    files.LARGE: files.measure_large,
+    files.SMALL: files.measure_small,
+    latency.NAME: latency.measure,
+    weight.MEMORY: weight.measure_memory,
+    weight.START: weight.measure_start,
+}
+_PROGRAMS = ("nginx", "wrk", "taskset", "pacman-conf")
+
+
+def main() -> int:
+    """
+    Runs the benchmarks that were asked for, prints their table, and gives the exit status: 0 whether aims were met or not.
+
+    Everything happens on 127.0.0.1 and in a temporary folder, and every process is ended, also on Ctrl-C.
+    """
+    options = _options()
+    missing = [program for program in _PROGRAMS if shutil.which(program) is None]
+    if missing:
+        sys.stderr.write(f"benchmarks: these programs are missing: {', '.join(missing)}\n")
+        return 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    began = time.monotonic()
+    results: list[Result] = []
+    try:
+        for name in options.name or BENCHMARKS:
+            sys.stderr.write(f"{name} ...\n")
+            with tempfile.TemporaryDirectory(prefix="pacserve-bench-") as folder, Lab(Path(folder), quick=options.quick) as lab:
+                results += BENCHMARKS[name](lab)
+    except BenchmarkError as error:
+        sys.stderr.write(f"benchmarks: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    print(table(results), end="")
+    print(f"Medians, taken in {time.monotonic() - began:.0f} s.")
+    if options.json is not None:
+        options.json.write_text(as_json(results), "utf-8")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures pacserve against nginx, on loopback.")
+    parser.add_argument("name", nargs="*", choices=[*BENCHMARKS, []], help=f"what to measure (default: all): {', '.join(BENCHMARKS)}")
+    parser.add_argument("--quick", action="store_true", help="rough figures: one short repetition, fewer peers")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the unrounded figures to this file as well")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""What the daemon is given: package files, a sync database as large as Arch's largest, and a pacman.conf."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+REPO = "core"
+ARCH = "x86_64"
+DATABASE_PACKAGES = 15_000
+
+_CONF = """\
+[options]
+Architecture = {arch}
+DBPath = {database_dir}
+CacheDir = {cache_dir}
+SigLevel = Never
+
+[{repo}]
+Server = {server}
+"""
+
+# Nobody listens on the discard port: what no cache and no peer has is nowhere.
+NO_MIRROR = "http://127.0.0.1:9"
+
+
+def package_name(package: str) -> str:
+    """The file name of a package."""
+    return f"{package}-1:2.{len(package)}-1-{ARCH}.pkg.tar.zst"
+
+
+def request_path(name: str) -> str:
+    """Under which path pacman asks for a file."""
+    return f"/request/{REPO}/{ARCH}/{name}"
+
+
+def data_path(name: str) -> str:
+    """Under which path pacman is given a peer's file."""
+    return f"/package/{name}/data"
+
+
+def write_package(folder: Path, package: str, size: int) -> str:
+    """Writes a package file of so many random bytes (one MB of them, again and again) and gives its name."""
+    name = package_name(package)
+    block = os.urandom(min(size, 1_000_000))
+    with (folder / name).open("wb") as file:
+        for _ in range(size // len(block)):
+            file.write(block)
+        file.write(block[: size % len(block)])
+    return name
+
+
+def write_database(database_dir: Path, sizes: Mapping[str, int], *, packages: int = DATABASE_PACKAGES) -> None:
+    """
+    Writes the sync database of L{REPO}.
+
+    @param sizes: Packages that must stand in it, with the sizes of their files.
+    @param packages: How many it has with those.
+    """
+    (database_dir / "sync").mkdir(parents=True)
+    everything = dict(sizes)
+    for number in range(packages - len(sizes)):
+        everything[f"package-with-a-name-{number:05}"] = 100_000 + number
+    with tarfile.open(database_dir / "sync" / f"{REPO}.db", "w:gz", compresslevel=1) as archive:
+        for package, size in everything.items():
+            description = _description(package, size).encode()
+            entry = tarfile.TarInfo(f"{package}-1:2.{len(package)}-1/desc")
+            entry.size = len(description)
+            archive.addfile(entry, io.BytesIO(description))
+
+
+def write_configuration(path: Path, database_dir: Path, cache_dir: Path, server: str = NO_MIRROR) -> Path:
+    """Writes a pacman.conf, and gives its path."""
+    database_dir.mkdir(parents=True, exist_ok=True)
+    path.write_text(_CONF.format(arch=ARCH, database_dir=database_dir, cache_dir=cache_dir, repo=REPO, server=server), "utf-8")
+    return path
+
+
+def _description(package: str, size: int) -> str:
+    fields = {
+        "FILENAME": package_name(package),
+        "NAME": package,
+        "BASE": package,
+        "VERSION": f"1:2.{len(package)}-1",
+        "DESC": f"What {package} is good for, in a sentence of the usual length",
+        "CSIZE": str(size),
+        "ISIZE": str(size * 3),
+        "SHA256SUM": hashlib.sha256(package.encode()).hexdigest(),
+        "URL": f"https://example.org/{package}/",
+        "LICENSE": "GPL-3.0-or-later",
+        "ARCH": ARCH,
+        "BUILDDATE": "1700000000",
+        "PACKAGER": "A Packager <packager@example.org>",
+        "DEPENDS": "glibc\ngcc-libs\nbash",
+    }
+    return "".join(f"%{field}%\n{value}\n\n" for field, value in fields.items())

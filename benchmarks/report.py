@@ -1,0 +1,99 @@
+"""What was measured, as a table for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """
+    What a figure should be.
+
+    @ivar limit: In the unit of what is judged.
+    @ivar least: Whether the limit is the least (else the most) that will do.
+    @ivar of_ratio: Whether the ratio to the reference is judged, else the value.
+    """
+
+    limit: float
+    least: bool
+    of_ratio: bool = False
+
+    def met(self, value: float, ratio: float | None) -> bool:
+        """Whether these figures are good enough."""
+        judged = ratio if self.of_ratio else value
+        if judged is None:
+            raise ValueError("an aim for a ratio, and no reference")
+        return judged >= self.limit if self.least else judged <= self.limit
+
+    def __str__(self) -> str:
+        return f"{'>=' if self.least else '<='} {_figure(self.limit)}{'x' if self.of_ratio else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """
+    One figure: a median of several repetitions.
+
+    @ivar benchmark: The name by which the benchmark is chosen.
+    @ivar reference: The same figure of whom pacserve is compared with, None where there is nobody.
+    @ivar ratio: Median of the ratios of each repetition, which is steadier than the ratio of the medians.
+    """
+
+    benchmark: str
+    what: str
+    value: float
+    unit: str
+    reference: float | None = None
+    ratio: float | None = None
+    aim: Aim | None = None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the aim was met, None where there is none."""
+        return None if self.aim is None else self.aim.met(self.value, self.ratio)
+
+
+_HEADINGS = ("benchmark", "what", "pacserve", "nginx", "ratio", "unit", "aim", "met")
+
+
+def table(results: Sequence[Result]) -> str:
+    """The results as aligned columns, ended by a newline."""
+    rows = [_HEADINGS, *(_row(result) for result in results)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    numbers = (2, 3, 4)
+    lines = []
+    for row in rows:
+        cells = [cell.rjust(width) if column in numbers else cell.ljust(width) for column, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        lines.append("  ".join(cells).rstrip() + "\n")
+    return "".join(lines)
+
+
+def as_json(results: Sequence[Result]) -> str:
+    """The results as a JSON list of objects, unrounded."""
+    return (
+        json.dumps([{**asdict(result), "aim": None if result.aim is None else str(result.aim), "met": result.met} for result in results], indent=2)
+        + "\n"
+    )
+
+
+def _row(result: Result) -> tuple[str, ...]:
+    return (
+        result.benchmark,
+        result.what,
+        _figure(result.value),
+        "" if result.reference is None else _figure(result.reference),
+        "" if result.ratio is None else f"{result.ratio:.2f}x",
+        result.unit,
+        "" if result.aim is None else str(result.aim),
+        {True: "yes", False: "NO", None: ""}[result.met],
+    )
+
+
+def _figure(value: float) -> str:
+    """Three significant digits."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"

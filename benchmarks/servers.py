@@ -1,0 +1,156 @@
+"""The processes that are measured: started, watched through /proc, and ended by their pid."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+# Seconds.
+_START_TIMEOUT = 20.0
+_STOP_TIMEOUT = 8.0
+
+_NGINX_CONF = """\
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log error;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off;
+  sendfile on;
+  tcp_nopush on;
+  keepalive_requests 1000000000;
+  default_type application/octet-stream;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port} backlog=1024;
+    root {root};
+    location /redirect/ {{ return 302 http://127.0.0.1:9$uri; }}
+  }}
+}}
+"""
+
+
+class BenchmarkError(Exception):
+    """A benchmark can't be run, or what it measured means nothing."""
+
+
+class Server:
+    """
+    A server process in a session of its own, so that Ctrl-C reaches it only through L{stop}.
+
+    @param command: Takes no pid but the one that it is started with: it does not fork into the background.
+    @param core: The core that it is bound to, None for any.
+    @param log: A file for everything that it prints.
+    @ivar port: Where it listens, on 127.0.0.1.
+    @ivar started: When it was started, by L{time.perf_counter}.
+    """
+
+    def __init__(
+        self, command: Sequence[str], port: int, log: Path, *, core: int | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.port = port
+        self.log = log
+        bound = () if core is None else ("taskset", "--cpu-list", str(core))
+        with log.open("wb") as output:
+            self.started = time.perf_counter()
+            self._process = subprocess.Popen(
+                [*bound, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                start_new_session=True,
+            )
+
+    def cpu(self) -> float:
+        """The CPU seconds of all its threads until now."""
+        fields = self._proc("stat").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS  # utime and stime, see proc(5)
+
+    def resident(self) -> float:
+        """Its resident memory in MB (10^6 bytes)."""
+        line = next(line for line in self._proc("status").splitlines() if line.startswith("VmRSS:"))
+        return int(line.split()[1]) * 1024 / 1e6
+
+    def wait_for_log(self, text: str, times: int = 1) -> None:
+        """Returns when it has printed C{text} so often."""
+        deadline = time.monotonic() + _START_TIMEOUT
+        while self.log.read_text("utf-8", "replace").count(text) < times:
+            self.check()
+            if time.monotonic() > deadline:
+                raise BenchmarkError(f"{self.log.name}: no {text!r} within {_START_TIMEOUT:.0f} s")
+            time.sleep(0.02)
+
+    def check(self) -> None:
+        """
+        Makes sure that it still runs.
+
+        @raise BenchmarkError: It has ended; the message ends with what it printed last.
+        """
+        if self._process.poll() is not None:
+            raise BenchmarkError(f"a server has ended with {self._process.returncode}: {self.log.read_text('utf-8', 'replace')[-2000:]}")
+
+    def stop(self) -> None:
+        """Ends it, by force if it does not end by itself."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(_STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _proc(self, name: str) -> str:
+        self.check()
+        return Path(f"/proc/{self._process.pid}/{name}").read_text("utf-8")
+
+
+def nginx(folder: Path, root: Path, port: int, core: int | None) -> Server:
+    """
+    nginx with one worker that serves C{root} by sendfile and answers C{/redirect/} with 302.  It keeps no log, which pacserve does.
+
+    @param folder: For its configuration and temporary files.
+    """
+    folder.mkdir()
+    configuration = folder / "nginx.conf"
+    configuration.write_text(_NGINX_CONF.format(folder=folder, root=root, port=port), "utf-8")
+    return Server(("nginx", "-c", str(configuration), "-p", str(folder), "-e", str(folder / "error.log")), port, folder / "output.log", core=core)
+
+
+def pacserve(
+    log: Path,
+    pacman_conf: Path,
+    cache_dir: Path,
+    port: int,
+    *,
+    peers: Sequence[int] = (),
+    module: str = "pacserve",
+    core: int | None = None,
+    bytecode: Path | None = None,
+) -> Server:
+    """
+    The daemon, as a user starts it.
+
+    @param peers: Ports of its static peers.
+    @param module: What C{python -m} runs.
+    @param bytecode: A folder for the C{.pyc} files of everything that is imported, None for where Python looks by itself.
+    """
+    options = ["--bind", "127.0.0.1", "--port", str(port), "--pacman-conf", str(pacman_conf), "--cache-dir", str(cache_dir)]
+    for peer in peers:
+        options += ["--pacserver", f"127.0.0.1:{peer}"]
+    kept = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET" and not name.lower().endswith("_proxy")}
+    if bytecode is not None:
+        kept.pop("PYTHONDONTWRITEBYTECODE", None)
+        kept["PYTHONPYCACHEPREFIX"] = str(bytecode)
+    return Server((sys.executable, "-m", module, *options), port, log, core=core, environment=kept)

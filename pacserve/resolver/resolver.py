@@ -96,11 +96,12 @@ class Resolver(FileResolver):
 def _refusal(request: FileRequest, tried: Sequence[str], unsure: bool, local_only: bool) -> RequestError:
     if local_only:
         return RequestError(404, f"{request} is not in a local cache, and a question from another pacserve goes no further")
+    asked = _one_line("; ".join(tried))
     if unsure:
-        return RequestError(504, _one_line(f"{request}: no mirror could say that it has it. Tried: {'; '.join(tried)}"))
+        return RequestError(504, f"{request}: no mirror could say that it has it. Tried: {asked}", asked)
     if not tried:
         return RequestError(404, f"{request} is not in a local cache, and repository {request.repo} has no other http or https Server in pacman.conf")
-    return RequestError(404, _one_line(f"{request} is nowhere. Tried: local caches; {'; '.join(tried)}"))
+    return RequestError(404, f"{request} is nowhere. Tried: local caches; {asked}", asked)
 
 
 def _one_line(text: str) -> str:

@@ -90,7 +90,7 @@ class AccessLog:
             self._second = second
             self._stamp = formatTime(second)
         level = "debug" if quiet else "info"
-        source = f" from {printable(origin)}" if origin else ""
+        source = f" {'from' if status < 400 else 'after'} {printable(origin)}" if origin else ""
         how = " (redirected)" if redirected else ""
         amount = "" if size is None else f", {size} bytes"
         ending = ", cut short" if cut_short else ""

@@ -48,6 +48,11 @@ class AccessLogTests(SynchronousTestCase):
         self.log.answered(asked(), 307, "mirror https://example.org", None, redirected=True)
         self.assertEqual(self.line(), "[info] GET /request/core/x86_64/a: 307 from mirror https://example.org (redirected), 0.0 ms")
 
+    def test_what_was_tried(self) -> None:
+        """The line of an error tells what was tried before."""
+        self.log.answered(asked(), 504, "mirror https://example.org: connection refused", 20)
+        self.assertIn(": 504 after mirror https://example.org: connection refused, 20 bytes,", self.line())
+
     def test_error(self) -> None:
         """An error that nobody else was asked for has no source."""
         self.log.answered(asked(method=b"HEAD"), 404, "", 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -52,6 +52,8 @@ T = TypeVar("T")
 
 # Seconds that running transfers get to end.  Service managers kill after 90 s, and people wait less.
 GRACE = 5.0
+# Seconds for the last responses to leave this process.
+FAREWELL = 1.0
 
 # Threads for reading folders and inventories.  The reactor's own may all hang in name lookups when the way out of the LAN is broken, which is just
 # when peers matter most.
@@ -170,13 +172,11 @@ class Daemon:
         self._watch.stop()
         self._configuration.stop()
         self._connections.retire()
-        drained = Deferred.fromCoroutine(self._router.drained())
-        drained.addTimeout(GRACE, self._reactor)
-        try:
-            await drained
-        except (CancelledError, DeferredTimeoutError):
+        if await self._in_time(self._router.drained(), GRACE):
+            await self._in_time(self._connections.gone(), FAREWELL)
+        else:
             self._log.info("{count} transfers were cut", count=self._router.running)
-        self._connections.abort()
+        # Nothing is aborted: the kernel may still have megabytes to send, and goes on to do so after this process has ended.
         self._access.flush()
 
     def reload(self) -> None:
@@ -202,6 +202,14 @@ class Daemon:
 
     def _in_thread(self, work: Callable[[], T]) -> Awaitable[T]:
         return deferToThreadPool(self._reactor, self._threads, work)
+
+    async def _in_time(self, work: Coroutine[Any, Any, None], seconds: float) -> bool:
+        """Whether something that is waited for happened in this time."""
+        try:
+            await Deferred.fromCoroutine(work).addTimeout(seconds, self._reactor)
+        except (CancelledError, DeferredTimeoutError):
+            return False
+        return True
 
     def _in_background(self, work: Any) -> None:
         Deferred.fromCoroutine(work).addErrback(lambda failure: self._log.failure("in the background", failure))

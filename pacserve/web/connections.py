@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from pacserve.model import IPAddress
@@ -58,6 +59,7 @@ class Connections:
         self._all: set[ClientConnection] = set()
         self._counts: dict[IPAddress, int] = {}
         self._sweeping: IDelayedCall | None = None
+        self._waiting: list[Deferred[None]] = []
 
     def __len__(self) -> int:
         return len(self._all)
@@ -85,9 +87,21 @@ class Connections:
             self._counts[connection.client] = left
         else:
             del self._counts[connection.client]
-        if not self._all and self._sweeping is not None:
+        if self._all:
+            return
+        if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
+        waiting, self._waiting = self._waiting, []
+        for gone in waiting:
+            gone.callback(None)
+
+    async def gone(self) -> None:
+        """Returns when no connection is left, and so all that was written is in the hands of the kernel."""
+        while self._all:
+            gone: Deferred[None] = Deferred(self._waiting.remove)
+            self._waiting.append(gone)
+            await gone
 
     def retire(self) -> None:
         """Ends every connection, those with a response under way after it."""
@@ -95,7 +109,7 @@ class Connections:
             connection.retire()
 
     def abort(self) -> None:
-        """Ends every connection now."""
+        """Ends every connection now, and throws away what the kernel has still to send."""
         for connection in tuple(self._all):
             connection.abort()
 

@@ -1,5 +1,6 @@
 """Tests for L{pacserve.web.connections}."""
 
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -113,6 +114,18 @@ class ConnectionsTests(SynchronousTestCase):
         self.connections.abort()
         for connection in connections:
             self.assertEqual(connection.told, ["retire", "abort"])
+
+    def test_gone(self) -> None:
+        """Who waits for the end of all connections is told when the last one has ended, and at once when there is none."""
+        self.successResultOf(Deferred.fromCoroutine(self.connections.gone()))
+        first, last = self.added(NEAR), self.added(OTHER)
+        waiting, given_up = (Deferred.fromCoroutine(self.connections.gone()) for _ in range(2))
+        given_up.cancel()
+        self.failureResultOf(given_up, CancelledError)
+        self.connections.remove(first)
+        self.assertNoResult(waiting)
+        self.connections.remove(last)
+        self.successResultOf(waiting)
 
 
 class AffordableTests(SynchronousTestCase):

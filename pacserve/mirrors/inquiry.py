@@ -96,7 +96,7 @@ def _verdict(status: int, length: int | None, size: int | None) -> Found:
         return Found(None)
     if status in _ABSENT:
         raise AbsentError(str(status))
-    if not 200 <= status <= 299:
+    if status != 200:  # 204 is an empty file, which makes pacman fail for good
         raise FetchError(str(status))
     if size is not None and length is not None and length != size:
         raise UnfitError(f"has {length} bytes instead of {size}")

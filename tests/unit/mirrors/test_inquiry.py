@@ -60,7 +60,7 @@ class InquiryTests(SynchronousTestCase):
         return outcome[0].value if isinstance(outcome[0], Failure) else outcome[0]
 
     def test_statuses(self) -> None:
-        """2xx is a yes, 404 and 410 a certain no, a refused HEAD counts as having the file, all else is no answer."""
+        """200 is a yes, 404 and 410 a certain no, a refused HEAD counts as having the file, all else is no answer."""
         url = f"http://a.example/core/{NAME}"
         self.assertEqual(self.ask({url: (200, {"Content-Length": "5"})}), Found(5))
         self.assertEqual(self.world.asked, [f"HEAD {url}"])
@@ -68,7 +68,7 @@ class InquiryTests(SynchronousTestCase):
             self.assertEqual(self.ask({url: (status, {})}, 5), Found(None))
         for status in (404, 410):
             self.assertIs(type(self.ask({url: (status, {})})), AbsentError)
-        for status in (400, 401, 403, 429, 500, 502, 503, 304, 300):
+        for status in (204, 206, 400, 401, 403, 429, 500, 502, 503, 304, 300):
             error = self.ask({url: (status, {})})
             self.assertEqual((type(error), str(error)), (FetchError, str(status)))
 

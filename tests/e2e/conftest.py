@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.e2e.lab.requirements import PREFIX, missing, remove_leftovers, trial
 HERE = Path(__file__).parent
 LABS = pytest.StashKey[list[Lab]]()
 MakeLab = Callable[..., Lab]
+_NUMBERS = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,7 +51,8 @@ def _require(reason: str) -> None:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed:
-        for lab in item.stash.get(LABS, []):
+        module = item.getparent(pytest.Module)
+        for lab in [*item.stash.get(LABS, []), *(module.stash.get(LABS, []) if module else [])]:
             logs = [*lab.dir.glob("h*/log/*.log"), *lab.dir.glob("wan/*.log")]
             report.sections += [(str(log.relative_to(lab.dir)), log.read_text(errors="replace")[-20_000:]) for log in logs]
     return report
@@ -65,15 +68,14 @@ def depot(tmp_path_factory: pytest.TempPathFactory) -> Depot:
     return Depot(directory)
 
 
-@pytest.fixture
-def make_lab(depot: Depot, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[MakeLab]:
-    """Makes LANs, each with prefix and folder of its own, and removes them after the test."""
-    labs = request.node.stash.setdefault(LABS, [])
+def _labs(node: pytest.Item | pytest.Collector, depot: Depot, directory: Path) -> Iterator[MakeLab]:
+    """Gives what makes labs, each with prefix and folder of its own, and removes them in the end."""
+    labs = node.stash.setdefault(LABS, [])
 
     def make(hosts: int = 2, sites: tuple[Site, ...] = (), **options: Any) -> Lab:
-        number = len(labs) + 1
+        number = next(_NUMBERS)
         lab = Lab(
-            tmp_path / f"lab{number}", f"{PREFIX}-{os.getpid()}-{number}", depot.keyring, sites or (Site(80, depot.signed),), hosts=hosts, **options
+            directory / f"lab{number}", f"{PREFIX}-{os.getpid()}-{number}", depot.keyring, sites or (Site(80, depot.signed),), hosts=hosts, **options
         )
         labs.append(lab)
         return lab.__enter__()
@@ -83,6 +85,19 @@ def make_lab(depot: Depot, tmp_path: Path, request: pytest.FixtureRequest) -> It
     finally:
         for lab in labs:
             lab.down()
+
+
+@pytest.fixture
+def make_lab(depot: Depot, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[MakeLab]:
+    """Makes LANs for one test."""
+    yield from _labs(request.node, depot, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_lab(depot: Depot, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A LAN of two hosts for the tests of a module that leave it as they found it."""
+    for make in _labs(request.node, depot, tmp_path_factory.mktemp("shared")):
+        yield make()
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def tricks(secret: Path) -> list[str]:
         "%zz",
     ]
     targets = [f"/package/{name}" for name in names] + [f"/package/{name}/data" for name in names]
-    targets += [f"/request/core/x86_64/{name}" for name in names]
+    targets += [f"/request/core/x86_64/{name}" for name in names if name != "core.db"]
     targets += [f"/request/{up}/{beside}", f"/request/core/{encoded}{beside}", f"/request/..%2f..%2f/x86_64/{NAME}"]
     targets += [
         f"http://example.org/package/../../{beside}",

@@ -16,10 +16,10 @@ NAME = "pkg10-1.3.0-1-x86_64.pkg.tar.zst"
 EXACT = "exact-1-1-any.pkg.tar.zst"
 
 
-@pytest.fixture
-def host(lab: Lab, depot: Depot) -> Iterator[Host]:
+@pytest.fixture(scope="module")
+def host(shared_lab: Lab, depot: Depot) -> Iterator[Host]:
     """A host whose daemon holds everything, and a file whose size is a multiple of every buffer's."""
-    host = lab.hosts[0]
+    host = shared_lab.hosts[0]
     (host.pkg / EXACT).write_bytes(bytes(range(256)) * 1024)
     time.sleep(2.3)
     daemon = Daemon(host, "--cache-dir", str(host.pkg), "--cache-dir", str(depot.folder()))
@@ -164,9 +164,9 @@ def test_old_client(host: Host, content: bytes) -> None:
     assert body == content
 
 
-def test_slow_reader(lab: Lab, host: Host, depot: Depot) -> None:
+def test_slow_reader(shared_lab: Lab, host: Host, depot: Depot) -> None:
     """A client with little room that reads slowly gets every byte, and a stalled one beside it gets in nobody's way."""
-    other = lab.hosts[1]
+    other = shared_lab.hosts[1]
     big = depot.packages["big"]
     expected = big.path.read_bytes()
     request = f"GET /package/{big.filename} HTTP/1.1\r\nHost: h\r\nRange: bytes={big.size - 6_000_000}-\r\n\r\n".encode()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import MakeLab
-from tests.e2e.lab import MIRROR, PACSERVE, Daemon, Depot, Lab, Site, small_packages
+from tests.e2e.lab import MIRROR, PACSERVE, Daemon, Depot, Lab, Site, small_packages, wait_until
 from tests.e2e.lab.pacman7 import Pacman7
 
 NAMES = small_packages()[:10]
@@ -102,7 +102,8 @@ def test_left_overs_in_the_cache(any_lab: Lab, depot: Depot, pacman7: Pacman7, r
     assert b"pkg0" not in host.request("/info").body
     pacman7.run("-Sy", *NAMES)
     assert pacman7.installed() == set(NAMES)
-    peer.wait_for(f"holds {2 * len(NAMES)} files", 40)
+    probe = f"/request/core/x86_64/{depot.packages[NAMES[0]].filename}.sig"
+    wait_until(lambda: host.ip in other.request(probe).headers.get("location", ""), "the packages to be known", 40)
     before = len(any_lab.mirror.package_downloads())
     other.pacman("-Sy", *NAMES)
     assert len(any_lab.mirror.package_downloads()) == before
@@ -150,7 +151,7 @@ def test_wrong_bytes_on_the_peer(any_lab: Lab, depot: Depot, pacman7: Pacman7, r
     configure(pacman7, role)
     for name in depot.filenames(NAMES):
         content = (depot.folder() / name).read_bytes()
-        (other.pkg / name).write_bytes(content if name.endswith(".sig") else content[:-200] + bytes(200))
+        (other.pkg / name).write_bytes(content if name.endswith(".sig") else content[:5000] + bytes(200) + content[5200:])
     peer = Daemon(other)
     daemon = Daemon(host, "--pacserver", other.ip)
     daemon.wait_for("holds [1-9]", 30)

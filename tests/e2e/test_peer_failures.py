@@ -162,7 +162,7 @@ def test_other_file_of_the_same_name_and_size(make_lab: MakeLab, depot: Depot, s
     """A peer whose file has the right name and size and the wrong bytes fails one run of pacman, and the second one heals."""
     lab = make_lab(sites=(Site(80, getattr(depot, signatures)),))
     host, other = lab.hosts
-    shelf = damaged(depot, f"wrong bytes, {signatures}", lambda content: content[:-200] + bytes(200))
+    shelf = damaged(depot, f"wrong bytes, {signatures}", lambda content: content[:5000] + bytes(200) + content[5200:])
     peer = Daemon(other, "--cache-dir", str(shelf))
     daemon = Daemon(host, "--pacserver", other.ip)
     daemon.wait_for("holds")

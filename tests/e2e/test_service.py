@@ -87,6 +87,7 @@ def test_included_file(lab: Lab) -> None:
     """A change of a file that pacman.conf includes, and a new file that its pattern matches, are noticed without a signal."""
     host, _ = lab.hosts
     host.path("/etc/repos.d").mkdir()
+    host.path("/etc/repos.d/none.conf").touch()  # pacman 6.0 takes a pattern that matches nothing for an error
     host.path("/etc/mirrorlist").write_text("Server = http://10.78.0.2:9/$repo/os/$arch\n")
     host.write_configuration(host.configuration([], ["core"]) + "Include = /etc/mirrorlist\nInclude = /etc/repos.d/*.conf\n")
     daemon = Daemon(host)
@@ -102,7 +103,8 @@ ACTIVATION = """
 import os, socket, sys
 listener = socket.create_server(("", int(sys.argv[1])), family=socket.AF_INET6, dualstack_ipv6=True, backlog=128)
 os.dup2(listener.fileno(), 3)
-os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS="1", LISTEN_FDNAMES="pacserve.socket", LISTEN_PID=str(os.getpid()))
 os.execv(sys.argv[2], sys.argv[2:])
 """
 
@@ -146,7 +148,7 @@ def test_log_is_quiet(lab: Lab) -> None:
     assert before <= 5
     host.pacman("-Sy", *small_packages()[:5])
     asked = len(daemon.requests(""))
-    assert asked >= 1 + 5 + 5
+    assert asked >= 1 + 5
     assert len(daemon.text().splitlines()) <= before + asked
     for line in daemon.requests(".pkg.tar.zst"):
         assert "mirror http://10.78.0.2/core/os/x86_64" in line

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.conftest import MakeLab
-from tests.e2e.lab import MIRROR, ODD, PACSERVE, PORT, Daemon, Depot, Host, Lab, Site, small_packages
+from tests.e2e.lab import MIRROR, ODD, PACSERVE, PORT, Daemon, Depot, Host, Lab, Site, small_packages, wait_until
 from tests.e2e.lab.packages import EPOCH
 
 NAMES = small_packages()[:5]
@@ -129,7 +129,8 @@ def test_new_packages_of_a_peer_are_found(lab: Lab, depot: Depot) -> None:
     peer = Daemon(first)
     daemon = Daemon(second, "--pacserver", first.ip)
     first.pacman("-Sy", *NAMES)
-    daemon.wait_for(r"holds [1-9]", seconds=40)
+    probe = f"/request/core/x86_64/{depot.packages[NAMES[0]].filename}.sig"
+    wait_until(lambda: first.ip in second.request(probe).headers.get("location", ""), "the packages to be known", 40)
     second.pacman("-Sy", *NAMES)
     assert_genuine(second, depot, NAMES)
     assert {request.client for request in lab.mirror.package_downloads()} == {first.ip}
@@ -186,7 +187,7 @@ def test_listed_twice_and_in_every_repository(lab: Lab, depot: Depot) -> None:
     """The daemon may stand in each repository, and more than once: nothing is asked in circles, and pacman does not give up on it."""
     host, _ = lab.hosts
     other_name = PACSERVE.replace("localhost", "127.0.0.1")
-    repos = ["core", "extra", "multi", "local"]
+    repos = ["core", "extra", "multi", "third"]
     host.configure([PACSERVE, other_name, PACSERVE, MIRROR], repos)
     daemon = Daemon(host)
     done = host.pacman("-Sy", *NAMES, *repos[1:])

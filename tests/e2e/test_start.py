@@ -152,9 +152,9 @@ def test_address_of_another_host(lab: Lab) -> None:
     ],
     ids=" ".join,
 )
-def test_wrong_value(lab: Lab, arguments: list[str]) -> None:
+def test_wrong_value(shared_lab: Lab, arguments: list[str]) -> None:
     """A wrong option ends with status 2 and one line that names it."""
-    status, line = refused_start(lab.hosts[0], *arguments)
+    status, line = refused_start(shared_lab.hosts[0], *arguments)
     assert status == 2
     assert arguments[0] in line
 

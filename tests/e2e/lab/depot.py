@@ -27,7 +27,7 @@ class Depot:
     """
     Signed packages in four repositories.
 
-    C{core} has fifty small packages, one with an odd name (L{ODD}) and a C{big} one; C{extra}, C{multi} and C{local} have one each, named as they
+    C{core} has fifty small packages, one with an odd name (L{ODD}) and a C{big} one; C{extra}, C{multi} and C{third} have one each, named as they
     are.
 
     @ivar signed: The root of a mirror whose databases carry the signatures.
@@ -43,7 +43,7 @@ class Depot:
         self.packages: Mapping[str, Package] = {}
         core = [(name, f"1.{number % 7}.0-1", 12_000 + 1_000 * number) for number, name in enumerate(small_packages())]
         self._repository("core", [*core, (ODD, _ODD_VERSION, 30_000), ("big", "1.0-1", BIG_SIZE)])
-        for repo in ("extra", "multi", "local"):
+        for repo in ("extra", "multi", "third"):
             self._repository(repo, [(repo, "1.0-1", 20_000)])
         self.key.close()
         self._settled_at = time.monotonic() + _SETTLING

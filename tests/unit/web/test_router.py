@@ -1,0 +1,354 @@
+"""Tests for L{pacserve.web.router}."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Awaitable, Callable
+from io import FileIO
+
+from treq import content
+from treq.client import HTTPClient
+from treq.testing import RequestTraversalAgent
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.errors import FetchError, RequestError
+from pacserve.interfaces import Audience, Front
+from pacserve.model import Answer, Ask, DocumentAnswer, FileAnswer, HeldFile, IPAddress, RedirectAnswer
+from pacserve.network.addresses import parse_address
+from pacserve.web.access_log import AccessLog
+from pacserve.web.router import Router
+from tests.fakes.browser import Browser, site_of
+
+URL = "http://10.0.0.3:15678/package/zlib-1:1.3.1-2-x86_64.pkg.tar.zst/data"
+REDIRECT = RedirectAnswer(URL, "peer 10.0.0.3:15678", 95872)
+
+
+class ThisMachine(Audience):
+    """Admits loopback."""
+
+    def admits(self, client: IPAddress) -> bool:
+        return client.is_loopback
+
+
+class TestFront(Front):
+    """
+    Answers what it is told to.
+
+    @ivar asks: What it was asked.
+    """
+
+    __test__ = False
+
+    def __init__(self, answer: Answer | Exception | Callable[[], Awaitable[Answer]]) -> None:
+        self.next = answer
+        self.asks: list[Ask] = []
+
+    @property
+    def audience(self) -> Audience:
+        return ThisMachine()
+
+    async def answer(self, ask: Ask) -> Answer:
+        self.asks.append(ask)
+        if isinstance(self.next, Exception):
+            raise self.next
+        return await self.next() if callable(self.next) else self.next
+
+
+class RouterTestCase(SynchronousTestCase):
+    """Has a router with one front, a site in front of it, and one connection to that."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.lines: list[str] = []
+        self.log = AccessLog(self.lines.append, self.clock)
+        self.front = TestFront(REDIRECT)
+        self.router = Router({"request": self.front, "": TestFront(DocumentAnswer(b"home"))}, self.log, self.clock)
+        self.site = site_of(self.router, self.clock)
+        self.browser = Browser(self.site)
+
+    def logged(self) -> str:
+        """The only line of the access log, without its time of day; nothing is under way any more."""
+        self.assertEqual(self.router.running, 0)
+        self.log.flush()
+        (line,) = self.lines
+        self.lines.clear()
+        return line.partition("] ")[2].rstrip("\n")
+
+    def waiting(self) -> Deferred[Answer]:
+        """Lets the front wait for this."""
+        result: Deferred[Answer] = Deferred()
+
+        async def wait() -> Answer:
+            return await result
+
+        self.front.next = wait
+        return result
+
+    def held(self, content: bytes = b"content") -> HeldFile:
+        """An open file."""
+        path = pathlib.Path(self.mktemp())
+        path.write_bytes(content)
+        held = HeldFile("name", FileIO(str(path)), len(content), 784111777, '"tag"')
+        self.addCleanup(held.file.close)
+        return held
+
+
+class RoutingTests(RouterTestCase):
+    def test_ask(self) -> None:
+        """The front is asked with the decoded parts behind its own, the method, the client and the headers."""
+        self.browser.get("/request/core/x86_64/a%2B%2B-1:2?x=y", "Via: 1.1 a", "Via: 1.1 b")
+        (ask,) = self.front.asks
+        self.assertEqual((ask.method, ask.parts, ask.client), ("GET", ("core", "x86_64", "a++-1:2"), parse_address("127.0.0.1")))
+        self.assertEqual((ask.header("via"), ask.header("Range")), ("1.1 a, 1.1 b", None))
+
+    def test_root(self) -> None:
+        """The front with the empty name answers the root."""
+        self.assertEqual(self.browser.get("/").body, b"home")
+
+    def test_empty_part(self) -> None:
+        """A path whose first part is empty is not that of another front."""
+        self.browser.get("//request/a")
+        self.assertEqual(self.front.asks, [])
+
+    def test_nowhere(self) -> None:
+        """Paths of no front, and targets that are no paths, get 404, and nobody is asked."""
+        for target in ("/nothing", "/Request/a", "/%72equest%2Fa", "*", "request/a", "/..%2frequest/a", "/%00", "/%ff"):
+            self.assertEqual(self.browser.get(target).status, 404, target)
+        self.assertEqual(self.front.asks, [])
+
+    def test_methods(self) -> None:
+        """Other methods than GET and HEAD get 405 with those two, and nobody is asked."""
+        for method in ("PUT", "DELETE", "OPTIONS", "get", "PROPFIND"):
+            response = self.browser.get("/request/a", method=method)
+            self.assertEqual((response.status, response.headers["allow"]), (405, "GET, HEAD"))
+        self.assertEqual(self.front.asks, [])
+
+    def test_audience(self) -> None:
+        """Who is not of the front's audience gets 403, and nobody is asked; an IPv4-mapped address is the IPv4 address."""
+        self.assertEqual(Browser(self.site, "10.0.0.7").get("/request/a").status, 403)
+        self.assertEqual(self.front.asks, [])
+        self.assertEqual(Browser(self.site, "::ffff:127.0.0.1").get("/request/a").status, 307)
+
+    def test_in_any_resource_tree(self) -> None:
+        """The router is a resource like others, for tests of clients that speak to it."""
+        client = HTTPClient(RequestTraversalAgent(self.router))
+
+        def body() -> bytes:
+            return self.successResultOf(content(self.successResultOf(client.get("http://localhost/request/a", allow_redirects=False))))
+
+        self.assertEqual(body(), b"")
+        self.front.next = DocumentAnswer(b"document")
+        self.assertEqual(body(), b"document")
+        self.front.next = FileAnswer(self.held(b"x" * 1_000_000))
+        self.assertEqual(len(body()), 1_000_000)
+
+
+class AnswerTests(RouterTestCase):
+    def test_redirect(self) -> None:
+        """A redirect is a 307 without a body, logged with the size of what is behind it."""
+        response = self.browser.get("/request/a")
+        self.assertEqual((response.status, response.headers["location"], response.body), (307, URL, b""))
+        self.assertIn("307 from peer 10.0.0.3:15678 (redirected), 95872 bytes", self.logged())
+
+    def test_hostile_location(self) -> None:
+        """A URL can't add headers of its own, or be anything but ASCII."""
+        self.front.next = RedirectAnswer("http://a/\r\nX: y\u20ac", "mirror http://a")
+        self.assertEqual(self.browser.get("/request/a").headers["location"], "http://a/??X: y?")
+
+    def test_document(self) -> None:
+        """A document has its status, its headers and its length."""
+        self.front.next = DocumentAnswer(b"{}", (("Content-Type", "application/json"), ("ETag", '"x"')), status=200)
+        response = self.browser.get("/request/a")
+        self.assertEqual((response.status, response.body), (200, b"{}"))
+        self.assertEqual((response.headers["content-type"], response.headers["etag"]), ("application/json", '"x"'))
+        self.assertIn("200, 2 bytes", self.logged())
+
+    def test_document_for_head(self) -> None:
+        """A HEAD is told the length of a document and gets none of it."""
+        self.front.next = DocumentAnswer(b"document")
+        self.browser.ask("/request/a", method="HEAD")
+        (response,) = self.browser.responses("HEAD")
+        self.assertEqual((response.headers["content-length"], response.body), ("8", b""))
+        self.assertIn("200, 0 bytes", self.logged())
+
+    def test_document_not_modified(self) -> None:
+        """A 304 has neither a body nor a length."""
+        self.front.next = DocumentAnswer(b"", (("ETag", '"x"'),), status=304)
+        response = self.browser.get("/request/a")
+        self.assertEqual((response.status, response.headers.get("content-length")), (304, None))
+
+    def test_quiet(self) -> None:
+        """A quiet document is not logged."""
+        self.front.next = DocumentAnswer(b"", quiet=True)
+        self.browser.get("/request/a")
+        self.log.flush()
+        self.assertEqual(self.lines, [])
+
+    def test_file(self) -> None:
+        """A file is sent, closed and logged with its origin."""
+        held = self.held()
+        self.front.next = FileAnswer(held, "cache")
+        self.assertEqual(self.browser.get("/request/a").body, b"content")
+        self.assertTrue(held.file.closed)
+        self.assertIn("200 from cache, 7 bytes", self.logged())
+
+    def test_later(self) -> None:
+        """An answer that takes its time is sent when it is there."""
+        result = self.waiting()
+        self.browser.ask("/request/a")
+        self.assertEqual((self.browser.responses(), self.router.running), ([], 1))
+        self.clock.advance(1.5)
+        result.callback(REDIRECT)
+        self.assertEqual([response.status for response in self.browser.responses()], [307])
+        self.assertTrue(self.logged().endswith(", 1500.0 ms"))
+
+    def test_waiting_twice(self) -> None:
+        """A front may wait as often as it wants, for things that are there and things that are not."""
+        first: Deferred[str] = Deferred()
+        second: Deferred[str] = Deferred()
+
+        async def wait() -> Answer:
+            return DocumentAnswer(f"{await first}{await second}".encode())
+
+        self.front.next = wait
+        self.browser.ask("/request/a")
+        first.callback("a")
+        self.assertEqual(self.browser.responses(), [])
+        second.callback("b")
+        self.assertEqual([response.body for response in self.browser.responses()], [b"ab"])
+
+
+class ErrorTests(RouterTestCase):
+    def test_request_error(self) -> None:
+        """An error on purpose is its status and one line of text, and the log says who was asked."""
+        self.front.next = RequestError(504, "mirror.example.org did not answer in time", "mirror https://example.org")
+        response = self.browser.get("/request/a")
+        self.assertEqual((response.status, response.body), (504, b"mirror.example.org did not answer in time\n"))
+        self.assertIn("504 after mirror https://example.org, 42 bytes", self.logged())
+
+    def test_later(self) -> None:
+        """The same after waiting."""
+        result = self.waiting()
+        self.browser.ask("/request/a")
+        result.errback(RequestError(404, "nowhere"))
+        self.assertEqual([response.status for response in self.browser.responses()], [404])
+        self.assertIn("404", self.logged())
+
+    def test_defects(self) -> None:
+        """Any other exception is logged with its traceback and answered with 500, of which the client learns nothing more."""
+        for error in (ZeroDivisionError("secret"), FetchError("secret"), CancelledError("secret"), StopAsyncIteration("secret")):
+            self.front.next = error
+            response = self.browser.get("/request/a")
+            self.assertEqual(response.status, 500)
+            self.assertNotIn(b"secret", response.body)
+            self.assertEqual(len(self.flushLoggedErrors(type(error))), 1)
+            self.assertIn("500", self.logged())
+
+    def test_defect_later(self) -> None:
+        """The same after waiting."""
+        result = self.waiting()
+        self.browser.ask("/request/a")
+        result.errback(ZeroDivisionError())
+        self.assertEqual([response.status for response in self.browser.responses()], [500])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertIn("500", self.logged())
+
+    def test_answer_that_can_not_be_sent(self) -> None:
+        """An answer that can't be written, now or later, is a defect like others, and leaves nothing waiting."""
+        wrong = DocumentAnswer(b"", (("\u20ac", "x"),))
+        self.front.next = wrong
+        self.assertEqual(self.browser.get("/request/a").status, 500)
+        self.assertIn("500", self.logged())
+        result = self.waiting()
+        self.browser.ask("/request/a")
+        result.callback(wrong)
+        self.assertEqual([response.status for response in self.browser.responses()], [500])
+        self.assertIn("500", self.logged())
+        self.assertEqual(len(self.flushLoggedErrors(UnicodeEncodeError)), 2)
+
+
+class LeavingTests(RouterTestCase):
+    def test_cancelled(self) -> None:
+        """A client that leaves cancels what it asked for, and the log says so."""
+        cancelled: list[Deferred[Answer]] = []
+
+        async def wait() -> Answer:
+            return await Deferred(cancelled.append)
+
+        self.front.next = wait
+        self.browser.ask("/request/a")
+        self.assertEqual(cancelled, [])
+        self.browser.close(cleanly=False)
+        self.assertEqual(len(cancelled), 1)
+        self.assertIn("GET /request/a: the client has left", self.logged())
+
+    def test_late_file(self) -> None:
+        """A file that arrives although its client has left is closed."""
+        held = self.held()
+        cancelled: Deferred[None] = Deferred()
+        result: Deferred[None] = Deferred()
+
+        async def wait() -> Answer:
+            try:
+                await cancelled
+            except CancelledError:
+                await result
+            return FileAnswer(held)
+
+        self.front.next = wait
+        self.browser.ask("/request/a")
+        self.browser.close()
+        self.assertEqual((held.file.closed, self.router.running), (False, 1))
+        result.callback(None)
+        self.assertTrue(held.file.closed)
+        self.assertIn("the client has left", self.logged())
+
+    def test_defect_after_leaving(self) -> None:
+        """A defect is logged also where nobody waits for the answer any more; an error on purpose is not."""
+        for error, logged in ((ZeroDivisionError(), 1), (RequestError(404, "nowhere"), 0)):
+            self.browser = Browser(self.site)
+            cancelled: Deferred[None] = Deferred()
+
+            async def wait(cancelled: Deferred[None] = cancelled, error: Exception = error) -> Answer:
+                try:
+                    await cancelled
+                except CancelledError:
+                    raise error from None
+                return REDIRECT
+
+            self.front.next = wait
+            self.browser.ask("/request/a")
+            self.browser.close()
+            self.assertEqual(len(self.flushLoggedErrors()), logged)
+            self.assertIn("the client has left", self.logged())
+
+
+class DrainedTests(RouterTestCase):
+    def test_idle(self) -> None:
+        """Where nothing is under way there is nothing to wait for."""
+        self.successResultOf(Deferred.fromCoroutine(self.router.drained()))
+
+    def test_waits(self) -> None:
+        """Everything that is under way is waited for, answered or not."""
+        results = []
+        browsers = [Browser(self.site), Browser(self.site)]
+        for browser in browsers:
+            results.append(self.waiting())
+            browser.ask("/request/a")
+        drained = Deferred.fromCoroutine(self.router.drained())
+        results[0].callback(REDIRECT)
+        self.assertNoResult(drained)
+        browsers[1].close()
+        self.successResultOf(drained)
+
+    def test_given_up(self) -> None:
+        """Who gives up waiting breaks nothing."""
+        result = self.waiting()
+        self.browser.ask("/request/a")
+        drained = Deferred.fromCoroutine(self.router.drained())
+        drained.cancel()
+        self.failureResultOf(drained, CancelledError)
+        result.callback(REDIRECT)
+        self.assertEqual(self.router.running, 0)

@@ -1,0 +1,56 @@
+"""Child processes that end when a test says so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import Deferred
+
+from pacserve.alpm.children import ChildOutcome
+
+
+class Children:
+    """
+    A L{pacserve.alpm.children.Run}.
+
+    @ivar commands: What was run, in order.
+    @ivar running: The children that have not ended, in order; a cancelled one has ended.
+    @ivar cancelled: How many were given up by who started them.
+    @ivar most: How many ran at the same time.
+    @ivar answer: What every child becomes at once, None for children that wait for L{end}.
+    """
+
+    def __init__(self, answer: ChildOutcome | Exception | None = None) -> None:
+        self.commands: list[Sequence[str]] = []
+        self.running: list[Deferred[ChildOutcome]] = []
+        self.cancelled = 0
+        self.most = 0
+        self.answer = answer
+
+    async def __call__(self, command: Sequence[str]) -> ChildOutcome:
+        self.commands.append(tuple(command))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        if self.answer is not None:
+            return self.answer
+        child: Deferred[ChildOutcome] = Deferred(self._gone)
+        self.running.append(child)
+        self.most = max(self.most, len(self.running))
+        return await child
+
+    def end(self, outcome: ChildOutcome | Exception) -> None:
+        """Ends the child that has run longest."""
+        child = self.running.pop(0)
+        if isinstance(outcome, Exception):
+            child.errback(outcome)
+        else:
+            child.callback(outcome)
+
+    def _gone(self, child: Deferred[ChildOutcome]) -> None:
+        self.cancelled += 1
+        self.running.remove(child)
+
+
+def printed(text: str) -> ChildOutcome:
+    """A child that wrote this and ended well."""
+    return ChildOutcome(0, text.encode("utf-8", "surrogateescape"), "")

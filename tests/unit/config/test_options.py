@@ -1,0 +1,152 @@
+"""Tests for L{pacserve.config.options}."""
+
+import contextlib
+import io
+import re
+from collections.abc import Sequence
+from ipaddress import ip_network
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve import __version__
+from pacserve.config.guide import GUIDE
+from pacserve.config.options import parse_options
+from pacserve.config.settings import Settings
+from pacserve.model import Endpoint
+
+OPTIONS = (
+    *("--bind", "--port", "--pacman-conf", "--cache-dir", "--pacserver", "--clients", "--peers"),
+    *("--log-level", "--help", "--more-help", "--version"),
+)
+
+
+def run(*arguments: str) -> tuple[Settings | int, str, str]:
+    """What a command line gives: settings or an exit status, and what was written to stdout and stderr."""
+    out, error = io.StringIO(), io.StringIO()
+    result: Settings | int
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+        try:
+            result = parse_options(arguments)
+        except SystemExit as ended:
+            assert isinstance(ended.code, int)
+            result = ended.code
+    return result, out.getvalue(), error.getvalue()
+
+
+class GoodTests(SynchronousTestCase):
+    def settings(self, *arguments: str) -> Settings:
+        """The settings of a command line that is well."""
+        result, out, error = run(*arguments)
+        assert isinstance(result, Settings), error
+        self.assertEqual((out, error), ("", ""))
+        return result
+
+    def test_defaults(self) -> None:
+        """Without options everything is as most people want it."""
+        self.assertEqual(self.settings(), Settings((), 15678, "/etc/pacman.conf", (), (), (), (), "info"))
+
+    def test_endpoints(self) -> None:
+        """Peers are named by name, IPv4 and IPv6 address, the port may be left out, and several may be named."""
+        for text, endpoint in (
+            ("nas.lan", Endpoint("nas.lan", 15678)),
+            ("NAS.lan.:1", Endpoint("nas.lan", 1)),
+            ("10.0.0.3", Endpoint("10.0.0.3", 15678)),
+            ("10.0.0.3:65535", Endpoint("10.0.0.3", 65535)),
+            ("[fd77::b]:8080", Endpoint("fd77::b", 8080)),
+            ("[FD77:0::B]", Endpoint("fd77::b", 15678)),
+            ("fd77::b", Endpoint("fd77::b", 15678)),
+            ("[fe80::1%eth0]:8080", Endpoint("fe80::1%eth0", 8080)),
+            ("[::ffff:10.0.0.3]", Endpoint("10.0.0.3", 15678)),
+        ):
+            self.assertEqual(self.settings("--pacserver", text).pacservers, (endpoint,), text)
+
+    def test_repeatable(self) -> None:
+        """Options that may be repeated keep their order, and what is named twice counts once."""
+        settings = self.settings(
+            *("--bind", "::1", "--bind", "127.0.0.1", "--cache-dir", "/b", "--cache-dir", "/a", "--cache-dir", "/b"),
+            *("--pacserver", "b", "--pacserver", "a", "--pacserver", "b:15678"),
+            *("--clients", "10.0.0.0/8", "--clients", "fd00::/8", "--peers", "192.0.2.1", "--peers", "2001:db8::/32"),
+        )
+        self.assertEqual(settings.bind, ("::1", "127.0.0.1"))
+        self.assertEqual(settings.cache_dirs, ("/b", "/a"))
+        self.assertEqual(settings.pacservers, (Endpoint("b", 15678), Endpoint("a", 15678)))
+        self.assertEqual(settings.clients, (ip_network("10.0.0.0/8"), ip_network("fd00::/8")))
+        self.assertEqual(settings.peers, (ip_network("192.0.2.1"), ip_network("2001:db8::/32")))
+
+    def test_others(self) -> None:
+        """The other options take their values, paths made absolute."""
+        settings = self.settings("--port=1", "--pacman-conf", "x/pacman.conf", "--log-level", "debug")
+        self.assertEqual((settings.port, settings.pacman_conf, settings.log_level), (1, str(Path.cwd() / "x/pacman.conf"), "debug"))
+
+
+class WrongTests(SynchronousTestCase):
+    def wrong(self, *arguments: str) -> str:
+        """The one line that a wrong command line gets."""
+        result, out, error = run(*arguments)
+        self.assertEqual((result, out), (2, ""), arguments)
+        self.assertEqual(len(error.splitlines()), 1, error)
+        self.assertTrue(error.startswith("pacserve: ") and error.endswith("(see pacserve --help)\n"), error)
+        return error
+
+    def test_wrong(self) -> None:
+        """Every wrong value gets exit status 2 and one line that says what is wrong and what would be right."""
+        cases: Sequence[tuple[str, Sequence[str], str]] = (
+            ("--port", ("0", "65536", "-1", "x", "", "1e3", " 80", "\u0661", "000001999999", "9" * 5000, "80\n"), "a number from 1 to 65535"),
+            ("--bind", ("", "localhost", "10.0.0", "10.0.0.0/8", "[::1]", "1.2.3.4:5", "*"), "such as 127.0.0.1"),
+            ("--clients", ("", "x", "10.0.0.1/33", "10.0.0.0/8/8", "fd00::/129"), "CIDR such as"),
+            ("--peers", ("10.0.0.1/8",), "10.0.0.0/8 is the network"),
+            ("--pacserver", ("", "a b", "http://a", "a:b", "a:123456", "[fd77::b", "-a", "a/b", "user@a", "a\nb"), "write for example"),
+            ("--pacserver", ("a:0", "a:65536"), "from 1 to 65535"),
+            ("--pacserver", ("10.0.0.256", "1"), "no IPv4 address"),
+            ("--pacserver", ("[10.0.0.1]", "[x::1]", "1:2:3:4"), "no IPv6 address"),
+            ("--cache-dir", ("", "a\0b"), "a path is missing"),
+            ("--pacman-conf", ("", "\0"), "a path is missing"),
+            ("--log-level", ("loud", "", "in\nfo"), "debug"),
+        )
+        for option, values, right in cases:
+            for value in values:
+                line = self.wrong(f"{option}={value}")
+                self.assertIn(option, line)
+                self.assertIn(right, line)
+
+    def test_usage(self) -> None:
+        """Unknown options, abbreviations, left-over words and missing values are usage errors, whatever they contain."""
+        for arguments in (("--nonsense",), ("--por", "1"), ("word",), ("two\nlines\r\n",), ("--port",), ("--log-level",), ("-x",), ("--help=1",)):
+            self.wrong(*arguments)
+
+    @given(st.sampled_from([option for option in OPTIONS if "help" not in option]), st.text(max_size=30))
+    def test_anything(self, option: str, value: str) -> None:
+        """Whatever a value is, the result is settings, or one line and exit status 2."""
+        result, _, error = run(f"{option}={value}")
+        if not isinstance(result, Settings):
+            self.assertEqual((result, len(error.splitlines())), (2, 1))
+
+
+class HelpTests(SynchronousTestCase):
+    def test_help(self) -> None:
+        """--help goes to stdout, names every option with a line of its own, and shows the line for the mirrorlist."""
+        for option in ("--help", "-h"):
+            result, out, error = run(option)
+            self.assertEqual((result, error), (0, ""))
+            for name in OPTIONS:
+                self.assertRegex(out, rf"(?m)^  (?:-h, )?{name}\b")
+            self.assertEqual(set(re.findall(r"--[a-z][a-z-]*", out)), set(OPTIONS))
+            self.assertIn("Server = http://localhost:15678/request/$repo/$arch", out)
+            self.assertNotIn("%(", out)
+
+    def test_groups(self) -> None:
+        """The options stand in groups."""
+        out = run("--help")[1]
+        self.assertEqual(re.findall(r"(?m)^([a-z ]+):$", out), ["listening", "pacman", "other pacservers", "who may ask", "other"])
+
+    def test_version(self) -> None:
+        """--version goes to stdout."""
+        self.assertEqual(run("--version"), (0, f"pacserve {__version__}\n", ""))
+
+    def test_more_help(self) -> None:
+        """--more-help goes to stdout, whatever else is asked for."""
+        self.assertEqual(run("--more-help"), (0, GUIDE, ""))
+        self.assertEqual(run("--port", "1", "--more-help"), (0, GUIDE, ""))

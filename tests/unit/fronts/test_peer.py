@@ -1,0 +1,124 @@
+"""Tests for L{pacserve.fronts.peer}."""
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.errors import RequestError
+from pacserve.fronts.peer import InfoFront, PackageFront
+from pacserve.model import DocumentAnswer, FileAnswer, Inventory
+from pacserve.peers.inventory import PeerInfo, decode, unpack
+from tests.fakes.interfaces import Configuration, Everyone, Packages, ask
+
+NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
+INSTANCE = "0123456789abcdef" * 2
+
+
+class PackageFrontTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.packages = Packages({NAME: 100})
+        self.front = PackageFront(self.packages, Everyone())
+
+    def test_both_forms(self) -> None:
+        """FILE and FILE/data are the same file."""
+        for parts in ((NAME,), (NAME, "data")):
+            answer = self.successResultOf(Deferred.fromCoroutine(self.front.answer(ask(*parts))))
+            assert isinstance(answer, FileAnswer)
+            self.addCleanup(answer.held.file.close)
+            self.assertEqual((answer.held.name, answer.held.size), (NAME, 100))
+
+    def test_absent(self) -> None:
+        """What is in no cache is 404, without a word on why."""
+        for parts in (("other-1-1-any.pkg.tar.zst",), ("other-1-1-any.pkg.tar.zst", "data"), ("core.db",), ("..",), ("",)):
+            error = self.failureResultOf(Deferred.fromCoroutine(self.front.answer(ask(*parts))), RequestError).value
+            self.assertEqual((error.status, str(error)), (404, "not in a local cache"))
+
+    def test_nothing_else(self) -> None:
+        """Every other path below /package is 404 without a look into the caches."""
+        for parts in ((), (NAME, ""), (NAME, "Data"), (NAME, "data", ""), (NAME, "data", "data"), ("x86_64", NAME), ("core", "x86_64", NAME)):
+            error = self.failureResultOf(Deferred.fromCoroutine(self.front.answer(ask(*parts))), RequestError).value
+            self.assertEqual((error.status, self.packages.opened), (404, []))
+
+    def test_audience(self) -> None:
+        """The front names who may ask it."""
+        audience = Everyone()
+        self.assertIs(PackageFront(self.packages, audience).audience, audience)
+
+
+class InfoFrontTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.packages = Packages({NAME: 100}, generation=7)
+        self.configuration = Configuration(architectures=("x86_64", "x86_64_v3"))
+        self.front = InfoFront(self.packages, self.configuration, INSTANCE, Everyone())
+
+    def info(self, **headers: str) -> DocumentAnswer:
+        """What the front answers."""
+        asked = ask(headers=[(name.replace("_", "-"), value) for name, value in headers.items()])
+        answer = self.successResultOf(Deferred.fromCoroutine(self.front.answer(asked)))
+        assert isinstance(answer, DocumentAnswer)
+        self.assertTrue(answer.quiet)
+        return answer
+
+    def test_plain(self) -> None:
+        """Who does not ask for gzip gets plain JSON that another pacserve reads."""
+        answer = self.info()
+        self.assertEqual(decode(answer.body), PeerInfo(INSTANCE, 7, ("x86_64", "x86_64_v3"), {NAME: 100}))
+        headers = dict(answer.headers)
+        self.assertEqual((answer.status, headers["Content-Type"], headers["Vary"]), (200, "application/json", "Accept-Encoding"))
+        self.assertNotIn("Content-Encoding", headers)
+
+    def test_packed(self) -> None:
+        """Who takes gzip gets it."""
+        for accepted in ("gzip", "deflate, GZip;q=0.5, br", "x-gzip", "gzip;q=1.0"):
+            answer = self.info(Accept_Encoding=accepted)
+            self.assertEqual(dict(answer.headers)["Content-Encoding"], "gzip", accepted)
+            self.assertEqual(unpack(answer.body, "gzip"), self.info().body)
+
+    def test_not_packed(self) -> None:
+        """Who does not take gzip does not get it."""
+        for accepted in ("", "br", "identity", "gzip;q=0", "gzip ; Q = 0.000", "notgzip", "br;x=gzip"):
+            self.assertNotIn("Content-Encoding", dict(self.info(Accept_Encoding=accepted).headers), accepted)
+
+    def test_not_modified(self) -> None:
+        """Who has it as it is gets 304 without a body, in either form."""
+        etag = dict(self.info().headers)["ETag"]
+        self.assertEqual(dict(self.info(Accept_Encoding="gzip").headers)["ETag"], etag)
+        for condition in (etag, etag.removeprefix("W/"), f'"x", {etag}', "*"):
+            answer = self.info(If_None_Match=condition)
+            self.assertEqual((answer.status, answer.body, dict(answer.headers)["ETag"]), (304, b"", etag))
+            self.assertNotIn("Content-Type", dict(answer.headers))
+        self.assertEqual(self.info(If_None_Match='"x"').status, 200)
+
+    def test_prepared_once(self) -> None:
+        """The same inventory is packed once for all who ask."""
+        self.assertIs(self.info(Accept_Encoding="gzip").body, self.info(Accept_Encoding="gzip").body)
+
+    def test_changed_files(self) -> None:
+        """A changed inventory is sent to who has the old one."""
+        etag = dict(self.info().headers)["ETag"]
+        self.packages.listed = Inventory(8, {})
+        answer = self.info(If_None_Match=etag)
+        self.assertEqual((answer.status, decode(answer.body).files, decode(answer.body).generation), (200, {}, 8))
+
+    def test_changed_architectures(self) -> None:
+        """So are changed architectures."""
+        etag = dict(self.info().headers)["ETag"]
+        self.configuration.value = Configuration(architectures=("aarch64",)).value
+        answer = self.info(If_None_Match=etag)
+        self.assertEqual((answer.status, decode(answer.body).architectures), (200, ("aarch64",)))
+
+    def test_another_start(self) -> None:
+        """A daemon that was started again is not taken for the one before, though it counts its generations from the same number."""
+        etag = dict(self.info().headers)["ETag"]
+        self.front = InfoFront(self.packages, self.configuration, "f" * 32, Everyone())
+        self.assertEqual(self.info(If_None_Match=etag).status, 200)
+
+    def test_nothing_below(self) -> None:
+        """There is nothing below /info."""
+        for parts in (("",), ("x",), ("x", "y")):
+            error = self.failureResultOf(Deferred.fromCoroutine(self.front.answer(ask(*parts))), RequestError).value
+            self.assertEqual(error.status, 404)
+
+    def test_audience(self) -> None:
+        """The front names who may ask it."""
+        audience = Everyone()
+        self.assertIs(InfoFront(self.packages, self.configuration, INSTANCE, audience).audience, audience)

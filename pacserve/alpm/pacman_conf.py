@@ -6,7 +6,7 @@ import glob
 from collections.abc import Mapping
 from pathlib import Path
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -91,11 +91,15 @@ class PacmanConf(ConfigurationSource):
         self._timer = self._clock.callLater(LOOK_INTERVAL, self._look)  # first, so that nothing that is raised below ends the looks
         due = not 0 <= self._clock.seconds() - self._read_at < READ_INTERVAL
         if self._reading is None and (due or self._look_at_files() != self._stamps):
-            self._reading = Deferred.fromCoroutine(self._again())
+            reading = Deferred.fromCoroutine(self._again())
+            if not reading.called:  # a file that has gone is told at once
+                self._reading = reading
 
     async def _again(self) -> None:
         try:
             await self.reload()
+        except CancelledError:
+            self._log.debug("nobody waits for pacman.conf any more")
         except Exception:
             self._log.failure("reading pacman.conf")
         finally:

@@ -8,6 +8,7 @@ pyalpm.  C{python -m pacserve.alpm.database_reader DBPATH REPO} prints one line 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,15 +19,35 @@ def read(database_path: str, repo: str) -> list[str]:
     """
     The lines that are printed for a database.
 
-    @raise pyalpm.error: There is no such database, or libalpm can't read it.
-    @raise OSError: There is no place for temporary files.
+    @raise ValueError: libalpm can't read it to its end; it gives an empty database then, and says why in its log only.
+    @raise pyalpm.error: libalpm can't start.
+    @raise OSError: There is no such database, or no place for temporary files.
     """
+    Path(database_path, "sync", f"{repo}.db").stat()  # libalpm takes one that is missing for an empty one
+    complaints: list[str] = []
+
+    def log(level: int, message: str) -> None:
+        if level & pyalpm.LOG_ERROR:
+            complaints.append(message.strip())
+
     # libalpm makes a local database where there is none, or fails where it may not: it gets a place of its own for that.
     with TemporaryDirectory(prefix="pacserve-") as place:
         (Path(place) / "sync").symlink_to(Path(database_path).absolute() / "sync")
         handle = pyalpm.Handle("/", place)
+        handle.logcb = log
         database = handle.register_syncdb(repo, 0)  # what pacman has accepted is not verified again
-        return [f"{package.filename}\t{package.size}\n" for package in database.pkgcache]
+        lines = list(_lines(database.pkgcache))
+    if complaints:
+        raise ValueError("; ".join(complaints))
+    return lines
+
+
+def _lines(packages: Iterable[pyalpm.Package]) -> Iterator[str]:
+    for package in packages:
+        try:
+            yield f"{package.filename}\t{package.size}\n"
+        except UnicodeDecodeError:
+            continue  # no package file has such a name
 
 
 def main() -> int:
@@ -34,7 +55,7 @@ def main() -> int:
     _, database_path, repo = sys.argv
     try:
         lines = read(database_path, repo)
-    except (pyalpm.error, OSError) as error:
+    except (pyalpm.error, OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.writelines(lines)

@@ -123,13 +123,17 @@ class Databases(SyncDatabases):
         database.stamp = stamp
 
     async def _sizes(self, database_dir: str, repo: str) -> Mapping[str, int]:
-        outcome = await self._run((sys.executable, "-m", "pacserve.alpm.database_reader", database_dir, repo))
+        # -P: modules that lie in the folder where the daemon was started are none of ours.
+        outcome = await self._run((sys.executable, "-P", "-m", "pacserve.alpm.database_reader", database_dir, repo))
         if outcome.status != 0:
             raise FetchError(outcome.complaint or f"exit status {outcome.status}")
         sizes: dict[str, int] = {}
         for line in outcome.output.decode("utf-8", "replace").splitlines():
             name, _, size = line.partition("\t")
-            if size.isascii() and size.isdigit() and len(size) <= 15 and parse_package_file(name) is not None:
+            if not (size.isascii() and size.isdigit() and len(size) <= 15):
+                continue
+            parsed = parse_package_file(name)
+            if parsed is not None and not parsed.signature and int(size) > 0:  # libalpm gives 0 where the database states no size
                 sizes[name] = int(size)
                 if len(sizes) >= PACKAGES_LIMIT:
                     break

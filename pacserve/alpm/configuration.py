@@ -39,7 +39,7 @@ def parse_configuration(printed: str) -> PacmanConfiguration:
     if not database_dir.startswith("/"):
         raise ValueError("pacman-conf prints no DBPath")
     return PacmanConfiguration(
-        architectures=architectures,
+        architectures=tuple(dict.fromkeys(architectures)),
         cache_dirs=tuple(dict.fromkeys(value for value in options.get("CacheDir", ()) if value.startswith("/"))),
         database_dir=database_dir,
         repositories={name: Repository(name, tuple(dict.fromkeys(urls))) for name, urls in servers.items()},

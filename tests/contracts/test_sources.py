@@ -1,0 +1,103 @@
+"""Every source of files keeps the contract of L{tests.contracts.sources}."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+from twisted.internet.defer import succeed
+
+from pacserve.cache.packages import CachedPackages
+from pacserve.fetch.client import HTTPClient
+from pacserve.interfaces import ConfigurationSource, PackageSource
+from pacserve.mirrors.health import MirrorHealth
+from pacserve.mirrors.inquiry import Inquiry
+from pacserve.mirrors.mirrors import Mirrors
+from pacserve.mirrors.servers import Servers
+from pacserve.model import Endpoint, PacmanConfiguration, Repository
+from pacserve.peers.holdings import Holdings
+from pacserve.peers.peer import Peer, PeerState
+from pacserve.peers.source import PeerSource
+from tests.contracts import sources
+from tests.contracts.sources import DATABASES, NAME, SIZE
+from tests.fakes.interfaces import Addresses, Databases
+from tests.fakes.network import Line, Page
+
+T = TypeVar("T")
+FILES = {NAME: SIZE, NAME + ".sig": SIZE, **{request.name: SIZE for request in DATABASES}}
+
+
+def at_once(work: Callable[[], T]) -> Awaitable[T]:
+    """Runs what would run in a thread."""
+    return succeed(work())
+
+
+class CacheTests(sources.SourceContract):
+    """The local caches."""
+
+    def source(self) -> PackageSource:
+        temporary = TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = Path(temporary.name)
+        for name, size in FILES.items():
+            (self.folder / name).write_bytes(bytes(size))
+        later = self.folder.stat().st_ctime + 60
+        return CachedPackages(lambda: [str(self.folder)], Databases(), at_once, self.clock, lambda: later)
+
+    def take_away(self) -> None:
+        for path in self.folder.iterdir():
+            path.unlink()
+
+
+class KnownPeerTests(sources.RemoteSourceContract):
+    """A peer whose inventory is known; it lists databases, which no honest one does."""
+
+    state = PeerState.KNOWN
+
+    def source(self) -> PackageSource:
+        peer = Endpoint("10.0.0.3", 15678)
+        self.become(Page(bytes(SIZE)))
+        holdings = Holdings()
+        if self.state is PeerState.KNOWN:
+            holdings.replace(0, FILES)
+        peers = [Peer(0, peer, (peer.host,), peer, self.state)]
+        return PeerSource(peers, holdings, HTTPClient(self.network, self.clock), self.clock, Addresses(), lambda _: None)
+
+    def take_away(self) -> None:
+        self.become(Page(status=404))
+
+    def become(self, host: Page | Line) -> None:
+        self.network.hosts = {"10.0.0.3:15678": host}
+
+
+class UnknownPeersTests(KnownPeerTests):
+    """A peer whose inventory is not known."""
+
+    state = PeerState.UNKNOWN
+
+
+class TwoMirrors(ConfigurationSource):
+    """A pacman.conf with two mirrors."""
+
+    def current(self) -> PacmanConfiguration:
+        servers = ("http://one.example/core", "http://two.example/core")
+        return PacmanConfiguration(("x86_64",), (), "/nowhere", {"core": Repository("core", servers)})
+
+
+class MirrorTests(sources.RemoteSourceContract):
+    """The mirrors."""
+
+    has_databases = True
+
+    def source(self) -> PackageSource:
+        self.become(Page(bytes(SIZE)))
+        client = HTTPClient(self.network, self.clock)
+        return Mirrors(TwoMirrors(), Servers(Addresses(), (), 15678), Inquiry(client, client, self.clock), MirrorHealth(), self.clock)
+
+    def take_away(self) -> None:
+        self.become(Page(status=404))
+
+    def become(self, host: Page | Line) -> None:
+        self.network.hosts = {"one.example": host, "two.example": host}

@@ -211,7 +211,7 @@ class WaitingTests(DatabasesCase):
 
 
 class FailureTests(DatabasesCase):
-    def fail(self, outcome: ChildOutcome | Exception) -> None:  # type: ignore[override]
+    def read_badly(self, outcome: ChildOutcome | Exception) -> None:
         """One reading that ends like this."""
         waiting = self.refresh("core")
         self.children.end(outcome)
@@ -221,21 +221,21 @@ class FailureTests(DatabasesCase):
         """A database that can't be read is tried again after a minute, and what was known before stays known."""
         self.read("core", f"{ZLIB}\t1\n")
         self.write("core")
-        self.fail(ChildOutcome(1, b"", "could not open database"))
+        self.read_badly(ChildOutcome(1, b"", "could not open database"))
         for _ in range(10):
             self.clock.advance(RETRY_INTERVAL / 10 - 0.01)
             self.successResultOf(self.refresh("core"))
         self.assertEqual(len(self.children.commands), 2)
         self.assertEqual(self.databases.size("core", ZLIB), 1)
         self.clock.advance(0.2)
-        self.fail(FetchError("took more than 30 s"))
+        self.read_badly(FetchError("took more than 30 s"))
         self.successResultOf(self.refresh("core"))
         self.assertEqual(len(self.children.commands), 3)
 
     def test_changed(self) -> None:
         """A database that can't be read is tried again at once when it changes, and well read it is left alone."""
         self.write("core")
-        self.fail(FetchError("is not installed"))
+        self.read_badly(FetchError("is not installed"))
         self.read("core", f"{ZLIB}\t1\n")
         self.clock.advance(2 * RETRY_INTERVAL)
         self.successResultOf(self.refresh("core"))
@@ -244,14 +244,14 @@ class FailureTests(DatabasesCase):
     def test_clock_set_back(self) -> None:
         """A clock that goes back does not put off the next try for ever."""
         self.write("core")
-        self.fail(FetchError("failed"))
+        self.read_badly(FetchError("failed"))
         self.clock.rightNow = 1.0
         self.assertNoResult(self.refresh("core"))
 
     def test_defect(self) -> None:
         """A defect of our own is logged, hurts nobody who waits, and is not repeated for each request."""
         self.write("core")
-        self.fail(ZeroDivisionError())
+        self.read_badly(ZeroDivisionError())
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.successResultOf(self.refresh("core"))
         self.assertEqual(len(self.children.commands), 1)

@@ -52,6 +52,7 @@ class SendfileProducer:
         self._transport.unregisterProducer()
         self._transport.registerProducer(self, False)  # resumes at once, while the head still waits in the transport's buffer
         self._registered = True
+        self._transport.startWriting()  # resumes again when it does not wait any more
         await ended
 
     def resumeProducing(self) -> None:  # noqa: N802

@@ -219,6 +219,13 @@ class TimeTests(ChannelTestCase):
             self.clock.advance(1)
         self.assertEqual(self.refusal().status, 408)
 
+    def test_dripping_late(self) -> None:
+        """Who begins late has only what is left of the time."""
+        self.pass_time(HEAD_TIMEOUT - 4)
+        self.browser.send(b"GET / HTTP/1.1\r\n")
+        self.pass_time(8)
+        self.assertEqual(self.refusal().status, 408)
+
     def test_dripping_later(self) -> None:
         """The same holds for a further request on a connection."""
         self.browser.get("/a")

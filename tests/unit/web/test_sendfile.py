@@ -48,6 +48,15 @@ class Files(Resource):
         return NOT_DONE_YET
 
 
+class Congesting(Files):
+    """Answers when the transport's buffer has just become full."""
+
+    def render(self, request: Request) -> int:
+        result = super().render(request)
+        request.channel.pauseProducing()
+        return result
+
+
 class SendfileTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.path = pathlib.Path(self.mktemp())
@@ -113,6 +122,15 @@ class SendfileTests(SynchronousTestCase):
         data = pair.read(lambda data: data.endswith(DATA[-100:]) and data.count(DATA[-100:]) == 9)
         self.assertEqual(data.count(b"HTTP/1.1 200 OK"), 3)
         self.assertEqual(data.count(DATA), 3)
+
+    def test_congested(self) -> None:
+        """A connection that was paused when the file was begun goes on after it."""
+        self.files = Congesting(self.path)
+        self.site = Site(self.files, self.reactor)
+        pair = self.connect()
+        for _ in range(2):
+            pair.client.send(REQUEST)
+            self.assertEqual(self.body(pair, len(DATA)), DATA)
 
     def test_range(self) -> None:
         """A large range is exactly those bytes."""

@@ -75,6 +75,11 @@ class Candidate(Protocol):
 class PackageSource(Protocol):
     """Somewhere that files come from: caches, peers, mirrors."""
 
+    @property
+    @abstractmethod
+    def best(self) -> Rank:
+        """The rank that none of its candidates surpasses: it is not asked for them as long as there are better ones to try."""
+
     @abstractmethod
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
         """Who may have the file, best first.  Answers from memory or a look into a local folder; nobody is asked."""

@@ -56,6 +56,10 @@ class CachedPackages(LocalPackages, PackageSource):
     async def inventory(self) -> Inventory:
         return await self._listing.inventory()
 
+    @property
+    def best(self) -> Rank:
+        return Rank.CACHE
+
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
         if wanted.request.kind is FileKind.DATABASE:
             return ()

@@ -36,6 +36,10 @@ class Mirrors(PackageSource):
         self._clock = clock
         self._answers: dict[_AnswerKey, tuple[float, RedirectAnswer]] = {}
 
+    @property
+    def best(self) -> Rank:
+        return Rank.MIRRORS
+
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
         mirrors = self._servers.mirrors(self._configuration.current(), wanted.request.repo, wanted.request.arch)
         return (_MirrorsCandidate(self, wanted, mirrors),) if mirrors else ()

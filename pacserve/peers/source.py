@@ -57,6 +57,10 @@ class PeerSource(PackageSource):
         self._yeses: dict[tuple[Endpoint, str], tuple[float, int]] = {}
         self._uses = 0
 
+    @property
+    def best(self) -> Rank:
+        return Rank.PEER
+
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
         if wanted.request.kind is FileKind.DATABASE or not self._peers:
             return ()

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
-from pacserve.interfaces import Candidate
+from pacserve.interfaces import Candidate, PackageSource
+from pacserve.model import Wanted
 
 
-def in_order(candidates: Iterable[Candidate]) -> Sequence[Candidate]:
-    """The candidates, best first; those of one rank stay in the order in which their source put them."""
-    return sorted(candidates, key=lambda candidate: candidate.rank)
+def in_order(sources: Sequence[PackageSource], wanted: Wanted) -> Iterator[Candidate]:
+    """
+    The candidates of all sources, best first; those of one rank in the order of the sources, and as their source put them.
+
+    A source is asked for candidates only when no better one is left, since nearly every request is answered by the first: a peer that has the file
+    saves going through a list of mirrors.
+    """
+    waiting: list[Candidate] = []
+    for source in sorted(sources, key=lambda source: source.best):
+        while waiting and waiting[0].rank < source.best:
+            yield waiting.pop(0)
+        waiting += source.candidates(wanted)
+        waiting.sort(key=lambda candidate: candidate.rank)
+    yield from waiting

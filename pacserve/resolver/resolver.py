@@ -58,7 +58,7 @@ class Resolver(FileResolver):
         tried: list[str] = []
         absent: set[Rank] = set()
         failed: set[Rank] = set()
-        for candidate in in_order(c for source in ((self._caches,) if local_only else self._everywhere) for c in source.candidates(wanted)):
+        for candidate in in_order((self._caches,) if local_only else self._everywhere, wanted):
             try:
                 answer = await self._settled(candidate, deadline)
             except AbsentError as error:

@@ -156,6 +156,10 @@ class Source(PackageSource):
         self._avoidable = dict(avoidable or {})
         self.wanted: list[Wanted] = []
 
+    @property
+    def best(self) -> Rank:
+        return min((choice.rank for choice in (*self._choices, *self._avoidable.values())), default=Rank.CACHE)
+
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
         self.wanted.append(wanted)
         return [*(choice for holder, choice in self._avoidable.items() if holder not in wanted.avoid), *self._choices]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import MakeLab
-from tests.e2e.lab import MIRROR, PACSERVE, Daemon, Depot, Lab, Site, small_packages, wait_until
+from tests.e2e.lab import MIRROR, PACSERVE, Daemon, Depot, Lab, Site, falsified, small_packages
 from tests.e2e.lab.pacman7 import Pacman7
 
 NAMES = small_packages()[:10]
@@ -98,12 +98,11 @@ def test_left_overs_in_the_cache(any_lab: Lab, depot: Depot, pacman7: Pacman7, r
         (folder / depot.packages[name].filename).write_bytes(depot.packages[name].path.read_bytes())
         (folder / (depot.packages[name].filename + ".part")).write_bytes(b"x" * 5000)
     daemon = Daemon(host)
-    peer = Daemon(other, "--pacserver", host.ip)
     assert b"pkg0" not in host.request("/info").body
     pacman7.run("-Sy", *NAMES)
     assert pacman7.installed() == set(NAMES)
-    probe = f"/request/core/x86_64/{depot.packages[NAMES[0]].filename}.sig"
-    wait_until(lambda: host.ip in other.request(probe).headers.get("location", ""), "the packages to be known", 40)
+    peer = Daemon(other, "--pacserver", host.ip)
+    peer.wait_for("holds")
     before = len(any_lab.mirror.package_downloads())
     other.pacman("-Sy", *NAMES)
     assert len(any_lab.mirror.package_downloads()) == before
@@ -149,12 +148,11 @@ def test_wrong_bytes_on_the_peer(any_lab: Lab, depot: Depot, pacman7: Pacman7, r
     """A peer with the wrong bytes under the right name fails one run at most, and the second one heals."""
     host, other, _ = any_lab.hosts
     configure(pacman7, role)
-    for name in depot.filenames(NAMES):
-        content = (depot.folder() / name).read_bytes()
-        (other.pkg / name).write_bytes(content if name.endswith(".sig") else content[:5000] + bytes(200) + content[5200:])
-    peer = Daemon(other)
+    shelf = depot.damaged_shelf("wrong bytes", NAMES, falsified)
+    depot.settled()
+    peer = Daemon(other, "--cache-dir", str(shelf))
     daemon = Daemon(host, "--pacserver", other.ip)
-    daemon.wait_for("holds [1-9]", 30)
+    daemon.wait_for("holds")
     assert pacman7.run("-Sy", *NAMES, check=False).returncode != 0
     pacman7.run("-Sy", *NAMES)
     assert pacman7.installed() == set(NAMES)

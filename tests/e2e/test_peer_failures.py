@@ -5,12 +5,11 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import MakeLab
-from tests.e2e.lab import Daemon, Depot, Host, Lab, Site, small_packages, wait_until
+from tests.e2e.lab import Daemon, Depot, Host, Lab, Site, falsified, small_packages, truncated, wait_until
 
 NAMES = small_packages()[:10]
 # Seconds that a peer which fails may cost; twice of it is allowed for, since the machine may be busy.
@@ -133,20 +132,12 @@ def test_no_signature(make_lab: MakeLab, depot: Depot, signatures: str) -> None:
     peer.stop()
 
 
-def damaged(depot: Depot, label: str, damage: Callable[[bytes], bytes]) -> Path:
-    """A package cache that holds damaged packages under their right names, and their true signatures."""
-    shelf = depot.shelf(label, NAMES)
-    for file in depot.filenames(NAMES, signatures=False):
-        path = shelf / file
-        path.write_bytes(damage((depot.folder() / file).read_bytes()))
-    time.sleep(2.3)  # Until then a peer that knows no database does not take them as complete.
-    return shelf
-
-
 def test_truncated(lab: Lab, depot: Depot) -> None:
     """A peer that holds half of each package is not used: the database states another size."""
     host, other = lab.hosts
-    peer = Daemon(other, "--cache-dir", str(damaged(depot, "truncated", lambda content: content[: len(content) // 2])))
+    shelf = depot.damaged_shelf("truncated", NAMES, truncated)
+    depot.settled()
+    peer = Daemon(other, "--cache-dir", str(shelf))
     daemon = Daemon(host, "--pacserver", other.ip)
     daemon.wait_for("holds")
     install(host, *NAMES)
@@ -162,7 +153,8 @@ def test_other_file_of_the_same_name_and_size(make_lab: MakeLab, depot: Depot, s
     """A peer whose file has the right name and size and the wrong bytes fails one run of pacman, and the second one heals."""
     lab = make_lab(sites=(Site(80, getattr(depot, signatures)),))
     host, other = lab.hosts
-    shelf = damaged(depot, f"wrong bytes, {signatures}", lambda content: content[:5000] + bytes(200) + content[5200:])
+    shelf = depot.damaged_shelf("wrong bytes", NAMES, falsified)
+    depot.settled()
     peer = Daemon(other, "--cache-dir", str(shelf))
     daemon = Daemon(host, "--pacserver", other.ip)
     daemon.wait_for("holds")

@@ -1,7 +1,7 @@
 """A LAN of hosts with real pacman, a mirror, and everything that can go wrong between them, on one Linux machine."""
 
 from tests.e2e.lab.daemon import PORT, Daemon, Program, command, fake_peer
-from tests.e2e.lab.depot import BIG_SIZE, ODD, Depot, small_packages, write_database
+from tests.e2e.lab.depot import BIG_SIZE, ODD, Depot, falsified, small_packages, truncated
 from tests.e2e.lab.host import MIRROR, PACKAGE_DIR, PACSERVE, Host
 from tests.e2e.lab.mirror import Mirror, MirrorRequest, Site
 from tests.e2e.lab.namespace import Namespace, Response, sh, wait_until
@@ -30,8 +30,9 @@ __all__ = [
     "build",
     "command",
     "fake_peer",
+    "falsified",
     "sh",
     "small_packages",
+    "truncated",
     "wait_until",
-    "write_database",
 ]

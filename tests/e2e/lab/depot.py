@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tarfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tests.e2e.lab.packages import EPOCH, PACKAGER, Package, SigningKey, build, tar_file, tar_folder
@@ -72,6 +72,15 @@ class Depot:
             self._settled_at = time.monotonic() + _SETTLING
         return shelf
 
+    def damaged_shelf(self, label: str, names: Iterable[str], damage: Callable[[bytes], bytes]) -> Path:
+        """A package cache that holds damaged packages under their right names, and their true signatures; to be waited for with L{settled}."""
+        names = tuple(names)
+        existed = (self._shelves / label).exists()
+        shelf = self.shelf(label, names)
+        for file in () if existed else self.filenames(names, signatures=False):
+            (shelf / file).write_bytes(damage((shelf / file).read_bytes()))
+        return shelf
+
     def settled(self) -> None:
         """Returns when all files of the depot count as complete even where no database states their size."""
         time.sleep(max(0.0, self._settled_at - time.monotonic()))
@@ -87,6 +96,16 @@ class Depot:
             (other / path.name).hardlink_to(path)
         write_database(folder, repo, packages, signatures=True)
         write_database(other, repo, packages, signatures=False)
+
+
+def truncated(content: bytes) -> bytes:
+    """The first half."""
+    return content[: len(content) // 2]
+
+
+def falsified(content: bytes) -> bytes:
+    """As many bytes, some of them others."""
+    return content[:5000] + bytes(200) + content[5200:]
 
 
 def write_database(folder: Path, repo: str, packages: Iterable[Package], *, signatures: bool) -> None:

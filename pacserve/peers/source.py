@@ -54,7 +54,7 @@ class PeerSource(PackageSource):
         self._clock = clock
         self._local = local
         self._suspect = suspect
-        self._yeses: dict[tuple[Endpoint, str], tuple[float, int]] = {}
+        self._yeses: dict[tuple[Endpoint, str], tuple[float, RedirectAnswer]] = {}
         self._uses = 0
 
     @property
@@ -65,15 +65,14 @@ class PeerSource(PackageSource):
         if wanted.request.kind is FileKind.DATABASE or not self._peers:
             return ()
         now = self._clock.seconds()
-        local_client = self._local.owns(wanted.client)
         holders = [
             (peer, size)
             for peer, size in ((self._peers[slot], size) for slot, size in self._holdings.holders(wanted.request.name))
-            if peer.state is PeerState.KNOWN and _fits(wanted, size) and self._usable(peer, wanted, now, local_client)
+            if peer.state is PeerState.KNOWN and _fits(wanted, size) and self._usable(peer, wanted, now)
         ]
         holders.sort(key=lambda holder: holder[0].last_used)
         found: list[Candidate] = [_Holder(self, wanted, peer, size) for peer, size in holders[:HOLDERS_PER_REQUEST]]
-        unknown = [peer for peer in self._peers if peer.state is PeerState.UNKNOWN and self._usable(peer, wanted, now, local_client)]
+        unknown = [peer for peer in self._peers if peer.state is PeerState.UNKNOWN and self._usable(peer, wanted, now)]
         if unknown:
             found.append(_Unknown(self, wanted, unknown[:UNKNOWN_PER_REQUEST]))
         return found
@@ -114,31 +113,34 @@ class PeerSource(PackageSource):
             raise AbsentError(f"peer {endpoint}: " + (f"{answer.status}" if answer.status != 200 else f"another size ({length})"))
         if len(self._yeses) >= _YESES_LIMIT:
             self._yeses.clear()
-        self._yeses[endpoint, name] = (self._clock.seconds() + YES_LIFETIME, length)
-        return self._chosen(peer, endpoint, name, length)
+        redirect = RedirectAnswer(package_url(endpoint, name), f"peer {endpoint}", length, str(endpoint))
+        self._yeses[endpoint, name] = (self._clock.seconds() + YES_LIFETIME, redirect)
+        return self._chosen(peer, redirect)
 
     def remembered(self, wanted: Wanted, peer: Peer, size: int | None) -> Answer | None:
         """What L{confirm} would give without asking, since the peer said yes a moment ago."""
         name, endpoint = wanted.request.name, peer.endpoint
         if endpoint is None:
             return None
-        until, length = self._yeses.get((endpoint, name), (0.0, 0))
-        if self._clock.seconds() >= until or not _fits(wanted, length) or size not in (None, length):
+        until, redirect = self._yeses.get((endpoint, name), (0.0, None))
+        if redirect is None or redirect.size is None or self._clock.seconds() >= until:
             return None
-        return self._chosen(peer, endpoint, name, length)
+        if not _fits(wanted, redirect.size) or size not in (None, redirect.size):
+            return None
+        return self._chosen(peer, redirect)
 
-    def _usable(self, peer: Peer, wanted: Wanted, now: float, local_client: bool) -> bool:
+    def _usable(self, peer: Peer, wanted: Wanted, now: float) -> bool:
         return (
             peer.may_be_asked(now)
             and peer.endpoint is not None
             and (not wanted.avoid or str(peer.endpoint) not in wanted.avoid)
-            and (local_client or _reachable_for_others(peer.endpoint.host))
+            and (_reachable_for_others(peer.endpoint.host) or self._local.owns(wanted.client))
         )
 
-    def _chosen(self, peer: Peer, endpoint: Endpoint, name: str, size: int) -> Answer:
+    def _chosen(self, peer: Peer, redirect: RedirectAnswer) -> Answer:
         self._uses += 1
         peer.last_used = self._uses
-        return RedirectAnswer(package_url(endpoint, name), f"peer {endpoint}", size, str(endpoint))
+        return redirect
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,9 +84,14 @@ class Resolver(FileResolver):
         remaining = deadline - self._clock.seconds()
         if remaining <= 0:
             raise FetchError("no time left")
-        answered = Deferred.fromCoroutine(candidate.settle(deadline))
-        if not answered.called:  # a timer for what is answered from memory would cost more than the answer
-            answered.addTimeout(remaining, self._clock)
+        settling = candidate.settle(deadline)
+        try:
+            settling.send(None)  # what is answered from memory needs no Deferred and no timer, which would cost more than the answer
+        except StopIteration as end:
+            settled: Answer = end.value
+            return settled
+        answered = Deferred.fromCoroutine(settling)  # a Deferred that it waits for is yielded again as long as it has no result
+        answered.addTimeout(remaining, self._clock)
         try:
             return await answered
         except DeferredTimeoutError:  # a CancelledError means that the client has gone, and the whole resolution with it

@@ -22,7 +22,7 @@ pid {folder}/nginx.pid;
 error_log {folder}/error.log error;
 events {{ worker_connections 1024; }}
 http {{
-  access_log off;
+  access_log {folder}/access.log;
   sendfile on;
   tcp_nopush on;
   keepalive_requests 1000000000;
@@ -118,7 +118,7 @@ class Server:
 
 def nginx(folder: Path, root: Path, port: int, core: int | None) -> Server:
     """
-    nginx with one worker that serves C{root} by sendfile and answers C{/redirect/} with 302.  It keeps no log, which pacserve does.
+    nginx with one worker that serves C{root} by sendfile and answers C{/redirect/} with 302.  Like pacserve it keeps an access log in a file.
 
     @param folder: For its configuration and temporary files.
     """

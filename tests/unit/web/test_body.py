@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 from io import FileIO
+from tempfile import TemporaryDirectory
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,7 +57,9 @@ class BodyTestCase(SynchronousTestCase):
     """Has a file, and one connection to a site that answers with it."""
 
     def setUp(self) -> None:
-        self.path = pathlib.Path(self.mktemp())
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = pathlib.Path(folder.name) / "name"
         self.path.write_bytes(b"0123456789")
         self.files = Files(self.path)
         self.site = site_of(self.files, Clock())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Awaitable, Callable
 from io import FileIO
+from tempfile import TemporaryDirectory
 
 from treq import content
 from treq.client import HTTPClient
@@ -88,7 +89,9 @@ class RouterTestCase(SynchronousTestCase):
 
     def held(self, content: bytes = b"content") -> HeldFile:
         """An open file."""
-        path = pathlib.Path(self.mktemp())
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = pathlib.Path(folder.name) / "name"
         path.write_bytes(content)
         held = HeldFile("name", FileIO(str(path)), len(content), 784111777, '"tag"')
         self.addCleanup(held.file.close)

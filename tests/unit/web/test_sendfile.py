@@ -6,6 +6,7 @@ import gc
 import os
 import pathlib
 from io import FileIO
+from tempfile import TemporaryDirectory
 
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
@@ -59,7 +60,9 @@ class Congesting(Files):
 
 class SendfileTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.path = pathlib.Path(self.mktemp())
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = pathlib.Path(folder.name) / "name"
         self.path.write_bytes(DATA)
         self.files = Files(self.path)
         self.reactor = HandReactor()

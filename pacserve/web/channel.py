@@ -7,7 +7,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from twisted.internet.interfaces import IAddress
+from twisted.internet.address import IPv4Address
+from twisted.internet.interfaces import IAddress, ISSLTransport
 from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection
 from twisted.logger import Logger
@@ -42,6 +43,10 @@ CLOSE_TIMEOUT = 6.0
 
 _MOST_DISCARDED = 1024 * 1024
 """Bytes of a refused request that are read, so that its client gets to see the answer: closing with unread bytes would reset the connection."""
+
+
+_SOMEWHERE = IPv4Address("TCP", "", 0)
+"""This end of every connection, for Twisted, which asks for it with each request: nobody wants to know, and the kernel's answer takes its time."""
 
 
 class Phase(enum.Enum):
@@ -129,7 +134,6 @@ class Channel(HTTPChannel, ClientConnection):
         self._flushable: Connection | None = None
         self._done: HTTPRequest | None = None
         self._peer: IAddress | None = None
-        self._host: IAddress | None = None
 
     @property
     def client(self) -> IPAddress:
@@ -139,7 +143,7 @@ class Channel(HTTPChannel, ClientConnection):
 
     def connectionMade(self) -> None:  # noqa: N802
         super().connectionMade()
-        if isinstance(self.transport, Connection) and not self.isSecure():
+        if isinstance(self.transport, Connection) and not ISSLTransport.providedBy(self.transport):
             self._flushable = self.transport
         self._connections.add(self)
 
@@ -153,9 +157,7 @@ class Channel(HTTPChannel, ClientConnection):
         return self._peer
 
     def getHost(self) -> IAddress:  # noqa: N802
-        if self._host is None:
-            self._host = super().getHost()
-        return self._host
+        return _SOMEWHERE
 
     # A request arrives.
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.tcp import Connection
+from twisted.python.failure import Failure
+
+_DONE = Failure(CONNECTION_DONE)
 
 
 class Flusher:
@@ -27,6 +31,10 @@ class Flusher:
     def _flush(self) -> None:
         pending, self._pending = self._pending, set()
         for connection in pending:
-            # Whatever doWrite has to say is said again to the reactor, which knows what to do then.
-            if connection.connected and connection.doWrite() is not None:
-                connection.startWriting()
+            if not connection.connected:
+                continue
+            why = connection.doWrite()
+            if why is CONNECTION_DONE:  # it was to be closed after what was written
+                connection.connectionLost(_DONE)
+            elif why is not None:
+                connection.startWriting()  # the reactor meets the error again, and knows what to do then

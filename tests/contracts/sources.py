@@ -74,9 +74,13 @@ class SourceContract(SynchronousTestCase):
         self.assertEqual((self.network.asked, self.clock.getDelayedCalls()), ([], []))
 
     def test_ranks(self) -> None:
-        """A candidate has a rank, and keeps it."""
-        for candidate in self.candidates(self.source()):
+        """A candidate has a rank, keeps it, and is no better than its source promised; the best comes first."""
+        source = self.source()
+        candidates = self.candidates(source)
+        self.assertEqual(candidates, sorted(candidates, key=lambda candidate: candidate.rank))
+        for candidate in candidates:
             self.assertIsInstance(candidate.rank, Rank)
+            self.assertGreaterEqual(candidate.rank, source.best)
             self.assertIs(candidate.rank, candidate.rank)
 
     def test_yes(self) -> None:

@@ -1,5 +1,6 @@
 """Tests for L{pacserve.fronts.pacman}."""
 
+import tracemalloc
 from collections.abc import Iterable
 
 from hypothesis import given
@@ -84,6 +85,16 @@ class PacmanFrontTests(SynchronousTestCase):
         for name in names:
             self.refused("core", "x86_64", name)
         self.successResultOf(self.answer("core", "x86_64", "a" * 255))
+
+    def test_nothing_is_kept(self) -> None:
+        """Names that are too long leave nothing behind in memory."""
+        tracemalloc.start()
+        try:
+            for number in range(200):
+                self.refused("core", "x86_64", f"{number:020000}")
+            self.assertLess(tracemalloc.get_traced_memory()[0], 500_000)
+        finally:
+            tracemalloc.stop()
 
     @given(st.lists(st.text(max_size=20) | st.sampled_from(("core", "x86_64", NAME)), max_size=5))
     def test_anything(self, parts: list[str]) -> None:

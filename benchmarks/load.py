@@ -141,17 +141,20 @@ def latencies(port: int, paths: Iterable[str], status: int) -> list[float]:
     """
     The milliseconds from the request to the head of the answer, one request after the other on one connection.
 
-    @raise BenchmarkError: An answer has another status.
+    @raise BenchmarkError: More than one answer of a hundred has another status: a busy machine may let a peer's time run out.
     """
-    taken = []
+    taken: list[float] = []
+    wrong: list[str] = []
     with Client(port) as client:
         for path in paths:
             began = time.perf_counter()
             answer = client.ask(path)
             taken.append((time.perf_counter() - began) * 1000)
             if answer.status != status:
-                raise BenchmarkError(f"{path}: {answer.text}")
+                wrong.append(f"{path}: {answer.text}")
             client.discard(answer.left)
+    if len(wrong) > len(taken) / 100:
+        raise BenchmarkError(f"{len(wrong)} of {len(taken)} answers are not {status}: {wrong[0]}")
     return taken
 
 

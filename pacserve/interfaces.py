@@ -28,6 +28,10 @@ class SyncDatabases(Protocol):
         """
 
     @abstractmethod
+    async def refresh_all(self) -> None:
+        """Refreshes the databases of all repositories as L{refresh} does, all at once."""
+
+    @abstractmethod
     def size(self, repo: str, name: str) -> int | None:
         """The size in bytes that the database of C{repo} states for the package file C{name}; None where it does not know it."""
 
@@ -50,7 +54,7 @@ class LocalPackages(Protocol):
 
     @abstractmethod
     async def inventory(self) -> Inventory:
-        """What the caches hold.  Folders that changed are read again first."""
+        """What the caches hold.  Folders and databases that changed are read again first."""
 
 
 class Candidate(Protocol):

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, gatherResults
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -79,9 +79,7 @@ class Databases(SyncDatabases):
         await self._ended(database.reading)
 
     async def refresh_all(self) -> None:
-        """Refreshes every database, for example at the start, when nobody waits for them."""
-        for repo in self._configuration.current().repositories:
-            await self.refresh(repo)
+        await gatherResults([Deferred.fromCoroutine(self.refresh(repo)) for repo in self._configuration.current().repositories])
 
     def size(self, repo: str, name: str) -> int | None:
         database = self._databases.get(repo)

@@ -53,7 +53,12 @@ class Listing:
         self._complaints: dict[str, str] = {}
 
     async def inventory(self) -> Inventory:
-        """The inventory, read again first if need be.  Callers that come meanwhile wait for the same reading, and none of them can end it."""
+        """
+        The inventory, read again first if need be.  Callers that come meanwhile wait for the same reading, and none of them can end it.
+
+        Who serves peers without ever being asked by pacman has no other occasion to learn that the databases changed.
+        """
+        await self._databases.refresh_all()
         if self._reading is None and self._outdated():
             reading = Deferred.fromCoroutine(self._read())
             if not reading.called:

@@ -66,7 +66,7 @@ class Databases(SyncDatabases):
     """
     States these sizes, by repository and name.
 
-    @ivar refreshed: The repositories that were asked to be read again.
+    @ivar refreshed: The repositories that were asked to be read again, C{*} for all of them.
     """
 
     def __init__(self, sizes: Mapping[tuple[str, str], int] | None = None) -> None:
@@ -75,6 +75,9 @@ class Databases(SyncDatabases):
 
     async def refresh(self, repo: str) -> None:
         self.refreshed.append(repo)
+
+    async def refresh_all(self) -> None:
+        self.refreshed.append("*")
 
     def size(self, repo: str, name: str) -> int | None:
         return self._sizes.get((repo, name))

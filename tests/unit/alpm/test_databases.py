@@ -136,12 +136,16 @@ class RefreshTests(DatabasesCase):
         self.assertIsNone(self.databases.size("unknown", ZLIB))
 
     def test_all(self) -> None:
-        """All databases are read when all are asked for."""
-        self.children.answer = printed(f"{ZLIB}\t1\n")
+        """All databases that changed are read when all are asked for, and one that takes long does not make the others wait."""
+        self.read("extra", "")
         for repo in ("core", "multilib"):
             self.write(repo)
-        self.successResultOf(Deferred.fromCoroutine(self.databases.refresh_all()))
-        self.assertEqual([command[-1] for command in self.children.commands], ["core", "multilib"])
+        waiting = Deferred.fromCoroutine(self.databases.refresh_all())
+        self.assertEqual([command[-1] for command in self.children.commands], ["extra", "core", "multilib"])
+        self.children.end(printed(""))
+        self.assertNoResult(waiting)
+        self.clock.advance(PATIENCE)
+        self.successResultOf(waiting)
 
 
 class WaitingTests(DatabasesCase):

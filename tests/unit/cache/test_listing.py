@@ -128,6 +128,12 @@ class ReadingTests(ListingCase):
         self.assertIs(self.inventory(), first)
         self.assertEqual(self.thread.count, 2)
 
+    def test_databases(self) -> None:
+        """Whenever the inventory is asked for, databases that changed are read first, though the folders have not changed."""
+        self.inventory()
+        self.inventory()
+        self.assertEqual(self.databases.refreshed, ["*", "*"])
+
     def test_rescan(self) -> None:
         """A file that is written anew in place leaves no trace in its folder; it is noticed after a minute."""
         path = self.write()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pacserve.alpm.names import architecture, parse_package_file
+from pacserve.alpm.names import parse_package_file
 from pacserve.errors import RemoteProtocolError
+from pacserve.peers import fields
 
 PROTOCOL_VERSION = 1
 
@@ -26,11 +26,9 @@ NAMES_LIMIT = 100_000
 # JSON values and containers: a parsed empty list is 28 times its text, so that text alone bounds nothing.  Leaves room for fields to come.
 _VALUES_LIMIT = 5 * NAMES_LIMIT
 _CONTAINERS_LIMIT = 2 * NAMES_LIMIT
-_ARCHITECTURES_LIMIT = 16
 # Bytes of one file: 1 TiB.
 _SIZE_LIMIT = 1 << 40
-_GENERATION_LIMIT = 1 << 63
-_INSTANCE = re.compile(r"[0-9a-f]{32}\Z")
+_WHERE = "/info"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,35 +98,11 @@ def decode(text: bytes) -> PeerInfo:
         raise RemoteProtocolError(f"/info is over {UNPACKED_LIMIT >> 20} MiB")
     if text.count(b",") > _VALUES_LIMIT or text.count(b"[") + text.count(b"{") > _CONTAINERS_LIMIT:
         raise RemoteProtocolError("/info holds too many values")
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        raise RemoteProtocolError("/info is not JSON") from None
-    if not isinstance(document, dict):
-        raise RemoteProtocolError("/info is no JSON object")
-    instance = document.get("instance")
-    if not isinstance(instance, str) or not _INSTANCE.match(instance):
-        raise RemoteProtocolError("/info states no instance id of 32 hexadecimal digits")
-    protocol = _integer(document.get("protocol"), "protocol", 1, 1 << 31)
-    if protocol < PROTOCOL_VERSION:
-        raise RemoteProtocolError(f"/info is of protocol {protocol}, which is not spoken")
-    generation = _integer(document.get("generation"), "generation", 0, _GENERATION_LIMIT)
-    return PeerInfo(instance, generation, _architectures(document.get("arch")), _files(document.get("files")))
-
-
-def _integer(value: object, field: str, least: int, most: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise RemoteProtocolError(f"/info: {field} is no number from {least} to {most}")
-    return value
-
-
-def _architectures(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or len(value) > _ARCHITECTURES_LIMIT:
-        raise RemoteProtocolError("/info: arch is no short list")
-    for name in value:
-        if not isinstance(name, str) or not architecture(name):
-            raise RemoteProtocolError("/info: arch holds what is no architecture")
-    return tuple(value)
+    document = fields.parse_object(text, _WHERE)
+    instance = fields.instance_id(document.get("instance"), _WHERE)
+    fields.version(document.get("protocol"), _WHERE, "protocol")
+    generation = fields.generation(document.get("generation"), _WHERE)
+    return PeerInfo(instance, generation, fields.architectures(document.get("arch"), _WHERE), _files(document.get("files")))
 
 
 def _files(value: object) -> dict[str, int]:

@@ -1,0 +1,97 @@
+"""
+The datagram by which pacservers of a LAN find each other.
+
+It says who somebody is and at which port, never at which address: that is the one that the datagram came from.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from dataclasses import dataclass
+
+from pacserve.errors import RemoteProtocolError
+from pacserve.peers import fields
+
+ANNOUNCEMENT_VERSION = 1
+
+# Bytes of a datagram: eight times the usual, and with its headers below 1,280, which every link of IPv6 carries whole (RFC 8200, 5).
+DATAGRAM_LIMIT = 1024
+# A pacserve need not be root, and what listens below (RFC 6335, 6: system ports) is somebody else's service that a forger would have us talk to.
+LEAST_PORT = 1024
+_MOST_PORT = 65535
+_WHERE = "announcement"
+
+
+class Kind(enum.Enum):
+    """What an announcement is for."""
+
+    HELLO = "hello"
+    """Somebody is new here and wants to know who else is."""
+    HERE = "here"
+    """Somebody is here."""
+    BYE = "bye"
+    """Somebody is about to stop.  Anyone may have forged it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """
+    What a pacserver tells the LAN.
+
+    @ivar instance: As in its C{/info}.
+    @ivar port: Where it listens, TCP.
+    @ivar generation: Of its inventory; means nothing across instances.
+    @ivar architectures: Those of its pacman.conf.
+    """
+
+    kind: Kind
+    instance: str
+    port: int
+    generation: int
+    architectures: tuple[str, ...]
+
+
+def encode(announcement: Announcement) -> bytes:
+    """The datagram."""
+    document = {
+        "pacserve": ANNOUNCEMENT_VERSION,
+        "kind": announcement.kind.value,
+        "instance": announcement.instance,
+        "port": announcement.port,
+        "generation": announcement.generation,
+        "arch": list(announcement.architectures),
+    }
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def decode(payload: bytes) -> Announcement | None:
+    """
+    Reads a datagram.  Fields that are not known are ignored, as are later versions as long as these fields stand.
+
+    @return: None where the kind is not known: it is of a later version, so nothing is asked of its other fields.
+    @raise RemoteProtocolError: It is no announcement, or one with a field that is missing, of the wrong type or out of its bounds.
+    """
+    if len(payload) > DATAGRAM_LIMIT:
+        raise RemoteProtocolError(f"{_WHERE} is over {DATAGRAM_LIMIT:,} bytes")
+    document = fields.parse_object(payload, _WHERE)
+    fields.version(document.get("pacserve"), _WHERE, "pacserve")
+    kind = _kind(document.get("kind"))
+    if kind is None:
+        return None
+    return Announcement(
+        kind,
+        fields.instance_id(document.get("instance"), _WHERE),
+        fields.integer(document.get("port"), _WHERE, "port", LEAST_PORT, _MOST_PORT),
+        fields.generation(document.get("generation"), _WHERE),
+        fields.architectures(document.get("arch"), _WHERE),
+    )
+
+
+def _kind(value: object) -> Kind | None:
+    if not isinstance(value, str):
+        raise RemoteProtocolError(f"{_WHERE}: kind is no word")
+    try:
+        return Kind(value)
+    except ValueError:
+        return None

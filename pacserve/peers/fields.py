@@ -1,0 +1,88 @@
+"""
+The fields that everything pacservers tell each other has in common.
+
+Each function takes what JSON gave, whatever that is, and the name of the text it stood in, with which the error message starts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from pacserve.alpm.names import architecture
+from pacserve.errors import RemoteProtocolError
+
+GENERATION_LIMIT = 1 << 63
+ARCHITECTURES_LIMIT = 16
+_VERSION_LIMIT = 1 << 31
+_INSTANCE = re.compile(r"[0-9a-f]{32}\Z")
+
+
+def parse_object(text: bytes, where: str) -> dict[str, Any]:
+    """
+    The fields of a JSON object; of those that come twice, the last.  Bounding the text is left to the caller.
+
+    @raise RemoteProtocolError: It is no JSON, too deep, has a number that is too long to read, or is no object.
+    """
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise RemoteProtocolError(f"{where} is not JSON") from None
+    if not isinstance(document, dict):
+        raise RemoteProtocolError(f"{where} is no JSON object")
+    return document
+
+
+def integer(value: object, where: str, field: str, least: int, most: int) -> int:
+    """
+    An integer from C{least} to C{most}.
+
+    @raise RemoteProtocolError: Another number, or no integer; booleans and floats are none.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise RemoteProtocolError(f"{where}: {field} is no number from {least} to {most}")
+    return value
+
+
+def version(value: object, where: str, field: str) -> int:
+    """
+    The version of the protocol that the other host speaks: this one or a later one.
+
+    @raise RemoteProtocolError: It is no integer from 1 to 2^31.
+    """
+    return integer(value, where, field, 1, _VERSION_LIMIT)
+
+
+def instance_id(value: object, where: str) -> str:
+    """
+    An instance id: 128 bits in lower-case hexadecimal.
+
+    @raise RemoteProtocolError: It is anything else.
+    """
+    if not isinstance(value, str) or not _INSTANCE.match(value):
+        raise RemoteProtocolError(f"{where} states no instance id of 32 hexadecimal digits")
+    return value
+
+
+def generation(value: object, where: str) -> int:
+    """
+    The generation of an inventory, from 0 to L{GENERATION_LIMIT}.
+
+    @raise RemoteProtocolError: It is anything else.
+    """
+    return integer(value, where, "generation", 0, GENERATION_LIMIT)
+
+
+def architectures(value: object, where: str) -> tuple[str, ...]:
+    """
+    At most L{ARCHITECTURES_LIMIT} architectures of makepkg.conf(5).
+
+    @raise RemoteProtocolError: It is no list, a longer one, or one that holds something else.
+    """
+    if not isinstance(value, list) or len(value) > ARCHITECTURES_LIMIT:
+        raise RemoteProtocolError(f"{where}: arch is no short list")
+    for name in value:
+        if not isinstance(name, str) or not architecture(name):
+            raise RemoteProtocolError(f"{where}: arch holds what is no architecture")
+    return tuple(value)

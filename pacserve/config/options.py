@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Sequence
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from pacserve import __version__
 from pacserve.config.guide import GUIDE
-from pacserve.config.settings import DEFAULT_PACMAN_CONF, DEFAULT_PORT, LOG_LEVELS, Settings
+from pacserve.config.settings import (
+    DEFAULT_GROUPS,
+    DEFAULT_MULTICAST_INTERVAL,
+    DEFAULT_MULTICAST_PORT,
+    DEFAULT_PACMAN_CONF,
+    DEFAULT_PORT,
+    LOG_LEVELS,
+    Settings,
+)
+from pacserve.model import IPAddress
 from pacserve.network.addresses import parse_endpoint, parse_network
+from pacserve.peers.filters import parse_filter
 
 T = TypeVar("T")
+
+_SECONDS = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,6})?\Z")
+_LEAST_INTERVAL = 1
+_MOST_INTERVAL = 3600
+# What Linux takes for a name, and an IPv6 zone can hold; IFNAMSIZ - 1 bytes.
+_INTERFACE = re.compile(r"(?!\.{1,2}\Z)[^/:%\s]+\Z")
+_INTERFACE_BYTES = 15
 
 EPILOG = f"""\
 To use it, put this line at the top of /etc/pacman.d/mirrorlist, and first in each repository that does not use the mirrorlist:
@@ -54,7 +72,7 @@ def _value(parse: Callable[[str], T]) -> Callable[[str], T]:
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
-        raise ValueError(f"{text!r} is no TCP port: give a number from 1 to 65535")
+        raise ValueError(f"{text!r} is no port: give a number from 1 to 65535")
     return int(text)
 
 
@@ -70,6 +88,30 @@ def _path(text: str) -> str:
     if not text or "\0" in text:
         raise ValueError("a path is missing")
     return str(Path(text).absolute())
+
+
+def _group(text: str) -> IPAddress:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        address = None
+    if address is None or "%" in text or not address.is_multicast or (isinstance(address, IPv6Address) and address.ipv4_mapped is not None):
+        raise ValueError(
+            f"{text!r} is no multicast address: give one from 224.0.0.0/4, such as {DEFAULT_GROUPS[0]}, or ff00::/8, such as {DEFAULT_GROUPS[1]}"
+        )
+    return address
+
+
+def _interval(text: str) -> float:
+    if not _SECONDS.match(text) or not _LEAST_INTERVAL <= float(text) <= _MOST_INTERVAL:
+        raise ValueError(f"{text!r} is no interval: give seconds from {_LEAST_INTERVAL} to {_MOST_INTERVAL}")
+    return float(text)
+
+
+def _interface(text: str) -> str:
+    if not _INTERFACE.match(text) or not text.isprintable() or len(text.encode()) > _INTERFACE_BYTES:
+        raise ValueError(f"{text!r} is no interface name: give one that 'ip link' shows, such as eth0")
+    return text
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -114,6 +156,46 @@ def build_parser() -> argparse.ArgumentParser:
         type=_value(lambda text: parse_endpoint(text, DEFAULT_PORT)),
         help=f"a peer: name, IPv4 or [IPv6] address, the port may be left out ({DEFAULT_PORT}); repeatable",
     )
+    finding = parser.add_argument_group("finding each other")
+    finding.add_argument("--multicast", action="store_true", help="announce this host on the LAN, and use the pacservers that announce themselves")
+    finding.add_argument(
+        "--multicast-filter",
+        metavar="FILTER",
+        action="append",
+        default=[],
+        type=_value(parse_filter),
+        help="i:REGEX: of those, use the ones whose ADDRESS:PORT matches only; x:REGEX: never use those; repeatable",
+    )
+    finding.add_argument(
+        "--multicast-group",
+        metavar="ADDRESS",
+        action="append",
+        default=[],
+        type=_value(_group),
+        help=f"a multicast group to announce to; repeatable (default: {' and '.join(map(str, DEFAULT_GROUPS))})",
+    )
+    finding.add_argument(
+        "--multicast-port",
+        metavar="PORT",
+        type=_value(_port),
+        default=DEFAULT_MULTICAST_PORT,
+        help="UDP port of the announcements, the same on all machines (default: %(default)s)",
+    )
+    finding.add_argument(
+        "--multicast-interval",
+        metavar="SECONDS",
+        type=_value(_interval),
+        default=DEFAULT_MULTICAST_INTERVAL,
+        help=f"time between two announcements (default: {DEFAULT_MULTICAST_INTERVAL:g})",
+    )
+    finding.add_argument(
+        "--interface",
+        metavar="NAME",
+        action="append",
+        default=[],
+        type=_value(_interface),
+        help="a network interface to announce on; repeatable (default: all but loopback and tunnels)",
+    )
     audience = parser.add_argument_group("who may ask")
     audience.add_argument(
         "--clients",
@@ -156,6 +238,12 @@ def parse_options(arguments: Sequence[str]) -> Settings:
         clients=_once(options.clients),
         peers=_once(options.peers),
         log_level=options.log_level,
+        multicast=options.multicast,
+        multicast_filters=_once(options.multicast_filter),
+        multicast_groups=_once(options.multicast_group) or DEFAULT_GROUPS,
+        multicast_port=options.multicast_port,
+        multicast_interval=options.multicast_interval,
+        interfaces=_once(options.interface),
     )
 
 

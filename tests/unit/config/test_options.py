@@ -4,7 +4,7 @@ import contextlib
 import io
 import re
 from collections.abc import Sequence
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from hypothesis import given
@@ -16,9 +16,11 @@ from pacserve.config.guide import GUIDE
 from pacserve.config.options import parse_options
 from pacserve.config.settings import Settings
 from pacserve.model import Endpoint
+from pacserve.peers.filters import parse_filter
 
 OPTIONS = (
     *("--bind", "--port", "--pacman-conf", "--cache-dir", "--pacserver", "--clients", "--peers"),
+    *("--multicast", "--multicast-filter", "--multicast-group", "--multicast-port", "--multicast-interval", "--interface"),
     *("--log-level", "--help", "--more-help", "--version"),
 )
 
@@ -46,7 +48,8 @@ class GoodTests(SynchronousTestCase):
 
     def test_defaults(self) -> None:
         """Without options everything is as most people want it."""
-        self.assertEqual(self.settings(), Settings((), 15678, "/etc/pacman.conf", (), (), (), (), "info"))
+        groups = (ip_address("224.0.0.1"), ip_address("ff02::1"))
+        self.assertEqual(self.settings(), Settings((), 15678, "/etc/pacman.conf", (), (), (), (), "info", False, (), groups, 15679, 60.0, ()))
 
     def test_endpoints(self) -> None:
         """Peers are named by name, IPv4 and IPv6 address, the port may be left out, and several may be named."""
@@ -81,6 +84,33 @@ class GoodTests(SynchronousTestCase):
         settings = self.settings("--port=1", "--pacman-conf", "x/pacman.conf", "--log-level", "debug")
         self.assertEqual((settings.port, settings.pacman_conf, settings.log_level), (1, str(Path.cwd() / "x/pacman.conf"), "debug"))
 
+    def test_multicast(self) -> None:
+        """One word is enough to find the others."""
+        settings = self.settings("--multicast")
+        self.assertEqual(settings, Settings(multicast=True))
+
+    def test_multicast_filters(self) -> None:
+        """Filters keep their order, those of both kinds among each other, and are taken without --multicast as well."""
+        texts = (r"x:^10\.0\.0\.7:", r"i:^10\.0\.0\.", "x:fd77", r"i:^\[fd77:")
+        settings = self.settings(*(f"--multicast-filter={text}" for text in (*texts, texts[0])))
+        self.assertEqual(settings.multicast_filters, tuple(map(parse_filter, texts)))
+        self.assertFalse(settings.multicast)
+
+    def test_multicast_groups(self) -> None:
+        """Groups that are named replace the usual ones, in their order."""
+        for texts in (("239.1.2.3",), ("ff05::1234", "224.0.0.251"), ("ff02::2", "224.0.0.1")):
+            settings = self.settings(*(f"--multicast-group={text}" for text in texts))
+            self.assertEqual(settings.multicast_groups, tuple(map(ip_address, texts)))
+
+    def test_multicast_others(self) -> None:
+        """Port, interval and interfaces take their values up to their bounds."""
+        for text, seconds in (("1", 1.0), ("3600", 3600.0), ("2.5", 2.5), ("60", 60.0)):
+            self.assertEqual(self.settings("--multicast-interval", text).multicast_interval, seconds)
+        for port in (1, 65535):
+            self.assertEqual(self.settings("--multicast-port", str(port)).multicast_port, port)
+        names = ("eth0", "br-lan", "enp3s0f1np1", "x" * 15, "vlan.7", "wlan0@x", "...")
+        self.assertEqual(self.settings(*(f"--interface={name}" for name in (*names, "eth0"))).interfaces, names)
+
 
 class WrongTests(SynchronousTestCase):
     def wrong(self, *arguments: str) -> str:
@@ -104,6 +134,33 @@ class WrongTests(SynchronousTestCase):
             ("--pacserver", ("[10.0.0.1]", "[x::1]", "1:2:3:4"), "no IPv6 address"),
             ("--cache-dir", ("", "a\0b"), "a path is missing"),
             ("--pacman-conf", ("", "\0"), "a path is missing"),
+            ("--multicast-filter", ("", "10.0.0.3", "I:x", "y:x", "a\nb"), "does not begin with i: or x:"),
+            ("--multicast-filter", ("i:10.(", "x:(a\n", "x:("), "<-- here"),
+            ("--multicast-filter", ("i:*  %s%(x)s",), "at position 1 of the expression: *<-- here"),
+            (
+                "--multicast-group",
+                (
+                    "",
+                    "10.0.0.1",
+                    "224.0.0",
+                    "240.0.0.1",
+                    "fe02::1",
+                    "ff02::1%eth0",
+                    "::ffff:224.0.0.1",
+                    "[ff02::1]",
+                    "224.0.0.0/4",
+                    "all",
+                    "224.0.0.1:1",
+                ),
+                "such as 224.0.0.1, or ff00::/8, such as ff02::1",
+            ),
+            ("--multicast-port", ("0", "65536", "x", ""), "a number from 1 to 65535"),
+            (
+                "--multicast-interval",
+                ("", "0", "0.9", "3600.5", "3601", "-1", "nan", "inf", "1e2", " 60", "60\n", "\u0661\u0661", "60s"),
+                "from 1 to 3600",
+            ),
+            ("--interface", ("", "x" * 16, "\u00e9" * 8, ".", "..", "a/b", "a b", "eth0:1", "a%b", "a\nb", "\0", "a\x1bb", "\ud800"), "such as eth0"),
             ("--log-level", ("loud", "", "in\nfo"), "debug"),
         )
         for option, values, right in cases:
@@ -140,7 +197,9 @@ class HelpTests(SynchronousTestCase):
     def test_groups(self) -> None:
         """The options stand in groups."""
         out = run("--help")[1]
-        self.assertEqual(re.findall(r"(?m)^([a-z ]+):$", out), ["listening", "pacman", "other pacservers", "who may ask", "other"])
+        self.assertEqual(
+            re.findall(r"(?m)^([a-z ]+):$", out), ["listening", "pacman", "other pacservers", "finding each other", "who may ask", "other"]
+        )
 
     def test_version(self) -> None:
         """--version goes to stdout."""

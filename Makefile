@@ -15,7 +15,7 @@ help:  ## Shows this list.
 	@sed -n 's/^\([a-z0-9-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; do printf '  %-14s %s\n' "$$target" "$$text"; done
 
 run: setup-run  ## Installs what is missing into this folder and the system, and starts pacserve (options: ARGS).
-	@$(BIN)/pacserve $(ARGS)
+	@$(BIN)/pacserve --multicast $(ARGS)
 
 test: lint  ## Runs the linters and every test; end-to-end tests need root (options for pytest: PYTEST_ARGS).
 	$(BIN)/pytest $(PYTEST_ARGS)

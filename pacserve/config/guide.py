@@ -1,6 +1,6 @@
 """The text of C{--more-help}."""
 
-from pacserve.config.settings import DEFAULT_PORT
+from pacserve.config.settings import DEFAULT_GROUPS, DEFAULT_MULTICAST_PORT, DEFAULT_PORT
 
 GUIDE = f"""\
 ABOUT
@@ -38,16 +38,27 @@ PACMAN.CONF
 
 PACSERVE NETWORKS
 
-  Machines find each other by name or address:
+  Start it on each machine, and they find each other:
 
-    pacserve --pacserver 10.0.0.3 --pacserver nas.lan:{DEFAULT_PORT}
+    pacserve --multicast
+
+  They announce themselves on every network that this host is directly
+  attached to, by IPv4 and IPv6, to the groups {DEFAULT_GROUPS[0]} and {DEFAULT_GROUPS[1]}.
+  Routers do not pass that on. A tunnel is used only when --interface names
+  it; with --interface, no other interface is used.
+
+  Name the machines that multicast does not reach, with or without it:
+
+    pacserve --multicast --pacserver 10.9.0.3 --pacserver nas.lan:{DEFAULT_PORT}
 
   What peers hold is asked in the background, so that finding a file costs
   no search. A machine that is switched off costs nothing after the first
-  try, and is used again within seconds of its return. The list may name
-  this host as well, so that all machines may share one.
+  try, and is used again within seconds of its return. A list of
+  --pacserver may name this host as well, so that all machines may share
+  one.
 
-  Open TCP port {DEFAULT_PORT} to the LAN (contrib/iptables has a script).
+  Open TCP port {DEFAULT_PORT} and UDP port {DEFAULT_MULTICAST_PORT} to the LAN (contrib/iptables has
+  a script).
 
   /request is answered for this host alone; --clients opens it to networks
   of machines that run no pacserve of their own. /package and /info, which
@@ -58,6 +69,45 @@ PACSERVE NETWORKS
   partial downloads, links and everything that is not named as a package
   never are.
 
+MULTICAST FILTERING
+
+  --multicast-filter, as often as wanted, says which of the machines that
+  multicast finds are used:
+
+    i:REGEX   use what matches, and nothing that matches no i: filter
+    x:REGEX   never use what matches
+
+  An x: filter counts more than any i: filter, in whatever order they are
+  given. REGEX is a regular expression of Python's, and is looked for
+  anywhere in the address and port of a machine, which are written so:
+
+    10.0.0.3:{DEFAULT_PORT}
+    [fd77::b]:{DEFAULT_PORT}
+
+  Put it into quotes, and a backslash before each dot that is a dot. ^ is
+  where the address begins, and the colon is where an IPv4 address ends.
+
+  Only one subnet:
+
+    pacserve --multicast --multicast-filter 'i:^10\\.0\\.0\\.'
+
+  The same, and its IPv6 network:
+
+    pacserve --multicast --multicast-filter 'i:^10\\.0\\.0\\.' \\
+        --multicast-filter 'i:^\\[fd77:'
+
+  All but one host:
+
+    pacserve --multicast --multicast-filter 'x:^10\\.0\\.0\\.7:'
+
+  A machine often has several addresses. An x: filter that matches one of
+  them rejects the whole machine; of the others, those addresses are used
+  that pass the i: filters. A machine that is rejected is never contacted.
+
+  Filters say whom this host asks, not who may ask it, and do not apply to
+  the machines that --pacserver names. Without --multicast they have no
+  effect, so a script may always hold them.
+
 CONFIGURATION FILE
 
   There is none. Keep the options in a shell script, for example as
@@ -65,11 +115,13 @@ CONFIGURATION FILE
 
     #!/bin/sh
     exec pacserve \\
-        --pacserver 10.0.0.3 \\
+        --multicast \\
+        --multicast-filter 'x:^10\\.0\\.0\\.7:' \\
         --pacserver nas.lan \\
         --clients 10.0.1.0/24 \\
         "$@"
 
   With systemd put them into PACSERVE_ARGS of the unit's environment file
-  (contrib/systemd).
+  (contrib/systemd). Write [.] for \\. there: systemd takes backslashes for
+  its own.
 """

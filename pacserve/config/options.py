@@ -95,6 +95,7 @@ def _group(text: str) -> IPAddress:
         address = ip_address(text)
     except ValueError:
         address = None
+    # Python 3.13 takes ::ffff:224.0.0.1 for a multicast address, which no IPv6 socket could join.
     if address is None or "%" in text or not address.is_multicast or (isinstance(address, IPv6Address) and address.ipv4_mapped is not None):
         raise ValueError(
             f"{text!r} is no multicast address: give one from 224.0.0.0/4, such as {DEFAULT_GROUPS[0]}, or ff00::/8, such as {DEFAULT_GROUPS[1]}"

@@ -1,6 +1,8 @@
 """Tests for L{pacserve.peers.announcement}."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 from hypothesis import example, given
@@ -59,6 +61,14 @@ class RoundTripTests(SynchronousTestCase):
         """Each of the three kinds is read as what it is."""
         for kind in Kind:
             self.assertEqual(decoded(kind=kind.value), Announcement(kind, INSTANCE, 15678, 7, ("x86_64",)))
+
+    def test_documented(self) -> None:
+        """The examples that the protocol's description gives are what is sent, one of each kind."""
+        text = (Path(__file__).parents[3] / "docs/protocol.md").read_bytes()
+        examples = re.findall(rb'(?m)^\{"pacserve":.*$', text)
+        read = [decode(payload) for payload in examples]
+        self.assertEqual([announcement and announcement.kind for announcement in read], list(Kind))
+        self.assertEqual([announcement and encode(announcement) for announcement in read], examples)
 
 
 class DecodeTests(SynchronousTestCase):

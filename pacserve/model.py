@@ -139,12 +139,14 @@ class Ask:
     @ivar parts: The parts of the path behind the first one, each percent-decoded once.  Undecodable bytes are surrogates, which pass no grammar.
     @ivar client: Who asks, IPv4-mapped addresses unmapped.
     @ivar header: Gives the value of a request header (several of one name joined by a comma, RFC 9110, 5.3), None where there is none.
+    @ivar query: What follows the first question mark, as it was sent; empty where there is none.
     """
 
     method: str
     parts: tuple[str, ...]
     client: IPAddress
     header: Callable[[str], str | None]
+    query: str = ""
 
 
 class Rank(enum.IntEnum):
@@ -195,3 +197,20 @@ class Inventory:
 
     generation: int
     files: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """
+    What leads from one inventory to a later one.
+
+    @ivar since: The generation of the earlier one.
+    @ivar generation: That of the later one.
+    @ivar files: The sizes in bytes of the files that were added or changed, by name.
+    @ivar removed: The names that went; the earlier one need not have had all of them.
+    """
+
+    since: int
+    generation: int
+    files: Mapping[str, int]
+    removed: tuple[str, ...]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote_to_bytes
 
 _ABSOLUTE = b"http://"
+# As many digits as 2^63 has.
+_NUMBER = re.compile(r"[0-9]{1,19}\Z")
 
 
 def split_target(target: bytes) -> tuple[str, ...] | None:
@@ -23,3 +26,20 @@ def split_target(target: bytes) -> tuple[str, ...] | None:
     if b"%" not in path:
         return tuple(path[1:].decode("utf-8", "surrogateescape").split("/"))
     return tuple(unquote_to_bytes(part).decode("utf-8", "surrogateescape") for part in path[1:].split(b"/"))
+
+
+def query_of(target: bytes) -> str:
+    """What follows the first question mark of a target, as it was sent; empty where there is none.  Bytes that are no UTF-8 become surrogates."""
+    return target.partition(b"?")[2].decode("utf-8", "surrogateescape")
+
+
+def query_number(query: str, field: str) -> int | None:
+    """
+    The number that a field of a query has: 1 to 19 ASCII digits, and the field only once.
+
+    Other fields are ignored.
+
+    @return: None where the field is missing, comes twice, or holds anything else.
+    """
+    values = [value for name, _, value in (item.partition("=") for item in query.split("&")) if name == field]
+    return int(values[0]) if len(values) == 1 and _NUMBER.match(values[0]) else None

@@ -14,7 +14,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from pacserve.errors import RequestError
-from pacserve.http.target import split_target
+from pacserve.http.target import query_of, split_target
 from pacserve.interfaces import Front
 from pacserve.model import Answer, Ask, FileAnswer, RedirectAnswer
 from pacserve.network.addresses import parse_address
@@ -97,7 +97,8 @@ class Router(Resource):
             raise RequestError(405, "only GET and HEAD are answered")
         if not front.audience.admits(exchange.asked.client):
             raise RequestError(403, f"{exchange.asked.client} is not answered here")
-        return front.answer(Ask(method, parts[1:], exchange.asked.client, header_getter(request)))
+        query = query_of(request.uri) if b"?" in request.uri else ""
+        return front.answer(Ask(method, parts[1:], exchange.asked.client, header_getter(request), query))
 
     def _wait(self, exchange: _Exchange, coroutine: Coroutine[Any, Any, Answer]) -> None:
         """Goes on with a coroutine that has begun to wait: a Deferred that it waits for is yielded again as long as it has no result."""

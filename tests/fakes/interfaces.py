@@ -168,7 +168,7 @@ class Source(PackageSource):
         return [*(choice for holder, choice in self._avoidable.items() if holder not in wanted.avoid), *self._choices]
 
 
-def ask(*parts: str, headers: Iterable[tuple[str, str]] = (), client: str = "127.0.0.1", method: str = "GET") -> Ask:
+def ask(*parts: str, headers: Iterable[tuple[str, str]] = (), client: str = "127.0.0.1", method: str = "GET", query: str = "") -> Ask:
     """A request as a front sees it."""
     values = {name.lower(): value for name, value in headers}
-    return Ask(method, parts, parse_address(client), lambda name: values.get(name.lower()))
+    return Ask(method, parts, parse_address(client), lambda name: values.get(name.lower()), query)

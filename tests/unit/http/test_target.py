@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.http.target import split_target
+from pacserve.http.target import query_number, query_of, split_target
 
 
 class SplitTargetTests(SynchronousTestCase):
@@ -66,3 +66,47 @@ class SplitTargetTests(SynchronousTestCase):
         encoded = "/" + "/".join(quote(part, safe="", errors="surrogatepass") for part in parts)
         if all(part.isprintable() for part in parts):
             self.assertEqual(split_target(encoded.encode("ascii")), tuple(parts))
+
+
+class QueryTests(SynchronousTestCase):
+    def test_raw(self) -> None:
+        """The query is what follows the first question mark, as it was sent, in either form of the target."""
+        for target in (b"/info?a=%31&b?c", b"http://localhost:15678/info?a=%31&b?c"):
+            self.assertEqual(query_of(target), "a=%31&b?c")
+        for target in (b"/info", b"/info?", b"*", b"", b"/info%3Fa=1"):
+            self.assertEqual(query_of(target), "")
+
+    @given(st.binary(max_size=100), st.text(max_size=5))
+    def test_any_bytes(self, target: bytes, field: str) -> None:
+        """Whatever bytes a client calls a target have a query, and each of its fields is a number of at most 19 digits or none."""
+        query = query_of(b"/info?" + target)
+        self.assertEqual(query.encode("utf-8", "surrogateescape"), target)
+        for name in (field, query.partition("=")[0]):
+            number = query_number(query, name)
+            self.assertTrue(number is None or 0 <= number < 10**19)
+
+    def test_number(self) -> None:
+        """A field that is a number is read, whatever other fields there are."""
+        for query in ("since=7", "a&since=7&b=c", "since=007", "=&&since=7", "sincerely=8&since=7"):
+            self.assertEqual(query_number(query, "since"), 7, query)
+        self.assertEqual(query_number("since=0", "since"), 0)
+        self.assertEqual(query_number("since=" + "9" * 19, "since"), 10**19 - 1)
+
+    def test_no_number(self) -> None:
+        """Anything but one field of 1 to 19 ASCII digits is none."""
+        for query in (
+            "",
+            "since",
+            "since=",
+            "since=1&since=1",
+            "since=1&since=",
+            "since&since=1",
+            "Since=1",
+            "%73ince=1",
+            "since=%31",
+            "since=-1",
+            "since=+1",
+        ):
+            self.assertIsNone(query_number(query, "since"), query)
+        for value in ("1.0", "1 ", " 1", "1\n", "0x1", "1_0", "\u0661", "\u00b2", "\udc80", "9" * 20, "1=", "1;since=2", "nan"):
+            self.assertIsNone(query_number(f"since={value}", "since"), value)

@@ -100,9 +100,10 @@ class RouterTestCase(SynchronousTestCase):
 
 class RoutingTests(RouterTestCase):
     def test_ask(self) -> None:
-        """The front is asked with the decoded parts behind its own, the method, the client and the headers."""
-        self.browser.get("/request/core/x86_64/a%2B%2B-1:2?x=y", "Via: 1.1 a", "Via: 1.1 b")
+        """The front is asked with the decoded parts behind its own, the query as it was sent, the method, the client and the headers."""
+        self.browser.get("/request/core/x86_64/a%2B%2B-1:2?x=%2B?/&z", "Via: 1.1 a", "Via: 1.1 b")
         (ask,) = self.front.asks
+        self.assertEqual(ask.query, "x=%2B?/&z")
         self.assertEqual((ask.method, ask.parts, ask.client), ("GET", ("core", "x86_64", "a++-1:2"), parse_address("127.0.0.1")))
         self.assertEqual((ask.header("via"), ask.header("Range")), ("1.1 a, 1.1 b", None))
 

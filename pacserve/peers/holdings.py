@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+
+# Names of all peers together, some 400 bytes each.  A LAN of Arch machines comes to some 20,000; what is beyond is left away, so that hosts that make
+# up names can't fill the memory.
+NAMES_LIMIT = 200_000
+# The bits that are set in each byte.
+_BITS = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
 
 
 class Holdings:
@@ -13,45 +19,107 @@ class Holdings:
     peers hold has nearly always one size; each further size is one more pair.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, most: int = NAMES_LIMIT) -> None:
+        """@param most: Names that are kept; further ones have no holders until others have gone and they are stated again."""
+        self._most = most
         self._holders: dict[str, tuple[tuple[int, int], ...]] = {}
-        self._occupied = 0
+        self._counts: dict[int, int] = {}
 
     def __len__(self) -> int:
         return len(self._holders)
 
+    def count(self, slot: int) -> int:
+        """How many names the peer in C{slot} holds."""
+        return self._counts.get(slot, 0)
+
     def replace(self, slot: int, files: Mapping[str, int]) -> None:
         """Makes C{files} (sizes by name) all that the peer in C{slot} holds; an empty mapping forgets it."""
+        gone: list[str] = []
+        if slot in self._counts:
+            bit = 1 << slot
+            gone = [name for name, pairs in self._holders.items() for _, bits in pairs if bits & bit and name not in files]
+        self.update(slot, files, gone)
+
+    def update(self, slot: int, added: Mapping[str, int], removed: Iterable[str]) -> None:
+        """
+        Changes what the peer in C{slot} holds, in time that depends on the change alone.
+
+        @param added: Sizes by name; a name that it already holds gets the new size.
+        @param removed: Names, held or not.
+        """
         bit = 1 << slot
-        if self._occupied & bit:
-            held = [(name, size) for name, pairs in self._holders.items() for size, bits in pairs if bits & bit]
-            for name, size in held:
-                if files.get(name) != size:
-                    self.remove(slot, name)
-        self._occupied = self._occupied | bit if files else self._occupied & ~bit
-        for name, size in files.items():
-            known = dict(self._holders.get(name, ()))
-            bits = known.get(size, 0)
-            if not bits & bit:
-                known[size] = bits | bit
-                self._put(name, tuple(known.items()))
+        count = self.count(slot)
+        for name in removed:
+            count -= self._remove(bit, name)
+        for name, size in added.items():
+            count += self._add(bit, name, size)
+        self._count(slot, count)
 
     def remove(self, slot: int, name: str) -> None:
         """Forgets that the peer in C{slot} holds C{name}."""
-        bit = 1 << slot
-        self._put(name, tuple((size, bits & ~bit) for size, bits in self._holders.get(name, ()) if bits != bit))
+        self._count(slot, self.count(slot) - self._remove(1 << slot, name))
 
-    def holders(self, name: str) -> Iterator[tuple[int, int]]:
-        """The slots of the peers that hold C{name}, each with the size that it stated in bytes."""
+    def holders(self, name: str, start: int = 0) -> Iterator[tuple[int, int]]:
+        """
+        The slots of the peers that hold C{name}, each with the size that it stated in bytes.
+
+        They are found one by one: who needs a few takes a few.
+
+        @param start: Of each size, the slots from this one on come first, and those before it last; to spread the load.
+        """
         for size, bits in self._holders.get(name, ()):
-            left = bits
-            while left:
-                lowest = left & -left
-                yield lowest.bit_length() - 1, size
-                left ^= lowest
+            for part, first in ((bits >> start, start), (bits & (1 << start) - 1, 0)):
+                if not part:
+                    continue
+                skipped = (part & -part).bit_length() - 1
+                packed = part >> skipped
+                at = first + skipped
+                for byte in packed.to_bytes((packed.bit_length() + 7) >> 3, "little"):
+                    for bit in _BITS[byte]:
+                        yield at + bit, size
+                    at += 8
 
-    def _put(self, name: str, pairs: tuple[tuple[int, int], ...]) -> None:
-        if pairs:
-            self._holders[name] = pairs
+    def _add(self, bit: int, name: str, size: int) -> int:
+        """By how many names the peer of this bit holds more now."""
+        pairs = self._holders.get(name)
+        if pairs is None:
+            if len(self._holders) >= self._most:
+                return 0
+            self._holders[name] = ((size, bit),)
+            return 1
+        more = 1
+        for held, bits in pairs:
+            if bits & bit:
+                if held == size:
+                    return 0
+                pairs, more = _without(pairs, bit), 0
+                break
+        known = dict(pairs)
+        known[size] = known.get(size, 0) | bit
+        self._holders[name] = tuple(known.items())
+        return more
+
+    def _remove(self, bit: int, name: str) -> int:
+        """By how many names the peer of this bit holds less now."""
+        pairs = self._holders.get(name, ())
+        for _, bits in pairs:
+            if bits & bit:
+                break
         else:
-            self._holders.pop(name, None)
+            return 0
+        left = _without(pairs, bit)
+        if left:
+            self._holders[name] = left
+        else:
+            del self._holders[name]
+        return 1
+
+    def _count(self, slot: int, count: int) -> None:
+        if count:
+            self._counts[slot] = count
+        else:
+            self._counts.pop(slot, None)
+
+
+def _without(pairs: tuple[tuple[int, int], ...], bit: int) -> tuple[tuple[int, int], ...]:
+    return tuple((size, bits & ~bit) for size, bits in pairs if bits != bit)

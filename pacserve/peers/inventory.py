@@ -34,29 +34,37 @@ _WHERE = "/info"
 @dataclass(frozen=True, slots=True)
 class PeerInfo:
     """
-    What a pacserver says of itself.
+    What a pacserver says of itself: all that it holds, or what changed since a generation.
 
     @ivar instance: 128 random bits, drawn at each start, in hexadecimal.
     @ivar generation: Grows when C{files} changes; means nothing across instances.
     @ivar architectures: Those of its pacman.conf.
-    @ivar files: Sizes in bytes by the names of package files and signatures.
+    @ivar files: Sizes in bytes by the names of package files and signatures; of a delta, those that were added or changed.
+    @ivar since: The generation of the same instance which the delta leads on from, None where C{files} is all that it holds.
+    @ivar removed: The names that went since then; none of them is in C{files}.
     """
 
     instance: str
     generation: int
     architectures: tuple[str, ...]
     files: Mapping[str, int]
+    since: int | None = None
+    removed: tuple[str, ...] = ()
 
 
 def encode(info: PeerInfo) -> bytes:
     """The JSON text of C{/info}."""
-    document = {
+    document: dict[str, object] = {
         "protocol": PROTOCOL_VERSION,
         "instance": info.instance,
         "generation": info.generation,
         "arch": list(info.architectures),
-        "files": dict(info.files),
     }
+    if info.since is not None:
+        document["since"] = info.since
+    document["files"] = dict(info.files)
+    if info.since is not None:
+        document["removed"] = info.removed
     return json.dumps(document, separators=(",", ":")).encode()
 
 
@@ -102,7 +110,14 @@ def decode(text: bytes) -> PeerInfo:
     instance = fields.instance_id(document.get("instance"), _WHERE)
     fields.version(document.get("protocol"), _WHERE, "protocol")
     generation = fields.generation(document.get("generation"), _WHERE)
-    return PeerInfo(instance, generation, fields.architectures(document.get("arch"), _WHERE), _files(document.get("files")))
+    architectures = fields.architectures(document.get("arch"), _WHERE)
+    files = _files(document.get("files"))
+    if "since" not in document:
+        if "removed" in document:
+            raise RemoteProtocolError("/info: removed without since")
+        return PeerInfo(instance, generation, architectures, files)
+    since = fields.integer(document["since"], _WHERE, "since", 0, generation)
+    return PeerInfo(instance, generation, architectures, files, since, _removed(document.get("removed"), files))
 
 
 def _files(value: object) -> dict[str, int]:
@@ -116,3 +131,16 @@ def _files(value: object) -> dict[str, int]:
         if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= _SIZE_LIMIT:
             raise RemoteProtocolError("/info states a size that is none")
     return value
+
+
+def _removed(value: object, files: Mapping[str, int]) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise RemoteProtocolError("/info: removed is no list")
+    if len(value) + len(files) > NAMES_LIMIT:
+        raise RemoteProtocolError(f"/info changes more than {NAMES_LIMIT:,} files")
+    for name in value:
+        if not isinstance(name, str) or parse_package_file(name) is None:
+            raise RemoteProtocolError("/info removes a name that is no package file's")
+        if name in files:
+            raise RemoteProtocolError("/info removes what it lists")
+    return tuple(value)

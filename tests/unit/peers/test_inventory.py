@@ -5,6 +5,7 @@ import gzip
 import json
 import tracemalloc
 import zlib
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import example, given
@@ -36,6 +37,16 @@ INFOS = st.builds(
     st.lists(st.sampled_from(("x86_64", "x86_64_v3", "aarch64")), max_size=16).map(tuple),
     st.dictionaries(NAMES, SIZES, max_size=20),
 )
+
+
+@st.composite
+def deltas(draw: st.DrawFn) -> PeerInfo:
+    """What a pacserver may say of changes."""
+    whole = draw(INFOS)
+    removed = draw(st.lists(NAMES, max_size=20))
+    return replace(whole, since=draw(st.integers(0, whole.generation)), removed=tuple(name for name in removed if name not in whole.files))
+
+
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30) | NAMES,
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=10) | NAMES, inner, max_size=5),
@@ -54,7 +65,7 @@ def decoded(**fields: Any) -> PeerInfo:
 
 
 class RoundTripTests(SynchronousTestCase):
-    @given(INFOS)
+    @given(INFOS | deltas())
     def test_round_trip(self, info: PeerInfo) -> None:
         """Whatever one pacserver says of itself, another reads, plain and packed."""
         text = encode(info)
@@ -69,6 +80,9 @@ class RoundTripTests(SynchronousTestCase):
     def test_wire(self) -> None:
         """The fields have the names that the protocol gives them."""
         self.assertEqual(json.loads(encode(PeerInfo(INSTANCE, 7, ("x86_64",), {NAME: 95872}))), document())
+        delta = PeerInfo(INSTANCE, 7, ("x86_64",), {NAME: 95872}, 5, (NAME + ".sig",))
+        self.assertEqual(json.loads(encode(delta)), document(since=5, removed=[NAME + ".sig"]))
+        self.assertEqual(json.loads(encode(replace(delta, files={}, since=7, removed=()))), document(files={}, since=7, removed=[]))
 
 
 class DecodeTests(SynchronousTestCase):
@@ -90,6 +104,11 @@ class DecodeTests(SynchronousTestCase):
         self.assertTrue(all(type(name) is str and architecture(name) for name in info.architectures))
         self.assertTrue(all(parse_package_file(name) is not None for name in info.files))
         self.assertTrue(all(type(size) is int and 0 < size <= 1 << 40 for size in info.files.values()))
+        if info.since is None:
+            self.assertEqual(info.removed, ())
+        else:
+            self.assertTrue(type(info.since) is int and 0 <= info.since <= info.generation)
+        self.assertTrue(all(type(name) is str and parse_package_file(name) is not None and name not in info.files for name in info.removed))
 
     @given(st.binary(max_size=300))
     def test_any_bytes(self, text: bytes) -> None:
@@ -108,6 +127,15 @@ class DecodeTests(SynchronousTestCase):
     def test_one_field_wrong(self, field: str, value: Any) -> None:
         """Whatever one field holds, the result is within all bounds."""
         self.check(json.dumps(document(**{field: value})).encode())
+
+    @given(st.sampled_from(("generation", "files", "since", "removed")), JSON | st.lists(JSON, max_size=3))
+    @example("since", None)
+    @example("since", 8)
+    @example("removed", [NAME])
+    @example("removed", NAME)
+    def test_one_field_of_a_delta_wrong(self, field: str, value: Any) -> None:
+        """The same holds for a delta."""
+        self.check(json.dumps({**document(since=5, removed=[NAME + ".sig"]), field: value}).encode())
 
     @given(st.binary(min_size=1, max_size=8), st.integers(0, 200))
     def test_damaged(self, noise: bytes, at: int) -> None:
@@ -179,6 +207,28 @@ class DecodeTests(SynchronousTestCase):
             "\ud800" + NAME,
         ):
             self.refused(json.dumps(document(files={NAME: 1, name: 1})).encode(), "name")
+
+    def test_delta(self) -> None:
+        """A delta leads on from a generation up to its own, and removes what it does not list."""
+        for since in (0, 6, 7):
+            info = decoded(since=since, removed=[NAME + ".sig"])
+            self.assertEqual((info.since, info.generation, info.files, info.removed), (since, 7, {NAME: 95872}, (NAME + ".sig",)))
+        self.assertEqual(decoded(since=7, removed=[], files={}).removed, ())
+
+    def test_no_delta(self) -> None:
+        """A delta from a later generation or from none, one that lists what it removes, and half of one are refused."""
+        for since in (8, -1, True, 7.0, "7", None, [7], 2**63 + 1):
+            self.refused(json.dumps(document(since=since, removed=[])).encode(), "since")
+        for removed in (None, NAME, {NAME: 1}, 5, [5], [None], [[NAME]], ["core.db"], ["../" + NAME], [NAME + "\n"], [NAME]):
+            self.refused(json.dumps(document(since=7, removed=removed)).encode(), "remove")
+        self.refused(json.dumps(document(since=7)).encode(), "removed")
+        self.refused(json.dumps(document(removed=[])).encode(), "removed")
+
+    def test_most_names_of_a_delta(self) -> None:
+        """A delta adds and removes 100,000 names together, and one more is refused."""
+        names = [f"p{number}-1-1-any.pkg.tar.zst" for number in range(NAMES_LIMIT)]
+        self.assertEqual(len(decoded(since=1, removed=names[1:]).removed), NAMES_LIMIT - 1)
+        self.refused(json.dumps(document(since=1, removed=names)).encode(), "100,000")
 
     def test_most_names(self) -> None:
         """100,000 names are read, one more is refused."""

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
-from pacserve.model import Answer, Ask, FileRequest, HeldFile, Inventory, IPAddress, PacmanConfiguration, Rank, Wanted
+from pacserve.model import Answer, Ask, Delta, FileRequest, HeldFile, Inventory, IPAddress, PacmanConfiguration, Rank, Wanted
 
 
 class ConfigurationSource(Protocol):
@@ -19,6 +19,11 @@ class ConfigurationSource(Protocol):
 
 class SyncDatabases(Protocol):
     """Knows what the sync databases state of package files."""
+
+    @property
+    @abstractmethod
+    def revision(self) -> int:
+        """Grows whenever the databases may state something else than before."""
 
     @abstractmethod
     async def refresh(self, repo: str) -> None:
@@ -55,6 +60,14 @@ class LocalPackages(Protocol):
     @abstractmethod
     async def inventory(self) -> Inventory:
         """What the caches hold.  Folders and databases that changed are read again first."""
+
+    @abstractmethod
+    def changes(self, since: int) -> Delta | None:
+        """
+        What leads from the inventory of the generation C{since} to the one that was read last.  Nothing is read.
+
+        @return: None where that generation is not known, or not any more.
+        """
 
 
 class Candidate(Protocol):

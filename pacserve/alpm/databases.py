@@ -55,7 +55,12 @@ class Databases(SyncDatabases):
         self._run = run
         self._clock = clock
         self._databases: dict[str, _Database] = {}
+        self._revision = 0
         self._children = DeferredSemaphore(CHILDREN_LIMIT)
+
+    @property
+    def revision(self) -> int:
+        return self._revision
 
     async def refresh(self, repo: str) -> None:
         configuration = self._configuration.current()
@@ -70,6 +75,7 @@ class Databases(SyncDatabases):
                 return
             if stamp is None:
                 database.sizes, database.stamp, database.failed_at = {}, None, None
+                self._revision += 1
                 return
             reading = Deferred.fromCoroutine(self._read(configuration.database_dir, repo, database, stamp))
             if reading.called:
@@ -110,6 +116,7 @@ class Databases(SyncDatabases):
         try:
             database.sizes = await self._children.run(lambda: Deferred.fromCoroutine(self._sizes(database_dir, repo)))
             database.failed_at = None
+            self._revision += 1
         except FetchError as error:
             database.failed_at = self._clock.seconds()
             self._log.debug("the database of {repo} can't be read: {error}", repo=repo, error=error)

@@ -32,7 +32,7 @@ def settled(size: int, changed: float, now: float) -> bool:
 
 def changed_lately(changed: float, now: float) -> bool:
     """
-    Whether a ctime is so near that whoever wrote the file may not have finished.
+    Whether a time stamp is so near that whoever wrote there may not have finished.
 
     One far ahead is old as well: after the clock was set back, files must not be hidden until it has caught up.
     """

@@ -8,15 +8,16 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from pacserve.cache.changes import Changes
 from pacserve.cache.completeness import SETTLING_TIME, changed_lately, complete
 from pacserve.cache.folders import FolderListing, list_folder, stamp
 from pacserve.interfaces import SyncDatabases
-from pacserve.model import Inventory
+from pacserve.model import Delta, Inventory
 
 # Files of all folders together; whoever reads an inventory takes no more.
 NAMES_LIMIT = 100_000
 # Seconds after which the folders are read again though nothing seems to have changed: a file that is overwritten in place leaves no trace in its
-# folder, and what the databases state changes as well.
+# folder.
 RESCAN_INTERVAL = 60.0
 
 InThread = Callable[[Callable[[], list[FolderListing]]], Awaitable[list[FolderListing]]]
@@ -47,6 +48,8 @@ class Listing:
         self._clock = clock
         self._wall = wall
         self._inventory = Inventory(1, {})
+        self._changes = Changes(self._inventory)
+        self._revision = 0
         self._stamps: Sequence[tuple[str, int | None]] | None = None
         self._read_again_at = 0.0
         self._reading: Deferred[None] | None = None
@@ -71,20 +74,30 @@ class Listing:
             await waiting
         return self._inventory
 
+    def changes(self, since: int) -> Delta | None:
+        """What leads from the inventory of the generation C{since} to the last one, None where that is not known any more."""
+        return self._changes.since(since)
+
     def _outdated(self) -> bool:
-        return self._clock.seconds() >= self._read_again_at or self._stamp() != self._stamps
+        if self._clock.seconds() >= self._read_again_at or self._databases.revision != self._revision:
+            return True
+        return self._stamp() != self._stamps
 
     def _stamp(self) -> Sequence[tuple[str, int | None]]:
         return [(folder, stamp(folder)) for folder in self._directories()]
 
     async def _read(self) -> None:
-        stamps = self._stamp()  # before the folders are read: what changes meanwhile is read once more
+        # All before the folders are read: what changes meanwhile is read once more.
+        stamps, revision, now = self._stamp(), self._databases.revision, self._wall()
         listings = await self._in_thread(lambda: [list_folder(folder, NAMES_LIMIT + 1) for folder, _ in stamps])
         files, unsettled = self._judge(listings)
-        self._stamps = stamps
+        self._stamps, self._revision = stamps, revision
+        # Clocks tick: a name that came after the reading may have left the folder the mtime that it had.
+        unsettled = unsettled or any(changed is not None and changed_lately(changed / 1e9, now) for _, changed in stamps)
         self._read_again_at = self._clock.seconds() + (SETTLING_TIME if unsettled else RESCAN_INTERVAL)
         if files != self._inventory.files:
             self._inventory = Inventory(self._inventory.generation + 1, files)
+            self._changes.record(self._inventory)
 
     def _judge(self, listings: Sequence[FolderListing]) -> tuple[dict[str, int], bool]:
         """The complete files, and whether one of the others may be complete soon."""

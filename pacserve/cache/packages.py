@@ -15,7 +15,7 @@ from pacserve.cache.listing import InThread, Listing
 from pacserve.errors import AbsentError
 from pacserve.http.validators import make_etag
 from pacserve.interfaces import Candidate, LocalPackages, PackageSource, SyncDatabases
-from pacserve.model import Answer, FileAnswer, FileKind, HeldFile, Inventory, Rank, Wanted
+from pacserve.model import Answer, Delta, FileAnswer, FileKind, HeldFile, Inventory, Rank, Wanted
 
 
 class CachedPackages(LocalPackages, PackageSource):
@@ -55,6 +55,9 @@ class CachedPackages(LocalPackages, PackageSource):
 
     async def inventory(self) -> Inventory:
         return await self._listing.inventory()
+
+    def changes(self, since: int) -> Delta | None:
+        return self._listing.changes(since)
 
     @property
     def best(self) -> Rank:

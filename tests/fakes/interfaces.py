@@ -19,6 +19,7 @@ from pacserve.interfaces import (
 from pacserve.model import (
     Answer,
     Ask,
+    Delta,
     DocumentAnswer,
     FileRequest,
     HeldFile,
@@ -69,9 +70,16 @@ class Databases(SyncDatabases):
     @ivar refreshed: The repositories that were asked to be read again, C{*} for all of them.
     """
 
+    revision: int = 0
+
     def __init__(self, sizes: Mapping[tuple[str, str], int] | None = None) -> None:
         self._sizes = dict(sizes or {})
         self.refreshed: list[str] = []
+
+    def state(self, repo: str, name: str, size: int) -> None:
+        """States a size from now on."""
+        self._sizes[repo, name] = size
+        self.revision += 1
 
     async def refresh(self, repo: str) -> None:
         self.refreshed.append(repo)
@@ -91,11 +99,13 @@ class Packages(LocalPackages):
     Holds files of these sizes.
 
     @ivar opened: The names that were looked for.
+    @ivar deltas: What changed, by the generation since which.
     """
 
     def __init__(self, files: Mapping[str, int] | None = None, generation: int = 1) -> None:
         self.listed = Inventory(generation, dict(files or {}))
         self.opened: list[str] = []
+        self.deltas: dict[int, Delta] = {}
 
     def open(self, name: str, size: int | None) -> HeldFile | None:
         self.opened.append(name)
@@ -106,6 +116,9 @@ class Packages(LocalPackages):
 
     async def inventory(self) -> Inventory:
         return self.listed
+
+    def changes(self, since: int) -> Delta | None:
+        return self.deltas.get(since)
 
 
 class Resolver(FileResolver):

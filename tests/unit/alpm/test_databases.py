@@ -127,6 +127,26 @@ class RefreshTests(DatabasesCase):
         self.read("core", f"{ZLIB}\t2\n")
         self.assertEqual(self.databases.size("core", ZLIB), 2)
 
+    def test_revision(self) -> None:
+        """The revision grows when a database was read or has gone, and at no other time."""
+        seen = [self.databases.revision]
+        self.read("core", f"{ZLIB}\t1\n")
+        seen.append(self.databases.revision)
+        self.successResultOf(self.refresh("core"))
+        self.successResultOf(self.refresh("extra"))
+        self.assertEqual(self.databases.revision, seen[-1])
+        self.write("core")
+        waiting = self.refresh("core")
+        self.assertEqual(self.databases.revision, seen[-1])
+        self.children.end(FetchError("took more than 30 s"))
+        self.successResultOf(waiting)
+        self.assertEqual(self.databases.revision, seen[-1])
+        (self.sync / "core.db").unlink()
+        for _ in range(2):
+            self.successResultOf(self.refresh("core"))
+        seen.append(self.databases.revision)
+        self.assertEqual(seen, [seen[0], seen[0] + 1, seen[0] + 2])
+
     def test_missing(self) -> None:
         """No child is started for a database that is not there, nor for a repository that pacman.conf does not name."""
         self.write("unknown")

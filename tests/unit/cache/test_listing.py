@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.cache.completeness import SETTLING_TIME
 from pacserve.cache.folders import FolderListing, FoundFile
 from pacserve.cache.listing import NAMES_LIMIT, RESCAN_INTERVAL, Listing
-from pacserve.model import Inventory
+from pacserve.model import Delta, Inventory
 from tests.fakes.interfaces import Databases
 
 ZLIB = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
@@ -133,6 +133,44 @@ class ReadingTests(ListingCase):
         self.inventory()
         self.inventory()
         self.assertEqual(self.databases.refreshed, ["*", "*"])
+
+    def test_databases_changed(self) -> None:
+        """When the databases state something else, the files are judged again, once."""
+        self.write()
+        first = self.inventory()
+        self.assertEqual(first.files, {ZLIB: 4})
+        self.databases.state("core", ZLIB, 5)
+        self.assertEqual(self.inventory().files, {})
+        self.inventory()
+        self.assertEqual(self.thread.count, 2)
+
+    def test_same_tick(self) -> None:
+        """A file that comes right after the reading, within the tick of the clock that gave the folder its mtime, is listed two seconds later."""
+        self.now = 1_000_000.0
+        self.write(mtime=1_000_000)
+        self.inventory()
+        self.write(BASH, mtime=1_000_000)
+        self.advance(SETTLING_TIME - 0.1)
+        self.assertNotIn(BASH, self.inventory().files)
+        self.advance(0.1)
+        self.assertEqual(self.inventory().files, {ZLIB: 4, BASH: 4})
+        self.advance(SETTLING_TIME)
+        self.inventory()
+        self.assertEqual(self.thread.count, 2)
+
+    def test_changes(self) -> None:
+        """What changed is known since each inventory that was given, and nothing is read for it."""
+        empty = self.inventory()
+        self.write(mtime=2)
+        first = self.inventory()
+        self.write(BASH, b"other", mtime=3)
+        (self.folder / ZLIB).unlink()
+        second = self.inventory()
+        count = self.thread.count
+        for since, files, removed in ((empty, {BASH: 5}, (ZLIB,)), (first, {BASH: 5}, (ZLIB,)), (second, {}, ())):
+            self.assertEqual(self.listing.changes(since.generation), Delta(since.generation, second.generation, files, removed))
+        self.assertIsNone(self.listing.changes(second.generation + 1))
+        self.assertEqual(self.thread.count, count)
 
     def test_rescan(self) -> None:
         """A file that is written anew in place leaves no trace in its folder; it is noticed after a minute."""

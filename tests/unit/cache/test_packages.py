@@ -14,7 +14,7 @@ from pacserve.cache.completeness import LARGEST_SIGNATURE, SETTLING_TIME
 from pacserve.cache.folders import FolderListing
 from pacserve.cache.packages import CachedPackages
 from pacserve.errors import AbsentError
-from pacserve.model import FileAnswer, FileRequest, Rank, Wanted
+from pacserve.model import Delta, FileAnswer, FileRequest, Rank, Wanted
 from pacserve.network.addresses import parse_address
 from tests.fakes.interfaces import Databases
 
@@ -253,3 +253,12 @@ class InventoryTests(PackagesCase):
         self.assertEqual(inventory.files, {ZLIB: 6, SIGNATURE: 9})
         for name, size in inventory.files.items():
             self.assertEqual(len(self.content(name) or b""), size)
+
+    def test_changes(self) -> None:
+        """What changed is told since each inventory that was given, and since no other."""
+        before = self.successResultOf(Deferred.fromCoroutine(self.packages.inventory()))
+        self.write()
+        os.utime(self.first, (1, 1))
+        after = self.successResultOf(Deferred.fromCoroutine(self.packages.inventory()))
+        self.assertEqual(self.packages.changes(before.generation), Delta(before.generation, after.generation, {ZLIB: 4}, ()))
+        self.assertIsNone(self.packages.changes(after.generation + 1))

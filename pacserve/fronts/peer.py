@@ -6,11 +6,16 @@ import re
 from dataclasses import dataclass
 
 from pacserve.errors import RequestError
+from pacserve.http.target import query_number
 from pacserve.http.validators import matches_none_match
 from pacserve.interfaces import Audience, ConfigurationSource, Front, LocalPackages
 from pacserve.model import Answer, Ask, DocumentAnswer, FileAnswer, Inventory
 from pacserve.peers.inventory import PeerInfo, encode, pack
 
+# Deltas that are kept as they are sent: peers that are told of the same change know one of the last few generations.
+_DELTAS_KEPT = 4
+# Bytes of a delta from which on it is packed: what is shorter travels in one packet anyway.
+_WORTH_PACKING = 1000
 _NO_WEIGHT = re.compile(r"\s*q\s*=\s*0(?:\.0*)?\s*\Z")
 
 
@@ -35,18 +40,20 @@ class PackageFront(Front):
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """An inventory in the forms in which it is sent."""
+    """
+    What is sent, in the forms in which it is.
 
-    inventory: Inventory
-    architectures: tuple[str, ...]
+    @ivar packed: None where that is not worth it.
+    """
+
     plain: bytes
-    packed: bytes
+    packed: bytes | None
     etag: str
 
 
 class InfoFront(Front):
     """
-    C{/info}: who this daemon is and what it holds.
+    C{/info}: who this daemon is and what it holds; C{/info?since=GENERATION}: what changed since then, where that is still known.
 
     @param instance: 128 random bits in hexadecimal, drawn at this start.
     """
@@ -56,7 +63,9 @@ class InfoFront(Front):
         self._configuration = configuration
         self._instance = instance
         self._audience = audience
-        self._prepared: _Prepared | None = None
+        self._state: tuple[Inventory, tuple[str, ...]] | None = None
+        self._whole: _Prepared | None = None
+        self._deltas: dict[int, _Prepared] = {}
 
     @property
     def audience(self) -> Audience:
@@ -65,26 +74,48 @@ class InfoFront(Front):
     async def answer(self, ask: Ask) -> Answer:
         if ask.parts:
             raise RequestError(404, "ask for /info")
-        prepared = self._prepare(await self._packages.inventory(), self._configuration.current().architectures)
+        since = query_number(ask.query, "since")
+        prepared = self._prepare(await self._packages.inventory(), self._configuration.current().architectures, since)
         headers = [("ETag", prepared.etag), ("Vary", "Accept-Encoding"), ("Cache-Control", "no-cache")]
         condition = ask.header("If-None-Match")
         if condition is not None and matches_none_match(condition, prepared.etag):
             return DocumentAnswer(b"", tuple(headers), 304, quiet=True)
         headers.append(("Content-Type", "application/json"))
-        if not _takes_gzip(ask.header("Accept-Encoding") or ""):
+        if prepared.packed is None or not _takes_gzip(ask.header("Accept-Encoding") or ""):
             return DocumentAnswer(prepared.plain, tuple(headers), quiet=True)
         headers.append(("Content-Encoding", "gzip"))
         return DocumentAnswer(prepared.packed, tuple(headers), quiet=True)
 
-    def _prepare(self, inventory: Inventory, architectures: tuple[str, ...]) -> _Prepared:
+    def _prepare(self, inventory: Inventory, architectures: tuple[str, ...], since: int | None) -> _Prepared:
         """Packing 100,000 names takes a while, and many peers ask for the same."""
-        prepared = self._prepared
-        if prepared is None or prepared.inventory is not inventory or prepared.architectures != architectures:
+        if self._state is None or self._state[0] is not inventory or self._state[1] != architectures:
+            self._state = (inventory, architectures)
+            self._whole = None
+            self._deltas.clear()
+        if since is not None:
+            prepared = self._deltas.get(since) or self._prepare_delta(architectures, since)
+            if prepared is not None:
+                return prepared
+        if self._whole is None:
             plain = encode(PeerInfo(self._instance, inventory.generation, architectures, inventory.files))
-            # The tag is weak: the packed and the plain form share it (RFC 9110, 8.8.1).
-            etag = f'W/"{self._instance[:16]}-{inventory.generation}-{"-".join(architectures)}"'
-            self._prepared = prepared = _Prepared(inventory, architectures, plain, pack(plain), etag)
+            self._whole = _Prepared(plain, pack(plain), self._etag(f"{inventory.generation}", architectures))
+        return self._whole
+
+    def _prepare_delta(self, architectures: tuple[str, ...], since: int) -> _Prepared | None:
+        delta = self._packages.changes(since)
+        if delta is None:
+            return None
+        plain = encode(PeerInfo(self._instance, delta.generation, architectures, delta.files, delta.since, delta.removed))
+        packed = pack(plain) if len(plain) >= _WORTH_PACKING else None
+        prepared = _Prepared(plain, packed, self._etag(f"{delta.since}+{delta.generation}", architectures))
+        if len(self._deltas) >= _DELTAS_KEPT:
+            del self._deltas[next(iter(self._deltas))]
+        self._deltas[since] = prepared
         return prepared
+
+    def _etag(self, generations: str, architectures: tuple[str, ...]) -> str:
+        """Weak: the packed and the plain form share it (RFC 9110, 8.8.1).  No architecture holds a plus, so that a delta has none of a whole list."""
+        return f'W/"{self._instance[:16]}-{generations}-{"-".join(architectures)}"'
 
 
 def _takes_gzip(accepted: str) -> bool:

@@ -5,7 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import RequestError
 from pacserve.fronts.peer import InfoFront, PackageFront
-from pacserve.model import DocumentAnswer, FileAnswer, Inventory
+from pacserve.model import Delta, DocumentAnswer, FileAnswer, Inventory
 from pacserve.peers.inventory import PeerInfo, decode, unpack
 from tests.fakes.interfaces import Configuration, Everyone, Packages, ask
 
@@ -44,20 +44,24 @@ class PackageFrontTests(SynchronousTestCase):
         self.assertIs(PackageFront(self.packages, audience).audience, audience)
 
 
-class InfoFrontTests(SynchronousTestCase):
+class InfoFrontCase(SynchronousTestCase):
+    """A host that holds one file, in the seventh generation."""
+
     def setUp(self) -> None:
         self.packages = Packages({NAME: 100}, generation=7)
         self.configuration = Configuration(architectures=("x86_64", "x86_64_v3"))
         self.front = InfoFront(self.packages, self.configuration, INSTANCE, Everyone())
 
-    def info(self, **headers: str) -> DocumentAnswer:
+    def info(self, *, query: str = "", **headers: str) -> DocumentAnswer:
         """What the front answers."""
-        asked = ask(headers=[(name.replace("_", "-"), value) for name, value in headers.items()])
+        asked = ask(headers=[(name.replace("_", "-"), value) for name, value in headers.items()], query=query)
         answer = self.successResultOf(Deferred.fromCoroutine(self.front.answer(asked)))
         assert isinstance(answer, DocumentAnswer)
         self.assertTrue(answer.quiet)
         return answer
 
+
+class InfoFrontTests(InfoFrontCase):
     def test_plain(self) -> None:
         """Who does not ask for gzip gets plain JSON that another pacserve reads."""
         answer = self.info()
@@ -122,3 +126,68 @@ class InfoFrontTests(SynchronousTestCase):
         """The front names who may ask it."""
         audience = Everyone()
         self.assertIs(InfoFront(self.packages, self.configuration, INSTANCE, audience).audience, audience)
+
+
+class DeltaTests(InfoFrontCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.packages.deltas = {5: Delta(5, 7, {NAME: 100}, (f"{NAME}.sig",)), 7: Delta(7, 7, {}, ())}
+
+    def test_delta(self) -> None:
+        """Who knows an earlier generation is told what changed, and by whom."""
+        answer = self.info(query="since=5")
+        self.assertEqual(decode(answer.body), PeerInfo(INSTANCE, 7, ("x86_64", "x86_64_v3"), {NAME: 100}, 5, (f"{NAME}.sig",)))
+        self.assertEqual((answer.status, dict(answer.headers)["Content-Type"]), (200, "application/json"))
+
+    def test_nothing_changed(self) -> None:
+        """Who knows the last generation is told in less than 200 bytes that nothing changed."""
+        answer = self.info(query="since=7", Accept_Encoding="gzip")
+        self.assertEqual(decode(answer.body), PeerInfo(INSTANCE, 7, ("x86_64", "x86_64_v3"), {}, 7, ()))
+        self.assertNotIn("Content-Encoding", dict(answer.headers))
+        self.assertLess(len(answer.body), 200)
+
+    def test_unknown(self) -> None:
+        """Who knows a generation that is not known here, or says no good one, is told everything; with its tag."""
+        whole = self.info()
+        for query in ("since=4", "since=8", "since=", "since=5&since=5", "since=-5", "since=99999999999999999999", "Since=5", "x"):
+            self.assertEqual(self.info(query=query), whole, query)
+        etag = dict(whole.headers)["ETag"]
+        self.assertEqual(self.info(query="since=4", If_None_Match=etag).status, 304)
+
+    def test_tags(self) -> None:
+        """The whole list and each delta have tags of their own: none of them is 304 to who has another."""
+        queries = ("", "since=5", "since=7")
+        etags = [dict(self.info(query=query).headers)["ETag"] for query in queries]
+        self.assertEqual(len(set(etags)), 3)
+        for query in queries:
+            self.assertEqual([self.info(query=query, If_None_Match=etag).status for etag in etags].count(304), 1)
+
+    def test_tags_of_odd_architectures(self) -> None:
+        """No architectures make the tag of a whole list that of a delta."""
+        delta = dict(self.info(query="since=5").headers)["ETag"]
+        self.configuration.value = Configuration(architectures=("7", *self.configuration.value.architectures)).value
+        self.packages.listed = Inventory(5, {})
+        self.assertEqual(self.info(If_None_Match=delta).status, 200)
+
+    def test_packed(self) -> None:
+        """A delta of many names is packed for who takes it so."""
+        files = {f"a{number}-1-1-any.pkg.tar.zst": number + 1 for number in range(100)}
+        self.packages.deltas[5] = Delta(5, 7, files, ())
+        answer = self.info(query="since=5", Accept_Encoding="gzip")
+        self.assertEqual(decode(unpack(answer.body, dict(answer.headers)["Content-Encoding"])).files, files)
+        self.assertEqual(decode(self.info(query="since=5").body).files, files)
+
+    def test_prepared_once(self) -> None:
+        """The same delta is made once for all who ask, until something changes."""
+        first = self.info(query="since=5").body
+        self.packages.deltas[5] = Delta(5, 8, {}, ())
+        self.assertIs(self.info(query="since=5").body, first)
+        self.packages.listed = Inventory(8, {})
+        self.assertEqual(decode(self.info(query="since=5").body).generation, 8)
+
+    def test_few_kept(self) -> None:
+        """Who asks for every generation that there is does not fill the memory."""
+        self.packages.deltas = {since: Delta(since, 7, {}, ()) for since in range(7)}
+        bodies = [self.info(query=f"since={since}").body for since in range(7)]
+        again = [self.info(query=f"since={since}").body for since in (6, 5, 4, 3, 0)]
+        self.assertEqual([body is former for body, former in zip(again, (*bodies[:2:-1], bodies[0]), strict=True)], [True] * 4 + [False])

@@ -1,0 +1,69 @@
+"""The caches are looked at all the time, so that peers learn of a change as soon as it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from pacserve.interfaces import LocalPackages
+from pacserve.model import Inventory
+
+# Seconds from the end of one look to the next one: hosts that upgrade one after the other wait longer for pacman to start.
+LOOK_INTERVAL = 0.25
+
+
+class CacheWatch:
+    """
+    Has the inventory kept up to date, whoever asks for it.
+
+    A look costs a C{stat} of each cache folder and of each sync database; the folders are read when one of them changed, or when a file has settled
+    that was being written.
+
+    @param changed: Called with the first inventory, and with each one of another generation after that.
+    """
+
+    _log = Logger()
+
+    def __init__(self, packages: LocalPackages, clock: IReactorTime, changed: Callable[[Inventory], None]) -> None:
+        self._packages = packages
+        self._clock = clock
+        self._changed = changed
+        self._generation: int | None = None
+        self._timer: IDelayedCall | None = None
+        self._looking: Deferred[None] | None = None
+        self._stopped = True
+
+    def start(self) -> None:
+        """Looks now, and L{LOOK_INTERVAL} after each look has ended."""
+        self._stopped = False
+        self._look()
+
+    def stop(self) -> None:
+        """Looks no more; C{changed} is not called again."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._looking is not None:
+            self._looking.cancel()
+
+    def _look(self) -> None:
+        self._timer = None
+        self._looking = looking = Deferred.fromCoroutine(self._read())
+        looking.addErrback(lambda failure: failure.trap(CancelledError) and None)
+        looking.addErrback(lambda failure: self._log.failure("looking at the package caches", failure))
+        looking.addBoth(lambda _: self._looked())
+
+    def _looked(self) -> None:
+        self._looking = None
+        if not self._stopped:
+            self._timer = self._clock.callLater(LOOK_INTERVAL, self._look)
+
+    async def _read(self) -> None:
+        inventory = await self._packages.inventory()
+        if inventory.generation != self._generation:
+            self._generation = inventory.generation
+            self._changed(inventory)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import files, latency, redirects, weight
+from benchmarks import files, holdings, latency, redirects, weight
 from benchmarks.lab import Lab
 from benchmarks.report import Result, as_json, table
 from benchmarks.servers import BenchmarkError
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
     files.LARGE: files.measure_large,
     files.SMALL: files.measure_small,
     latency.NAME: latency.measure,
+    holdings.NAME: holdings.measure,
     weight.MEMORY: weight.measure_memory,
     weight.START: weight.measure_start,
 }

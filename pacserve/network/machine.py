@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import socket
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import ip_interface
 from typing import Any
 
 import netifaces
@@ -13,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from pacserve.interfaces import LocalAddresses
 from pacserve.model import IPAddress
 from pacserve.network.addresses import IPNetwork, parse_address
+from pacserve.network.usable import Interface, InterfaceAddress
 
 # Seconds for which a look at the interfaces is good: a laptop that roams is known by its new address soon, and a request costs no system call.
 REFRESH_INTERVAL = 2.0
@@ -26,35 +29,49 @@ class InterfaceAddresses:
     networks: tuple[IPNetwork, ...]
 
 
-def read_interfaces() -> InterfaceAddresses:
-    """Asks the kernel (getifaddrs).  An interface that goes away meanwhile is left out."""
-    addresses: set[IPAddress] = set()
-    networks: dict[IPNetwork, None] = {}
-    for interface in netifaces.interfaces():
+def interfaces() -> tuple[Interface, ...]:
+    """
+    Asks the kernel (getifaddrs) for the interfaces that have addresses.  One that goes away meanwhile is left out.
+
+    netifaces states a broadcast address for all IPv4 addresses of an interface that is capable of it, also for those that were added without one.
+    """
+    found = []
+    for name in netifaces.interfaces():
         try:
-            families: dict[int, list[dict[str, Any]]] = netifaces.ifaddresses(interface)
+            families: dict[int, list[dict[str, Any]]] = netifaces.ifaddresses(name)
+            index = socket.if_nametoindex(name)
         except (ValueError, OSError):
             continue
-        for entry in (*families.get(netifaces.AF_INET, ()), *families.get(netifaces.AF_INET6, ())):
-            try:
-                address = parse_address(entry["addr"])
-                network = _network(address, entry.get("netmask") or entry.get("mask"))
-            except (KeyError, ValueError):
-                continue
-            addresses.add(address)
-            if network is not None:
-                networks[network] = None
-    return InterfaceAddresses(frozenset(addresses), tuple(networks))
+        version4, version6 = families.get(netifaces.AF_INET, ()), families.get(netifaces.AF_INET6, ())
+        addresses = tuple(address for entry in (*version4, *version6) if (address := _address(entry)) is not None)
+        found.append(Interface(name, index, addresses, any("broadcast" in entry for entry in version4)))
+    return tuple(found)
 
 
-def _network(address: IPAddress, netmask: str | None) -> IPNetwork | None:
-    """The network of an interface address; netmasks come as C{255.255.255.0}, as C{ffff:ffff::} and as C{ffff:ffff::/32}."""
-    if netmask is None:
+def read_interfaces() -> InterfaceAddresses:
+    """The addresses and networks of all interfaces, as L{interfaces} finds them."""
+    addresses = [address for interface in interfaces() for address in interface.addresses]
+    return InterfaceAddresses(frozenset(address.ip for address in addresses), tuple({address.network: None for address in addresses}))
+
+
+def _address(entry: Mapping[str, Any]) -> InterfaceAddress | None:
+    """One of netifaces' entries, where it is understood; netmasks come as C{255.255.255.0}, as C{ffff:ffff::} and as C{ffff:ffff::/32}."""
+    try:
+        address = parse_address(entry["addr"])
+        netmask = entry.get("netmask") or entry.get("mask")
+        if netmask is None:
+            return ip_interface(address)
+        _, slash, length = netmask.partition("/")
+        if not slash:
+            length = netmask if address.version == 4 else str(int(parse_address(netmask)).bit_count())
+        return ip_interface(f"{address}/{length}")
+    except (KeyError, ValueError):
         return None
-    _, slash, length = netmask.partition("/")
-    if not slash:
-        length = netmask if address.version == 4 else str(int(parse_address(netmask)).bit_count())
-    return ip_network(f"{address}/{length}", strict=False)
+
+
+def suspended() -> float:
+    """Seconds that this machine has slept since it was booted (clock_gettime(2): CLOCK_BOOTTIME counts them, CLOCK_MONOTONIC does not)."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 class Machine(LocalAddresses):

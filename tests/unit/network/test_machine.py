@@ -1,11 +1,11 @@
 """Tests for L{pacserve.network.machine}."""
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, ip_address
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.network.machine import REFRESH_INTERVAL, InterfaceAddresses, Machine, read_interfaces
+from pacserve.network.machine import REFRESH_INTERVAL, InterfaceAddresses, Machine, interfaces, read_interfaces, suspended
 
 HOME = InterfaceAddresses(frozenset({IPv4Address("10.0.0.3")}), (IPv4Network("10.0.0.0/24"),))
 CAFE = InterfaceAddresses(frozenset({IPv4Address("192.0.2.9")}), (IPv4Network("192.0.2.0/24"),))
@@ -39,3 +39,14 @@ class MachineTests(SynchronousTestCase):
         found = read_interfaces()
         self.assertIn(IPv4Address("127.0.0.1"), found.addresses)
         self.assertIn(IPv4Network("127.0.0.0/8"), found.networks)
+
+    def test_interfaces_by_name(self) -> None:
+        """The kernel's interfaces are known by name and number: loopback has its address with the prefix, and no broadcast."""
+        (loopback,) = (interface for interface in interfaces() if interface.name == "lo")
+        self.assertIn(IPv4Interface("127.0.0.1/8"), loopback.addresses)
+        self.assertGreater(loopback.index, 0)
+        self.assertFalse(loopback.broadcast)
+
+    def test_suspended(self) -> None:
+        """The time that the machine has slept is known, and does not pass while it is awake."""
+        self.assertAlmostEqual(suspended(), suspended(), delta=0.5)

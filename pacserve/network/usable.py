@@ -1,0 +1,85 @@
+"""Which interfaces announcements travel on, and from which of their addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Interface, IPv6Interface, IPv6Network
+
+from pacserve.model import IPAddress
+
+InterfaceAddress = IPv4Interface | IPv6Interface
+
+# How tunnels are called: nobody expects a VPN to be a LAN, and most carry no multicast.  An interface of this kind is used when it is named.
+TUNNELS = ("tun", "utun", "wg", "ppp", "tailscale", "ipsec", "vti", "gre", "ip6gre", "sit", "ip6tnl", "tunl", "wwan")
+
+_UNIQUE_LOCAL = IPv6Network("fc00::/7")  # RFC 4193
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """
+    A network interface at one moment.
+
+    @ivar index: The kernel's number for it, which a new interface of the same name does not inherit.
+    @ivar addresses: With their networks, in the kernel's order: of an IPv6 scope the newest first.
+    @ivar broadcast: Whether one of its IPv4 addresses has a broadcast address.
+    """
+
+    name: str
+    index: int
+    addresses: tuple[InterfaceAddress, ...]
+    broadcast: bool = False
+
+
+def usable(interfaces: Iterable[Interface], names: Collection[str] = ()) -> list[Interface]:
+    """
+    The interfaces that announcements travel on: never the loopback.
+
+    @param names: Exactly these if they have an address; where none is given, all but tunnels that have a broadcast or an IPv6 address.
+    """
+    if names:
+        return [interface for interface in interfaces if interface.name in names and interface.addresses and not _is_loopback(interface)]
+    return [interface for interface in interfaces if _reaches_a_lan(interface) and not _is_loopback(interface)]
+
+
+def _is_loopback(interface: Interface) -> bool:
+    """By what it is for, since its name may be another, and since it often has further addresses that look like any."""
+    return any(address.ip.is_loopback for address in interface.addresses)
+
+
+def _reaches_a_lan(interface: Interface) -> bool:
+    if interface.name.startswith(TUNNELS):
+        return False
+    return interface.broadcast or any(address.version == 6 for address in interface.addresses)
+
+
+def sources(interface: Interface, version: int) -> Sequence[IPAddress]:
+    """
+    The addresses that announcements of an IP version are sent from, as hosts in the same network will know this one.
+
+    IPv4: one of each network.  IPv6: a single one, unique local (no provider changes it) before global before link-local.  What stands alone in its
+    network (a /128 of DHCPv6) comes last: nobody is attached to that network, so nobody could trust what comes from it.
+    """
+    if version == 4:
+        return _one_of_each_network(address for address in interface.addresses if isinstance(address, IPv4Interface))
+    candidates = [address for address in interface.addresses if isinstance(address, IPv6Interface)]
+    # The oldest is the last: temporary addresses (RFC 8981) come and go before it.
+    return [min(reversed(candidates), key=_reluctance).ip] if candidates else []
+
+
+def _one_of_each_network(addresses: Iterable[IPv4Interface]) -> list[IPAddress]:
+    """The first of each network; the wide networks are looked at first, so that none within another one counts."""
+    chosen: list[IPv4Interface] = []
+    for address in sorted(addresses, key=lambda address: address.network.prefixlen):
+        if not any(address.ip in other.network for other in chosen):
+            chosen.append(address)
+    return [address.ip for address in chosen]
+
+
+def _reluctance(address: IPv6Interface) -> int:
+    if address.network.prefixlen == address.max_prefixlen:
+        return 3
+    if address.ip.is_link_local:
+        return 2
+    return 0 if address.ip in _UNIQUE_LOCAL else 1

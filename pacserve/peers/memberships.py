@@ -58,7 +58,6 @@ class Memberships:
         try:
             sockets[group.version].join(group, index)
         except OSError as error:
-            self._joined.pop(membership, None)
             self._log.debug("{group} not joined on interface {index}: {error}", group=group, index=index, error=error)
         else:
             self._joined[membership] = now

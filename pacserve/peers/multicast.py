@@ -236,13 +236,11 @@ class _Ear:
 
     def doRead(self) -> None:  # noqa: N802
         for _ in range(_DATAGRAMS_PER_TURN):
-            if self.fileno() < 0:
-                return  # stopped by who was just told of a datagram
             try:
                 datagram = self.socket.receive()
             except BlockingIOError:
                 return
-            except OSError as error:
+            except OSError as error:  # it may be closed, by who was just told of a datagram
                 self._log.debug("nothing received: {reason}", reason=_reason(error))
                 return
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from pacserve.model import IPAddress
@@ -49,6 +50,8 @@ class MemoryGroupSocket(GroupSocket):
         self.sent.append((payload, group, index, source))
 
     def receive(self) -> Datagram | None:
+        if self.closed:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         if not self.incoming:
             raise BlockingIOError
         next_one = self.incoming.pop(0)

@@ -143,14 +143,17 @@ class MulticastLinkTests(SynchronousTestCase):
         self.assertNotIn((b"old", ALL6, 2, ip_address("fd77::3")), self.sockets[6].sent)
 
     def test_address_gone(self) -> None:
-        """Nothing is sent any more from an address that has gone."""
+        """Nothing is sent any more from an address that has gone, alone or with its interface."""
         self.link.start(self.listener)
-        self.sockets[6].refusals = [errno.EADDRNOTAVAIL]
-        self.link.send(b"old", 6)
-        self.sockets[6].sent.clear()
-        self.interfaces = [RADIO]
-        self.poll()
-        self.assertEqual(self.sockets[6].sent, [])
+        for interfaces in ([RADIO], [Interface("eth0", 2, CABLE.addresses[:2], broadcast=True)]):
+            self.sockets[6].refusals = [errno.EADDRNOTAVAIL]
+            self.link.send(b"old", 6)
+            self.sockets[6].sent.clear()
+            self.interfaces = interfaces
+            self.poll()
+            self.assertEqual(self.sockets[6].sent, [])
+            self.interfaces = [CABLE]
+            self.poll()
 
     def test_receive(self) -> None:
         """What comes to a group is told with its source, a link-local one with the zone that it arrived by."""
@@ -309,6 +312,13 @@ class MulticastLinkTests(SynchronousTestCase):
         self.assertTrue(all(this.closed for this in self.sockets.values()))
         self.assertEqual((self.reactor.readers, self.clock.getDelayedCalls()), (set(), []))
         self.link.stop()
+
+    def test_start_again(self) -> None:
+        """A link that was stopped can be started again, and joins all of its groups."""
+        for _ in range(2):
+            self.link.start(self.listener)
+            self.assertEqual(self.sockets[4].calls, [("join", ALL, 2)])
+            self.link.stop()
 
     def test_small_buffer(self) -> None:
         """A receive buffer that is too small is told once, with the sysctl that changes it; a large one is not."""

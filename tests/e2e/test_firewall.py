@@ -23,12 +23,12 @@ import select, socket, struct
 tcp = socket.create_server(("::", 15678), family=socket.AF_INET6, dualstack_ipv6=True)
 udp4 = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 udp4.bind(("0.0.0.0", 15679))
-udp4.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.192.1.2") + socket.inet_aton("10.99.0.1"))
+udp4.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("224.0.0.1") + socket.inet_aton("10.99.0.1"))
 udp6 = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 udp6.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
 udp6.bind(("::", 15679))
 index = struct.pack("@I", socket.if_nametoindex("eth0"))
-udp6.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, socket.inet_pton(socket.AF_INET6, "ff02::1:2") + index)
+udp6.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, socket.inet_pton(socket.AF_INET6, "ff02::1") + index)
 print("ready", flush=True)
 ended = False
 # After the end only what is queued already.
@@ -53,11 +53,11 @@ for name, address in (("tcp4", "10.99.0.1"), ("tcp6", "fd99::1")):
         pass
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp4:
     udp4.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("10.99.0.2"))
-    udp4.sendto(b"udp4", ("239.192.1.2", 15679))
+    udp4.sendto(b"udp4", ("224.0.0.1", 15679))
     udp4.sendto(b"unicast4", ("10.99.0.1", 15679))
 with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as udp6:
     index = socket.if_nametoindex("eth0")
-    udp6.sendto(b"udp6", ("ff02::1:2", 15679, 0, index))
+    udp6.sendto(b"udp6", ("ff02::1", 15679, 0, index))
     udp6.sendto(b"unicast6", ("fd99::1", 15679))
 """
 

@@ -64,10 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error = failure.value
         if isinstance(error, (ConfigurationError, StartError)):
             status = EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else EXIT_FAILURE
-            sys.stderr.write(f"pacserve: {error}\n")
+            write(f"pacserve: {error}\n")  # not to stderr itself: what can't be said must not keep the process from ending
         else:
             status = EXIT_FAILURE
-            failure.printTraceback(sys.stderr)
+            write(failure.getTraceback())
         reactor.stop()
 
     def stop(*_: object) -> None:

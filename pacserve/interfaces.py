@@ -106,11 +106,12 @@ class FileResolver(Protocol):
     """Finds a file, whatever it takes."""
 
     @abstractmethod
-    async def resolve(self, request: FileRequest, client: IPAddress, *, local_only: bool = False) -> Answer:
+    async def resolve(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, looking: bool = False) -> Answer:
         """
         Answers within 8 seconds.
 
         @param local_only: Only the local caches are looked at: the question came from another pacserve, and must not travel on.
+        @param looking: The client does not want the file now, so that where it is sent to has not disappointed it when it comes back.
         @raise RequestError: 404 when every source said that it has no such file, 504 when some could not say.
         """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -150,4 +151,6 @@ def _stamp(database_dir: str, repo: str) -> Stamp | None:
         found = os.stat(f"{database_dir.rstrip('/')}/sync/{repo}.db")  # noqa: PTH116 - for every request: a Path takes five times as long
     except OSError:
         return None
+    if not stat.S_ISREG(found.st_mode):
+        return None  # whoever opens a pipe waits for a writer
     return (found.st_mtime_ns, found.st_ino, found.st_size)

@@ -36,10 +36,16 @@ class LineObserver:
         self._write(f"{formatTime(event['log_time'])} [{level.name}] {text}\n")
 
 
-def line_writer(stream: TextIO) -> Callable[[str], None]:
-    """A function that writes whole lines, and loses them when they can't be written: a full disk or a closed terminal must not stop the daemon."""
+def line_writer(stream: TextIO | None) -> Callable[[str], None]:
+    """
+    A function that writes whole lines, and loses them when they can't be written: a full disk or a closed terminal must not stop the daemon.
+
+    @param stream: None, as C{sys.stderr} is where it was closed at the start, loses everything.
+    """
 
     def write(text: str) -> None:
+        if stream is None:
+            return
         try:
             stream.write(text)
             stream.flush()

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,9 @@ EXIT_CONFIGURATION = 78  # EX_CONFIG of sysexits.h
 
 # Open files.  The usual soft limit of 1,024 is there for programs that use select(2); a LAN that upgrades together needs more.
 _OPEN_FILES = 16_384
+
+# Seconds that threads get to end after everything else has.
+_THREADS_GRACE = 0.5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,20 +68,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error = failure.value
         if isinstance(error, (ConfigurationError, StartError)):
             status = EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else EXIT_FAILURE
-            sys.stderr.write(f"pacserve: {error}\n")
+            write(f"pacserve: {error}\n")  # not to stderr itself: what can't be said must not keep the process from ending
         else:
             status = EXIT_FAILURE
-            failure.printTraceback(sys.stderr)
-        reactor.stop()
+            write(failure.getTraceback())
+        leave()
+
+    def leave() -> None:
+        if reactor.running:
+            # Threads that wait for a name server can't be told to end, and the reactor would wait for them.
+            timer = threading.Timer(_THREADS_GRACE, os._exit, (status,))
+            timer.daemon = True
+            timer.start()
+            reactor.stop()
 
     def stop(*_: object) -> None:
         reactor.callFromThread(end)
 
     def end() -> None:
         if daemon.stopping:
-            reactor.stop()  # whoever asks twice does not want to wait
+            leave()  # whoever asks twice does not want to wait
             return
-        Deferred.fromCoroutine(daemon.stop()).addBoth(lambda _: reactor.stop() if reactor.running else None)
+        Deferred.fromCoroutine(daemon.stop()).addBoth(lambda _: leave())
 
     def begin() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -39,7 +39,8 @@ class PacmanFront(Front):
         if request is None:
             raise RequestError(404, "no file of a repository has such a name")
         via = ask.header("Via")
-        return await self._resolver.resolve(request, ask.client, local_only=via is not None and names_pacserve(via))
+        local_only = via is not None and names_pacserve(via)
+        return await self._resolver.resolve(request, ask.client, local_only=local_only, looking=ask.method == "HEAD")
 
 
 @lru_cache(maxsize=4096)

@@ -11,6 +11,7 @@ from typing import Any
 
 import netifaces
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from pacserve.interfaces import LocalAddresses
 from pacserve.model import IPAddress
@@ -77,6 +78,8 @@ def suspended() -> float:
 class Machine(LocalAddresses):
     """This machine's addresses, looked up again when the last look is older than L{REFRESH_INTERVAL}."""
 
+    _log = Logger()
+
     def __init__(self, clock: IReactorTime, read: Callable[[], InterfaceAddresses] = read_interfaces) -> None:
         self._clock = clock
         self._read = read
@@ -96,6 +99,9 @@ class Machine(LocalAddresses):
     def _current(self) -> InterfaceAddresses:
         now = self._clock.seconds()
         if not 0 <= now - self._read_at < REFRESH_INTERVAL:  # a clock that was set back must not freeze the view
-            self._state = self._read()
             self._read_at = now
+            try:
+                self._state = self._read()
+            except OSError:  # no file descriptor is left, say: what was known a moment ago is better than nothing
+                self._log.debug("the interfaces can't be read now")
         return self._state

@@ -45,7 +45,7 @@ class Resolver(FileResolver):
         self._clock = clock
         self._history = History()
 
-    async def resolve(self, request: FileRequest, client: IPAddress, *, local_only: bool = False) -> Answer:
+    async def resolve(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, looking: bool = False) -> Answer:
         now = self._clock.seconds()
         deadline = now + ANSWER_DEADLINE
         size = None
@@ -68,7 +68,7 @@ class Resolver(FileResolver):
                 tried.append(str(error))
                 failed.add(candidate.rank)
             else:
-                if isinstance(answer, RedirectAnswer) and answer.holder:
+                if isinstance(answer, RedirectAnswer) and answer.holder and not looking:
                     self._history.sent(client, request.name, answer.holder, self._clock.seconds())
                 return answer
         # What the mirrors say decides; without mirrors, what the others say.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 
 import pytest
@@ -168,3 +169,23 @@ def test_cache_folder_before_its_first_package(lab: Lab, depot: Depot) -> None:
     (late / NAME).write_bytes((depot.folder() / NAME).read_bytes())
     wait_until(lambda: host.request(PACKAGE).status == 200, "the package to be served", 10)
     daemon.stop()
+
+
+# A name server that never answers: the look-up of a host holds a thread for as long as the C library is patient.
+SILENT_NAME_SERVER = """
+import socket, sys, time
+look_up = socket.getaddrinfo
+socket.getaddrinfo = lambda name, *rest: time.sleep(60) if name == "nowhere.invalid" else look_up(name, *rest)
+from pacserve.cli.pacserve import main
+sys.exit(main())
+"""
+
+
+def test_name_server_that_never_answers(lab: Lab) -> None:
+    """A daemon that waits for a name server answers, and ends at once when it is told to."""
+    host, _ = lab.hosts
+    words = [sys.executable, "-c", SILENT_NAME_SERVER, "--pacserver", "nowhere.invalid"]
+    daemon = Program(host, words, host.dir / "log" / "pacserve.log", PORT)
+    assert host.request("/info").status == 200
+    daemon.process.terminate()
+    assert daemon.process.wait(timeout=4) == 0

@@ -125,14 +125,14 @@ class Resolver(FileResolver):
     """
     Answers every question with a document.
 
-    @ivar asked: Each question: the request, the client, C{local_only}.
+    @ivar asked: Each question: the request, the client, C{local_only}, C{looking}.
     """
 
     def __init__(self) -> None:
-        self.asked: list[tuple[FileRequest, IPAddress, bool]] = []
+        self.asked: list[tuple[FileRequest, IPAddress, bool, bool]] = []
 
-    async def resolve(self, request: FileRequest, client: IPAddress, *, local_only: bool = False) -> Answer:
-        self.asked.append((request, client, local_only))
+    async def resolve(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, looking: bool = False) -> Answer:
+        self.asked.append((request, client, local_only, looking))
         return DocumentAnswer(b"resolved")
 
 

@@ -155,6 +155,15 @@ class RefreshTests(DatabasesCase):
         self.assertEqual(self.children.commands, [])
         self.assertIsNone(self.databases.size("unknown", ZLIB))
 
+    def test_pipe(self) -> None:
+        """What is no regular file is not read: a child that opens a pipe waits for whoever writes into it."""
+        os.mkfifo(self.sync / "core.db")
+        (self.sync / "extra.db").mkdir()
+        for repo in ("core", "extra"):
+            self.successResultOf(self.refresh(repo))
+        self.assertEqual(self.children.commands, [])
+        self.assertIsNone(self.databases.size("core", ZLIB))
+
     def test_all(self) -> None:
         """All databases that changed are read when all are asked for, and one that takes long does not make the others wait."""
         self.read("extra", "")

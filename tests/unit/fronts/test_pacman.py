@@ -49,12 +49,14 @@ class PacmanFrontTests(SynchronousTestCase):
             (NAME + ".part", FileKind.DATABASE),
         ):
             self.successResultOf(self.answer("core", "x86_64", name))
-            self.assertEqual(self.resolver.asked[-1], (FileRequest("core", "x86_64", name, kind), parse_address("127.0.0.1"), False))
+            self.assertEqual(self.resolver.asked[-1], (FileRequest("core", "x86_64", name, kind), parse_address("127.0.0.1"), False, False))
 
     def test_every_architecture(self) -> None:
         """Each of several architectures may be asked for, by each client and with HEAD."""
         self.successResultOf(self.answer("my.repo", "x86_64_v3", NAME, client="10.0.0.9", method="HEAD"))
-        self.assertEqual(self.resolver.asked[0][:2], (FileRequest("my.repo", "x86_64_v3", NAME, FileKind.PACKAGE), parse_address("10.0.0.9")))
+        self.assertEqual(
+            self.resolver.asked[0], (FileRequest("my.repo", "x86_64_v3", NAME, FileKind.PACKAGE), parse_address("10.0.0.9"), False, True)
+        )
 
     def test_repositories(self) -> None:
         """A repository that does not stand in pacman.conf is not asked for; that it is read again is heeded."""
@@ -105,7 +107,7 @@ class PacmanFrontTests(SynchronousTestCase):
         failed: list[object] = []
         self.answer(*parts).addErrback(failed.append)
         if not failed:
-            ((request, _, _),) = self.resolver.asked
+            ((request, *_),) = self.resolver.asked
             self.assertEqual([request.repo, request.arch, request.name], parts)
             self.assertRegex(request.name, r"\A[A-Za-z0-9@_+:~-][A-Za-z0-9@._+:~-]{0,254}\Z")
 

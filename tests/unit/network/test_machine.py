@@ -34,6 +34,20 @@ class MachineTests(SynchronousTestCase):
         self.assertTrue(machine.owns(IPv4Address("192.0.2.9")))
         self.assertFalse(machine.owns(IPv4Address("10.0.0.3")))
 
+    def test_unreadable(self) -> None:
+        """While the interfaces can't be read, what was known stays."""
+        clock, broken = Clock(), [False]
+
+        def read() -> InterfaceAddresses:
+            if broken[0]:
+                raise OSError(24, "Too many open files")
+            return HOME
+
+        machine = Machine(clock, read)
+        broken[0] = True
+        clock.advance(REFRESH_INTERVAL)
+        self.assertTrue(machine.owns(IPv4Address("10.0.0.3")))
+
     def test_real_interfaces(self) -> None:
         """The kernel's answer is understood: loopback is there with its network."""
         found = read_interfaces()

@@ -35,9 +35,9 @@ class Setup(SynchronousTestCase):
         self.databases = Databases(sizes)
         return Resolver(caches, others, self.databases, Addresses("10.0.0.1"), self.clock)
 
-    def resolve(self, resolver: Resolver, request: FileRequest = PACKAGE, client: str = "127.0.0.1", *, local_only: bool = False) -> Deferred[Answer]:
+    def resolve(self, resolver: Resolver, request: FileRequest = PACKAGE, client: str = "127.0.0.1", **how: bool) -> Deferred[Answer]:
         """Begins to resolve."""
-        return Deferred.fromCoroutine(resolver.resolve(request, parse_address(client), local_only=local_only))
+        return Deferred.fromCoroutine(resolver.resolve(request, parse_address(client), **how))
 
     def refused(self, asked: Deferred[Answer]) -> RequestError:
         """The error that was answered."""
@@ -215,6 +215,12 @@ class HistoryTests(Setup):
             self.clock.advance(wait)
             answers.append(self.successResultOf(self.resolve(resolver)))
         self.assertEqual(answers, [PEER, MIRROR, MIRROR, PEER])
+
+    def test_looking(self) -> None:
+        """A client that only looks has not been disappointed when it comes back; one that came back is told the same when it looks."""
+        resolver = self.both()
+        answers = [self.successResultOf(self.resolve(resolver, looking=looking)) for looking in (True, True, False, True, False)]
+        self.assertEqual(answers, [PEER, PEER, PEER, MIRROR, MIRROR])
 
     def test_other_files(self) -> None:
         """For other files, as the signature, the peer is still good."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
+from random import SystemRandom
 from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -18,10 +20,12 @@ from pacserve import __version__
 from pacserve.alpm.children import ChildRunner
 from pacserve.alpm.databases import Databases
 from pacserve.alpm.pacman_conf import PacmanConf
+from pacserve.app.lan import LAN
 from pacserve.app.listening import listen
 from pacserve.app.notify import ServiceNotifier
 from pacserve.cache.packages import CachedPackages
 from pacserve.config.settings import Settings
+from pacserve.errors import StartError
 from pacserve.fetch.agents import mirror_agent, peer_agent
 from pacserve.fetch.client import HTTPClient
 from pacserve.fetch.guard import AddressGuard
@@ -39,6 +43,7 @@ from pacserve.network.addresses import parse_address
 from pacserve.network.machine import Machine
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Peer
+from pacserve.peers.roster import Roster
 from pacserve.peers.source import PeerSource
 from pacserve.peers.watch import PeerWatch
 from pacserve.resolver.resolver import Resolver
@@ -104,7 +109,9 @@ class Daemon:
         self._caches = caches = CachedPackages(self._cache_dirs, self._databases, self._in_thread, reactor, wall)
 
         asking_peers = HTTPClient(peer_agent(reactor), reactor, {"User-Agent": _USER_AGENT})
-        peers = [_peer(slot, endpoint) for slot, endpoint in enumerate(settings.pacservers)]
+        peers = Roster()
+        for endpoint in settings.pacservers:
+            peers.add(partial(_peer, configured=endpoint))
         holdings = Holdings()
         self._watch = PeerWatch(
             peers,
@@ -114,9 +121,13 @@ class Daemon:
             lambda name: resolve_host(reactor, reactor, name),
             self._in_thread,
             instance,
-            lambda: self._configuration.current().architectures,
+            self._architectures,
         )
-        others = PeerSource(peers, holdings, asking_peers, reactor, machine, self._watch.look)
+        random = SystemRandom()
+        others = PeerSource(peers, holdings, asking_peers, reactor, machine, self._watch.look, random)
+        self._lan: LAN | None = None
+        if settings.multicast:
+            self._lan = LAN(settings, peers, self._watch, caches, machine, self._architectures, instance, random, reactor)
 
         self._proxies = Proxies(environment)
         mirrors = self._mirrors(machine, instance)
@@ -153,6 +164,14 @@ class Daemon:
         for complaint in self._proxies.complaints:
             self._log.warn("{complaint}", complaint=complaint)
         self._watch.start()
+        if self._lan is not None:
+            listening: Any = self._ports[0].getHost()
+            try:
+                self._lan.start(listening.port)
+            except StartError:
+                for port in self._ports:
+                    await _settled(port.stopListening())
+                raise
         self._in_background(self._prepare())
         where = ", ".join(_shown(port) for port in self._ports)
         self._log.info("pacserve {version} listens on {where}", version=__version__, where=where)
@@ -169,6 +188,8 @@ class Daemon:
         self._notifier.stopping()
         for port in self._ports:
             await _settled(port.stopListening())
+        if self._lan is not None:
+            self._lan.stop()
         self._watch.stop()
         self._configuration.stop()
         self._connections.retire()
@@ -196,6 +217,9 @@ class Daemon:
         guarded_client = HTTPClient(mirror_agent(reactor, self._proxies, AddressGuard(machine)), reactor, headers)
         servers = Servers(machine, _own_names(), self._settings.port)
         return Mirrors(self._configuration, servers, Inquiry(open_client, guarded_client, reactor), MirrorHealth(), reactor)
+
+    def _architectures(self) -> Sequence[str]:
+        return self._configuration.current().architectures
 
     def _cache_dirs(self) -> Sequence[str]:
         return self._settings.cache_dirs or self._configuration.current().cache_dirs

@@ -23,6 +23,7 @@ from pacserve.config.settings import (
 )
 from pacserve.model import IPAddress
 from pacserve.network.addresses import parse_endpoint, parse_network
+from pacserve.peers.announcement import LEAST_PORT
 from pacserve.peers.filters import parse_filter
 
 T = TypeVar("T")
@@ -229,7 +230,10 @@ def parse_options(arguments: Sequence[str]) -> Settings:
 
     @raise SystemExit: With status 2 and one line on stderr when a value is wrong; with 0 after help, guide or version were printed.
     """
-    options = build_parser().parse_args(arguments)
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if options.multicast and options.port < LEAST_PORT:
+        parser.error(f"argument --multicast: no peer uses a port below {LEAST_PORT}, choose another one with --port")
     return Settings(
         bind=_once(options.bind),
         port=options.port,

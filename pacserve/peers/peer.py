@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pacserve.model import Endpoint
+from pacserve.peers.standing import Standing
 
 # Seconds between two looks at a peer that answers; most of these are 304 without a body.
 REFRESH_INTERVAL = 15.0
@@ -26,8 +27,10 @@ LAST_PENALTY = 60.0
 class PeerState(enum.Enum):
     """What may be asked of a peer now."""
 
+    NEW = "new"
+    """It announced itself, and nothing it said counts before its C{/info} says the same: it is not asked for files."""
     UNKNOWN = "unknown"
-    """Nothing was heard from it yet, or it answers without a usable C{/info}: it is asked by HEAD for every file."""
+    """What it holds is not known, since it was never reached, has no usable C{/info} or is one too many: it is asked by HEAD for every file."""
     KNOWN = "known"
     """Its inventory is known: it is asked only for what it holds."""
     REFUSED = "refused"
@@ -41,10 +44,12 @@ class Identity:
     """
     What stays of an C{/info} once the holdings have its files: a thousand peers with a dictionary each would take half a gigabyte.
 
-    @ivar count: How many files it listed.
+    @ivar generation: Of the inventory that it has; means nothing across instances.
+    @ivar count: How many files it listed, 0 when they were not asked for.
     """
 
     instance: str
+    generation: int
     architectures: tuple[str, ...]
     count: int
 
@@ -52,10 +57,12 @@ class Identity:
 @dataclass(slots=True)
 class Peer:
     """
-    One entry of the list of peers.
+    A peer: an entry of the user's list, or one that announced itself.
 
     @ivar slot: Its bit in the holdings.
-    @ivar configured: As the user wrote it; the host may be a name.
+    @ivar configured: As the user wrote it, when the host may be a name; otherwise where it announced itself.
+    @ivar instance: The instance id that it announced; None for those of the user's list, which may be any daemon.
+    @ivar announced: The generation that it last announced.
     @ivar addresses: What the host was last resolved to.
     @ivar endpoint: The address at which it is asked; None while its name was never resolved.
     @ivar identity: Who it was by its last usable C{/info}; kept while the peer is silent for a short time.
@@ -66,7 +73,11 @@ class Peer:
     @ivar unusable: How often in a row its C{/info} could not be used.
     @ivar failures: How often in a row it failed to say whether it has a file.
     @ivar asked_again_at: Until then it is not asked for files.
-    @ivar last_used: Grows with each use, for spreading requests over several holders.
+    @ivar verified: Whether its C{/info} has once stated what was announced.
+    @ivar leaving: It said goodbye, and nobody has looked yet whether that is true.
+    @ivar alive_at: When it was last heard of.
+    @ivar changed_at: When its inventory last changed.
+    @ivar standing: How well it did lately.
     @ivar told: The state and the trouble that were last logged.
     """
 
@@ -74,6 +85,8 @@ class Peer:
     configured: Endpoint
     addresses: tuple[str, ...] = ()
     endpoint: Endpoint | None = None
+    instance: str | None = None
+    announced: int = 0
     state: PeerState = PeerState.UNKNOWN
     identity: Identity | None = None
     etag: str | None = None
@@ -83,7 +96,11 @@ class Peer:
     unusable: int = 0
     failures: int = 0
     asked_again_at: float = 0.0
-    last_used: int = 0
+    verified: bool = False
+    leaving: bool = False
+    alive_at: float = 0.0
+    changed_at: float = 0.0
+    standing: Standing = field(default_factory=Standing)
     told: tuple[PeerState, str] | None = None
 
     @property
@@ -91,10 +108,15 @@ class Peer:
         """Whether the user wrote an address, which needs no resolving."""
         return self.addresses == (self.configured.host,)
 
+    @property
+    def discovered(self) -> bool:
+        """Whether it announced itself, rather than being named by the user."""
+        return self.instance is not None
+
     def heard(self, state: PeerState, trouble: str = "") -> None:
         """It answered a look, and this is what may be asked of it from now on."""
-        self.state, self.trouble, self.silences = state, trouble, 0
-        self.unusable = self.unusable + 1 if state is PeerState.UNKNOWN else 0
+        self.state, self.trouble, self.silences, self.leaving = state, trouble, 0, False
+        self.unusable = self.unusable + 1 if trouble and state is PeerState.UNKNOWN else 0
 
     def silent(self, reason: str) -> None:
         """It did not answer a look."""
@@ -105,9 +127,11 @@ class Peer:
         """Whether it has been silent for so long that what it held is not worth remembering."""
         return self.silences >= SILENCES_UNTIL_FORGOTTEN
 
-    def next_look(self) -> float:
-        """Seconds until it should be looked at again."""
+    def next_look(self) -> float | None:
+        """Seconds until it should be looked at again; None for one that announces itself and says when there is news."""
         if self.silences == 0:
+            if self.discovered and not self.unusable:
+                return None
             return _doubled(REFRESH_INTERVAL, max(1, self.unusable), LAST_REFRESH)
         return _doubled(FIRST_RETRY, self.silences, LAST_RETRY)
 
@@ -129,7 +153,7 @@ class Peer:
 
     def may_be_asked(self, now: float) -> bool:
         """Whether it makes sense to ask it for a file."""
-        return self.endpoint is not None and self.state in (PeerState.KNOWN, PeerState.UNKNOWN) and now >= self.asked_again_at
+        return self.endpoint is not None and self.state in (PeerState.KNOWN, PeerState.UNKNOWN) and not self.leaving and now >= self.asked_again_at
 
 
 def _doubled(first: float, times: int, most: float) -> float:

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from heapq import nlargest
+from itertools import islice
+from random import Random
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.errors import AbsentError, FetchError, RemoteProtocolError
 from pacserve.fetch.client import HTTPClient
+from pacserve.fetch.hedging import first_yes
 from pacserve.interfaces import Candidate, LocalAddresses, PackageSource
 from pacserve.model import Answer, Endpoint, FileKind, IPAddress, Rank, RedirectAnswer, Wanted
 from pacserve.network.addresses import parse_address
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Peer, PeerState
+from pacserve.peers.roster import Roster
 from pacserve.peers.urls import package_url
 
-# Seconds that a peer has to say whether it has a file: what a request may lose by asking before it goes to a mirror.
+# Seconds that a holder has to say whether it has a file: what a request may lose by asking before it goes to a mirror.
 CONFIRM_BUDGET = 0.15
+# Seconds after which the next holder is asked as well: some ten times what an idle one needs.
+HEDGE_DELAY = 0.01
+# Seconds that peers have which probably have not got the file.  A wrong "no" costs bytes of the WAN, waiting costs each miss.
+MISS_BUDGET = 0.05
+# Seconds for which a peer that was slow to say something is taken to be alive after it was looked at.
+DOUBT_INTERVAL = 2.0
 # Seconds for which a yes holds, so that a burst of requests for one file asks once.
 YES_LIFETIME = 1.0
-# A request asks so many holders one after the other before it goes on: with the budget above it loses half a second at most.
+# Holders that one request asks.
 HOLDERS_PER_REQUEST = 3
-# Peers without a known inventory that one request asks at the same time.
-UNKNOWN_PER_REQUEST = 32
+# Holders among which those are chosen.
+HOLDERS_COMPARED = 16
+# Peers that are asked before the WAN is used, all at the same time.
+PEERS_PER_MISS = 32
 # Bytes.  pacman takes no larger signature.
 LARGEST_SIGNATURE = 16 << 10
 _YESES_LIMIT = 4096
@@ -41,21 +53,22 @@ class PeerSource(PackageSource):
 
     def __init__(  # noqa: PLR0917
         self,
-        peers: Sequence[Peer],
+        peers: Roster,
         holdings: Holdings,
         client: HTTPClient,
         clock: IReactorTime,
         local: LocalAddresses,
-        suspect: Callable[[Peer], None],
+        suspect: Callable[[Peer], object],
+        random: Random,
     ) -> None:
         self._peers = peers
         self._holdings = holdings
         self._client = client
-        self._clock = clock
+        self.clock = clock
         self._local = local
         self._suspect = suspect
+        self._random = random
         self._yeses: dict[tuple[Endpoint, str], tuple[float, RedirectAnswer]] = {}
-        self._uses = 0
 
     @property
     def best(self) -> Rank:
@@ -64,58 +77,100 @@ class PeerSource(PackageSource):
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
         if wanted.request.kind is FileKind.DATABASE or not self._peers:
             return ()
-        now = self._clock.seconds()
-        holders = [
-            (peer, size)
-            for peer, size in ((self._peers[slot], size) for slot, size in self._holdings.holders(wanted.request.name))
-            if peer.state is PeerState.KNOWN and _fits(wanted, size) and self._usable(peer, wanted, now)
-        ]
-        holders.sort(key=lambda holder: holder[0].last_used)
-        found: list[Candidate] = [_Holder(self, wanted, peer, size) for peer, size in holders[:HOLDERS_PER_REQUEST]]
-        unknown = [peer for peer in self._peers if peer.state is PeerState.UNKNOWN and self._usable(peer, wanted, now)]
-        if unknown:
-            found.append(_Unknown(self, wanted, unknown[:UNKNOWN_PER_REQUEST]))
+        holders = self._holders(wanted)
+        asked = frozenset(peer.slot for peer, _ in holders)
+        found: list[Candidate] = [_Holders(self, wanted, holders)] if holders else []
+        if any(self._may_have(peer, wanted, asked) for peer in self._peers):
+            found.append(_Miss(self, wanted, asked))
         return found
 
+    def _holders(self, wanted: Wanted) -> Sequence[tuple[Peer, int]]:
+        """The peers to ask with the sizes that they state, best first: a few of those that hold the file, so that the load is spread."""
+        now = self.clock.seconds()
+        start = self._random.randrange(self._peers.slots)
+        found = (
+            (peer, size)
+            for slot, size in self._holdings.holders(wanted.request.name, start)
+            if (peer := self._peers.at(slot)) is not None
+            and peer.state is PeerState.KNOWN
+            and _fits(wanted, size)
+            and self._usable(peer, wanted, now)
+        )
+        compared = list(islice(found, HOLDERS_COMPARED))
+        if len(compared) > 1:
+            # Who looks best to one host looks best to all of them, and would soon be the worst.
+            compared.sort(key=lambda holder: holder[0].standing.cost(now) * self._random.uniform(0.5, 1.5))
+        return compared[:HOLDERS_PER_REQUEST]
+
+    def unsure(self, wanted: Wanted, asked: Collection[int]) -> Sequence[Peer]:
+        """
+        The peers that may have the file although nobody is known to have it: those of which nothing is known, and those whose inventory changed last.
+
+        @param asked: The slots of peers that are asked anyway.
+        """
+        usable = [peer for peer in self._peers if self._may_have(peer, wanted, asked)]
+        unknown = [peer for peer in usable if peer.state is PeerState.UNKNOWN]
+        if len(unknown) > PEERS_PER_MISS:
+            unknown = self._random.sample(unknown, PEERS_PER_MISS)
+        known = nlargest(PEERS_PER_MISS, (peer for peer in usable if peer.state is PeerState.KNOWN), key=lambda peer: peer.changed_at)
+        each = PEERS_PER_MISS // 2
+        return [*unknown[: max(each, PEERS_PER_MISS - len(known))], *known[: max(each, PEERS_PER_MISS - len(unknown))]]
+
+    def _may_have(self, peer: Peer, wanted: Wanted, asked: Collection[int]) -> bool:
+        return peer.slot not in asked and self._usable(peer, wanted, self.clock.seconds())
+
     def is_peer(self, address: IPAddress) -> bool:
-        """Whether this is an address of one of the peers, as last resolved."""
-        return any(parse_address(text) == address for peer in self._peers for text in peer.addresses)
+        """Whether this is an address of one of the peers that the user named, as last resolved."""
+        return any(parse_address(text) == address for peer in self._peers if not peer.discovered for text in peer.addresses)
 
     async def confirm(self, wanted: Wanted, peer: Peer, size: int | None, deadline: float) -> Answer:
         """
-        Asks a peer whether it has the file.
+        Asks a peer whether it has the file.  One that does not say so is not asked again for a while.
 
         @param size: The only size that will do, in bytes; None for any that the file may have.
         @raise AbsentError: It has not, or another one.
         @raise FetchError: It did not say so in time.
         """
-        name, endpoint = wanted.request.name, peer.endpoint
-        if endpoint is None:
-            raise FetchError(f"peer {peer.configured}: no address")
-        known = self.remembered(wanted, peer, size)
-        if known is not None:
-            return known
-        if deadline - self._clock.seconds() < CONFIRM_BUDGET:  # the peer would be blamed for what it had no time to do
-            raise FetchError(f"peer {endpoint}: no time left to ask it")
+        now = self.clock.seconds()
+        if deadline - now < CONFIRM_BUDGET:  # the peer would be blamed for what it had no time to do
+            raise FetchError(f"peer {peer.endpoint}: no time left to ask it")
         try:
-            answer = await self._client.head(package_url(endpoint, name), timeout=CONFIRM_BUDGET)
-            if answer.status not in (200, 404, 410):
-                raise RemoteProtocolError(f"it answers {answer.status}")
+            answer = await self._ask(wanted, peer, size, CONFIRM_BUDGET)
+        except AbsentError:
+            self._holdings.remove(peer.slot, wanted.request.name)
+            self._succeeded(peer, now)
+            raise
         except FetchError as error:
-            if peer.failed(self._clock.seconds()) and not isinstance(error, RemoteProtocolError):
+            peer.standing.failed(self.clock.seconds())
+            if peer.failed(self.clock.seconds()) and not isinstance(error, RemoteProtocolError):
                 peer.silent(str(error))
                 self._suspect(peer)
-            raise FetchError(f"peer {endpoint}: {error}") from error
-        peer.confirmed()
-        length = answer.length
-        if answer.status != 200 or length is None or not _fits(wanted, length) or (size is not None and length != size):
-            self._holdings.remove(peer.slot, name)
-            raise AbsentError(f"peer {endpoint}: " + (f"{answer.status}" if answer.status != 200 else f"another size ({length})"))
-        if len(self._yeses) >= _YESES_LIMIT:
-            self._yeses.clear()
-        redirect = RedirectAnswer(package_url(endpoint, name), f"peer {endpoint}", length, str(endpoint))
-        self._yeses[endpoint, name] = (self._clock.seconds() + YES_LIFETIME, redirect)
-        return self._chosen(peer, redirect)
+            raise FetchError(f"peer {peer.endpoint}: {error}") from error
+        except CancelledError:  # another one was faster
+            passed = self.clock.seconds() - now
+            if passed >= HEDGE_DELAY:
+                peer.standing.failed(now + passed)
+                self._doubt(peer)
+            raise
+        self._succeeded(peer, now)
+        return answer
+
+    async def look_in(self, wanted: Wanted, peer: Peer, deadline: float) -> Answer:
+        """
+        Asks a peer which probably has not got the file.  One that is too slow for that is looked at, but not blamed.
+
+        @raise AbsentError: It has not, or one that will not do.
+        @raise FetchError: It did not say so in time.
+        """
+        if peer.state is PeerState.UNKNOWN and not peer.discovered:
+            return await self.confirm(wanted, peer, wanted.size, deadline)
+        try:
+            return await self._ask(wanted, peer, wanted.size, MISS_BUDGET)
+        except AbsentError:
+            raise
+        except FetchError as error:
+            self._doubt(peer)
+            raise FetchError(f"peer {peer.endpoint}: {error}") from error
 
     def remembered(self, wanted: Wanted, peer: Peer, size: int | None) -> Answer | None:
         """What L{confirm} would give without asking, since the peer said yes a moment ago."""
@@ -123,11 +178,37 @@ class PeerSource(PackageSource):
         if endpoint is None:
             return None
         until, redirect = self._yeses.get((endpoint, name), (0.0, None))
-        if redirect is None or redirect.size is None or self._clock.seconds() >= until:
+        if redirect is None or redirect.size is None or self.clock.seconds() >= until:
             return None
         if not _fits(wanted, redirect.size) or size not in (None, redirect.size):
             return None
         return self._chosen(peer, redirect)
+
+    async def _ask(self, wanted: Wanted, peer: Peer, size: int | None, budget: float) -> Answer:
+        name, endpoint = wanted.request.name, peer.endpoint
+        if endpoint is None:
+            raise FetchError("no address")
+        answer = await self._client.head(package_url(endpoint, name), timeout=budget)
+        if answer.status not in (200, 404, 410):
+            raise RemoteProtocolError(f"it answers {answer.status}")
+        length = answer.length
+        if answer.status != 200 or length is None or not _fits(wanted, length) or (size is not None and length != size):
+            raise AbsentError(f"peer {endpoint}: " + (f"{answer.status}" if answer.status != 200 else f"another size ({length})"))
+        if len(self._yeses) >= _YESES_LIMIT:
+            self._yeses.clear()
+        redirect = RedirectAnswer(package_url(endpoint, name), f"peer {endpoint}", length, str(endpoint))
+        self._yeses[endpoint, name] = (self.clock.seconds() + YES_LIFETIME, redirect)
+        return self._chosen(peer, redirect)
+
+    def _doubt(self, peer: Peer) -> None:
+        """It was slow, which a busy host may be: it is looked at unless it has shown a moment ago that it is alive."""
+        if self.clock.seconds() - peer.alive_at >= DOUBT_INTERVAL:
+            self._suspect(peer)
+
+    def _succeeded(self, peer: Peer, asked_at: float) -> None:
+        now = self.clock.seconds()
+        peer.confirmed()
+        peer.standing.answered(now - asked_at, now)
 
     def _usable(self, peer: Peer, wanted: Wanted, now: float) -> bool:
         return (
@@ -138,71 +219,56 @@ class PeerSource(PackageSource):
         )
 
     def _chosen(self, peer: Peer, redirect: RedirectAnswer) -> Answer:
-        self._uses += 1
-        peer.last_used = self._uses
+        peer.standing.chosen(redirect.size or 0, self.clock.seconds())
         return redirect
 
 
 @dataclass(frozen=True, slots=True)
-class _Holder(Candidate):
-    """A peer whose inventory lists the file."""
+class _Holders(Candidate):
+    """Peers whose inventories list the file; the next one is asked as well when one has not answered within L{HEDGE_DELAY}."""
 
     source: PeerSource
     wanted: Wanted
-    peer: Peer
-    size: int
+    holders: Sequence[tuple[Peer, int]]
 
     @property
     def rank(self) -> Rank:
         return Rank.PEER
 
     async def settle(self, deadline: float) -> Answer:
-        return await self.source.confirm(self.wanted, self.peer, self.size, deadline)
+        for peer, size in self.holders:
+            known = self.source.remembered(self.wanted, peer, size)
+            if known is not None:
+                return known
+        questions = [partial(self.source.confirm, self.wanted, peer, size, deadline) for peer, size in self.holders]
+        return await first_yes(questions, self.source.clock, HEDGE_DELAY)
 
 
 @dataclass(frozen=True, slots=True)
-class _Unknown(Candidate):
-    """All peers whose inventories are not known; they are asked at once, and the first yes wins."""
+class _Miss(Candidate):
+    """
+    Nobody is known to have the file; those that may have it all the same are asked at once, and the first yes wins.
+
+    @ivar asked: The slots of the peers that have been asked already.
+    """
 
     source: PeerSource
     wanted: Wanted
-    peers: Sequence[Peer]
+    asked: Collection[int]
 
     @property
     def rank(self) -> Rank:
         return Rank.PEERS_UNKNOWN
 
     async def settle(self, deadline: float) -> Answer:
-        for peer in self.peers:
+        peers = self.source.unsure(self.wanted, self.asked)
+        for peer in peers:
             known = self.source.remembered(self.wanted, peer, self.wanted.size)
             if known is not None:
                 return known
-        return await first_yes([self.source.confirm(self.wanted, peer, self.wanted.size, deadline) for peer in self.peers])
-
-
-async def first_yes(questions: Sequence[Coroutine[Any, Any, Answer]]) -> Answer:
-    """
-    Runs all at once and gives what the first to succeed gives; the others are cancelled.
-
-    @raise AbsentError: Every one said no.
-    @raise FetchError: Nobody said yes, and some could not say.
-    """
-    running = [Deferred.fromCoroutine(question) for question in questions]
-    outcomes: Any = DeferredList(running, fireOnOneCallback=True, consumeErrors=True)
-    try:
-        result = await outcomes
-    finally:
-        for question in running:
-            question.cancel()
-    if isinstance(result, tuple):  # DeferredList gives (answer, index) for the first success
-        answer: Answer = result[0]
-        return answer
-    reasons = [failure.value for _, failure in result]
-    for reason in reasons:
-        if not isinstance(reason, FetchError):
-            raise reason
-    text = "; ".join(str(reason) for reason in reasons)
-    raise (AbsentError if all(isinstance(reason, AbsentError) for reason in reasons) else FetchError)(text)
+        if not peers:
+            raise AbsentError("peers: gone")
+        return await first_yes([partial(self.source.look_in, self.wanted, peer, deadline) for peer in peers], self.source.clock)
 
 
 def _fits(wanted: Wanted, size: int) -> bool:

@@ -15,6 +15,10 @@ def package_url(peer: Endpoint, name: str) -> str:
     return f"{peer.url}/package/{name}/data"
 
 
-def info_url(peer: Endpoint) -> str:
-    """Where a peer tells who it is and what it holds."""
-    return f"{peer.url}/info"
+def info_url(peer: Endpoint, since: int | None = None) -> str:
+    """
+    Where a peer tells who it is and what it holds.
+
+    @param since: A generation of its inventory: only what changed since then is asked for.
+    """
+    return f"{peer.url}/info" if since is None else f"{peer.url}/info?since={since}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -12,13 +12,20 @@ from pacserve.errors import FetchError, RemoteProtocolError
 from pacserve.fetch.client import BodyAnswer, HTTPClient
 from pacserve.model import Endpoint
 from pacserve.peers.holdings import Holdings
-from pacserve.peers.inventory import PACKED_LIMIT, PeerInfo, decode, unpack
+from pacserve.peers.inventory import NAMES_LIMIT, PACKED_LIMIT, PeerInfo, decode, unpack
 from pacserve.peers.peer import Identity, Peer, PeerState
+from pacserve.peers.roster import Roster
 from pacserve.peers.urls import info_url
 
 # Seconds for a whole /info: 4 MiB over a slow wireless link.
 INFO_TIMEOUT = 5.0
+# Peers that announced themselves which are looked at the same time: a thousand machines that are switched on together must not melt the LAN.
+LOOKS_LIMIT = 32
+# Inventories that are held of peers that announced themselves.  In a larger LAN nearly every file is held by one of these; the others are asked.
+INVENTORIES_LIMIT = 128
 _ETAG_LIMIT = 128
+# Bytes of an answer that is read at once: most are a few changes, and to hand them to a thread would take longer.
+_SMALL = 16 << 10
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
 Decode = Callable[[Callable[[], PeerInfo]], Awaitable[PeerInfo]]
@@ -32,13 +39,14 @@ class PeerWatch:
     @param in_thread: Runs the parsing of an inventory where it does not stop the reactor.
     @param instance: This daemon's own instance id.
     @param architectures: Gives the architectures of this host.
+    @ivar looked: Called with each peer after a look at it.
     """
 
     _log = Logger()
 
     def __init__(  # noqa: PLR0917
         self,
-        peers: Sequence[Peer],
+        peers: Roster,
         holdings: Holdings,
         client: HTTPClient,
         clock: IReactorTime,
@@ -47,6 +55,7 @@ class PeerWatch:
         instance: str,
         architectures: Callable[[], Sequence[str]],
     ) -> None:
+        self.looked: Callable[[Peer], object] = lambda _: None
         self._peers = peers
         self._holdings = holdings
         self._client = client
@@ -57,6 +66,8 @@ class PeerWatch:
         self._architectures = architectures
         self._timers: dict[int, IDelayedCall] = {}
         self._running: dict[int, Deferred[None]] = {}
+        self._few = DeferredSemaphore(LOOKS_LIMIT)
+        self._listed = 0
         self._stopped = False
 
     def start(self) -> None:
@@ -73,23 +84,56 @@ class PeerWatch:
         for running in list(self._running.values()):
             running.cancel()
 
-    def look(self, peer: Peer) -> None:
-        """Looks at one peer now, unless that is under way."""
-        if self._stopped or peer.slot in self._running:
-            return
+    def look(self, peer: Peer) -> bool:
+        """Looks at one peer now, unless that is under way; whether it was not."""
+        if self._stopped or peer.slot in self._running or self._peers.at(peer.slot) is not peer:
+            return False
         timer = self._timers.pop(peer.slot, None)
         if timer is not None:
             timer.cancel()
-        running = Deferred.fromCoroutine(self._look(peer))
+        running: Deferred[None] = self._few.run(self._begin, peer) if peer.discovered else self._begin(peer)
         self._running[peer.slot] = running
         running.addErrback(lambda failure: failure.trap(CancelledError) and None)
         running.addErrback(lambda failure: self._log.failure("looking at peer {peer}", failure, peer=peer.configured))
-        running.addBoth(lambda _: self._looked(peer))
+        running.addBoth(lambda _: self._ended(peer))
+        return True
 
-    def _looked(self, peer: Peer) -> None:
-        del self._running[peer.slot]
-        if not self._stopped:
-            self._timers[peer.slot] = self._clock.callLater(peer.next_look(), self._due, peer)
+    def look_within(self, peer: Peer, seconds: float) -> None:
+        """Looks at a peer after so many seconds, if nobody does before."""
+        if self._stopped or peer.slot in self._running or self._peers.at(peer.slot) is not peer:
+            return
+        timer = self._timers.get(peer.slot)
+        if timer is None:
+            self._timers[peer.slot] = self._clock.callLater(seconds, self._due, peer)
+        elif timer.getTime() > self._clock.seconds() + seconds:
+            timer.reset(seconds)
+
+    def drop(self, peer: Peer) -> None:
+        """Takes a peer out of the roster, and forgets what it holds."""
+        if self._peers.at(peer.slot) is not peer:
+            return
+        self._forget(peer)
+        self._peers.remove(peer)
+        timer = self._timers.pop(peer.slot, None)
+        if timer is not None:
+            timer.cancel()
+        running = self._running.pop(peer.slot, None)
+        if running is not None:
+            running.cancel()
+
+    def _begin(self, peer: Peer) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._look(peer))
+
+    def _ended(self, peer: Peer) -> None:
+        if self._peers.at(peer.slot) is not peer:
+            return  # it was dropped meanwhile, and its slot may be another one's
+        self._running.pop(peer.slot, None)
+        if self._stopped:
+            return
+        wait = peer.next_look()
+        if wait is not None:
+            self._timers[peer.slot] = self._clock.callLater(wait, self._due, peer)
+        self.looked(peer)
 
     def _due(self, peer: Peer) -> None:
         del self._timers[peer.slot]
@@ -109,6 +153,7 @@ class PeerWatch:
                 reason = str(error)
                 continue
             peer.endpoint = endpoint
+            peer.alive_at = self._clock.seconds()
             break
         else:
             peer.silent(reason)
@@ -123,55 +168,116 @@ class PeerWatch:
         @raise RemoteProtocolError: The host answers, but not with a usable C{/info}.
         @raise FetchError: The host does not answer.
         """
+        since = self._since(peer)
+        answer = await self._answer(peer, endpoint, since)
+        if answer is None:
+            return
+        info = await self._read(answer)
+        if info.since is not None and since is None:
+            raise RemoteProtocolError("/info states changes where all was asked for")
+        if peer.instance is not None and info.instance != peer.instance:
+            raise RemoteProtocolError("it is another daemon than the one that announced itself there")
+        await self._take(peer, endpoint, info, answer.header("ETag"))
+
+    def _since(self, peer: Peer) -> int | None:
+        """
+        The generation since which changes are asked for; None for all that a peer holds.
+
+        Of a peer whose inventory there is no room for, these are none, and everything else that matters is in the answer.
+        """
+        if peer.listed and peer.identity is not None:
+            return peer.identity.generation
+        return peer.announced if self._is_one_too_many(peer) else None
+
+    def _is_one_too_many(self, peer: Peer) -> bool:
+        return peer.discovered and not peer.listed and self._listed >= INVENTORIES_LIMIT
+
+    async def _answer(self, peer: Peer, endpoint: Endpoint, since: int | None) -> BodyAnswer | None:
+        """An answer that is to be read, None where there is nothing to read and its meaning was taken in."""
         headers = {"Accept-Encoding": "gzip"}
         if peer.etag is not None:
             headers["If-None-Match"] = peer.etag
-        answer = await self._client.get(info_url(endpoint), timeout=INFO_TIMEOUT, limit=PACKED_LIMIT, headers=headers)
+        answer = await self._client.get(info_url(endpoint, since), timeout=INFO_TIMEOUT, limit=PACKED_LIMIT, headers=headers)
         if answer.status == 403:
             self._forget(peer)
             peer.heard(PeerState.REFUSED, "it refuses this host (403): add this host's network to its --peers")
-            return
+            return None
         if answer.status == 304 and peer.etag is not None and peer.identity is not None:
             self._judge(peer, peer.identity)
-            if peer.state is not PeerState.KNOWN:
-                self._list(peer, {})
-            elif not peer.listed:  # it was not used when it sent its inventory, so that was not kept
+            if peer.state is PeerState.REFUSED:
+                self._unlist(peer)
+            elif not peer.listed and not self._is_one_too_many(peer):  # it was not used when it sent its inventory, so that was not kept
                 peer.etag = None
-                await self._ask(peer, endpoint)
-            return
+                return await self._answer(peer, endpoint, None)
+            return None
         if answer.status != 200:
             raise RemoteProtocolError(f"it answers {answer.status} to /info")
-        info = await self._in_thread(lambda: _read(answer))
-        etag = answer.header("ETag")
-        peer.identity = Identity(info.instance, info.architectures, len(info.files))
+        return answer
+
+    async def _read(self, answer: BodyAnswer) -> PeerInfo:
+        if len(answer.body) <= _SMALL and answer.header("Content-Encoding") is None:
+            return _read(answer)
+        return await self._in_thread(lambda: _read(answer))
+
+    async def _take(self, peer: Peer, endpoint: Endpoint, info: PeerInfo, etag: str | None) -> None:
+        """Takes in what a peer said."""
+        leads_on = _leads_on(peer, info)
+        if peer.identity is None or (peer.identity.instance, peer.identity.generation) != (info.instance, info.generation):
+            peer.changed_at = self._clock.seconds()
+        peer.identity = Identity(info.instance, info.generation, info.architectures, len(info.files))
         peer.etag = etag if etag is not None and len(etag) <= _ETAG_LIMIT else None
         self._judge(peer, peer.identity)
-        self._list(peer, info.files if peer.state is PeerState.KNOWN else {})
+        if peer.state is not PeerState.KNOWN:
+            self._unlist(peer)
+        elif info.since is None:
+            self._holdings.replace(peer.slot, info.files)
+            self._list(peer)
+        elif leads_on:
+            self._holdings.update(peer.slot, info.files, info.removed)
+            peer.identity = Identity(info.instance, info.generation, info.architectures, self._holdings.count(peer.slot))
+            if peer.identity.count > NAMES_LIMIT:
+                raise RemoteProtocolError(f"it holds more than {NAMES_LIMIT:,} files")
+        else:  # it was started anew, or there is room for its inventory by now
+            self._unlist(peer)
+            peer.etag = None
+            await self._ask(peer, endpoint)
 
     def _judge(self, peer: Peer, identity: Identity) -> None:
         """Decides whether a peer that answers well is used."""
-        twin = next((p for p in self._peers if p is not peer and p.state is PeerState.KNOWN and _same(p, identity)), None)
-        if identity.instance == self._instance:
+        peer.verified = True
+        if identity.instance == self._instance and not peer.discovered:  # a copy of a running machine has the same id, and is another host
             peer.heard(PeerState.REFUSED, "it is this daemon")
-        elif twin is not None:
+            return
+        twin = self._twin(peer, identity)
+        if twin is not None:
             peer.heard(PeerState.REFUSED, f"it is the same daemon as {twin.configured}")
         elif not set(identity.architectures) & set(self._architectures()):
             peer.heard(PeerState.REFUSED, f"its architecture is {' '.join(identity.architectures) or 'none'}")
+        elif self._is_one_too_many(peer):
+            peer.heard(PeerState.UNKNOWN)
         else:
             peer.heard(PeerState.KNOWN)
 
-    def _list(self, peer: Peer, files: Mapping[str, int]) -> None:
-        self._holdings.replace(peer.slot, files)
-        peer.listed = peer.state is PeerState.KNOWN
+    def _twin(self, peer: Peer, identity: Identity) -> Peer | None:
+        """A peer that the user named which is the same daemon.  Of those that announced themselves two may be two hosts with one id."""
+        return next((p for p in self._peers if p is not peer and not p.discovered and p.state is PeerState.KNOWN and _same(p, identity)), None)
 
-    def _forget(self, peer: Peer) -> None:
-        peer.identity = peer.etag = None
+    def _list(self, peer: Peer) -> None:
+        self._listed += peer.discovered and not peer.listed
+        peer.listed = True
+
+    def _unlist(self, peer: Peer) -> None:
+        self._listed -= peer.discovered and peer.listed
         peer.listed = False
         self._holdings.replace(peer.slot, {})
 
+    def _forget(self, peer: Peer) -> None:
+        peer.identity = peer.etag = None
+        self._unlist(peer)
+
     def _tell(self, peer: Peer) -> None:
         """One line when something changed that a user may wonder about."""
-        if (peer.state, peer.trouble) == peer.told:
+        if (peer.state, peer.trouble) == peer.told or (peer.discovered and not peer.verified):
             return
         peer.told = (peer.state, peer.trouble)
         if peer.state is PeerState.KNOWN and peer.identity is not None:
@@ -180,6 +286,8 @@ class PeerWatch:
             self._log.info("peer {peer} does not answer: {trouble}", peer=peer.configured, trouble=peer.trouble)
         elif peer.state is PeerState.REFUSED:
             self._log.info("peer {peer} is not used: {trouble}", peer=peer.configured, trouble=peer.trouble)
+        elif not peer.trouble:
+            self._log.info("peer {peer} is asked for each file, {count} inventories are known", peer=peer.endpoint, count=INVENTORIES_LIMIT)
         else:
             self._log.info("peer {peer} is asked for each file, its inventory can't be read: {trouble}", peer=peer.endpoint, trouble=peer.trouble)
 
@@ -190,6 +298,11 @@ def _in_turn(peer: Peer) -> Sequence[Endpoint]:
     if peer.endpoint is not None:
         return [peer.endpoint, *(endpoint for endpoint in found if endpoint != peer.endpoint)]
     return found
+
+
+def _leads_on(peer: Peer, info: PeerInfo) -> bool:
+    """Whether changes can be applied to what is known of a peer."""
+    return peer.listed and peer.identity is not None and (peer.identity.instance, peer.identity.generation) == (info.instance, info.since)
 
 
 def _same(peer: Peer, identity: Identity) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from pacserve.mirrors.servers import Servers
 from pacserve.model import Endpoint, PacmanConfiguration, Repository
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Peer, PeerState
+from pacserve.peers.roster import Roster
 from pacserve.peers.source import PeerSource
 from tests.contracts import sources
 from tests.contracts.sources import DATABASES, NAME, SIZE
@@ -62,8 +64,9 @@ class KnownPeerTests(sources.RemoteSourceContract):
         holdings = Holdings()
         if self.state is PeerState.KNOWN:
             holdings.replace(0, FILES)
-        peers = [Peer(0, peer, (peer.host,), peer, self.state)]
-        return PeerSource(peers, holdings, HTTPClient(self.network, self.clock), self.clock, Addresses(), lambda _: None)
+        peers = Roster()
+        peers.add(lambda slot: Peer(slot, peer, (peer.host,), peer, state=self.state))
+        return PeerSource(peers, holdings, HTTPClient(self.network, self.clock), self.clock, Addresses(), lambda _: None, Random(1))
 
     def take_away(self) -> None:
         self.become(Page(status=404))

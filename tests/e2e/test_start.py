@@ -118,6 +118,21 @@ def test_port_in_use(lab: Lab) -> None:
     daemon.stop()
 
 
+def test_multicast_port_in_use(lab: Lab) -> None:
+    """Where another program has the UDP port for itself it does not start, says why, and leaves the TCP port free."""
+    host, _ = lab.hosts
+    greedy = "import socket, time; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('', 15679)); print('bound', flush=True); time.sleep(60)"
+    log = host.dir / "log" / "greedy.log"
+    log.parent.mkdir(exist_ok=True)
+    host.spawn([sys.executable, "-c", greedy], log=log)
+    wait_until(lambda: "bound" in log.read_text(), "the port to be taken")
+    status, line = refused_start(host, "--multicast")
+    assert status == 1
+    assert "UDP port 15679" in line
+    daemon = Daemon(host)
+    daemon.stop()
+
+
 def test_address_of_another_host(lab: Lab) -> None:
     """An address that is not this host's can't be bound, which one line says."""
     status, line = refused_start(lab.hosts[0], "--bind", "10.77.0.12")

@@ -169,6 +169,12 @@ class WrongTests(SynchronousTestCase):
                 self.assertIn(option, line)
                 self.assertIn(right, line)
 
+    def test_multicast_port(self) -> None:
+        """Who announces itself does so at a port that peers use."""
+        self.assertIn("--port", self.wrong("--multicast", "--port=1023"))
+        self.assertTrue(parse_options(["--multicast", "--port=1024"]).multicast)
+        self.assertEqual(parse_options(["--port=80"]).port, 80)
+
     def test_usage(self) -> None:
         """Unknown options, abbreviations, left-over words and missing values are usage errors, whatever they contain."""
         for arguments in (("--nonsense",), ("--por", "1"), ("word",), ("two\nlines\r\n",), ("--port",), ("--log-level",), ("-x",), ("--help=1",)):

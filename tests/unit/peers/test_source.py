@@ -1,7 +1,8 @@
 """Tests for L{pacserve.peers.source}."""
 
+from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from random import Random
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
@@ -14,7 +15,16 @@ from pacserve.model import Answer, Endpoint, FileKind, FileRequest, Rank, Redire
 from pacserve.network.addresses import parse_address
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Peer, PeerState
-from pacserve.peers.source import CONFIRM_BUDGET, HOLDERS_PER_REQUEST, UNKNOWN_PER_REQUEST, YES_LIFETIME, PeerSource, first_yes
+from pacserve.peers.roster import Roster
+from pacserve.peers.source import (
+    CONFIRM_BUDGET,
+    HEDGE_DELAY,
+    HOLDERS_PER_REQUEST,
+    MISS_BUDGET,
+    PEERS_PER_MISS,
+    YES_LIFETIME,
+    PeerSource,
+)
 from tests.fakes.interfaces import Addresses
 from tests.fakes.network import Line, Network, Page
 
@@ -50,9 +60,10 @@ class Setup(SynchronousTestCase):
         self.network = Network()
         self.holdings = Holdings()
         self.suspects: list[int] = []
-        self.peers: list[Peer] = []
+        self.peers = Roster()
         client = HTTPClient(self.network, self.clock)
-        self.source = PeerSource(self.peers, self.holdings, client, self.clock, Addresses("10.0.0.200"), lambda peer: self.suspects.append(peer.slot))
+        local = Addresses("10.0.0.200")
+        self.source = PeerSource(self.peers, self.holdings, client, self.clock, local, lambda peer: self.suspects.append(peer.slot), Random(1))
 
     def add(
         self,
@@ -64,8 +75,7 @@ class Setup(SynchronousTestCase):
         """One more peer; known ones hold the package in the right size unless told otherwise."""
         slot = len(self.peers)
         host = endpoint or Endpoint(f"10.0.0.{slot + 1}", 15678)
-        peer = Peer(slot, host, (host.host,), host, state)
-        self.peers.append(peer)
+        peer = self.peers.add(lambda slot: Peer(slot, host, (host.host,), host, state=state))
         if state is KNOWN:
             self.holdings.replace(slot, {NAME: SIZE} if files is None else files)
         self.network.hosts[str(host)] = answer if answer is not None else Page(bytes(SIZE))
@@ -76,6 +86,15 @@ class Setup(SynchronousTestCase):
     ) -> list[Candidate]:
         """The candidates for a request."""
         return list(self.source.candidates(Wanted(request, size, parse_address(client), avoid)))
+
+    def holders(self, request: FileRequest = PACKAGE, size: int | None = SIZE, client: str = "127.0.0.1") -> list[Candidate]:
+        """The candidates that are known to have the file: one, or none."""
+        return [candidate for candidate in self.candidates(request, size, client) if candidate.rank is Rank.PEER]
+
+    def choose(self) -> Answer:
+        """Where pacman is sent, when no yes is remembered."""
+        self.clock.advance(2 * YES_LIFETIME)
+        return self.successResultOf(self.start(self.holders()[0]))
 
     def start(self, candidate: Candidate, seconds: float = 7.0) -> Deferred[Answer]:
         """Begins to settle a candidate."""
@@ -96,19 +115,26 @@ class CandidatesTests(Setup):
         self.assertEqual((self.network.asked, self.clock.getDelayedCalls()), ([], []))
 
     def test_sizes(self) -> None:
-        """Only holders of the size that the database states are candidates; any size is, where no database knows the file."""
-        self.add(files={NAME: SIZE + 1})
-        self.add(files={NAME: SIZE})
-        self.add(files={"other-1-1-any.pkg.tar.zst": SIZE})
-        self.assertEqual(len(self.candidates()), 1)
-        self.assertEqual(len(self.candidates(size=None)), 2)
-        self.assertEqual(len(self.candidates(size=SIZE + 2)), 0)
+        """Only holders of the size that the database states are asked first; any size will do where no database knows the file."""
+        self.add(files={NAME: SIZE + 1}, answer=Line.SILENT)
+        self.add(files={NAME: SIZE}, answer=Line.SILENT)
+        self.add(files={"other-1-1-any.pkg.tar.zst": SIZE}, answer=Line.SILENT)
+        for size, asked in ((SIZE, {1}), (SIZE + 1, {0}), (None, {0, 1}), (SIZE + 2, set())):
+            self.network.asked.clear()
+            for candidate in self.holders(size=size):
+                answer = self.start(candidate)
+                self.clock.advance(HEDGE_DELAY)
+                answer.cancel()
+                self.failureResultOf(answer, CancelledError)
+                for peer in self.peers:
+                    peer.heard(KNOWN)
+            self.assertEqual(set(self.network.asked), {f"HEAD {url(slot)}" for slot in asked}, size)
 
     def test_signature_sizes(self) -> None:
         """A signature has 1 byte to 16 KiB."""
         for size, count in ((1, 1), (16384, 1), (16385, 0)):
             self.add(files={SIGNATURE.name: size})
-            self.assertEqual(len(self.candidates(SIGNATURE, None)), count, size)
+            self.assertEqual(len(self.holders(SIGNATURE, None)), count, size)
             self.holdings.replace(len(self.peers) - 1, {})
 
     def test_databases(self) -> None:
@@ -118,9 +144,11 @@ class CandidatesTests(Setup):
         self.assertEqual(self.candidates(DATABASE, None), [])
 
     def test_states(self) -> None:
-        """Dead and refused peers are not asked."""
+        """Peers that are dead, refused or not known to be who they say, and those that take their leave, are not asked."""
         self.add().state = PeerState.DEAD
         self.add().state = PeerState.REFUSED
+        self.add().state = PeerState.NEW
+        self.add().leaving = True
         self.assertEqual(self.candidates(), [])
 
     def test_avoid(self) -> None:
@@ -138,30 +166,40 @@ class CandidatesTests(Setup):
         self.add(UNKNOWN, endpoint=Endpoint("127.0.0.2", 15679))
         self.assertEqual(self.candidates(client="10.0.0.77"), [])
         for local in ("127.0.0.1", "::1", "10.0.0.200"):
-            self.assertEqual(len(self.candidates(client=local)), 4)
+            self.assertEqual(len(self.candidates(client=local)), 2)
         self.add(endpoint=Endpoint("fd77::b", 15678))
         self.assertEqual(len(self.candidates(client="10.0.0.77")), 1)
 
-    def test_turns(self) -> None:
-        """Holders take turns."""
-        for _ in range(3):
+    def test_load_is_spread(self) -> None:
+        """Many requests are spread over all holders, evenly when all do equally well."""
+        for _ in range(5):
             self.add()
-        chosen = []
-        for _ in range(6):
-            chosen.append(self.successResultOf(self.start(self.candidates()[0])))
-            self.clock.advance(2 * YES_LIFETIME)
-        self.assertEqual(chosen, [redirect(slot) for slot in (0, 1, 2, 0, 1, 2)])
+        chosen = Counter(str(self.choose()) for _ in range(200))
+        self.assertEqual(len(chosen), 5)
+        self.assertGreater(min(chosen.values()), 20)
+
+    def test_large_files_are_spread(self) -> None:
+        """A holder from which clients fetch a large file is passed over for a while."""
+        first, second = self.add(), self.add()
+        first.standing.chosen(10**9, self.clock.seconds())
+        self.assertEqual({str(self.choose()) for _ in range(20)}, {str(redirect(second.slot))})
 
     def test_few_of_many(self) -> None:
-        """Of a hundred holders a request tries a few."""
+        """Of a hundred holders a request asks a few, one after the other."""
         for _ in range(100):
-            self.add()
-        self.assertEqual(len(self.candidates()), HOLDERS_PER_REQUEST)
+            self.add(answer=Line.SILENT)
+        answer = self.start(self.holders()[0])
+        for asked in (1, 2, 3, 3):
+            self.assertEqual(len(set(self.network.asked)), min(asked, HOLDERS_PER_REQUEST))
+            self.clock.advance(HEDGE_DELAY)
+        answer.cancel()
+        self.failureResultOf(answer, CancelledError)
 
     def test_is_peer(self) -> None:
-        """The addresses of peers are known, in whatever form."""
+        """The addresses of peers that the user named are known, in whatever form."""
         self.add(endpoint=Endpoint("fe80::1%eth0", 15678))
         self.add()
+        self.add().instance = "1" * 32
         self.assertTrue(self.source.is_peer(parse_address("fe80::1")))
         self.assertTrue(self.source.is_peer(parse_address("10.0.0.2")))
         self.assertFalse(self.source.is_peer(parse_address("10.0.0.3")))
@@ -212,15 +250,16 @@ class ConfirmTests(Setup):
             peer = self.add(answer=Page(status=status))
             error = self.failureResultOf(self.only(), AbsentError).value
             self.assertEqual(str(error), f"peer {address(peer.slot)}: {status}")
-            self.assertEqual((self.candidates(), peer.state, peer.failures, self.suspects), ([], KNOWN, 0, []))
+            self.assertEqual((self.holders(), peer.state, peer.failures, self.suspects), ([], KNOWN, 0, []))
+            self.peers.remove(peer)
 
     def test_wrong_length(self) -> None:
         """A holder whose file has another length than its inventory, or than the database states, does not have the file."""
         self.add(answer=Page(bytes(SIZE + 1)))
         self.failureResultOf(self.only(), AbsentError)
-        self.assertEqual(self.candidates(), [])
+        self.assertEqual(self.holders(), [])
         self.add(files={NAME: SIZE}, answer=Page(bytes(SIZE - 1)))
-        self.failureResultOf(self.only(size=None), AbsentError)
+        self.failureResultOf(self.start(self.holders(size=None)[0]), AbsentError)
 
     def test_empty(self) -> None:
         """An empty file, or one without a length, is no file."""
@@ -321,6 +360,133 @@ class ConfirmTests(Setup):
         self.assertEqual(len(self.network.asked), asked + 1)
 
 
+class HedgeTests(Setup):
+    """Two holders of which the first to be asked is chosen by its standing."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.first, self.second = self.add(), self.add()
+        self.second.standing.delay = 1.0  # so that the other one comes first
+
+    def test_slow(self) -> None:
+        """When the first has not answered after a few milliseconds the second is asked, and its yes wins."""
+        self.network.hosts[address(0)] = Line.SILENT
+        asked = self.only()
+        self.clock.advance(HEDGE_DELAY - 0.001)
+        self.assertEqual(self.network.asked, [f"HEAD {url(0)}"])
+        self.clock.advance(0.001)
+        self.assertEqual(self.successResultOf(asked), redirect(1))
+        self.assertEqual((self.network.cancelled, self.clock.getDelayedCalls()), ([f"HEAD {url(0)}"], []))
+
+    def test_slow_is_noticed(self) -> None:
+        """Who was overtaken is looked at, is no worse off otherwise, and comes later next time."""
+        self.network.hosts[address(0)] = Line.SILENT
+        self.second.standing.delay = 0.01
+        asked = self.only()
+        self.clock.advance(HEDGE_DELAY)
+        self.successResultOf(asked)
+        slow = self.first
+        self.assertEqual((self.suspects, slow.state, slow.failures), ([0], KNOWN, 0))
+        self.network.asked.clear()
+        self.assertEqual(self.choose(), redirect(1))
+        self.assertEqual(self.network.asked, [f"HEAD {url(1)}"])
+
+    def test_busy(self) -> None:
+        """Who has just shown that it is alive is not looked at for being slow."""
+        self.network.hosts[address(0)] = Line.SILENT
+        self.first.alive_at = self.clock.seconds()
+        asked = self.only()
+        self.clock.advance(HEDGE_DELAY)
+        self.successResultOf(asked)
+        self.assertEqual(self.suspects, [])
+
+    def test_failed(self) -> None:
+        """When the first has failed, or says no, the second is asked at once."""
+        for host in (Line.REFUSES, Page(status=404), Page(status=500)):
+            self.network.hosts[address(0)] = host
+            self.holdings.replace(0, {NAME: SIZE})
+            self.first.heard(KNOWN)
+            self.first.asked_again_at = 0.0
+            self.assertEqual(self.successResultOf(self.only()), redirect(1))
+            self.clock.advance(2 * YES_LIFETIME)
+
+    def test_remembered(self) -> None:
+        """While the yes of one of them holds nobody is asked, whoever would come first now."""
+        self.successResultOf(self.only())
+        self.first.standing.delay = 10.0
+        self.assertEqual(self.successResultOf(self.only()), redirect(0))
+        self.assertEqual(len(self.network.asked), 1)
+
+
+class MissTests(Setup):
+    """Nobody is known to have the file."""
+
+    def without(self, answer: Page | Line, changed_at: float = 0.0) -> Peer:
+        """A peer whose inventory does not list the file."""
+        peer = self.add(files={}, answer=answer)
+        peer.changed_at = changed_at
+        return peer
+
+    def test_found(self) -> None:
+        """A peer that got the file since it told what it holds says so before the WAN is used."""
+        self.without(Page(status=404))
+        self.without(Page(bytes(SIZE)))
+        self.assertEqual([candidate.rank for candidate in self.candidates()], [Rank.PEERS_UNKNOWN])
+        self.assertEqual(self.successResultOf(self.only()), redirect(1))
+
+    def test_budget(self) -> None:
+        """Peers that are slow cost 50 ms together; they are looked at and not blamed."""
+        for _ in range(3):
+            self.without(Line.SILENT)
+        asked = self.only()
+        self.clock.advance(MISS_BUDGET - 0.001)
+        self.assertNoResult(asked)
+        self.clock.advance(0.001)
+        self.failureResultOf(asked, FetchError)
+        self.assertEqual((self.suspects, [(peer.state, peer.failures) for peer in self.peers]), ([0, 1, 2], [(KNOWN, 0)] * 3))
+
+    def test_changed_last(self) -> None:
+        """Of many peers those are asked whose inventory changed last, and some of those of which nothing is known."""
+        for number in range(100):
+            self.without(Page(status=404), changed_at=float(number))
+        for _ in range(100):
+            self.add(UNKNOWN, answer=Page(status=404)).instance = "1" * 32
+        self.failureResultOf(self.only(), AbsentError)
+        half = PEERS_PER_MISS // 2
+        self.assertEqual(len(self.network.asked), PEERS_PER_MISS)
+        self.assertEqual(len(set(self.network.asked) & {f"HEAD {url(slot)}" for slot in range(100 - half, 100)}), half)
+        self.assertEqual(len(set(self.network.asked) & {f"HEAD {url(slot)}" for slot in range(100, 200)}), half)
+
+    def test_not_twice(self) -> None:
+        """A holder that was asked as one is not asked again."""
+        self.add(answer=Page(status=404))
+        self.without(Page(status=404))
+        for candidate in self.candidates():
+            self.failureResultOf(self.start(candidate), AbsentError)
+        self.assertEqual(self.network.asked, [f"HEAD {url(0)}", f"HEAD {url(1)}"])
+
+    def test_all_gone(self) -> None:
+        """Peers that were all found dead after the candidates were made are absent."""
+        peer = self.without(Page(bytes(SIZE)))
+        (candidate,) = self.candidates()
+        peer.silent("no answer")
+        self.failureResultOf(self.start(candidate), AbsentError)
+        self.assertEqual(self.network.asked, [])
+
+    def test_discovered_unknown(self) -> None:
+        """A peer that announced itself and of which nothing is known has 50 ms, one that the user named 150 ms."""
+        self.add(UNKNOWN, answer=Line.SILENT).instance = "1" * 32
+        asked = self.only()
+        self.clock.advance(MISS_BUDGET)
+        self.failureResultOf(asked, FetchError)
+        self.add(UNKNOWN, answer=Line.SILENT)
+        asked = self.only()
+        self.clock.advance(MISS_BUDGET)
+        self.assertNoResult(asked)
+        self.clock.advance(CONFIRM_BUDGET - MISS_BUDGET)
+        self.failureResultOf(asked, FetchError)
+
+
 class UnknownTests(Setup):
     def test_first_yes(self) -> None:
         """All are asked at once, the first yes wins, and the others are let go without blame."""
@@ -361,10 +527,10 @@ class UnknownTests(Setup):
 
     def test_bounded(self) -> None:
         """One request asks a bounded number of unknown peers."""
-        for _ in range(UNKNOWN_PER_REQUEST + 10):
+        for _ in range(PEERS_PER_MISS + 10):
             self.add(UNKNOWN, answer=Page(status=404))
         self.failureResultOf(self.only(), AbsentError)
-        self.assertEqual(len(self.network.asked), UNKNOWN_PER_REQUEST)
+        self.assertEqual(len(self.network.asked), PEERS_PER_MISS)
 
     def test_cancelled(self) -> None:
         """A client that goes takes all its questions along."""
@@ -381,19 +547,3 @@ class UnknownTests(Setup):
         self.failureResultOf(self.only(), ZeroDivisionError)
         self.add(UNKNOWN)
         self.assertEqual(self.successResultOf(self.only()), redirect(1))
-
-
-class FirstYesTests(SynchronousTestCase):
-    def test_late_failure(self) -> None:
-        """What the losers fail with after the end is heard by nobody, and logged by nobody."""
-        slow: Deferred[Any] = Deferred(lambda deferred: deferred.errback(ZeroDivisionError()))
-
-        async def lose() -> Answer:
-            answer: Answer = await slow
-            return answer
-
-        async def win() -> Answer:
-            return redirect(0)
-
-        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(first_yes([lose(), win()]))), redirect(0))
-        self.assertEqual(self.flushLoggedErrors(), [])

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -14,6 +15,7 @@ from pacserve.model import Endpoint
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.inventory import PACKED_LIMIT, PeerInfo, encode, pack
 from pacserve.peers.peer import LAST_REFRESH, REFRESH_INTERVAL, Peer, PeerState
+from pacserve.peers.roster import Roster
 from pacserve.peers.watch import INFO_TIMEOUT, PeerWatch
 from tests.fakes.network import Line, Network, Page
 
@@ -34,6 +36,11 @@ def literal(slot: int, text: str) -> Peer:
     host, _, port = text.rpartition(":")
     endpoint = Endpoint(host, int(port))
     return Peer(slot, endpoint, (host,), endpoint)
+
+
+def _same_slot(peer: Peer, _: int) -> Peer:
+    """Gives a peer that has been made for the slot that it gets."""
+    return peer
 
 
 class WatchTests(SynchronousTestCase):
@@ -61,7 +68,10 @@ class WatchTests(SynchronousTestCase):
         def at_once(work: Callable[[], PeerInfo]) -> Deferred[PeerInfo]:
             return succeed(None).addCallback(lambda _: work())
 
-        watch = PeerWatch(peers, self.holdings, client, self.clock, resolve or self.resolve, in_thread or at_once, OWN, lambda: self.architectures)
+        roster = Roster()
+        for peer in peers:
+            self.assertEqual(roster.add(partial(_same_slot, peer)).slot, peer.slot)
+        watch = PeerWatch(roster, self.holdings, client, self.clock, resolve or self.resolve, in_thread or at_once, OWN, lambda: self.architectures)
         watch.start()
         return watch
 
@@ -285,7 +295,7 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual((peer.state, peer.endpoint, peer.addresses), (PeerState.KNOWN, Endpoint("10.0.0.3", 15678), ("10.0.0.9", "10.0.0.3")))
         del self.network.asked[:]
         self.clock.advance(REFRESH_INTERVAL)
-        self.assertEqual((self.network.asked, len(self.looked_up)), ([f"GET http://{FIRST}/info"], 2))
+        self.assertEqual((self.network.asked, len(self.looked_up)), ([f"GET http://{FIRST}/info?since=1"], 2))
 
     def test_moved(self) -> None:
         """A name is looked up again when its address does not answer any more."""

@@ -1,0 +1,96 @@
+"""What C{--multicast} adds to the daemon, wired together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+from pacserve.cache.watch import CacheWatch
+from pacserve.config.settings import Settings
+from pacserve.interfaces import LocalAddresses, LocalPackages
+from pacserve.model import Inventory
+from pacserve.network.machine import interfaces, suspended
+from pacserve.peers.announcement import Announcement, Kind
+from pacserve.peers.announcer import Announcer
+from pacserve.peers.discovery import Discovery
+from pacserve.peers.filters import PeerFilters
+from pacserve.peers.multicast import MulticastLink
+from pacserve.peers.neighbours import Neighbours
+from pacserve.peers.roster import Roster
+from pacserve.peers.watch import PeerWatch
+
+
+class LAN:
+    """
+    Announces this host, and brings those that announce themselves into the roster.
+
+    @param architectures: Gives the architectures of this host.
+    @param instance: This daemon's own instance id.
+    """
+
+    def __init__(  # noqa: PLR0917
+        self,
+        settings: Settings,
+        peers: Roster,
+        watch: PeerWatch,
+        packages: LocalPackages,
+        local: LocalAddresses,
+        architectures: Callable[[], Sequence[str]],
+        instance: str,
+        random: Random,
+        reactor: Any,
+    ) -> None:
+        self._architectures = architectures
+        self._instance = instance
+        self._port = settings.port
+        self._generation = 0
+        link = MulticastLink(
+            settings.multicast_groups,
+            settings.multicast_port,
+            settings.interfaces,
+            reactor=reactor,
+            clock=reactor,
+            read=interfaces,
+            suspended=suspended,
+        )
+        neighbours = Neighbours(random.randrange)
+        interval = settings.multicast_interval
+        self._announcer = Announcer(link, reactor, random, self._describe, lambda: len(neighbours), interval)
+        self._discovery = Discovery(
+            link,
+            self._announcer,
+            neighbours,
+            peers,
+            watch,
+            PeerFilters(settings.multicast_filters),
+            local,
+            architectures,
+            reactor,
+            random,
+            instance,
+            interval,
+        )
+        self._cache_watch = CacheWatch(packages, reactor, self._changed)
+
+    def start(self, port: int) -> None:
+        """
+        Listens, and announces what is found at a TCP port of this host.
+
+        @raise StartError: The UDP port can't be had.
+        """
+        self._port = port
+        self._discovery.start()
+        self._cache_watch.start()
+
+    def stop(self) -> None:
+        """Says goodbye.  Whoever looks then must find that nobody listens any more."""
+        self._cache_watch.stop()
+        self._discovery.stop()
+
+    def _changed(self, inventory: Inventory) -> None:
+        self._generation = inventory.generation
+        self._announcer.changed()
+
+    def _describe(self, kind: Kind) -> Announcement:
+        return Announcement(kind, self._instance, self._port, self._generation, tuple(self._architectures()))

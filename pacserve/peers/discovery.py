@@ -1,0 +1,294 @@
+"""
+From datagrams to peers.
+
+A datagram is a hint: it says where to ask, and everything that matters is asked over TCP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from random import Random
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from pacserve.errors import RemoteProtocolError
+from pacserve.interfaces import LANLink, LANListener, LocalAddresses
+from pacserve.model import Endpoint
+from pacserve.network.addresses import parse_address
+from pacserve.peers.announcement import Announcement, Kind, decode
+from pacserve.peers.announcer import FAMILY_DELAY, Announcer
+from pacserve.peers.filters import PeerFilters
+from pacserve.peers.neighbours import Neighbour, Neighbours
+from pacserve.peers.peer import Peer, PeerState
+from pacserve.peers.roster import Roster
+from pacserve.peers.watch import PeerWatch
+
+# Peers that announced themselves.
+PEERS_LIMIT = 1024
+# Seconds from the first announcement of a host to the first question: by then it was heard by both IP versions.
+CONTACT_DELAY, CONTACT_JITTER, CONTACT_JITTER_EACH = FAMILY_DELAY + 0.1, 0.1, 0.02
+# Seconds between two turns in which hosts are contacted, and how many are in one turn: a hundred in a second.
+TURN = 0.1
+CONTACTS_PER_TURN = 10
+# Hosts that have been contacted and have not shown who they are.
+CONTACTS_LIMIT = 32
+# Seconds within which a host is asked what changed, and from one such question to the next.
+NEWS_JITTER, NEWS_JITTER_EACH = 0.01, 0.005
+NEWS_SPACING = 2.0
+# Intervals without a sign of life after which a peer is dropped.
+SILENT_INTERVALS = 3
+# Looks for silent peers in an interval.
+_SWEEPS_PER_INTERVAL = 10
+
+
+class Discovery(LANListener):
+    """
+    Finds peers, and forgets those that have gone.
+
+    @param local: Says which addresses are this host's, and which are of its LANs.
+    @param architectures: Gives the architectures of this host.
+    @param instance: This daemon's own instance id.
+    @param interval: Seconds between two announcements of a host.
+    """
+
+    _log = Logger()
+
+    def __init__(  # noqa: PLR0917
+        self,
+        link: LANLink,
+        announcer: Announcer,
+        neighbours: Neighbours,
+        peers: Roster,
+        watch: PeerWatch,
+        filters: PeerFilters,
+        local: LocalAddresses,
+        architectures: Callable[[], Sequence[str]],
+        clock: IReactorTime,
+        random: Random,
+        instance: str,
+        interval: float,
+    ) -> None:
+        self._link = link
+        self._announcer = announcer
+        self._neighbours = neighbours
+        self._peers = peers
+        self._watch = watch
+        self._filters = filters
+        self._local = local
+        self._architectures = architectures
+        self._clock = clock
+        self._random = random
+        self._instance = instance
+        self._interval = interval
+        self._named = [peer for peer in peers if not peer.discovered]
+        self._found: dict[Endpoint, Peer] = {}
+        self._looked_at: dict[Endpoint, float] = {}
+        self._contacts: dict[str, float] = {}
+        self._turn: IDelayedCall | None = None
+        self._sweep_timer: IDelayedCall | None = None
+
+    def start(self) -> None:
+        """
+        Listens, and says hello.
+
+        @raise StartError: The port can't be had.
+        """
+        self._watch.looked = self._looked
+        self._link.start(self)
+        self._announcer.hello()
+        self._sweep_timer = self._clock.callLater(self._interval / _SWEEPS_PER_INTERVAL, self._sweep)
+
+    def stop(self) -> None:
+        """Says goodbye, and listens no more."""
+        self._announcer.bye()
+        self._link.stop()
+        for timer in (self._turn, self._sweep_timer):
+            if timer is not None and timer.active():
+                timer.cancel()
+        self._watch.looked = lambda _: None
+
+    def datagram_received(self, payload: bytes, source: str) -> None:
+        try:
+            announcement = decode(payload)
+            address = parse_address(source)
+        except (RemoteProtocolError, ValueError) as error:
+            self._log.debug("a datagram of {source} is not understood: {error}", source=source, error=error)
+            return
+        if announcement is None or not self._local.attached(address):
+            return
+        if announcement.instance == self._instance and self._local.owns(address):
+            return
+        if not set(announcement.architectures) & set(self._architectures()):
+            return
+        endpoint = Endpoint(source, announcement.port)
+        if announcement.kind is Kind.BYE:
+            self._left(announcement, endpoint)
+        else:
+            self._heard(announcement, endpoint)
+        if announcement.kind is Kind.HELLO:
+            self._announcer.answer()
+
+    def network_changed(self) -> None:
+        self._announcer.hello()
+        for endpoint, peer in list(self._found.items()):
+            if self._local.attached(parse_address(endpoint.host)):
+                self._watch.look_within(peer, self._jitter(NEWS_JITTER, NEWS_JITTER_EACH))
+            else:
+                self._drop(peer)
+
+    def _heard(self, announcement: Announcement, endpoint: Endpoint) -> None:
+        """Somebody is there, or says so."""
+        now = self._clock.seconds()
+        heard = self._neighbours.heard(announcement.instance, endpoint, now)
+        if heard is None:
+            return
+        neighbour, new = heard
+        neighbour.generation = announcement.generation
+        if new:
+            self._contact_soon(neighbour)
+        peer = self._at(endpoint)
+        if peer is None:
+            if endpoint not in neighbour.used and not neighbour.used:
+                self._contact_soon(neighbour)
+        elif peer.instance == announcement.instance:
+            self._told(peer, announcement, now)
+        elif announcement.kind is Kind.HELLO:
+            self._look(peer, now)  # started anew, or one of the user's list that is back
+
+    def _told(self, peer: Peer, announcement: Announcement, now: float) -> None:
+        """A peer announced itself."""
+        peer.announced = announcement.generation
+        if peer.state is PeerState.DEAD:
+            self._look(peer, now)
+            return
+        peer.alive_at = now
+        if peer.identity is not None and peer.identity.generation != announcement.generation:
+            self._look(peer, now)
+
+    def _left(self, announcement: Announcement, endpoint: Endpoint) -> None:
+        """Somebody says that a host has gone, which anyone may."""
+        peer = self._at(endpoint)
+        if peer is None or peer.instance != announcement.instance:
+            return
+        peer.leaving = True
+        self._look(peer, self._clock.seconds())
+
+    def _look(self, peer: Peer, now: float) -> None:
+        """Looks at a peer soon, but not too often, whatever anybody sends."""
+        since = now - self._looked_at.get(peer.configured, now - NEWS_SPACING)
+        wait = self._jitter(NEWS_JITTER, NEWS_JITTER_EACH)
+        self._watch.look_within(peer, max(wait, NEWS_SPACING - since) if since >= 0 else wait)
+
+    def _contact_soon(self, neighbour: Neighbour) -> None:
+        if neighbour.instance not in self._contacts:
+            delay = CONTACT_DELAY + self._jitter(CONTACT_JITTER, CONTACT_JITTER_EACH)
+            self._contacts[neighbour.instance] = self._clock.seconds() + delay
+        if self._turn is None or not self._turn.active():
+            self._turn = self._clock.callLater(TURN, self._take_turn)
+
+    def _take_turn(self) -> None:
+        """Contacts some of those that are due."""
+        now = self._clock.seconds()
+        self._contacts = {instance: due for instance, due in self._contacts.items() if self._neighbours.get(instance) is not None}
+        room = min(CONTACTS_PER_TURN, CONTACTS_LIMIT - sum(peer.state is PeerState.NEW for peer in self._found.values()))
+        for instance in [instance for instance, due in self._contacts.items() if due <= now]:
+            neighbour = self._neighbours.get(instance)
+            if room <= 0 or neighbour is None:
+                break
+            del self._contacts[instance]
+            room -= self._contact(neighbour)
+        if self._contacts:
+            self._turn = self._clock.callLater(TURN, self._take_turn)
+
+    def _contact(self, neighbour: Neighbour) -> int:
+        """Takes in the endpoints of a host by which it is best used, and drops those by which it must not be; how many are new."""
+        admitted = self._filters.admitted(neighbour.heard)
+        for endpoint in neighbour.used - set(admitted):
+            self._drop(self._found[endpoint])
+        added = 0
+        for endpoint in _preferred(admitted):
+            if self._at(endpoint) is None and len(self._found) < PEERS_LIMIT:
+                self._add(neighbour, endpoint)
+                added += 1
+        return added
+
+    def _add(self, neighbour: Neighbour, endpoint: Endpoint) -> None:
+        def make(slot: int) -> Peer:
+            return Peer(
+                slot,
+                endpoint,
+                (endpoint.host,),
+                endpoint,
+                instance=neighbour.instance,
+                announced=neighbour.generation,
+                state=PeerState.NEW,
+                alive_at=self._clock.seconds(),
+            )
+
+        self._found[endpoint] = peer = self._peers.add(make)
+        self._watch.look(peer)
+
+    def _looked(self, peer: Peer) -> None:
+        """A peer was looked at."""
+        self._looked_at[peer.configured] = self._clock.seconds()
+        if not peer.discovered:
+            return
+        unusable = peer.state is PeerState.UNKNOWN and bool(peer.trouble)
+        if unusable or not peer.verified or (peer.state is PeerState.DEAD and peer.leaving):
+            self._drop(peer)
+        elif peer.instance is not None:
+            neighbour = self._neighbours.get(peer.instance)
+            if neighbour is not None:
+                self._neighbours.shown(neighbour, peer.configured)
+            if peer.identity is not None and peer.announced > peer.identity.generation and peer.state is not PeerState.DEAD:
+                peer.announced = peer.identity.generation  # told while it was looked at: once more, and no more than that
+                self._watch.look_within(peer, NEWS_SPACING)
+
+    def _drop(self, peer: Peer) -> None:
+        """Knows a peer no more, until it is heard again."""
+        self._watch.drop(peer)
+        self._found.pop(peer.configured, None)
+        self._looked_at.pop(peer.configured, None)
+        neighbour = self._neighbours.get(peer.instance or "")
+        if neighbour is not None:
+            self._neighbours.unheard(neighbour, peer.configured)
+            if neighbour.heard and not neighbour.used:
+                self._contact_soon(neighbour)  # it may answer by another address
+
+    def _sweep(self) -> None:
+        """Looks at those that were not heard for an interval, and drops those that have gone."""
+        self._sweep_timer = self._clock.callLater(self._interval / _SWEEPS_PER_INTERVAL, self._sweep)
+        now = self._clock.seconds()
+        try:
+            for peer in list(self._found.values()):
+                silent = now - peer.alive_at
+                if peer.state is PeerState.DEAD and silent >= SILENT_INTERVALS * self._interval:
+                    self._drop(peer)
+                elif silent >= self._interval and peer.state is not PeerState.DEAD:
+                    self._watch.look_within(peer, self._jitter(NEWS_JITTER, NEWS_JITTER_EACH))
+            for neighbour in self._neighbours:
+                for endpoint, heard_at in list(neighbour.heard.items()):
+                    if endpoint not in self._found and now - heard_at >= SILENT_INTERVALS * self._interval:
+                        self._neighbours.unheard(neighbour, endpoint)
+        except Exception:
+            self._log.failure("looking for silent peers")
+
+    def _at(self, endpoint: Endpoint) -> Peer | None:
+        """The peer at an endpoint, whoever named it."""
+        return self._found.get(endpoint) or next((peer for peer in self._named if peer.endpoint == endpoint), None)
+
+    def _jitter(self, least: float, each: float) -> float:
+        return self._random.uniform(0, least + each * len(self._neighbours))
+
+
+def _preferred(endpoints: Iterable[Endpoint]) -> Sequence[Endpoint]:
+    """
+    By which addresses a host is used: by all of IPv4, since two hosts may go by one id; otherwise by all of IPv6 that mean the same everywhere;
+    otherwise by the link-local ones.
+    """
+    groups: dict[int, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        address = parse_address(endpoint.host)
+        groups.setdefault(0 if address.version == 4 else 2 if address.is_link_local else 1, []).append(endpoint)
+    return groups[min(groups)] if groups else ()

@@ -1,0 +1,98 @@
+"""Tests for L{pacserve.fetch.hedging}."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.errors import AbsentError, FetchError
+from pacserve.fetch.hedging import first_yes
+
+Question = Callable[[], Coroutine[Any, Any, str]]
+
+
+class FirstYesTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.asked: list[str] = []
+        self.cancelled: list[str] = []
+
+    def question(self, name: str, outcome: str | Exception | Deferred[str]) -> Question:
+        """One question; a Deferred is waited for."""
+
+        async def ask() -> str:
+            self.asked.append(name)
+            if isinstance(outcome, Exception):
+                raise outcome
+            if isinstance(outcome, Deferred):
+                try:
+                    return await outcome
+                except CancelledError:
+                    self.cancelled.append(name)
+                    raise
+            return outcome
+
+        return ask
+
+    def run_all(self, *questions: Question, patience: float = 0.0) -> Deferred[str]:
+        """Begins to ask."""
+        return Deferred.fromCoroutine(first_yes(questions, self.clock, patience))
+
+    def test_all_at_once(self) -> None:
+        """Without patience all are asked at once, and the first yes wins, whoever gives it."""
+        slow, fast, never = Deferred[str](), Deferred[str](), Deferred[str]()
+        answer = self.run_all(self.question("a", slow), self.question("b", fast), self.question("c", never))
+        self.assertEqual(self.asked, ["a", "b", "c"])
+        fast.callback("yes")
+        self.assertEqual((self.successResultOf(answer), self.cancelled), ("yes", ["a", "c"]))
+
+    def test_patience(self) -> None:
+        """Each further one is asked when there was no answer for so many seconds."""
+        first = Deferred[str]()
+        answer = self.run_all(self.question("a", first), self.question("b", Deferred()), self.question("c", Deferred()), patience=1.0)
+        for seconds, asked in ((0.9, "a"), (0.1, "ab"), (0.9, "ab"), (0.1, "abc"), (5.0, "abc")):
+            self.clock.advance(seconds)
+            self.assertEqual("".join(self.asked), asked)
+        first.callback("late, but the first")
+        self.assertEqual((self.successResultOf(answer), self.cancelled, self.clock.getDelayedCalls()), ("late, but the first", ["b", "c"], []))
+
+    def test_no_need(self) -> None:
+        """Who is not needed is not asked."""
+        self.assertEqual(self.successResultOf(self.run_all(self.question("a", "yes"), self.question("b", "yes"), patience=1.0)), "yes")
+        self.assertEqual((self.asked, self.clock.getDelayedCalls()), (["a"], []))
+
+    def test_failure(self) -> None:
+        """After a failure the next one is asked at once."""
+        answer = self.run_all(self.question("a", FetchError("down")), self.question("b", AbsentError("404")), self.question("c", "yes"), patience=1.0)
+        self.assertEqual((self.successResultOf(answer), self.clock.getDelayedCalls()), ("yes", []))
+
+    def test_nobody(self) -> None:
+        """When all say no it is absent; when one could not say, that is not known."""
+        no, down = AbsentError("404"), FetchError("down")
+        for patience in (0.0, 1.0):
+            error = self.failureResultOf(self.run_all(self.question("a", no), self.question("b", no), patience=patience), AbsentError).value
+            self.assertEqual(str(error), "404; 404")
+            error = self.failureResultOf(self.run_all(self.question("a", no), self.question("b", down), patience=patience), FetchError).value
+            self.assertNotIsInstance(error, AbsentError)
+
+    def test_defect(self) -> None:
+        """A defect is not taken for a no, and ends no answer that another gives."""
+        answer = self.run_all(self.question("a", ZeroDivisionError()), self.question("b", AbsentError("404")), patience=1.0)
+        self.failureResultOf(answer, ZeroDivisionError)
+        answer = self.run_all(self.question("a", ZeroDivisionError()), self.question("b", "yes"), patience=1.0)
+        self.assertEqual(self.successResultOf(answer), "yes")
+
+    def test_cancelled(self) -> None:
+        """Who goes takes the questions along."""
+        answer = self.run_all(self.question("a", Deferred()), self.question("b", Deferred()), patience=1.0)
+        answer.cancel()
+        self.failureResultOf(answer, CancelledError)
+        self.assertEqual((self.cancelled, self.asked, self.clock.getDelayedCalls()), (["a"], ["a"], []))
+
+    def test_late_failure(self) -> None:
+        """What the losers fail with after the end is heard by nobody, and logged by nobody."""
+        slow: Deferred[str] = Deferred(lambda deferred: deferred.errback(ZeroDivisionError()))
+        self.assertEqual(self.successResultOf(self.run_all(self.question("a", slow), self.question("b", "yes"))), "yes")
+        self.assertEqual(self.flushLoggedErrors(), [])

@@ -1,0 +1,41 @@
+"""Tests for L{pacserve.peers.roster}."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.model import Endpoint
+from pacserve.peers.peer import Peer
+from pacserve.peers.roster import Roster
+
+
+def make(slot: int) -> Peer:
+    """A peer for a slot."""
+    return Peer(slot, Endpoint("10.0.0.3", 15678))
+
+
+class RosterTests(SynchronousTestCase):
+    def test_slots(self) -> None:
+        """Each peer has a slot of its own, and a slot that became free is the next to be given."""
+        roster = Roster()
+        peers = [roster.add(make) for _ in range(3)]
+        self.assertEqual([peer.slot for peer in peers], [0, 1, 2])
+        self.assertTrue(roster.remove(peers[1]))
+        self.assertEqual((len(roster), list(roster), roster.at(1), roster.slots), (2, [peers[0], peers[2]], None, 3))
+        self.assertEqual((roster.add(make).slot, len(roster)), (1, 3))
+
+    def test_removed_twice(self) -> None:
+        """A peer that has gone already is not removed again, though another one has its slot."""
+        roster = Roster()
+        first = roster.add(make)
+        self.assertTrue(roster.remove(first))
+        second = roster.add(make)
+        self.assertFalse(roster.remove(first))
+        self.assertIs(roster.at(0), second)
+
+    def test_changes_meanwhile(self) -> None:
+        """Who walks through the peers may remove them."""
+        roster = Roster()
+        for _ in range(3):
+            roster.add(make)
+        for peer in roster:
+            roster.remove(peer)
+        self.assertEqual((len(roster), list(roster), roster.at(7)), (0, [], None))

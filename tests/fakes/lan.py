@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from random import Random
 
 from twisted.internet.task import Clock
@@ -58,12 +59,12 @@ class MemoryLink(LANLink):
     """
     A host's way into a LAN in memory.
 
-    @param addresses: The host's address for each IP version that it has.
+    @param addresses: The host's address by each IP version that it has.
     """
 
-    def __init__(self, lan: MemoryLAN, **addresses: str) -> None:
+    def __init__(self, lan: MemoryLAN, addresses: Mapping[int, str]) -> None:
         self.lan = lan
-        self.addresses = {int(version.removeprefix("v")): address for version, address in addresses.items()}
+        self.addresses = addresses
         self.listener: LANListener | None = None
 
     def start(self, listener: LANListener) -> None:
@@ -75,5 +76,5 @@ class MemoryLink(LANLink):
         self.lan.detach(self)
 
     def send(self, payload: bytes, version: int) -> None:
-        if version in self.addresses:
+        if version in self.addresses and self.listener is not None:
             self.lan.carry(payload, version, self.addresses[version])

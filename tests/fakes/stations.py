@@ -1,0 +1,216 @@
+"""Whole hosts of a LAN in memory: they announce themselves, and answer C{/info}."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from random import Random
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent
+
+from pacserve.errors import FetchError
+from pacserve.fetch.client import BodyAnswer, HTTPClient
+from pacserve.fetch.urls import parse_url
+from pacserve.interfaces import LocalAddresses
+from pacserve.model import Endpoint, IPAddress
+from pacserve.network.addresses import IPNetwork, parse_address, parse_network
+from pacserve.peers.announcement import Announcement, Kind
+from pacserve.peers.announcer import Announcer
+from pacserve.peers.discovery import Discovery
+from pacserve.peers.filters import PeerFilters, parse_filter
+from pacserve.peers.holdings import Holdings
+from pacserve.peers.inventory import PeerInfo, encode
+from pacserve.peers.neighbours import Neighbours
+from pacserve.peers.peer import Peer, PeerState
+from pacserve.peers.roster import Roster
+from pacserve.peers.watch import PeerWatch
+from tests.fakes.lan import MemoryLAN, MemoryLink
+
+PORT = 15678
+NETWORKS = ("10.0.0.0/16", "fd77::/64", "fe80::/64")
+
+
+class Attached(LocalAddresses):
+    """
+    A host with these addresses in these networks.
+
+    @ivar networks: Those that it is directly attached to now.
+    """
+
+    def __init__(self, own: Sequence[str], networks: Sequence[str] = NETWORKS) -> None:
+        self.own = {parse_address(text) for text in own}
+        self.networks: list[IPNetwork] = [parse_network(text) for text in networks]
+
+    def owns(self, address: IPAddress) -> bool:
+        return address.is_loopback or address in self.own
+
+    def attached(self, address: IPAddress) -> bool:
+        return any(address in network for network in self.networks if network.version == address.version)
+
+
+class Infos(HTTPClient):
+    """
+    Answers C{/info} for the stations that are up, at once; those in C{silent} never.
+
+    @ivar hosts: Who answers where.
+    @ivar silent: The endpoints that take what is sent and never answer.
+    @ivar asked: The endpoints that were asked, with the query.
+    """
+
+    def __init__(self, clock: Clock, agent: IAgent) -> None:
+        super().__init__(agent, clock)
+        self._time = clock
+        self.hosts: dict[Endpoint, Station] = {}
+        self.silent: set[Endpoint] = set()
+        self.asked: list[tuple[Endpoint, str]] = []
+
+    async def get(self, url: str, *, timeout: float, limit: int, headers: Mapping[str, str] = {}) -> BodyAnswer:
+        place = parse_url(url)
+        endpoint = Endpoint(place.host, place.port)
+        query = url.partition("?")[2]
+        self.asked.append((endpoint, query))
+        if endpoint in self.silent:
+            timed_out: Deferred[None] = Deferred()
+            timer = self._time.callLater(timeout, timed_out.errback, FetchError("no answer in time"))
+            try:
+                await timed_out
+            finally:
+                if timer.active():
+                    timer.cancel()
+        host = self.hosts.get(endpoint)
+        if host is None:
+            raise FetchError("connection refused")
+        return BodyAnswer(200, host.info(int(query.removeprefix("since=")) if query else None), Headers())
+
+    def count(self, host: Station | Endpoint) -> int:
+        """How often a host was asked."""
+        endpoint = host.endpoint if isinstance(host, Station) else host
+        return sum(asked == endpoint for asked, _ in self.asked)
+
+
+class Station:
+    """
+    One host, with everything that finds peers.
+
+    @param v4: Its IPv4 address; where it has no address at all it gets one by its number.
+    @param v6: Its IPv6 address.
+    @ivar files: What it holds.
+    """
+
+    def __init__(  # noqa: PLR0917
+        self,
+        lan: MemoryLAN,
+        infos: Infos,
+        number: int,
+        random: Random,
+        filters: Sequence[str] = (),
+        architectures: Sequence[str] = ("x86_64",),
+        instance: str = "",
+        interval: float = 60.0,
+        static: Sequence[Endpoint] = (),
+        v4: str = "",
+        v6: str = "",
+    ) -> None:
+        self.instance = instance or f"{number:032x}"
+        self.architectures = tuple(architectures)
+        if not v4 and not v6:
+            v4 = f"10.0.{number >> 8}.{number & 255}"
+        self.addresses = {version: address for version, address in ((4, v4), (6, v6)) if address}
+        self.endpoint = Endpoint(next(iter(self.addresses.values())), PORT)
+        self.files: dict[str, int] = {}
+        self.generation = 1
+        self.clock, self.infos = lan.clock, infos
+        self.local = Attached(list(self.addresses.values()))
+        self.link = MemoryLink(lan, self.addresses)
+        self.neighbours = Neighbours(random.randrange)
+        self.roster = Roster()
+        for endpoint in static:
+            self.roster.add(partial(_named, endpoint=endpoint))
+        self.holdings = Holdings()
+        self.watch = PeerWatch(
+            self.roster,
+            self.holdings,
+            infos,
+            self.clock,
+            _unknown,
+            lambda work: succeed(work()),
+            self.instance,
+            lambda: self.architectures,
+        )
+        self.announcer = Announcer(self.link, self.clock, random, self.describe, lambda: len(self.neighbours), interval)
+        self.discovery = Discovery(
+            self.link,
+            self.announcer,
+            self.neighbours,
+            self.roster,
+            self.watch,
+            PeerFilters([parse_filter(text) for text in filters]),
+            self.local,
+            lambda: self.architectures,
+            self.clock,
+            random,
+            self.instance,
+            interval,
+        )
+
+    def start(self) -> None:
+        """Comes up."""
+        self.answer()
+        self.watch.start()
+        self.discovery.start()
+
+    def answer(self) -> None:
+        """Answers C{/info} from now on."""
+        for address in self.addresses.values():
+            self.infos.hosts[Endpoint(address, PORT)] = self
+
+    def stop(self) -> None:
+        """Goes down as it should."""
+        self.vanish()
+        self.discovery.stop()
+        self.watch.stop()
+
+    def vanish(self) -> None:
+        """Answers nobody any more."""
+        for address in self.addresses.values():
+            if self.infos.hosts.get(Endpoint(address, PORT)) is self:
+                del self.infos.hosts[Endpoint(address, PORT)]
+
+    def kill(self) -> None:
+        """Goes down without a word."""
+        self.vanish()
+        self.link.stop()
+        self.announcer.bye()
+        self.discovery.stop()
+        self.watch.stop()
+
+    def hold(self, **files: int) -> None:
+        """Holds more files, by the names of packages, and says so."""
+        self.files.update({f"{name}-1-1-any.pkg.tar.zst": size for name, size in files.items()})
+        self.generation += 1
+        self.announcer.changed()
+
+    def describe(self, kind: Kind) -> Announcement:
+        """What it announces."""
+        return Announcement(kind, self.instance, PORT, self.generation, self.architectures)
+
+    def info(self, since: int | None) -> bytes:
+        """Its C{/info}."""
+        delta = since if since is not None and since == self.generation else None
+        files = self.files if delta is None else {}
+        return encode(PeerInfo(self.instance, self.generation, self.architectures, files, delta))
+
+    def known(self) -> set[Endpoint]:
+        """The peers that it may ask."""
+        return {peer.configured for peer in self.roster if peer.state in (PeerState.KNOWN, PeerState.UNKNOWN) and not peer.leaving}
+
+
+def _named(slot: int, endpoint: Endpoint) -> Peer:
+    return Peer(slot, endpoint, (endpoint.host,), endpoint)
+
+
+async def _unknown(_: str) -> Sequence[str]:
+    return ()

@@ -16,7 +16,7 @@ from pacserve.peers.holdings import Holdings
 from pacserve.peers.inventory import PACKED_LIMIT, PeerInfo, encode, pack
 from pacserve.peers.peer import LAST_REFRESH, REFRESH_INTERVAL, Peer, PeerState
 from pacserve.peers.roster import Roster
-from pacserve.peers.watch import INFO_TIMEOUT, PeerWatch
+from pacserve.peers.watch import INFO_TIMEOUT, INVENTORIES_LIMIT, LOOKS_LIMIT, PeerWatch
 from tests.fakes.network import Line, Network, Page
 
 OWN, OTHER, THIRD = "0" * 32, "1" * 32, "2" * 32
@@ -395,3 +395,205 @@ class InfoOnce(Page):
             return super().render(request)
         finally:
             self.body = body
+
+
+class DiscoveredTests(SynchronousTestCase):
+    """Peers that announced themselves, some of which tell what changed."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.network = Network()
+        self.holdings = Holdings()
+        self.roster = Roster()
+        self.looked: list[int] = []
+        client = HTTPClient(self.network, self.clock)
+        self.watch = PeerWatch(self.roster, self.holdings, client, self.clock, self.resolve, lambda work: succeed(work()), OWN, lambda: ("x86_64",))
+        self.watch.looked = lambda peer: self.looked.append(peer.slot)
+
+    async def resolve(self, _: str) -> Sequence[str]:
+        """Nobody has a name."""
+        return ()
+
+    def add(self, number: int = 3, instance: str = OTHER, announced: int = 1) -> Peer:
+        """One more peer that announced itself."""
+        endpoint = Endpoint(f"10.0.{number >> 8}.{number & 255}", 15678)
+        return self.roster.add(
+            lambda slot: Peer(slot, endpoint, (endpoint.host,), endpoint, instance=instance, announced=announced, state=PeerState.NEW)
+        )
+
+    def answer(self, peer: Peer, info: PeerInfo, etag: str = "") -> Page:
+        """What the peer answers from now on."""
+        self.network.hosts[str(peer.configured)] = page = Page(encode(info), headers={"ETag": etag} if etag else {})
+        return page
+
+    def whole(self, generation: int = 1, instance: str = OTHER, **files: int) -> PeerInfo:
+        """All that a peer holds."""
+        return PeerInfo(instance, generation, ("x86_64",), {{"zlib": ZLIB, "xz": XZ}[name]: size for name, size in files.items()})
+
+    def delta(self, since: int, generation: int, removed: Sequence[str] = (), instance: str = OTHER, **files: int) -> PeerInfo:
+        """What changed on a peer."""
+        added = self.whole(generation, instance, **files)
+        return PeerInfo(instance, generation, ("x86_64",), added.files, since, tuple(removed))
+
+    def held(self, name: str = ZLIB) -> list[tuple[int, int]]:
+        """Who holds a file."""
+        return sorted(self.holdings.holders(name))
+
+    def known(self) -> Peer:
+        """A peer that holds zlib, as of generation 1."""
+        peer = self.add()
+        self.answer(peer, self.whole(zlib=1), '"1"')
+        self.watch.look(peer)
+        self.network.asked.clear()
+        return peer
+
+    def test_first_look(self) -> None:
+        """It is used once it has stated what it announced, and is not looked at again before there is news."""
+        peer = self.add()
+        self.answer(peer, self.whole(zlib=1))
+        self.assertTrue(self.watch.look(peer))
+        self.assertEqual((peer.state, peer.verified, self.held(), self.looked), (PeerState.KNOWN, True, [(0, 1)], [0]))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_another_daemon(self) -> None:
+        """Who states another instance id than was announced is of no use."""
+        peer = self.add()
+        self.answer(peer, self.whole(instance=THIRD, zlib=1))
+        self.watch.look(peer)
+        self.assertEqual((peer.state, peer.verified, self.held()), (PeerState.UNKNOWN, False, []))
+        self.assertIn("another daemon", peer.trouble)
+
+    def test_changes(self) -> None:
+        """Of a peer that is known the changes are asked for, and applied."""
+        peer = self.known()
+        page = self.answer(peer, self.delta(1, 3, [ZLIB], xz=2), '"1+3"')
+        self.watch.look(peer)
+        self.assertEqual((self.held(), self.held(XZ)), ([], [(0, 2)]))
+        self.assertEqual(self.network.asked, [f"GET http://{peer.configured}/info?since=1"])
+        self.assertEqual(page.asked[0].getRawHeaders("if-none-match"), ['"1"'])
+        self.assertEqual((peer.identity and peer.identity.generation, peer.identity and peer.identity.count, peer.etag), (3, 1, '"1+3"'))
+
+    def test_changed_at(self) -> None:
+        """When the inventory last changed is known; a look that finds nothing new is no change."""
+        peer = self.known()
+        self.clock.advance(5)
+        self.answer(peer, self.delta(1, 1))
+        self.watch.look(peer)
+        self.assertEqual((peer.changed_at, peer.alive_at), (0.0, 5.0))
+        self.answer(peer, self.delta(1, 2, xz=1))
+        self.watch.look(peer)
+        self.assertEqual(peer.changed_at, 5.0)
+
+    def test_changes_that_do_not_lead_on(self) -> None:
+        """Changes since another generation, or of another instance, are not applied: the whole inventory is asked for."""
+        for wrong in (self.delta(0, 3, [ZLIB], xz=2), self.delta(1, 3, [ZLIB], instance=THIRD, xz=2)):
+            peer = self.known()
+            peer.instance = wrong.instance
+            self.answer(peer, wrong)
+            self.watch.look(peer)
+            self.assertEqual(self.network.asked, [f"GET http://{peer.configured}/info?since=1", f"GET http://{peer.configured}/info"])
+            self.assertEqual((peer.state, "all was asked for" in peer.trouble, self.held(XZ)), (PeerState.UNKNOWN, True, []))
+            self.watch.drop(peer)
+
+    def test_whole_instead(self) -> None:
+        """A peer that can't tell the changes any more tells all that it holds."""
+        peer = self.known()
+        self.answer(peer, self.whole(9, xz=2))
+        self.watch.look(peer)
+        self.assertEqual((self.held(), self.held(XZ), peer.state), ([], [(0, 2)], PeerState.KNOWN))
+
+    def test_too_many(self) -> None:
+        """Changes may not add up to more names than one list may have."""
+        peer = self.known()
+        names = {f"p{number}-1-1-any.pkg.tar.zst": 1 for number in range(60_000)}
+        self.answer(peer, PeerInfo(OTHER, 2, ("x86_64",), names, 1))
+        self.watch.look(peer)
+        self.assertEqual(peer.state, PeerState.KNOWN)
+        names = {f"q{number}-1-1-any.pkg.tar.zst": 1 for number in range(60_000)}
+        self.answer(peer, PeerInfo(OTHER, 3, ("x86_64",), names, 2))
+        self.watch.look(peer)
+        self.assertEqual((peer.state, len(self.holdings)), (PeerState.UNKNOWN, 0))
+
+    def test_one_too_many(self) -> None:
+        """Beyond so many inventories a peer is asked for changes that there are none of, is asked for each file, and takes the first free place."""
+        first = self.known()
+        for number in range(INVENTORIES_LIMIT - 1):
+            peer = self.add(256 + number)
+            self.answer(peer, self.whole(zlib=1))
+            self.watch.look(peer)
+        late = self.add(7, announced=1)
+        self.answer(late, self.delta(1, 1), '"1+1"')
+        self.network.asked.clear()
+        self.watch.look(late)
+        self.assertEqual((late.state, late.trouble, late.verified, late.next_look()), (PeerState.UNKNOWN, "", True, None))
+        self.assertEqual(self.network.asked, [f"GET http://{late.configured}/info?since=1"])
+        self.watch.drop(first)
+        self.answer(late, self.whole(zlib=1))
+        self.watch.look(late)
+        self.assertEqual((late.state, len(self.held())), (PeerState.KNOWN, INVENTORIES_LIMIT))
+
+    def test_whole_of_one_too_many(self) -> None:
+        """What one too many tells all the same is not kept."""
+        for number in range(INVENTORIES_LIMIT):
+            peer = self.add(256 + number)
+            self.answer(peer, self.whole(zlib=1))
+            self.watch.look(peer)
+        late = self.add(7)
+        self.answer(late, self.whole(xz=1))
+        self.watch.look(late)
+        self.assertEqual((late.state, self.held(XZ)), (PeerState.UNKNOWN, []))
+
+    def test_few_at_a_time(self) -> None:
+        """A bounded number is looked at together, and one that the user named does not wait for them."""
+        for number in range(LOOKS_LIMIT + 5):
+            peer = self.add(256 + number)
+            self.network.hosts[str(peer.configured)] = Line.SILENT
+            self.watch.look(peer)
+        self.assertEqual(len(self.network.asked), LOOKS_LIMIT)
+        named = Endpoint("10.9.9.9", 15678)
+        self.network.hosts[str(named)] = Page(encode(self.whole(zlib=1)))
+        self.watch.look(self.roster.add(lambda slot: Peer(slot, named, (named.host,), named)))
+        self.assertEqual(len(self.held()), 1)
+        self.clock.advance(INFO_TIMEOUT)
+        self.assertGreaterEqual(len(set(self.network.asked)), LOOKS_LIMIT + 6)
+        self.watch.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_dropped_meanwhile(self) -> None:
+        """A peer that is dropped while it is looked at leaves nothing behind, and its slot is free for another one."""
+        peer = self.add()
+        self.network.hosts[str(peer.configured)] = Line.SILENT
+        self.watch.look(peer)
+        self.watch.drop(peer)
+        self.watch.drop(peer)
+        other = self.add(4)
+        self.answer(other, self.whole(zlib=1))
+        self.assertEqual((other.slot, self.watch.look(peer), self.watch.look(other)), (peer.slot, False, True))
+        self.assertEqual((self.held(), self.looked, self.clock.getDelayedCalls()), ([(0, 1)], [0], []))
+
+    def test_dropped_when_looked_at(self) -> None:
+        """Who is told of a look may drop the peer."""
+        self.watch.looked = self.watch.drop
+        peer = self.add()
+        self.watch.look(peer)
+        self.assertEqual((len(self.roster), self.clock.getDelayedCalls()), (0, []))
+
+    def test_look_within(self) -> None:
+        """The next look comes when the first who wanted it did."""
+        peer = self.known()
+        self.watch.look_within(peer, 5)
+        self.watch.look_within(peer, 1)
+        self.watch.look_within(peer, 3)
+        self.clock.advance(1)
+        self.assertEqual(len(self.network.asked), 1)
+        self.clock.advance(10)
+        self.assertEqual(len(self.network.asked), 1)
+
+    def test_unverified_is_not_logged(self) -> None:
+        """What forged announcements lead to is not in the log."""
+        events: list[LogEvent] = []
+        observer: Any = events.append
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.watch.look(self.add())
+        self.assertEqual([event for event in events if event.get("log_namespace") == "pacserve.peers.watch.PeerWatch"], [])

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.packages import write_configuration, write_database
+from benchmarks.network import Network
+from benchmarks.packages import NO_MIRROR, write_configuration, write_database
 from benchmarks.servers import Server, nginx, pacserve
 
 # Below the ports that the kernel gives to clients (32768 and above), which would come and go.
 _PORTS = range(21_000, 32_000)
 _taken = iter(_PORTS)
+# Daemons that start at the same time: they take all cores for a moment.
+_AT_ONCE = 4
 
 
 class Lab:
@@ -82,6 +86,28 @@ class Lab:
             server.wait_for_log("listens on")
             server.wait_for_log(" holds ", len(peers))
         return server
+
+    def peers(self, folders: Sequence[Path]) -> list[Server]:
+        """Daemons without a sync database that serve a cache folder each, and know nobody."""
+        started: list[Server] = []
+        for begin in range(0, len(folders), _AT_ONCE):
+            batch = folders[begin : begin + _AT_ONCE]
+            starting = [self.pacserve(folder, self.configuration(folder.name, folder, NO_MIRROR), ready=False) for folder in batch]
+            for server in starting:
+                server.wait_for_log("listens on")
+            started += starting
+        return started
+
+    def network(self, hosts: int) -> Network:
+        """
+        A LAN, which is removed together with this place.
+
+        @raise SkippedError: Only root may make one.
+        """
+        network = Network(self.folder, hosts)
+        self._servers.callback(network.remove)
+        network.create()
+        return network
 
     def settle(self) -> None:
         """Lets the daemons believe that package files are complete which no database knows: they must not have changed for two seconds."""

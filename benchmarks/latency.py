@@ -1,9 +1,9 @@
-"""What pacman waits for when a peer has the file: the question to the peer that confirms it, among ever more peers."""
+"""What pacman waits for before it is sent to a peer that has the file, and before it is sent to a mirror since nobody has it, among ever more peers."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from benchmarks.lab import Lab
 from benchmarks.load import latencies
@@ -12,10 +12,9 @@ from benchmarks.report import Aim, Result
 from benchmarks.servers import Server
 
 NAME = "latency"
+MISS = "miss"
 _COUNTS = (1, 8, 30)
 _SIZE = 1000
-# Daemons that start at the same time: they take all cores for a moment.
-_AT_ONCE = 4
 
 
 def measure(lab: Lab) -> Iterator[Result]:
@@ -32,13 +31,7 @@ def measure(lab: Lab) -> Iterator[Result]:
         for number in range(asked):
             write_package(folder, f"peer-{folder_number}-file-{number}", _SIZE)
     lab.settle()
-    peers: list[Server] = []
-    for begin in range(0, len(held), _AT_ONCE):
-        batch = held[begin : begin + _AT_ONCE]
-        started = [lab.pacserve(folder, lab.configuration(folder.name, folder, NO_MIRROR), ready=False) for folder in batch]
-        for peer in started:
-            peer.wait_for_log("listens on")
-        peers += started
+    peers = lab.peers(held)
     cache = lab.path("cache")
     configuration = lab.configuration("asker", cache, NO_MIRROR, {})
     for count in counts:
@@ -47,6 +40,53 @@ def measure(lab: Lab) -> Iterator[Result]:
         latencies(asker.port, [request_path(name) for name in names[:count]], 307)
         taken = latencies(asker.port, [request_path(name) for name in names[count:]], 307)
         asker.stop()
-        what = f"hit among {count} peer{'s' if count > 1 else ''}"
+        what = f"hit among {_peers(count)}"
         yield Result(NAME, f"{what}, median", statistics.median(taken), "ms", aim=Aim(2.0, least=False))
         yield Result(NAME, f"{what}, 95 of 100", statistics.quantiles(taken, n=20)[-1], "ms")
+
+
+def measure_miss(lab: Lab) -> Iterator[Result]:
+    """
+    Each request is for another file, which a mirror has and no peer, so that all peers are asked at once and all say no.
+
+    A daemon with peers and one without are asked for the same file right after each other: what the peers add is the difference.
+    """
+    counts = _COUNTS[:2] if lab.quick else _COUNTS
+    asked = 100 if lab.quick else 200
+    mirror, cache = lab.path("mirror"), lab.path("cache")
+    packages = [f"on-the-mirror-{number}" for number in range(asked)]
+    for package in packages:
+        write_package(mirror, package, _SIZE)
+    paths = [request_path(package_name(package)) for package in packages]
+    configuration = lab.configuration("asker", cache, f"http://127.0.0.1:{lab.nginx(mirror).port}", dict.fromkeys(packages, _SIZE))
+    held = [lab.path(f"held-{number}") for number in range(counts[-1])]
+    for number, folder in enumerate(held):
+        write_package(folder, f"held-by-{number}", _SIZE)
+    lab.settle()
+    peers = lab.peers(held)
+    alone = lab.pacserve(cache, configuration)
+    for count in counts:
+        asker = lab.pacserve(cache, configuration, peers=tuple(peers[:count]))
+        taken, without = _in_turns(asker, alone, paths)
+        asker.stop()
+        added = [more - less for more, less in zip(taken, without, strict=True)]
+        ratio = statistics.median(more / less for more, less in zip(taken, without, strict=True))
+        what = f"miss among {_peers(count)}"
+        yield Result(MISS, f"{what}, median (ratio: to no peers)", statistics.median(taken), "ms", ratio=ratio)
+        yield Result(MISS, f"{what}, added to no peers, median", statistics.median(added), "ms")
+        yield Result(MISS, f"{what}, added to no peers, 95 of 100", statistics.quantiles(added, n=20)[-1], "ms")
+
+
+def _in_turns(asker: Server, alone: Server, paths: Sequence[str]) -> tuple[list[float], list[float]]:
+    """The milliseconds that either took for each path; the first few, which open connections, are left out."""
+    taken: list[float] = []
+    without: list[float] = []
+    for turn, path in enumerate(paths):
+        both = ((asker, taken), (alone, without))
+        for server, times in both if turn % 2 else reversed(both):
+            times += latencies(server.port, [path], 307)
+    return taken[10:], without[10:]
+
+
+def _peers(count: int) -> str:
+    return f"{count} peer{'s' if count > 1 else ''}"

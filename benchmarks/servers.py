@@ -12,7 +12,7 @@ from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 # Seconds.
-_START_TIMEOUT = 20.0
+START_TIMEOUT = 20.0
 _STOP_TIMEOUT = 8.0
 
 _NGINX_CONF = """\
@@ -43,6 +43,10 @@ http {{
 
 class BenchmarkError(Exception):
     """A benchmark can't be run, or what it measured means nothing."""
+
+
+class SkippedError(Exception):
+    """This machine, or who runs the benchmark, lacks what it needs, and that is nobody's fault."""
 
 
 class Server:
@@ -83,13 +87,18 @@ class Server:
         line = next(line for line in self._proc("status").splitlines() if line.startswith("VmRSS:"))
         return int(line.split()[1]) * 1024 / 1e6
 
-    def wait_for_log(self, text: str, times: int = 1) -> None:
-        """Returns when it has printed C{text} so often."""
-        deadline = time.monotonic() + _START_TIMEOUT
-        while self.log.read_text("utf-8", "replace").count(text) < times:
+    def wait_for_log(self, text: str, times: int = 1, *, within: float = START_TIMEOUT) -> None:
+        """
+        Returns when it has printed C{text} so often.
+
+        @param within: Seconds.
+        @raise BenchmarkError: It has not.
+        """
+        deadline = time.monotonic() + within
+        while (found := self.log.read_text("utf-8", "replace").count(text)) < times:
             self.check()
             if time.monotonic() > deadline:
-                raise BenchmarkError(f"{self.log.name}: no {text!r} within {_START_TIMEOUT:.0f} s")
+                raise BenchmarkError(f"{self.log.name}: {text!r} {found} times instead of {times} within {within:.0f} s")
             time.sleep(0.02)
 
     def check(self) -> None:
@@ -135,6 +144,8 @@ def pacserve(
     port: int,
     *,
     peers: Sequence[int] = (),
+    options: Sequence[str] = ("--bind", "127.0.0.1"),
+    within: Sequence[str] = (),
     module: str = "pacserve",
     core: int | None = None,
     bytecode: Path | None = None,
@@ -143,14 +154,16 @@ def pacserve(
     The daemon, as a user starts it.
 
     @param peers: Ports of its static peers.
+    @param options: Further ones.
+    @param within: The beginning of a command line that runs the rest in another namespace.
     @param module: What C{python -m} runs.
     @param bytecode: A folder for the C{.pyc} files of everything that is imported, None for where Python looks by itself.
     """
-    options = ["--bind", "127.0.0.1", "--port", str(port), "--pacman-conf", str(pacman_conf), "--cache-dir", str(cache_dir)]
+    arguments = ["--port", str(port), "--pacman-conf", str(pacman_conf), "--cache-dir", str(cache_dir), *options]
     for peer in peers:
-        options += ["--pacserver", f"127.0.0.1:{peer}"]
+        arguments += ["--pacserver", f"127.0.0.1:{peer}"]
     kept = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET" and not name.lower().endswith("_proxy")}
     if bytecode is not None:
         kept.pop("PYTHONDONTWRITEBYTECODE", None)
         kept["PYTHONPYCACHEPREFIX"] = str(bytecode)
-    return Server((sys.executable, "-m", module, *options), port, log, core=core, environment=kept)
+    return Server((*within, sys.executable, "-m", module, *arguments), port, log, core=core, environment=kept)

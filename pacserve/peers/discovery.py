@@ -149,12 +149,19 @@ class Discovery(LANListener):
             self._contact_soon(neighbour)
         peer = self._at(endpoint)
         if peer is None:
-            if endpoint not in neighbour.used and not neighbour.used:
-                self._contact_soon(neighbour)
+            self._heard_elsewhere(neighbour, announcement.kind, now)
         elif peer.instance == announcement.instance:
             self._told(peer, announcement, now)
         elif announcement.kind is Kind.HELLO:
             self._look(peer, now)  # started anew, or one of the user's list that is back
+
+    def _heard_elsewhere(self, neighbour: Neighbour, kind: Kind, now: float) -> None:
+        """A host announced itself at an address by which it is not used."""
+        if not neighbour.used:
+            self._contact_soon(neighbour)
+        elif kind is Kind.HELLO:  # its network has changed, and it may not be any more where it was
+            for endpoint in neighbour.used:
+                self._look(self._found[endpoint], now)
 
     def _told(self, peer: Peer, announcement: Announcement, now: float) -> None:
         """A peer announced itself."""
@@ -207,7 +214,7 @@ class Discovery(LANListener):
         for endpoint in neighbour.used - set(admitted):
             self._drop(self._found[endpoint])
         added = 0
-        for endpoint in _preferred(admitted):
+        for endpoint in _preferred(endpoint for endpoint in admitted if not self._is_dead(endpoint)):
             if self._at(endpoint) is None and len(self._found) < PEERS_LIMIT:
                 self._add(neighbour, endpoint)
                 added += 1
@@ -240,10 +247,27 @@ class Discovery(LANListener):
         elif peer.instance is not None:
             neighbour = self._neighbours.get(peer.instance)
             if neighbour is not None:
-                self._neighbours.shown(neighbour, peer.configured)
+                self._settle(neighbour, peer)
             if peer.identity is not None and peer.announced > peer.identity.generation and peer.state is not PeerState.DEAD:
                 peer.announced = peer.identity.generation  # told while it was looked at: once more, and no more than that
                 self._watch.look_within(peer, NEWS_SPACING)
+
+    def _settle(self, neighbour: Neighbour, peer: Peer) -> None:
+        """A host has shown who it is at an address, or does not answer there any more: it is used by its best addresses alone."""
+        self._neighbours.shown(neighbour, peer.configured)
+        if peer.state is PeerState.DEAD:
+            if any(endpoint not in self._found for endpoint in neighbour.heard):
+                self._contact_soon(neighbour)
+            return
+        alive = [endpoint for endpoint in neighbour.used if not self._is_dead(endpoint)]
+        for endpoint in set(alive) - set(_preferred(alive)):
+            other = self._found[endpoint]
+            if other.identity == peer.identity:
+                self._drop(other)
+
+    def _is_dead(self, endpoint: Endpoint) -> bool:
+        peer = self._found.get(endpoint)
+        return peer is not None and peer.state is PeerState.DEAD
 
     def _drop(self, peer: Peer) -> None:
         """Knows a peer no more, until it is heard again."""

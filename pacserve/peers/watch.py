@@ -114,6 +114,8 @@ class PeerWatch:
             return
         self._forget(peer)
         self._peers.remove(peer)
+        if peer.told is not None:
+            self._log.info("peer {peer} has gone", peer=peer.configured)
         timer = self._timers.pop(peer.slot, None)
         if timer is not None:
             timer.cancel()

@@ -93,6 +93,31 @@ class FindTests(Setup):
         self.settle()
         self.assertEqual(self.us.known(), {Endpoint("fd77::2", PORT)})
 
+    def test_ipv4_later(self) -> None:
+        """A host that was found by IPv6 is used by IPv4 alone once it was found by that."""
+        other = self.station(2, v4="10.0.0.2", v6="fd77::2")
+        other.answer()
+        self.hear("fd77::2", instance=other.instance)
+        self.settle()
+        self.assertEqual(self.us.known(), {Endpoint("fd77::2", PORT)})
+        self.hear("10.0.0.2", instance=other.instance)
+        self.settle()
+        self.assertEqual((self.us.known(), len(self.us.roster)), ({other.endpoint}, 1))
+
+    def test_ipv4_lost(self) -> None:
+        """A host that lost its IPv4 address is used by IPv6 at once, when it says hello there or is found dead, and by IPv4 when it has it again."""
+        other = self.station(2, v4="10.0.0.2", v6="fd77::2")
+        other.start()
+        self.settle()
+        del self.infos.hosts[other.endpoint]
+        self.hear("fd77::2", kind=Kind.HELLO, instance=other.instance)
+        self.settle()
+        self.assertEqual(self.us.known(), {Endpoint("fd77::2", PORT)})
+        other.answer()
+        self.hear("10.0.0.2", instance=other.instance)
+        self.settle()
+        self.assertEqual((self.us.known(), len(self.us.roster)), ({other.endpoint}, 1))
+
     def test_who_is_asked(self) -> None:
         """Nobody is asked who is not attached, who is this host, or whose architecture is another."""
         self.hear("192.0.2.7")

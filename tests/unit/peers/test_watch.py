@@ -589,11 +589,16 @@ class DiscoveredTests(SynchronousTestCase):
         self.clock.advance(10)
         self.assertEqual(len(self.network.asked), 1)
 
-    def test_unverified_is_not_logged(self) -> None:
-        """What forged announcements lead to is not in the log."""
+    def test_log(self) -> None:
+        """When a peer comes and goes is in the log; what forged announcements lead to is not."""
         events: list[LogEvent] = []
         observer: Any = events.append
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
-        self.watch.look(self.add())
-        self.assertEqual([event for event in events if event.get("log_namespace") == "pacserve.peers.watch.PeerWatch"], [])
+        forged = self.add(4)
+        self.watch.look(forged)
+        self.watch.drop(forged)
+        peer = self.known()
+        self.watch.drop(peer)
+        lines = [str(event["log_format"]).format(**event) for event in events if event.get("log_namespace") == "pacserve.peers.watch.PeerWatch"]
+        self.assertEqual(lines, [f"peer {peer.configured} holds 1 files", f"peer {peer.configured} has gone"])

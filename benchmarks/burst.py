@@ -1,0 +1,134 @@
+"""Many requests at once, and many in a row: how long they wait, and whether a peer that has the file is missed."""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+
+from benchmarks.lab import Lab
+from benchmarks.load import Client
+from benchmarks.packages import package_name, request_path, write_package
+from benchmarks.report import Aim, Result
+from benchmarks.servers import BenchmarkError
+
+BURST = "burst"
+NOT_FOUND = "not-found"
+_PEERS = 30
+_SIZE = 1000
+# Requests of a burst, each by a connection of its own.
+_AT_ONCE = 30
+# Peers that hold a file of a burst.
+_HOLDERS = 3
+# Bursts that follow the first one.
+_MORE = 5
+# Connections that pacman has at the same time, as its documentation recommends them.
+_CONNECTIONS = 5
+
+
+def measure_burst(lab: Lab) -> Iterator[Result]:
+    """
+    30 connections are opened at once, and each asks for another file that three peers of 30 hold: the time until the last answer has come.
+
+    The first burst of a daemon finds no connection to any peer, those that follow find some.
+    """
+    starts = 1 if lab.quick else 3
+    bursts = [[f"burst-{burst}-file-{number}" for number in range(_AT_ONCE)] for burst in range(1 + _MORE)]
+    random = Random(1)
+    held, mirror = _folders(lab), lab.path("mirror")
+    for package in sum(bursts, []):
+        for folder in (mirror, *random.sample(held, _HOLDERS)):
+            write_package(folder, package, _SIZE)
+    reference = lab.nginx(mirror)
+    cache = lab.path("cache")
+    configuration = lab.configuration("asker", cache, f"http://127.0.0.1:{reference.port}", {package: _SIZE for package in sum(bursts, [])})
+    lab.settle()
+    peers = lab.peers(held)
+    first: list[float] = []
+    more: list[float] = []
+    wrong = 0
+    for _ in range(starts):
+        asker = lab.pacserve(cache, configuration, peers=tuple(peers))
+        for number, packages in enumerate(bursts):
+            taken, answers = _burst(asker.port, [request_path(package_name(package)) for package in packages])
+            (more if number else first).append(taken)
+            wrong += sum(not _is_of_a_peer(answer, reference.port) for answer in answers)
+        asker.stop()
+    aim = Aim(60.0, least=False)
+    yield Result(BURST, f"{_AT_ONCE} files of {_PEERS} peers, first burst", statistics.median(first), "ms", aim=aim)
+    yield Result(BURST, f"{_AT_ONCE} files of {_PEERS} peers, next bursts", statistics.median(more), "ms", aim=aim)
+    yield Result(BURST, f"wrong 'not found' in {starts * len(bursts) * _AT_ONCE} of these", wrong, "answers", aim=Aim(0, least=False))
+
+
+def measure_not_found(lab: Lab) -> Iterator[Result]:
+    """
+    1,000 files that one of 30 peers holds, by five connections: how often pacman is not sent to that peer but to the mirror.
+
+    Then files that appear in a peer's cache after its inventory was read, one after the other: only the question to all peers can find them.
+    """
+    asked, late = (200, 60) if lab.quick else (1000, 200)
+    held, mirror, cache = _folders(lab), lab.path("mirror"), lab.path("cache")
+    reference = lab.nginx(mirror)
+    known, unknown = [f"known-{number}" for number in range(asked)], [f"unknown-{number}" for number in range(late)]
+    _spread(known, held, mirror)
+    sizes = dict.fromkeys((*known, *unknown), _SIZE)
+    configuration = lab.configuration("asker", cache, f"http://127.0.0.1:{reference.port}", sizes)
+    lab.settle()
+    asker = lab.pacserve(cache, configuration, peers=tuple(lab.peers(held)))
+
+    def wrong(packages: Sequence[str]) -> int:
+        with Client(asker.port) as client:
+            answers = [client.ask(request_path(package_name(package))) for package in packages]
+        return sum(not _is_of_a_peer(answer.text, reference.port) for answer in answers)
+
+    with ThreadPoolExecutor(_CONNECTIONS) as threads:
+        found = sum(threads.map(wrong, (known[number::_CONNECTIONS] for number in range(_CONNECTIONS))))
+    yield Result(NOT_FOUND, f"wrong in {asked:,}, each held by one of {_PEERS} peers", found, "answers", aim=Aim(0, least=False))
+    _spread(unknown, held, mirror)
+    lab.settle()
+    yield Result(NOT_FOUND, f"wrong in {late}, newer than each inventory", wrong(unknown), "answers")
+
+
+def _folders(lab: Lab) -> list[Path]:
+    return [lab.path(f"held-{number}") for number in range(_PEERS)]
+
+
+def _spread(packages: Sequence[str], folders: Sequence[Path], mirror: Path) -> None:
+    """Writes each package into one of the folders, and into the mirror's."""
+    for number, package in enumerate(packages):
+        write_package(folders[number % len(folders)], package, _SIZE)
+        write_package(mirror, package, _SIZE)
+
+
+def _burst(port: int, paths: Sequence[str]) -> tuple[float, list[str]]:
+    """The milliseconds until all paths are answered, each by a connection of its own, and the heads of the answers."""
+    request = "GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: benchmark\r\nAccept: */*\r\n\r\n"
+    answers: list[str] = []
+    connections: list[socket.socket] = []
+    began = time.perf_counter()
+    try:
+        for path in paths:
+            connections.append(socket.create_connection(("127.0.0.1", port), timeout=20))
+            connections[-1].sendall(request.format(path).encode())
+        for connection in connections:
+            received = b""
+            while b"\r\n\r\n" not in received:
+                data = connection.recv(65536)
+                if not data:
+                    raise BenchmarkError("a request of a burst was not answered")
+                received += data
+            answers.append(received.decode("latin-1"))
+        return (time.perf_counter() - began) * 1000, answers
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def _is_of_a_peer(answer: str, mirror: int) -> bool:
+    """Whether pacman is sent to a peer, rather than to the mirror at this port or nowhere."""
+    location = next((line for line in answer.split("\r\n") if line.lower().startswith("location:")), "")
+    return " 307 " in answer.partition("\r\n")[0] and bool(location) and f"://127.0.0.1:{mirror}/" not in location

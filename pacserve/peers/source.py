@@ -149,7 +149,7 @@ class PeerSource(PackageSource):
         except CancelledError:  # another one was faster
             passed = self.clock.seconds() - now
             if passed >= HEDGE_DELAY:
-                peer.standing.failed(now + passed)
+                peer.standing.overtaken(passed, now + passed)
                 self._doubt(peer)
             raise
         self._succeeded(peer, now)

@@ -17,7 +17,7 @@ _FAILURE = 0.1
 @dataclass(slots=True)
 class Standing:
     """
-    The bytes, the speed and the failures of a peer, each half forgotten after L{HALF_LIFE}.
+    The bytes, the delay and the failures of a peer, each half forgotten after L{HALF_LIFE}.
 
     @ivar sent: Bytes that clients of this host were sent there for.
     @ivar delay: Seconds until it said whether it has a file.
@@ -33,6 +33,10 @@ class Standing:
         """It said in time whether it has a file."""
         self._fade(now)
         self.delay += (delay - self.delay) / 4
+
+    def overtaken(self, passed: float, now: float) -> None:
+        """It had so many seconds and has not said so when another one had.  A new connection or a busy moment may be all that was wrong."""
+        self.answered(2 * passed, now)
 
     def failed(self, now: float) -> None:
         """It did not say in time whether it has a file."""
@@ -55,4 +59,5 @@ class Standing:
             factor = 0.5 ** (passed / HALF_LIFE)
             self.sent *= factor
             self.failures *= factor
+            self.delay = _LEAST_DELAY + (self.delay - _LEAST_DELAY) * factor
             self._as_of = now

@@ -34,6 +34,13 @@ class StandingTests(SynchronousTestCase):
         self.assertGreater(standing.cost(0.0), 0.1)
         self.assertLess(standing.cost(20 * HALF_LIFE), 0.0021)
 
+    def test_overtaken(self) -> None:
+        """Who was overtaken once costs more than others, but not as much as who failed, and is as good as new after a few minutes."""
+        standing = Standing()
+        standing.overtaken(0.01, 0.0)
+        self.assertTrue(0.003 < standing.cost(0.0) < 0.02)
+        self.assertAlmostEqual(standing.cost(10 * HALF_LIFE), Standing().cost(0.0), places=4)
+
     def test_clock_set_back(self) -> None:
         """A clock that was set back changes nothing."""
         standing = Standing()

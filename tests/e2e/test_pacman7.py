@@ -10,6 +10,8 @@ import pytest
 from tests.e2e.conftest import MakeLab
 from tests.e2e.lab import MIRROR, PACSERVE, Daemon, Depot, Lab, Site, falsified, small_packages
 from tests.e2e.lab.pacman7 import Pacman7
+from tests.e2e.test_discovery import know_each_other, start
+from tests.e2e.test_lan_upgrades import payload
 
 NAMES = small_packages()[:10]
 # landlock_create_ruleset(2), asked for the version; a kernel without it lets pacman download only with its sandbox switched off.
@@ -158,3 +160,22 @@ def test_wrong_bytes_on_the_peer(any_lab: Lab, depot: Depot, pacman7: Pacman7, r
     assert pacman7.installed() == set(NAMES)
     daemon.stop()
     peer.stop()
+
+
+def test_one_after_the_other(make_lab: MakeLab, depot: Depot, request: pytest.FixtureRequest) -> None:
+    """When eight hosts that found each other upgrade one after the other without a pause, each package comes over the WAN once."""
+    lab = make_lab(hosts=8)
+    daemons = start(lab.hosts)
+    know_each_other(lab.hosts, daemons)
+    names = [*small_packages(), "big"]
+    pacmans = [Pacman7(host, Path(request.config.getoption("--pacman7")), depot.keyring) for host in lab.hosts]
+    for pacman in pacmans:
+        configure(pacman, "Server")
+    for pacman in pacmans:
+        done = pacman.run("-Sy", *names)
+        assert pacman.installed() == set(names)
+        assert "error" not in done.stderr
+    downloaded = sum(download.sent for download in lab.mirror.package_downloads())
+    assert downloaded <= 1.02 * payload(depot, names)
+    for daemon in daemons:
+        daemon.stop()

@@ -12,17 +12,23 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import files, holdings, latency, redirects, weight
+from benchmarks import burst, crowd, files, holdings, idle, latency, redirects, traffic, weight
 from benchmarks.lab import Lab
 from benchmarks.report import Result, as_json, table
-from benchmarks.servers import BenchmarkError
+from benchmarks.servers import BenchmarkError, SkippedError
 
 BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
     redirects.NAME: redirects.measure,
     files.LARGE: files.measure_large,
     files.SMALL: files.measure_small,
     latency.NAME: latency.measure,
+    latency.MISS: latency.measure_miss,
+    burst.BURST: burst.measure_burst,
+    burst.NOT_FOUND: burst.measure_not_found,
+    idle.NAME: idle.measure,
+    crowd.NAME: crowd.measure,
     holdings.NAME: holdings.measure,
+    traffic.NAME: traffic.measure,
     weight.MEMORY: weight.measure_memory,
     weight.START: weight.measure_start,
 }
@@ -58,6 +64,8 @@ def main() -> int:
         except BenchmarkError as error:
             sys.stderr.write(f"benchmarks: {name}: {error}\n")
             failed = 1
+        except SkippedError as error:
+            sys.stderr.write(f"benchmarks: {name} was skipped: {error}\n")
         except KeyboardInterrupt:
             return 128 + signal.SIGINT
     print(table(results), end="")

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
+from benchmarks import unconnected
 from benchmarks.lab import Lab
-from benchmarks.load import Client
+from benchmarks.load import Client, latencies
 from benchmarks.packages import package_name, request_path, write_package
 from benchmarks.report import Aim, Result
 from benchmarks.servers import BenchmarkError
@@ -24,8 +25,8 @@ _SIZE = 1000
 _AT_ONCE = 30
 # Peers that hold a file of a burst.
 _HOLDERS = 3
-# Bursts that follow the first one.
-_MORE = 5
+# Bursts after a start; the first one waits for the sync database.
+_BURSTS = 6
 # Connections that pacman has at the same time, as its documentation recommends them.
 _CONNECTIONS = 5
 
@@ -34,34 +35,41 @@ def measure_burst(lab: Lab) -> Iterator[Result]:
     """
     30 connections are opened at once, and each asks for another file that three peers of 30 hold: the time until the last answer has come.
 
-    The first burst of a daemon finds no connection to any peer, those that follow find some.
+    With connections to the peers, as after a question a moment ago; without, as after a quiet minute; and right after the start, when the sync
+    database is still being read and everything waits for it, which has nothing to do with peers.
     """
     starts = 1 if lab.quick else 3
-    bursts = [[f"burst-{burst}-file-{number}" for number in range(_AT_ONCE)] for burst in range(1 + _MORE)]
+    bursts = [[f"burst-{burst}-file-{number}" for number in range(_AT_ONCE)] for burst in range(_BURSTS)]
+    every = [package for burst in bursts for package in burst]
     random = Random(1)
-    held, mirror = _folders(lab), lab.path("mirror")
-    for package in sum(bursts, []):
+    held, mirror, cache = _folders(lab), lab.path("mirror"), lab.path("cache")
+    for package in every:
         for folder in (mirror, *random.sample(held, _HOLDERS)):
             write_package(folder, package, _SIZE)
+    own = write_package(cache, "own", _SIZE)
     reference = lab.nginx(mirror)
-    cache = lab.path("cache")
-    configuration = lab.configuration("asker", cache, f"http://127.0.0.1:{reference.port}", {package: _SIZE for package in sum(bursts, [])})
+    configuration = lab.configuration("asker", cache, f"http://127.0.0.1:{reference.port}", dict.fromkeys((*every, "own"), _SIZE))
     lab.settle()
-    peers = lab.peers(held)
-    first: list[float] = []
-    more: list[float] = []
+    peers = tuple(lab.peers(held))
+    starting: list[float] = []
     wrong = 0
-    for _ in range(starts):
-        asker = lab.pacserve(cache, configuration, peers=tuple(peers))
-        for number, packages in enumerate(bursts):
-            taken, answers = _burst(asker.port, [request_path(package_name(package)) for package in packages])
-            (more if number else first).append(taken)
-            wrong += sum(not _is_of_a_peer(answer, reference.port) for answer in answers)
-        asker.stop()
-    aim = Aim(60.0, least=False)
-    yield Result(BURST, f"{_AT_ONCE} files of {_PEERS} peers, first burst", statistics.median(first), "ms", aim=aim)
-    yield Result(BURST, f"{_AT_ONCE} files of {_PEERS} peers, next bursts", statistics.median(more), "ms", aim=aim)
-    yield Result(BURST, f"wrong 'not found' in {starts * len(bursts) * _AT_ONCE} of these", wrong, "answers", aim=Aim(0, least=False))
+    for module, what in (("pacserve", "connected"), ("benchmarks.unconnected", "no connection open")):
+        later: list[float] = []
+        for _ in range(starts):
+            asker = lab.pacserve(cache, configuration, peers=peers, module=module)
+            for number, packages in enumerate(bursts):
+                if number == 1:
+                    latencies(asker.port, [request_path(own)], 200)  # the sync database has been read, and no peer was asked
+                if module != "pacserve" and number > 0:
+                    time.sleep(2 * unconnected.IDLE)
+                taken, answers = _burst(asker.port, [request_path(package_name(package)) for package in packages])
+                (later if number else starting).append(taken)
+                wrong += sum(not _is_of_a_peer(answer, reference.port) for answer in answers)
+            asker.stop()
+        yield Result(BURST, f"{_AT_ONCE} files of {_PEERS} peers, {what}, median", statistics.median(later), "ms", aim=Aim(60.0, least=False))
+        yield Result(BURST, f"{_AT_ONCE} files of {_PEERS} peers, {what}, worst", max(later), "ms")
+    yield Result(BURST, f"{_AT_ONCE} files of {_PEERS} peers, sync database not yet read", statistics.median(starting), "ms")
+    yield Result(BURST, f"wrong 'not found' in {2 * starts * len(every)} of these", wrong, "answers", aim=Aim(0, least=False))
 
 
 def measure_not_found(lab: Lab) -> Iterator[Result]:

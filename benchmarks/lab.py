@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.network import Network
+from benchmarks.network import Host, Network
 from benchmarks.packages import NO_MIRROR, write_configuration, write_database
 from benchmarks.servers import Server, nginx, pacserve
 
@@ -69,6 +69,8 @@ class Lab:
         configuration: Path,
         *,
         peers: tuple[Server, ...] = (),
+        host: Host | None = None,
+        options: Sequence[str] = (),
         module: str = "pacserve",
         core: int | None = None,
         ready: bool = True,
@@ -76,12 +78,16 @@ class Lab:
         """
         A daemon that knows its peers' inventories.
 
+        @param host: Where it runs and takes connections by all addresses; None for this machine's loopback.
+        @param options: Further ones.
         @param ready: Waits until it is; without it the caller does.
         """
         port = free_port()
         log = self.folder / f"pacserve-{port}.log"
         ports = [peer.port for peer in peers]
-        server = self.run(pacserve(log, configuration, cache, port, peers=ports, module=module, core=core))
+        within = () if host is None else host.entering(())
+        more = (*options, *(("--bind", "127.0.0.1") if host is None else ()))
+        server = self.run(pacserve(log, configuration, cache, port, peers=ports, options=more, within=within, module=module, core=core))
         if ready:
             server.wait_for_log("listens on")
             server.wait_for_log(" holds ", len(peers))

@@ -1,4 +1,6 @@
-"""What pacman waits for before it is sent to a peer that has the file, and before it is sent to a mirror since nobody has it, among ever more peers."""
+"""
+What pacman waits for among ever more peers: when one has the file, for the question that confirms it; when none has, for all of them to say so.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +86,7 @@ def _in_turns(asker: Server, alone: Server, paths: Sequence[str]) -> tuple[list[
     for turn, path in enumerate(paths):
         both = ((asker, taken), (alone, without))
         for server, times in both if turn % 2 else reversed(both):
-            times += latencies(server.port, [path], 307)
+            times.extend(latencies(server.port, [path], 307))
     return taken[10:], without[10:]
 
 

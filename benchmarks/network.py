@@ -18,12 +18,13 @@ class Host(Namespace):
     A machine of the LAN.
 
     @ivar address: IPv4; C{address6} IPv6.
+    @ivar port: The name of its port of the switch.
     """
 
     def __init__(self, prefix: str, number: int, folder: Path) -> None:
         super().__init__(prefix, f"h{number}", folder / f"h{number}")
         self.address, self.address6 = f"10.79.0.{number}", f"fd79::{number:x}"
-        self.port = f"p{number}"
+        self.number, self.port = number, f"p{number}"
 
 
 class Network:

@@ -14,7 +14,7 @@ from twisted.web.iweb import IAgent
 from pacserve.errors import FetchError
 from pacserve.fetch.client import BodyAnswer, HTTPClient
 from pacserve.fetch.urls import parse_url
-from pacserve.interfaces import LocalAddresses
+from pacserve.interfaces import LANListener, LocalAddresses
 from pacserve.model import Endpoint, IPAddress
 from pacserve.network.addresses import IPNetwork, parse_address, parse_network
 from pacserve.peers.announcement import Announcement, Kind
@@ -210,6 +210,37 @@ class Station:
 
 def _named(slot: int, endpoint: Endpoint) -> Peer:
     return Peer(slot, endpoint, (endpoint.host,), endpoint)
+
+
+class Announcing(LANListener):
+    """
+    A host that announces itself as any does and asks nobody, so that there may be a thousand of them.
+
+    @ivar heard: The datagrams of each host that it has heard.
+    """
+
+    def __init__(self, lan: MemoryLAN, number: int, random: Random, *, ipv6: bool = False, interval: float = 60.0) -> None:
+        self.heard: dict[str, int] = {}
+        self._link = MemoryLink(lan, {4: f"10.0.{number >> 8}.{number & 255}", **({6: f"fd77::{number:x}"} if ipv6 else {})})
+        instance = f"{number:032x}"
+
+        def describe(kind: Kind) -> Announcement:
+            return Announcement(kind, instance, PORT, 1, ("x86_64",))
+
+        self.announcer = Announcer(self._link, lan.clock, random, describe, lambda: len(self.heard), interval)
+
+    def start(self) -> None:
+        """Comes up."""
+        self._link.start(self)
+        self.announcer.hello()
+
+    def datagram_received(self, payload: bytes, source: str) -> None:
+        self.heard[source] = self.heard.get(source, 0) + 1
+        if b'"kind":"hello"' in payload:
+            self.announcer.answer()
+
+    def network_changed(self) -> None:
+        raise AssertionError("this LAN does not change")
 
 
 async def _unknown(_: str) -> Sequence[str]:

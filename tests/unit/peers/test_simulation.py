@@ -5,46 +5,12 @@ from random import Random
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.interfaces import LANListener
-from pacserve.peers.announcement import Announcement, Kind
-from pacserve.peers.announcer import Announcer
 from pacserve.peers.watch import INVENTORIES_LIMIT
-from tests.fakes.lan import MemoryLAN, MemoryLink
+from tests.fakes.lan import MemoryLAN
 from tests.fakes.network import Network
-from tests.fakes.stations import PORT, Infos, Station
+from tests.fakes.stations import Announcing, Infos, Station
 
 INTERVAL = 60.0
-
-
-class Announcing(LANListener):
-    """
-    A host that announces itself as any does and asks nobody, so that there may be a thousand of them.
-
-    @ivar heard: The datagrams of each host that it has heard.
-    """
-
-    def __init__(self, lan: MemoryLAN, number: int, random: Random) -> None:
-        self.heard: dict[str, int] = {}
-        self._link = MemoryLink(lan, {4: f"10.0.{number >> 8}.{number & 255}"})
-        instance = f"{number:032x}"
-
-        def describe(kind: Kind) -> Announcement:
-            return Announcement(kind, instance, PORT, 1, ("x86_64",))
-
-        self.announcer = Announcer(self._link, lan.clock, random, describe, lambda: len(self.heard), INTERVAL)
-
-    def start(self) -> None:
-        """Comes up."""
-        self._link.start(self)
-        self.announcer.hello()
-
-    def datagram_received(self, payload: bytes, source: str) -> None:
-        self.heard[source] = self.heard.get(source, 0) + 1
-        if b'"kind":"hello"' in payload:
-            self.announcer.answer()
-
-    def network_changed(self) -> None:
-        raise AssertionError("this LAN does not change")
 
 
 class SimulationTests(SynchronousTestCase):

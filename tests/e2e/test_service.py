@@ -144,6 +144,7 @@ def test_log_is_quiet(lab: Lab) -> None:
     """When all is well there is one line for each answered request, and hardly any other."""
     host, _ = lab.hosts
     daemon = Daemon(host)
+    daemon.wait_for("listens on")  # it listens before it says so
     before = len(daemon.text().splitlines())
     assert before <= 5
     host.pacman("-Sy", *small_packages()[:5])

@@ -21,13 +21,14 @@ _INTERVALS = 5
 # Seconds after which nobody has anything more to ask; those to the second announcement of a start are among them.
 _SETTLED = 6.0
 _KINDS = ("udp", "tcp")
+_SENT, _RECEIVED = f'oifname "{DEVICE}"', f'iifname "{DEVICE}" fib saddr type != local'  # a host hears its own multicast
 _RULES = "; ".join(
     [
         "add table inet count",
         "add chain inet count out { type filter hook output priority 0; }",
         "add chain inet count in { type filter hook input priority 0; }",
-        *(f'add rule inet count out oifname "{DEVICE}" meta l4proto {kind} counter comment "{kind} sent"' for kind in _KINDS),
-        *(f'add rule inet count in iifname "{DEVICE}" fib saddr type != local meta l4proto {kind} counter comment "{kind} received"' for kind in _KINDS),
+        *(f'add rule inet count out {_SENT} meta l4proto {kind} counter comment "{kind} sent"' for kind in _KINDS),
+        *(f'add rule inet count in {_RECEIVED} meta l4proto {kind} counter comment "{kind} received"' for kind in _KINDS),
     ]
 )
 

@@ -331,7 +331,7 @@ class LifeTests(Setup):
         for leap in (3 * INTERVAL, 86_400.0, 0.0):
             self.clock.advance(leap)
             self.settle(INTERVAL)
-            self.assertEqual(self.us.known(), {self.other.endpoint})
+            self.assertEqual((self.us.known(), list(self.us.roster)), ({self.other.endpoint}, [self.peer]))
 
     def test_roaming(self) -> None:
         """In another network the peers of the old one are dropped at once, and hello is said to the new one."""
@@ -365,6 +365,16 @@ class FloodTests(Setup):
                 self.clock.advance(TURN)
         self.assertLessEqual(len(self.infos.asked), 100 * CONTACTS_PER_TURN)
         self.assertLessEqual(len(self.us.neighbours), 2048)
+
+    def test_turns(self) -> None:
+        """Hosts that are found together are asked a few at a time."""
+        for number in range(500):
+            self.hear(f"10.0.2.{number & 255}" if number < 256 else f"10.0.3.{number & 255}", instance=f"{number:032x}")
+        for _ in range(100):
+            before = len(self.infos.asked)
+            self.clock.advance(TURN)
+            self.assertLessEqual(len(self.infos.asked) - before, CONTACTS_PER_TURN)
+        self.assertGreater(len(self.infos.asked), 400)
 
     def test_silent_hosts(self) -> None:
         """Of hosts that take connections and say nothing only some are asked at a time."""

@@ -203,7 +203,9 @@ class MulticastLink(LANLink):
         return self._slept - before > _LONG_SLEEP
 
     def _in_use(self) -> str:
-        return ", ".join(sorted(interface.name for interface in self._interfaces.values())) or "no interface yet"
+        used = {interface.name for interface in self._interfaces.values()}
+        missing = f" (there is no {', '.join(sorted(set(self._names) - used))} with an address)" if set(self._names) - used else ""
+        return (", ".join(sorted(used)) or "no interface yet") + missing
 
     def _datagram_received(self, datagram: Datagram) -> None:
         interface = self._interfaces.get(datagram.index)

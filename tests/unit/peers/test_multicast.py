@@ -320,6 +320,15 @@ class MulticastLinkTests(SynchronousTestCase):
             self.assertEqual(self.sockets[4].calls, [("join", ALL, 2)])
             self.link.stop()
 
+    def test_interface_that_is_not_there(self) -> None:
+        """The log names the interfaces that are used, and those that were asked for in vain."""
+        for names, line in (((), "eth0, wlan0"), (("eth0",), "eth0"), (("eth0", "eth7"), "eth0 (there is no eth7 with an address)")):
+            link = self.make_link(names=names)
+            with capturedLogs() as events:
+                link.start(self.listener)
+                link.stop()
+            self.assertIn(line, [event.get("interfaces") for event in events])
+
     def test_small_buffer(self) -> None:
         """A receive buffer that is too small is told once, with the sysctl that changes it; a large one is not."""
         self.assertEqual(self.buffer_lines(), 0)

@@ -17,7 +17,7 @@ _HOSTS = 8
 # Seconds.
 _INTERVAL = 5.0
 # Intervals in which is counted.
-_INTERVALS = 5
+_INTERVALS = 4
 # Seconds after which nobody has anything more to ask; those to the second announcement of a start are among them.
 _SETTLED = 6.0
 _KINDS = ("udp", "tcp")

@@ -18,6 +18,7 @@ from pacserve.model import Endpoint
 from pacserve.network.addresses import parse_address
 from pacserve.peers.announcement import Announcement, Kind, decode
 from pacserve.peers.announcer import FAMILY_DELAY, Announcer
+from pacserve.peers.contacts import Contacts
 from pacserve.peers.filters import PeerFilters
 from pacserve.peers.neighbours import Neighbour, Neighbours
 from pacserve.peers.peer import Peer, PeerState
@@ -28,9 +29,6 @@ from pacserve.peers.watch import PeerWatch
 PEERS_LIMIT = 1024
 # Seconds from the first announcement of a host to the first question: by then it was heard by both IP versions.
 CONTACT_DELAY, CONTACT_JITTER, CONTACT_JITTER_EACH = FAMILY_DELAY + 0.1, 0.1, 0.02
-# Seconds between two turns in which hosts are contacted, and how many are in one turn: a hundred in a second.
-TURN = 0.1
-CONTACTS_PER_TURN = 10
 # Hosts that have been contacted and have not shown who they are.
 CONTACTS_LIMIT = 32
 # Seconds within which a host is asked what changed, and from one such question to the next.
@@ -84,8 +82,7 @@ class Discovery(LANListener):
         self._named = [peer for peer in peers if not peer.discovered]
         self._found: dict[Endpoint, Peer] = {}
         self._looked_at: dict[Endpoint, float] = {}
-        self._contacts: dict[str, float] = {}
-        self._turn: IDelayedCall | None = None
+        self._contacts = Contacts(clock, lambda instance: neighbours.get(instance) is not None, self._room, self._contact)
         self._sweep_timer: IDelayedCall | None = None
 
     def start(self) -> None:
@@ -103,9 +100,9 @@ class Discovery(LANListener):
         """Says goodbye, and listens no more."""
         self._announcer.bye()
         self._link.stop()
-        for timer in (self._turn, self._sweep_timer):
-            if timer is not None and timer.active():
-                timer.cancel()
+        self._contacts.stop()
+        if self._sweep_timer is not None and self._sweep_timer.active():
+            self._sweep_timer.cancel()
         self._watch.looked = lambda _: None
 
     def datagram_received(self, payload: bytes, source: str) -> None:
@@ -188,28 +185,16 @@ class Discovery(LANListener):
         self._watch.look_within(peer, max(wait, NEWS_SPACING - since) if since >= 0 else wait)
 
     def _contact_soon(self, neighbour: Neighbour) -> None:
-        if neighbour.instance not in self._contacts:
-            delay = CONTACT_DELAY + self._jitter(CONTACT_JITTER, CONTACT_JITTER_EACH)
-            self._contacts[neighbour.instance] = self._clock.seconds() + delay
-        if self._turn is None or not self._turn.active():
-            self._turn = self._clock.callLater(TURN, self._take_turn)
+        self._contacts.plan(neighbour.instance, CONTACT_DELAY + self._jitter(CONTACT_JITTER, CONTACT_JITTER_EACH))
 
-    def _take_turn(self) -> None:
-        """Contacts some of those that are due."""
-        now = self._clock.seconds()
-        self._contacts = {instance: due for instance, due in self._contacts.items() if self._neighbours.get(instance) is not None}
-        room = min(CONTACTS_PER_TURN, CONTACTS_LIMIT - sum(peer.state is PeerState.NEW for peer in self._found.values()))
-        for instance in [instance for instance, due in self._contacts.items() if due <= now]:
-            neighbour = self._neighbours.get(instance)
-            if room <= 0 or neighbour is None:
-                break
-            del self._contacts[instance]
-            room -= self._contact(neighbour)
-        if self._contacts:
-            self._turn = self._clock.callLater(TURN, self._take_turn)
+    def _room(self) -> int:
+        return CONTACTS_LIMIT - sum(peer.state is PeerState.NEW for peer in self._found.values())
 
-    def _contact(self, neighbour: Neighbour) -> int:
+    def _contact(self, instance: str) -> int:
         """Takes in the endpoints of a host by which it is best used, and drops those by which it must not be; how many are new."""
+        neighbour = self._neighbours.get(instance)
+        if neighbour is None:
+            return 0
         admitted = self._filters.admitted(neighbour.heard)
         for endpoint in neighbour.used - set(admitted):
             self._drop(self._found[endpoint])
@@ -279,6 +264,10 @@ class Discovery(LANListener):
             self._neighbours.unheard(neighbour, peer.configured)
             if neighbour.heard and not neighbour.used:
                 self._contact_soon(neighbour)  # it may answer by another address
+        if peer.verified:
+            for successor in self._neighbours:
+                if peer.configured in successor.heard and not successor.used:
+                    self._contact_soon(successor)
 
     def _sweep(self) -> None:
         """Looks at those that were not heard for an interval, and drops those that have gone."""

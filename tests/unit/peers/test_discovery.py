@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.model import Endpoint
 from pacserve.network.addresses import parse_network
 from pacserve.peers.announcement import Announcement, Kind, encode
-from pacserve.peers.discovery import CONTACT_DELAY, CONTACTS_LIMIT, CONTACTS_PER_TURN, NEWS_SPACING, TURN
+from pacserve.peers.contacts import CONTACTS_PER_TURN, TURN
+from pacserve.peers.discovery import CONTACT_DELAY, CONTACTS_LIMIT, NEWS_SPACING
 from pacserve.peers.peer import PeerState
 from tests.fakes.lan import MemoryLAN
 from tests.fakes.network import Network
@@ -166,6 +167,18 @@ class FindTests(Setup):
         self.settle()
         ((peer),) = [peer for peer in self.us.roster if peer.state is PeerState.KNOWN]
         self.assertEqual((peer.instance, len(self.us.roster)), ("2" * 32, 1))
+
+    def test_restart_heard_once(self) -> None:
+        """One datagram of a host that was started anew is enough."""
+        first = self.station(2)
+        first.start()
+        self.settle()
+        first.kill()
+        second = self.station(2, instance="2" * 32)
+        second.answer()
+        self.hear("10.0.0.2", kind=Kind.HELLO, instance="2" * 32)
+        self.settle()
+        self.assertEqual([peer.instance for peer in self.us.roster], ["2" * 32])
 
     def test_no_answer(self) -> None:
         """Who announces itself and does not answer is asked again at its next announcement, and no sooner."""

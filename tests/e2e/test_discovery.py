@@ -302,6 +302,33 @@ def test_junk(lab: Lab) -> None:
     daemon.stop()
 
 
+# A daemon whose announcements have a receive buffer of 208 KiB, as large as most kernels give.
+SMALL_BUFFER = """
+import sys
+from pacserve.peers import sockets
+sockets.RECEIVE_BUFFER = 104 << 10  # the kernel doubles it
+from pacserve.cli.pacserve import main
+sys.exit(main())
+"""
+
+
+def test_burst(make_lab: MakeLab) -> None:
+    """What is lost of a burst of a thousand datagrams, because a busy host takes none, costs one more interval."""
+    lab = make_lab(hosts=3)
+    host, other, forger = lab.hosts
+    words = [sys.executable, "-c", SMALL_BUFFER, *QUICK]
+    daemon = Program(host, words, host.dir / "log" / "pacserve.log", PORT)
+    time.sleep(1)
+    daemon.freeze()
+    forger.run([sys.executable, "-c", FORGER, "1000", "10.77"])
+    peer = Daemon(other, *QUICK)
+    time.sleep(2.5)  # until it has said hello twice
+    assert int(host.run("nstat -asz UdpRcvbufErrors").stdout.split()[-2]) > 0
+    daemon.process.send_signal(signal.SIGCONT)
+    daemon.wait_for(f"peer {other.ip}:{PORT} holds", 2 * (INTERVAL + 2.0))
+    peer.stop()
+
+
 def test_forged_sources(make_lab: MakeLab) -> None:
     """Ten thousand forged hosts take no memory worth speaking of, part nobody, and nobody outside of the LAN is asked."""
     lab = make_lab(hosts=3)

@@ -13,6 +13,9 @@ from twisted.python.failure import Failure
 
 from pacserve.errors import AbsentError, FetchError
 
+# Reasons that an error states: with those of 32 peers no room would be left in a message for what the mirrors said.
+_REASONS_LIMIT = 4
+
 T = TypeVar("T")
 
 
@@ -70,5 +73,8 @@ def _nobody(failures: Sequence[Failure]) -> Exception:
     for failure in failures:
         if not isinstance(failure.value, FetchError):
             return failure.value if isinstance(failure.value, Exception) else RuntimeError(str(failure.value))
-    text = "; ".join(str(failure.value) for failure in failures)
-    return (AbsentError if all(isinstance(failure.value, AbsentError) for failure in failures) else FetchError)(text)
+    # Who could not say matters more than who said no.
+    reasons = [str(failure.value) for failure in sorted(failures, key=lambda failure: isinstance(failure.value, AbsentError))]
+    if len(reasons) > _REASONS_LIMIT:
+        reasons[_REASONS_LIMIT:] = [f"{len(reasons) - _REASONS_LIMIT} more"]
+    return (AbsentError if all(isinstance(failure.value, AbsentError) for failure in failures) else FetchError)("; ".join(reasons))

@@ -33,6 +33,8 @@ MISS_BUDGET = 0.05
 DOUBT_INTERVAL = 2.0
 # Seconds for which a yes holds, so that a burst of requests for one file asks once.
 YES_LIFETIME = 1.0
+# Seconds for which it holds that no peer has a file which nobody is known to have, likewise.
+MISS_LIFETIME = 1.0
 # Holders that one request asks.
 HOLDERS_PER_REQUEST = 3
 # Holders among which those are chosen.
@@ -41,7 +43,7 @@ HOLDERS_COMPARED = 16
 PEERS_PER_MISS = 32
 # Bytes.  pacman takes no larger signature.
 LARGEST_SIGNATURE = 16 << 10
-_YESES_LIMIT = 4096
+_YESES_LIMIT = _MISSES_LIMIT = 4096
 
 
 class PeerSource(PackageSource):
@@ -69,6 +71,7 @@ class PeerSource(PackageSource):
         self._suspect = suspect
         self._random = random
         self._yeses: dict[tuple[Endpoint, str], tuple[float, RedirectAnswer]] = {}
+        self._misses: dict[tuple[str, int | None], float] = {}
 
     @property
     def best(self) -> Rank:
@@ -80,7 +83,7 @@ class PeerSource(PackageSource):
         holders = self._holders(wanted)
         asked = frozenset(peer.slot for peer, _ in holders)
         found: list[Candidate] = [_Holders(self, wanted, holders)] if holders else []
-        if any(self._may_have(peer, wanted, asked) for peer in self._peers):
+        if not self._was_missed(wanted) and any(self._may_have(peer, wanted, asked) for peer in self._peers):
             found.append(_Miss(self, wanted, asked))
         return found
 
@@ -110,11 +113,20 @@ class PeerSource(PackageSource):
         """
         usable = [peer for peer in self._peers if self._may_have(peer, wanted, asked)]
         unknown = [peer for peer in usable if peer.state is PeerState.UNKNOWN]
-        if len(unknown) > PEERS_PER_MISS:
-            unknown = self._random.sample(unknown, PEERS_PER_MISS)
         known = nlargest(PEERS_PER_MISS, (peer for peer in usable if peer.state is PeerState.KNOWN), key=lambda peer: peer.changed_at)
-        each = PEERS_PER_MISS // 2
-        return [*unknown[: max(each, PEERS_PER_MISS - len(known))], *known[: max(each, PEERS_PER_MISS - len(unknown))]]
+        room = max(PEERS_PER_MISS // 2, PEERS_PER_MISS - len(known))
+        if len(unknown) > room:
+            unknown = self._random.sample(unknown, room)  # otherwise some would never be asked
+        return [*unknown, *known[: PEERS_PER_MISS - len(unknown)]]
+
+    def missed(self, wanted: Wanted) -> None:
+        """All peers that may have had the file said that they have not."""
+        if len(self._misses) >= _MISSES_LIMIT:
+            self._misses.clear()
+        self._misses[wanted.request.name, wanted.size] = self.clock.seconds() + MISS_LIFETIME
+
+    def _was_missed(self, wanted: Wanted) -> bool:
+        return self.clock.seconds() < self._misses.get((wanted.request.name, wanted.size), 0.0)
 
     def _may_have(self, peer: Peer, wanted: Wanted, asked: Collection[int]) -> bool:
         return peer.slot not in asked and self._usable(peer, wanted, self.clock.seconds())
@@ -137,14 +149,17 @@ class PeerSource(PackageSource):
         try:
             answer = await self._ask(wanted, peer, size, CONFIRM_BUDGET)
         except AbsentError:
-            self._holdings.remove(peer.slot, wanted.request.name)
+            if self._peers.at(peer.slot) is peer:  # it may have been dropped meanwhile, and its slot be another one's
+                self._holdings.remove(peer.slot, wanted.request.name)
             self._succeeded(peer, now)
             raise
         except FetchError as error:
-            peer.standing.failed(self.clock.seconds())
-            if peer.failed(self.clock.seconds()) and not isinstance(error, RemoteProtocolError):
-                peer.silent(str(error))
-                self._suspect(peer)
+            failed_at = self.clock.seconds()
+            if peer.failed(failed_at):
+                peer.standing.failed(failed_at)
+                if not isinstance(error, RemoteProtocolError):
+                    peer.silent(str(error))
+                    self._suspect(peer)
             raise FetchError(f"peer {peer.endpoint}: {error}") from error
         except CancelledError:  # another one was faster
             passed = self.clock.seconds() - now
@@ -268,7 +283,11 @@ class _Miss(Candidate):
                 return known
         if not peers:
             raise AbsentError("peers: gone")
-        return await first_yes([partial(self.source.look_in, self.wanted, peer, deadline) for peer in peers], self.source.clock)
+        try:
+            return await first_yes([partial(self.source.look_in, self.wanted, peer, deadline) for peer in peers], self.source.clock)
+        except AbsentError:
+            self.source.missed(self.wanted)
+            raise
 
 
 def _fits(wanted: Wanted, size: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -124,6 +124,8 @@ class PeerWatch:
             running.cancel()
 
     def _begin(self, peer: Peer) -> Deferred[None]:
+        if self._stopped:  # it is its turn because those before it were cancelled
+            return succeed(None)
         return Deferred.fromCoroutine(self._look(peer))
 
     def _ended(self, peer: Peer) -> None:

@@ -54,31 +54,56 @@ class CacheTests(sources.SourceContract):
 
 
 class KnownPeerTests(sources.RemoteSourceContract):
-    """A peer whose inventory is known; it lists databases, which no honest one does."""
+    """
+    A peer whose inventory is known; it lists databases, which no honest one does.
+
+    @cvar count: How many there are of it.
+    @cvar instance: What it announced, None when the user named it.
+    """
 
     state = PeerState.KNOWN
+    count = 1
+    instance: str | None = None
 
     def source(self) -> PackageSource:
-        peer = Endpoint("10.0.0.3", 15678)
         self.become(Page(bytes(SIZE)))
         holdings = Holdings()
-        if self.state is PeerState.KNOWN:
-            holdings.replace(0, FILES)
         peers = Roster()
-        peers.add(lambda slot: Peer(slot, peer, (peer.host,), peer, state=self.state))
+        for peer in self.endpoints():
+            slot = peers.add(lambda slot, peer=peer: Peer(slot, peer, (peer.host,), peer, instance=self.instance, state=self.state)).slot  # type: ignore[misc]
+            if self.state is PeerState.KNOWN:
+                holdings.replace(slot, FILES)
         return PeerSource(peers, holdings, HTTPClient(self.network, self.clock), self.clock, Addresses(), lambda _: None, Random(1))
 
     def take_away(self) -> None:
         self.become(Page(status=404))
 
     def become(self, host: Page | Line) -> None:
-        self.network.hosts = {"10.0.0.3:15678": host}
+        self.network.hosts = {str(peer): host for peer in self.endpoints()}
+
+    def endpoints(self) -> list[Endpoint]:
+        """Where the peers listen."""
+        return [Endpoint(f"10.0.0.{3 + number}", 15678) for number in range(self.count)]
+
+
+class ManyKnownPeersTests(KnownPeerTests):
+    """More holders than one request asks, so that others are left for the check of a miss."""
+
+    count = 5
+    instance = "1" * 32
 
 
 class UnknownPeersTests(KnownPeerTests):
     """A peer whose inventory is not known."""
 
     state = PeerState.UNKNOWN
+
+
+class DiscoveredUnknownPeersTests(UnknownPeersTests):
+    """Peers that announced themselves, and whose inventories are not known."""
+
+    count = 40
+    instance = "1" * 32
 
 
 class TwoMirrors(ConfigurationSource):

@@ -68,6 +68,32 @@ class FirstYesTests(SynchronousTestCase):
         answer = self.run_all(self.question("a", FetchError("down")), self.question("b", AbsentError("404")), self.question("c", "yes"), patience=1.0)
         self.assertEqual((self.successResultOf(answer), self.clock.getDelayedCalls()), ("yes", []))
 
+    def test_failure_while_others_are_asked(self) -> None:
+        """When one fails while another has not answered the next is asked at once, and patience is counted anew from there."""
+        first, second, third = Deferred[str](), Deferred[str](), Deferred[str]()
+        questions = [self.question(name, deferred) for name, deferred in (("a", first), ("b", second), ("c", third), ("d", Deferred()))]
+        answer = self.run_all(*questions, patience=1.0)
+        self.clock.advance(1.0)
+        self.clock.advance(0.5)
+        first.errback(FetchError("down"))
+        self.assertEqual(self.asked, ["a", "b", "c"])
+        self.clock.advance(0.9)
+        self.assertEqual(self.asked, ["a", "b", "c"])
+        self.clock.advance(0.1)
+        self.assertEqual(self.asked, ["a", "b", "c", "d"])
+        second.callback("yes")
+        self.assertEqual((self.successResultOf(answer), self.cancelled, self.clock.getDelayedCalls()), ("yes", ["c", "d"], []))
+
+    def test_yes_and_no_together(self) -> None:
+        """With all asked at once, those that end before the next is asked count as they would later."""
+        slow = Deferred[str]()
+        questions = [self.question("a", AbsentError("404")), self.question("b", slow), self.question("c", FetchError("down"))]
+        answer = self.run_all(*questions)
+        self.assertEqual(self.asked, ["a", "b", "c"])
+        self.assertNoResult(answer)
+        slow.errback(AbsentError("410"))
+        self.assertEqual(str(self.failureResultOf(answer, FetchError).value), "down; 404; 410")
+
     def test_nobody(self) -> None:
         """When all say no it is absent; when one could not say, that is not known."""
         no, down = AbsentError("404"), FetchError("down")
@@ -76,6 +102,14 @@ class FirstYesTests(SynchronousTestCase):
             self.assertEqual(str(error), "404; 404")
             error = self.failureResultOf(self.run_all(self.question("a", no), self.question("b", down), patience=patience), FetchError).value
             self.assertNotIsInstance(error, AbsentError)
+
+    def test_many_reasons(self) -> None:
+        """The error of many says why a few failed, first those that could not say, and how many more there were."""
+        questions = [self.question("a", AbsentError("404")) for _ in range(30)] + [self.question("b", FetchError("down"))]
+        error = self.failureResultOf(self.run_all(*questions), FetchError).value
+        self.assertEqual(str(error), "down; 404; 404; 404; 27 more")
+        error = self.failureResultOf(self.run_all(*questions[:5]), AbsentError).value
+        self.assertEqual(str(error), "404; 404; 404; 404; 1 more")
 
     def test_defect(self) -> None:
         """A defect is not taken for a no, and ends no answer that another gives."""

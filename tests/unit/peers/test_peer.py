@@ -44,6 +44,20 @@ class LookTests(SynchronousTestCase):
         one.heard(PeerState.KNOWN)
         self.assertEqual((one.gone(), one.silences, one.trouble, one.next_look()), (False, 0, "", REFRESH_INTERVAL))
 
+    def test_discovered(self) -> None:
+        """A peer that announces itself is looked at when there is news; one that is silent or of no use is tried again like others."""
+        one = peer()
+        self.assertFalse(one.discovered)
+        one.instance = "1" * 32
+        self.assertTrue(one.discovered)
+        for state in (PeerState.KNOWN, PeerState.UNKNOWN, PeerState.REFUSED):
+            one.heard(state)
+            self.assertIsNone(one.next_look())
+        one.heard(PeerState.UNKNOWN, "not JSON")
+        self.assertEqual(one.next_look(), REFRESH_INTERVAL)
+        one.silent("no answer")
+        self.assertEqual(one.next_look(), 1.0)
+
     def test_unusable(self) -> None:
         """A peer that answers what can't be used is looked at less and less often, up to five minutes, until it can be used."""
         one = peer()
@@ -60,11 +74,19 @@ class LookTests(SynchronousTestCase):
 class QuestionTests(SynchronousTestCase):
     def test_states(self) -> None:
         """Only a known or unknown peer with an address is asked for files."""
-        for state, asked in ((PeerState.UNKNOWN, True), (PeerState.KNOWN, True), (PeerState.REFUSED, False), (PeerState.DEAD, False)):
+        for state in PeerState:
             one = peer()
             one.state = state
-            self.assertEqual(one.may_be_asked(0.0), asked, state)
+            self.assertEqual(one.may_be_asked(0.0), state in (PeerState.UNKNOWN, PeerState.KNOWN), state)
         self.assertFalse(Peer(0, Endpoint("nas.lan", 15678)).may_be_asked(0.0))
+
+    def test_leaving(self) -> None:
+        """A peer that said goodbye is not asked for files, until it answers a look."""
+        one = peer()
+        one.leaving = True
+        self.assertFalse(one.may_be_asked(0.0))
+        one.heard(PeerState.KNOWN)
+        self.assertTrue(one.may_be_asked(0.0))
 
     def test_penalty(self) -> None:
         """A peer that fails to say is left alone for 1, 2, 4 ... up to 60 seconds."""

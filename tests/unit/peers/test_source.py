@@ -18,13 +18,16 @@ from pacserve.peers.peer import Peer, PeerState
 from pacserve.peers.roster import Roster
 from pacserve.peers.source import (
     CONFIRM_BUDGET,
+    DOUBT_INTERVAL,
     HEDGE_DELAY,
     HOLDERS_PER_REQUEST,
     MISS_BUDGET,
+    MISS_LIFETIME,
     PEERS_PER_MISS,
     YES_LIFETIME,
     PeerSource,
 )
+from pacserve.peers.standing import HALF_LIFE
 from tests.fakes.interfaces import Addresses
 from tests.fakes.network import Line, Network, Page
 
@@ -61,9 +64,13 @@ class Setup(SynchronousTestCase):
         self.holdings = Holdings()
         self.suspects: list[int] = []
         self.peers = Roster()
+        self.source = self.make()
+
+    def make(self, seed: int = 1) -> PeerSource:
+        """One more source of these peers, as on another host."""
         client = HTTPClient(self.network, self.clock)
         local = Addresses("10.0.0.200")
-        self.source = PeerSource(self.peers, self.holdings, client, self.clock, local, lambda peer: self.suspects.append(peer.slot), Random(1))
+        return PeerSource(self.peers, self.holdings, client, self.clock, local, lambda peer: self.suspects.append(peer.slot), Random(seed))
 
     def add(
         self,
@@ -90,6 +97,10 @@ class Setup(SynchronousTestCase):
     def holders(self, request: FileRequest = PACKAGE, size: int | None = SIZE, client: str = "127.0.0.1") -> list[Candidate]:
         """The candidates that are known to have the file: one, or none."""
         return [candidate for candidate in self.candidates(request, size, client) if candidate.rank is Rank.PEER]
+
+    def hold_back(self, peer: Peer, seconds: float) -> None:
+        """Makes a peer look so much slower than others."""
+        peer.standing.answered(4 * seconds, self.clock.seconds())
 
     def choose(self) -> Answer:
         """Where pacman is sent, when no yes is remembered."""
@@ -183,6 +194,33 @@ class CandidatesTests(Setup):
         first, second = self.add(), self.add()
         first.standing.chosen(10**9, self.clock.seconds())
         self.assertEqual({str(self.choose()) for _ in range(20)}, {str(redirect(second.slot))})
+
+    def test_fast_ones_are_preferred(self) -> None:
+        """Holders that were slow to answer, or failed, lately are passed over while there are better ones, and not for ever."""
+        good, slow, failed = self.add(), self.add(), self.add()
+        slow.standing.answered(0.1, self.clock.seconds())
+        failed.standing.failed(self.clock.seconds())
+        chosen = []
+        for _ in range(5):
+            chosen.append(self.choose())
+            good.standing.sent = 0.0
+        self.assertEqual(chosen, [redirect(good.slot)] * 5)
+        self.clock.advance(20 * HALF_LIFE)
+        self.assertEqual(len({str(self.choose()) for _ in range(50)}), 3)
+
+    def test_no_herd(self) -> None:
+        """Hosts that know the same of the same holders do not all ask the same one."""
+        for _ in range(5):
+            self.add()
+        firsts = set()
+        for seed in range(20):
+            self.source = self.make(seed)
+            self.network.asked.clear()
+            self.choose()
+            firsts.add(self.network.asked[0])
+            for peer in self.peers:
+                peer.standing.sent = 0.0
+        self.assertGreater(len(firsts), 3)
 
     def test_few_of_many(self) -> None:
         """Of a hundred holders a request asks a few, one after the other."""
@@ -319,7 +357,7 @@ class ConfirmTests(Setup):
         self.clock.advance(CONFIRM_BUDGET)
         for one in asked:
             self.failureResultOf(one, FetchError)
-        self.assertEqual((peer.failures, peer.silences, self.suspects), (1, 1, [0]))
+        self.assertEqual((peer.failures, peer.silences, peer.standing.failures, self.suspects), (1, 1, 1.0, [0]))
 
     def test_no_time(self) -> None:
         """With less time left than a peer is given it is not asked, and not blamed."""
@@ -350,6 +388,18 @@ class ConfirmTests(Setup):
         peer.endpoint = None
         self.failureResultOf(self.start(candidate), FetchError)
 
+    def test_dropped_meanwhile(self) -> None:
+        """A no of a peer that has been dropped says nothing of the one that has its slot by now."""
+        peer = self.add(answer=Page(status=404))
+        (candidate,) = self.candidates()
+        self.holdings.replace(peer.slot, {})
+        self.peers.remove(peer)
+        successor = self.add()
+        self.assertEqual(successor.slot, peer.slot)
+        self.network.hosts[address(0)] = Page(status=404)
+        self.failureResultOf(self.start(candidate), AbsentError)
+        self.assertEqual(self.holdings.count(successor.slot), 1)
+
     def test_many_yeses(self) -> None:
         """Not more than some thousand yeses are remembered at a time."""
         self.add(UNKNOWN)
@@ -366,7 +416,7 @@ class HedgeTests(Setup):
     def setUp(self) -> None:
         super().setUp()
         self.first, self.second = self.add(), self.add()
-        self.second.standing.delay = 1.0  # so that the other one comes first
+        self.hold_back(self.second, 0.5)  # so that the other one comes first
 
     def test_slow(self) -> None:
         """When the first has not answered after a few milliseconds the second is asked, and its yes wins."""
@@ -379,14 +429,13 @@ class HedgeTests(Setup):
         self.assertEqual((self.network.cancelled, self.clock.getDelayedCalls()), ([f"HEAD {url(0)}"], []))
 
     def test_slow_is_noticed(self) -> None:
-        """Who was overtaken is looked at, is no worse off otherwise, and comes later next time."""
+        """Who was overtaken is looked at, is no worse off otherwise, and comes later next time than any that is idle."""
         self.network.hosts[address(0)] = Line.SILENT
-        self.second.standing.delay = 0.01
         asked = self.only()
         self.clock.advance(HEDGE_DELAY)
         self.successResultOf(asked)
-        slow = self.first
-        self.assertEqual((self.suspects, slow.state, slow.failures), ([0], KNOWN, 0))
+        self.assertEqual((self.suspects, self.first.state, self.first.failures, self.first.standing.failures), ([0], KNOWN, 0, 0.0))
+        self.second.standing.delay = 0.0
         self.network.asked.clear()
         self.assertEqual(self.choose(), redirect(1))
         self.assertEqual(self.network.asked, [f"HEAD {url(1)}"])
@@ -394,11 +443,47 @@ class HedgeTests(Setup):
     def test_busy(self) -> None:
         """Who has just shown that it is alive is not looked at for being slow."""
         self.network.hosts[address(0)] = Line.SILENT
-        self.first.alive_at = self.clock.seconds()
+        for passed, suspects in ((0.0, []), (DOUBT_INTERVAL - 2 * HEDGE_DELAY, []), (DOUBT_INTERVAL, [0])):
+            self.first.alive_at = self.clock.seconds() - passed
+            self.first.standing.delay = 0.0
+            self.hold_back(self.second, 10.0)
+            asked = self.only()
+            self.clock.advance(HEDGE_DELAY)
+            self.successResultOf(asked)
+            self.assertEqual(self.suspects, suspects)
+            self.clock.advance(2 * YES_LIFETIME)
+
+    def test_third(self) -> None:
+        """When the second fails while the first is silent the third is asked at once, and only the second is blamed."""
+        third = self.add()
+        self.hold_back(third, 10.0)
+        self.network.hosts.update({address(0): Line.SILENT, address(1): Line.REFUSES})
         asked = self.only()
         self.clock.advance(HEDGE_DELAY)
-        self.successResultOf(asked)
-        self.assertEqual(self.suspects, [])
+        self.assertEqual(self.successResultOf(asked), redirect(2))
+        self.assertEqual([peer.failures for peer in self.peers], [0, 1, 0])
+        self.assertEqual([peer.state for peer in self.peers], [KNOWN, PeerState.DEAD, KNOWN])
+        self.assertEqual((self.suspects, self.clock.getDelayedCalls()), ([1, 0], []))
+
+    def test_let_go(self) -> None:
+        """When a client goes, who had no time to answer is not looked at, and no worse off."""
+        self.network.hosts.update({address(0): Line.SILENT, address(1): Line.SILENT})
+        asked = self.only()
+        self.clock.pump((HEDGE_DELAY, HEDGE_DELAY / 2))
+        delay = self.second.standing.delay
+        asked.cancel()
+        self.failureResultOf(asked, CancelledError)
+        self.assertEqual((len(self.network.cancelled), self.suspects, self.second.standing.delay), (2, [0], delay))
+
+    def test_all_silent(self) -> None:
+        """When all are silent each has its 150 ms, and the request goes on after the last."""
+        self.network.hosts.update({address(0): Line.SILENT, address(1): Line.SILENT})
+        asked = self.only()
+        self.clock.pump((HEDGE_DELAY, CONFIRM_BUDGET - HEDGE_DELAY - 0.001, 0.001))
+        self.assertNoResult(asked)
+        self.clock.advance(HEDGE_DELAY)
+        self.assertNotIsInstance(self.failureResultOf(asked, FetchError).value, AbsentError)
+        self.assertEqual((self.suspects, self.candidates(), self.clock.getDelayedCalls()), ([0, 1], [], []))
 
     def test_failed(self) -> None:
         """When the first has failed, or says no, the second is asked at once."""
@@ -413,7 +498,7 @@ class HedgeTests(Setup):
     def test_remembered(self) -> None:
         """While the yes of one of them holds nobody is asked, whoever would come first now."""
         self.successResultOf(self.only())
-        self.first.standing.delay = 10.0
+        self.hold_back(self.first, 10.0)
         self.assertEqual(self.successResultOf(self.only()), redirect(0))
         self.assertEqual(len(self.network.asked), 1)
 
@@ -456,6 +541,62 @@ class MissTests(Setup):
         self.assertEqual(len(self.network.asked), PEERS_PER_MISS)
         self.assertEqual(len(set(self.network.asked) & {f"HEAD {url(slot)}" for slot in range(100 - half, 100)}), half)
         self.assertEqual(len(set(self.network.asked) & {f"HEAD {url(slot)}" for slot in range(100, 200)}), half)
+
+    def test_each_in_turn(self) -> None:
+        """Of more peers of which nothing is known than are asked, each is asked at some time."""
+        for _ in range(PEERS_PER_MISS):
+            self.without(Page(status=404))
+        for _ in range(PEERS_PER_MISS):
+            self.add(UNKNOWN, answer=Page(status=404)).instance = "1" * 32
+        for _ in range(20):
+            self.failureResultOf(self.only(), AbsentError)
+            self.clock.advance(MISS_LIFETIME)
+        self.assertLessEqual({f"HEAD {url(slot)}" for slot in range(PEERS_PER_MISS, 2 * PEERS_PER_MISS)}, set(self.network.asked))
+
+    def test_places_that_are_left(self) -> None:
+        """When there are few of one kind the other kind has their places."""
+        for known, unknown in ((100, 3), (3, 100)):
+            self.peers = Roster()
+            self.source = self.make()
+            for _ in range(known):
+                self.without(Page(status=404))
+            for _ in range(unknown):
+                self.add(UNKNOWN, answer=Page(status=404)).instance = "1" * 32
+            self.network.asked.clear()
+            self.failureResultOf(self.only(), AbsentError)
+            asked = set(self.network.asked)
+            few = range(known, known + unknown) if unknown < known else range(known)
+            self.assertEqual((len(asked), len(asked & {f"HEAD {url(slot)}" for slot in few})), (PEERS_PER_MISS, 3))
+
+    def test_alive(self) -> None:
+        """A peer that has just shown that it is alive is not looked at for being slow."""
+        peer = self.without(Line.SILENT)
+        for passed, suspects in ((0.0, []), (DOUBT_INTERVAL, [0])):
+            peer.alive_at = self.clock.seconds() - passed
+            asked = self.only()
+            self.clock.advance(MISS_BUDGET)
+            self.failureResultOf(asked, FetchError)
+            self.assertEqual(self.suspects, suspects)
+
+    def test_no_suitable_peers(self) -> None:
+        """Peers that are new, dead, refused or take their leave are not asked, and the one that is left is."""
+        for state in (PeerState.NEW, PeerState.DEAD, PeerState.REFUSED):
+            self.without(Page(bytes(SIZE))).state = state
+        self.without(Page(bytes(SIZE))).leaving = True
+        self.without(Page(status=404))
+        self.failureResultOf(self.only(), AbsentError)
+        self.assertEqual(self.network.asked, [f"HEAD {url(4)}"])
+
+    def test_remembered(self) -> None:
+        """That nobody has a file holds for one second, for files of that name and size alone."""
+        self.without(Page(status=404))
+        self.failureResultOf(self.only(), AbsentError)
+        self.clock.advance(MISS_LIFETIME - 0.1)
+        self.assertEqual(self.candidates(), [])
+        self.assertEqual((len(self.candidates(size=SIZE + 1)), len(self.candidates(SIGNATURE, None))), (1, 1))
+        self.clock.advance(0.1)
+        self.failureResultOf(self.only(), AbsentError)
+        self.assertEqual(len(self.network.asked), 2)
 
     def test_not_twice(self) -> None:
         """A holder that was asked as one is not asked again."""
@@ -513,6 +654,7 @@ class UnknownTests(Setup):
         self.add(UNKNOWN, answer=Page(status=404))
         self.add(UNKNOWN, answer=Page(bytes(SIZE - 1)))
         self.assertIn("404; peer", str(self.failureResultOf(self.only(), AbsentError).value))
+        self.clock.advance(MISS_LIFETIME)
         self.add(UNKNOWN, answer=Line.REFUSES)
         self.assertNotIsInstance(self.failureResultOf(self.only(), FetchError).value, AbsentError)
 

@@ -15,6 +15,13 @@ class URLTests(SynchronousTestCase):
         last = package_url(Endpoint("10.0.0.3", 15678), NAME).rpartition("/")[2]
         self.assertEqual(last, "data")
 
+    def test_since(self) -> None:
+        """Changes are asked for by the generation that they lead on from, of which 0 is one."""
+        peer = Endpoint("10.0.0.3", 15678)
+        self.assertEqual(
+            [info_url(peer, since) for since in (None, 0, 7)], [f"http://10.0.0.3:15678/info{query}" for query in ("", "?since=0", "?since=7")]
+        )
+
     def test_forms(self) -> None:
         """Every kind of address makes a URL that is read back as that address."""
         for host, text in (("10.0.0.3", "10.0.0.3"), ("fd77::b", "[fd77::b]"), ("fe80::1%eth0", "[fe80::1%25eth0]")):

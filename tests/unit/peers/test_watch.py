@@ -1,8 +1,9 @@
 """Tests for L{pacserve.peers.watch}."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from random import Random
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -11,12 +12,14 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.fetch.client import HTTPClient
-from pacserve.model import Endpoint
+from pacserve.fronts.peer import InfoFront
+from pacserve.model import Delta, Endpoint, Inventory
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.inventory import PACKED_LIMIT, PeerInfo, encode, pack
 from pacserve.peers.peer import LAST_REFRESH, REFRESH_INTERVAL, Peer, PeerState
 from pacserve.peers.roster import Roster
 from pacserve.peers.watch import INFO_TIMEOUT, INVENTORIES_LIMIT, LOOKS_LIMIT, PeerWatch
+from tests.fakes.interfaces import Configuration, Everyone, Packages, ask
 from tests.fakes.network import Line, Network, Page
 
 OWN, OTHER, THIRD = "0" * 32, "1" * 32, "2" * 32
@@ -397,7 +400,50 @@ class InfoOnce(Page):
             self.body = body
 
 
-class DiscoveredTests(SynchronousTestCase):
+class Telling(Page):
+    """
+    Answers C{/info} as pacserve does.
+
+    It remembers every generation since its start.
+
+    @ivar answers: The status and the entity tag of each answer.
+    """
+
+    def __init__(self, instance: str, files: Mapping[str, int], generation: int = 1) -> None:
+        super().__init__()
+        self._packages = Packages()
+        self._front = InfoFront(self._packages, Configuration(), instance, Everyone())
+        self._past: dict[int, Mapping[str, int]] = {}
+        self.answers: list[tuple[int, str]] = []
+        self.become(generation, files)
+
+    def become(self, generation: int, files: Mapping[str, int]) -> None:
+        """It holds these files from now on."""
+        self._past[generation] = files
+        self._packages.listed = Inventory(generation, files)
+        for since, past in self._past.items():
+            added = {name: size for name, size in files.items() if past.get(name) != size}
+            self._packages.deltas[since] = Delta(since, generation, added, tuple(past.keys() - files.keys()))
+
+    def render(self, request: Any) -> bytes:
+        """Answers."""
+        self.asked.append(request.requestHeaders.copy())
+        query = request.uri.partition(b"?")[2].decode()
+        asked = ask(
+            headers=[(name, request.getHeader(name)) for name in ("If-None-Match", "Accept-Encoding") if request.getHeader(name)], query=query
+        )
+        answers: list[Any] = []
+        Deferred.fromCoroutine(self._front.answer(asked)).addBoth(answers.append)
+        (answer,) = answers
+        request.setResponseCode(answer.status)
+        for name, value in answer.headers:
+            request.setHeader(name, value)
+        self.answers.append((answer.status, dict(answer.headers)["ETag"].partition("-")[2].partition("-")[0]))
+        body: bytes = answer.body
+        return body
+
+
+class Discovered(SynchronousTestCase):
     """Peers that announced themselves, some of which tell what changed."""
 
     def setUp(self) -> None:
@@ -447,6 +493,34 @@ class DiscoveredTests(SynchronousTestCase):
         self.network.asked.clear()
         return peer
 
+    def fill(self, count: int) -> list[Peer]:
+        """So many peers whose inventories are known."""
+        peers = [self.add(256 + number) for number in range(count)]
+        for peer in peers:
+            self.answer(peer, self.whole(zlib=1))
+            self.watch.look(peer)
+        return peers
+
+    def telling(self, peer: Peer, files: Mapping[str, int], generation: int = 1) -> Telling:
+        """The peer answers as pacserve does from now on."""
+        self.network.hosts[str(peer.configured)] = telling = Telling(peer.instance or OTHER, files, generation)
+        return telling
+
+    def logged(self) -> list[str]:
+        """What is logged from now on."""
+        lines: list[str] = []
+
+        def observe(event: LogEvent) -> None:
+            if event.get("log_namespace") == "pacserve.peers.watch.PeerWatch":
+                lines.append(str(event["log_format"]).format(**event))
+
+        observer: Any = observe
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        return lines
+
+
+class DiscoveredTests(Discovered):
     def test_first_look(self) -> None:
         """It is used once it has stated what it announced, and is not looked at again before there is news."""
         peer = self.add()
@@ -514,35 +588,6 @@ class DiscoveredTests(SynchronousTestCase):
         self.watch.look(peer)
         self.assertEqual((peer.state, len(self.holdings)), (PeerState.UNKNOWN, 0))
 
-    def test_one_too_many(self) -> None:
-        """Beyond so many inventories a peer is asked for changes that there are none of, is asked for each file, and takes the first free place."""
-        first = self.known()
-        for number in range(INVENTORIES_LIMIT - 1):
-            peer = self.add(256 + number)
-            self.answer(peer, self.whole(zlib=1))
-            self.watch.look(peer)
-        late = self.add(7, announced=1)
-        self.answer(late, self.delta(1, 1), '"1+1"')
-        self.network.asked.clear()
-        self.watch.look(late)
-        self.assertEqual((late.state, late.trouble, late.verified, late.next_look()), (PeerState.UNKNOWN, "", True, None))
-        self.assertEqual(self.network.asked, [f"GET http://{late.configured}/info?since=1"])
-        self.watch.drop(first)
-        self.answer(late, self.whole(zlib=1))
-        self.watch.look(late)
-        self.assertEqual((late.state, len(self.held())), (PeerState.KNOWN, INVENTORIES_LIMIT))
-
-    def test_whole_of_one_too_many(self) -> None:
-        """What one too many tells all the same is not kept."""
-        for number in range(INVENTORIES_LIMIT):
-            peer = self.add(256 + number)
-            self.answer(peer, self.whole(zlib=1))
-            self.watch.look(peer)
-        late = self.add(7)
-        self.answer(late, self.whole(xz=1))
-        self.watch.look(late)
-        self.assertEqual((late.state, self.held(XZ)), (PeerState.UNKNOWN, []))
-
     def test_few_at_a_time(self) -> None:
         """A bounded number is looked at together, and one that the user named does not wait for them."""
         for number in range(LOOKS_LIMIT + 5):
@@ -591,14 +636,266 @@ class DiscoveredTests(SynchronousTestCase):
 
     def test_log(self) -> None:
         """When a peer comes and goes is in the log; what forged announcements lead to is not."""
-        events: list[LogEvent] = []
-        observer: Any = events.append
-        globalLogPublisher.addObserver(observer)
-        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        lines = self.logged()
         forged = self.add(4)
-        self.watch.look(forged)
+        for host in (Line.REFUSES, Page(b"garbage"), Page(status=403), Page(status=404), Page(encode(self.whole(instance=THIRD)))):
+            self.network.hosts[str(forged.configured)] = host
+            self.watch.look(forged)
         self.watch.drop(forged)
+        self.assertEqual(lines, [])
         peer = self.known()
         self.watch.drop(peer)
-        lines = [str(event["log_format"]).format(**event) for event in events if event.get("log_namespace") == "pacserve.peers.watch.PeerWatch"]
         self.assertEqual(lines, [f"peer {peer.configured} holds 1 files", f"peer {peer.configured} has gone"])
+
+    def test_queue(self) -> None:
+        """Who waits for a turn and is dropped, or waits when the daemon stops, is not asked at all."""
+        for number in range(LOOKS_LIMIT):
+            self.network.hosts[str(self.add(256 + number).configured)] = Line.SILENT
+        late, later = self.add(7), self.add(8)
+        for peer in self.roster:
+            self.watch.look(peer)
+        self.assertFalse(self.watch.look(late))
+        self.watch.drop(late)
+        self.watch.drop(next(iter(self.roster)))
+        self.assertEqual(self.network.asked[LOOKS_LIMIT:], [f"GET http://{later.configured}/info"])
+        waiting = [self.add(number) for number in (9, 10, 11)]
+        for peer in waiting:
+            self.network.hosts[str(peer.configured)] = Line.SILENT
+            self.watch.look(peer)
+        self.assertEqual(len(self.network.asked), LOOKS_LIMIT + 2)
+        self.watch.stop()
+        self.assertEqual((len(self.network.asked), self.clock.getDelayedCalls()), (LOOKS_LIMIT + 2, []))
+
+    def test_slot_of_another(self) -> None:
+        """What a peer sent that was dropped before it was read does no harm to the one that has its slot by now."""
+        reading: list[Deferred[PeerInfo]] = []
+
+        def read(_: Callable[[], PeerInfo]) -> Deferred[PeerInfo]:
+            reading.append(Deferred())
+            return reading[-1]
+
+        client = HTTPClient(self.network, self.clock)
+        watch = PeerWatch(self.roster, self.holdings, client, self.clock, self.resolve, read, OWN, lambda: ("x86_64",))
+        peer = self.add()
+        self.network.hosts[str(peer.configured)] = Page(pack(encode(self.whole(xz=1))), headers={"Content-Encoding": "gzip"})
+        watch.look(peer)
+        watch.drop(peer)
+        other = self.add(4)
+        self.answer(other, self.whole(zlib=1))
+        self.assertEqual((other.slot, watch.look(other)), (peer.slot, True))
+        reading[0].callback(self.whole(xz=1))
+        self.assertEqual((other.state, self.held(), self.held(XZ)), (PeerState.KNOWN, [(0, 1)], []))
+        self.assertEqual((peer.state, peer.listed, self.clock.getDelayedCalls(), self.flushLoggedErrors()), (PeerState.NEW, False, [], []))
+
+    def test_silent_then_dropped(self) -> None:
+        """The next try at a silent peer goes with it, whoever has its slot then."""
+        peer = self.known()
+        self.network.hosts[str(peer.configured)] = Line.REFUSES
+        self.watch.look(peer)
+        self.assertEqual((peer.state, len(self.clock.getDelayedCalls())), (PeerState.DEAD, 1))
+        self.watch.drop(peer)
+        other = self.add(4)
+        self.clock.advance(100)
+        self.assertEqual((other.slot, other.state, len(self.network.asked)), (0, PeerState.NEW, 1))
+
+    def test_look_within_in_vain(self) -> None:
+        """A look that is wanted of a peer that is looked at, was dropped, or after the stop, leaves no timer."""
+        peer = self.known()
+        self.network.hosts[str(peer.configured)] = Line.SILENT
+        self.watch.look(peer)
+        timers = len(self.clock.getDelayedCalls())
+        self.watch.look_within(peer, 1)
+        self.assertEqual(len(self.clock.getDelayedCalls()), timers)
+        self.watch.drop(peer)
+        self.watch.look_within(peer, 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        other = self.add(4)
+        self.watch.stop()
+        self.watch.look_within(other, 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_goodbye(self) -> None:
+        """A peer that said goodbye and answers all the same stays."""
+        peer = self.known()
+        peer.leaving = True
+        self.watch.look(peer)
+        self.assertEqual((peer.leaving, peer.state), (False, PeerState.KNOWN))
+
+    def test_copy_of_this_machine(self) -> None:
+        """A host with this daemon's own instance id is another one, or it would not have been heard."""
+        peer = self.add(instance=OWN)
+        self.answer(peer, self.whole(instance=OWN, zlib=1))
+        self.watch.look(peer)
+        self.assertEqual((peer.state, self.held()), (PeerState.KNOWN, [(0, 1)]))
+
+    def test_found_and_named(self) -> None:
+        """A host that the user named and that announced itself as well is used once."""
+        named = literal(0, FIRST)
+        self.roster.add(partial(_same_slot, named))
+        self.network.hosts[FIRST] = Page(encode(self.whole(zlib=1)))
+        self.watch.look(named)
+        peer = self.add(4)
+        self.answer(peer, self.whole(zlib=1))
+        self.watch.look(peer)
+        self.assertEqual((peer.state, peer.trouble, self.held()), (PeerState.REFUSED, f"it is the same daemon as {FIRST}", [(0, 1)]))
+
+
+class ChangesTests(Discovered):
+    """Peers that answer as pacserve does."""
+
+    def test_nothing_new(self) -> None:
+        """The first delta is empty, and after that 304 says that there is nothing new."""
+        peer = self.add()
+        telling = self.telling(peer, {ZLIB: 1}, 5)
+        for _ in range(4):
+            self.watch.look(peer)
+        self.assertEqual(telling.answers, [(200, "5"), (200, "5+5"), (304, "5+5"), (304, "5+5")])
+        self.assertEqual((peer.state, self.held(), peer.identity and peer.identity.count), (PeerState.KNOWN, [(0, 1)], 1))
+
+    def test_one_change_after_the_other(self) -> None:
+        """What is known follows each change, and only changes travel."""
+        peer = self.add()
+        telling = self.telling(peer, {ZLIB: 1}, 5)
+        self.watch.look(peer)
+        for generation, files in ((6, {ZLIB: 1, XZ: 2}), (7, {ZLIB: 3, XZ: 2}), (9, {XZ: 2})):
+            telling.become(generation, files)
+            self.watch.look(peer)
+            self.assertEqual((self.held(), self.held(XZ)), ([(0, files[ZLIB])] if ZLIB in files else [], [(0, 2)]))
+            self.assertEqual(peer.identity and (peer.identity.generation, peer.identity.count), (generation, len(files)))
+        self.assertEqual(telling.answers, [(200, "5"), (200, "5+6"), (200, "6+7"), (200, "7+9")])
+
+    def test_restart(self) -> None:
+        """A daemon that the user named and that was started anew is known by its whole list, though its generation is the old one."""
+        peer = literal(0, FIRST)
+        self.roster.add(partial(_same_slot, peer))
+        self.network.hosts[FIRST] = Telling(OTHER, {ZLIB: 1}, 5)
+        self.watch.look(peer)
+        self.network.hosts[FIRST] = telling = Telling(THIRD, {XZ: 2}, 5)
+        self.network.asked.clear()
+        self.watch.look(peer)
+        self.assertEqual(self.network.asked, [f"GET http://{FIRST}/info?since=5", f"GET http://{FIRST}/info"])
+        self.assertEqual(telling.answers, [(200, "5+5"), (200, "5")])
+        self.assertEqual((self.held(), self.held(XZ), peer.identity and peer.identity.instance), ([], [(0, 2)], THIRD))
+        self.watch.stop()
+
+    def test_forgotten_generation(self) -> None:
+        """A peer that does not remember the generation sends all, which takes the place of what was known."""
+        peer = self.add()
+        self.telling(peer, {ZLIB: 1}, 5)
+        self.watch.look(peer)
+        telling = self.telling(peer, {XZ: 2}, 700)
+        self.watch.look(peer)
+        self.assertEqual((telling.answers, self.held(), self.held(XZ)), ([(200, "700")], [], [(0, 2)]))
+
+
+class LimitTests(Discovered):
+    """More peers than inventories are held."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.assertEqual(INVENTORIES_LIMIT, 128)
+        self.listed = self.fill(INVENTORIES_LIMIT)
+
+    def test_one_too_many(self) -> None:
+        """It is asked for changes of which there are none, used without its inventory, and logged as such; no error, no further looks."""
+        lines = self.logged()
+        late = self.add(7, announced=5)
+        telling = self.telling(late, {ZLIB: 1}, 5)
+        self.network.asked.clear()
+        self.watch.look(late)
+        self.assertEqual((late.state, late.trouble, late.verified, late.listed), (PeerState.UNKNOWN, "", True, False))
+        self.assertEqual((late.next_look(), self.clock.getDelayedCalls()), (None, []))
+        self.assertEqual(self.network.asked, [f"GET http://{late.configured}/info?since=5"])
+        self.assertEqual((telling.answers, len(self.held())), ([(200, "5+5")], INVENTORIES_LIMIT))
+        self.assertEqual(lines, [f"peer {late.configured} is asked for each file, 128 inventories are known"])
+        self.watch.look(late)
+        self.assertEqual((telling.answers[1:], len(lines), late.state), ([(304, "5+5")], 1, PeerState.UNKNOWN))
+
+    def test_room(self) -> None:
+        """It takes the first place that becomes free, whether there is news of it or not."""
+        for gone in (self.drop, self.refuse, self.make_unusable, self.silence):
+            self.setUp()
+            late, later = self.add(7, announced=5), self.add(8, announced=5)
+            answers = self.telling(late, {XZ: 1}, 5).answers
+            self.telling(later, {XZ: 1}, 5)
+            self.watch.look(late)
+            self.assertEqual((answers, self.held(XZ)), ([(200, "5+5")], []))
+            gone(self.listed[5])
+            self.watch.look(late)
+            self.watch.look(later)
+            self.assertEqual((late.state, later.state, self.held(XZ)), (PeerState.KNOWN, PeerState.UNKNOWN, [(late.slot, 1)]))
+            self.assertEqual(answers, [(200, "5+5"), (200, "5")])
+
+    def drop(self, peer: Peer) -> None:
+        """The peer is dropped."""
+        self.watch.drop(peer)
+
+    def refuse(self, peer: Peer) -> None:
+        """The peer refuses this host."""
+        self.network.hosts[str(peer.configured)] = Page(status=403)
+        self.watch.look(peer)
+
+    def make_unusable(self, peer: Peer) -> None:
+        """The peer answers garbage."""
+        self.network.hosts[str(peer.configured)] = Page(b"garbage")
+        self.watch.look(peer)
+
+    def silence(self, peer: Peer) -> None:
+        """The peer is silent for long."""
+        self.network.hosts[str(peer.configured)] = Line.REFUSES
+        for _ in range(3):
+            self.watch.look(peer)
+
+    def test_whole_of_one_too_many(self) -> None:
+        """What it tells all the same is not kept; when there is room it is asked for again, though nothing changed."""
+        late = self.add(7)
+        self.network.hosts[str(late.configured)] = InfoOnce(Page(encode(self.whole(xz=1)), headers={"ETag": '"1"'}))
+        self.watch.look(late)
+        self.assertEqual((late.state, self.held(XZ)), (PeerState.UNKNOWN, []))
+        self.watch.drop(self.listed[0])
+        self.watch.look(late)
+        self.assertEqual((late.state, self.held(XZ)), (PeerState.KNOWN, [(late.slot, 1)]))
+
+    def test_named(self) -> None:
+        """Peers that the user named have a place in any case, and take none from others."""
+        slot = self.roster.slots
+        named = literal(slot, FIRST)
+        self.roster.add(partial(_same_slot, named))
+        self.network.hosts[FIRST] = Page(encode(self.whole(instance=THIRD, xz=1)))
+        self.watch.look(named)
+        self.assertEqual((named.state, self.held(XZ)), (PeerState.KNOWN, [(slot, 1)]))
+        self.watch.drop(self.listed[0])
+        late = self.add(7)
+        self.answer(late, self.whole(zlib=1))
+        self.watch.look(late)
+        self.assertEqual(late.state, PeerState.KNOWN)
+
+    def test_any_sequence(self) -> None:
+        """Whatever peers do and in whichever order, as many inventories are held as there may be, and none of a peer that is not used."""
+        random = Random(1)
+        peers = [*self.listed[:4], *(self.add(512 + number) for number in range(4))]
+        for _ in range(500):
+            at = random.randrange(len(peers))
+            peer = peers[at]
+            wholes = [self.whole(random.randrange(9), instance, zlib=1) for instance in (OTHER, OTHER, THIRD)]
+            delta = self.delta(random.randrange(3), 3, [ZLIB], xz=1)
+            pages = [Page(encode(info), headers={"ETag": '"1"'}) for info in (*wholes, delta)]
+            hosts: list[Page | Line] = [*pages, *pages, Page(status=304), Page(status=403), Page(b"garbage"), Line.REFUSES]
+            self.network.hosts[str(peer.configured)] = random.choice(hosts)
+            if random.random() < 0.1:
+                self.watch.drop(peer)
+                peers[at] = self.add(512 + random.randrange(1000))
+            else:
+                self.watch.look(peer)
+            holding = {slot for name in (ZLIB, XZ) for slot, _ in self.held(name)}
+            listed = {peer.slot for peer in self.roster if peer.listed}
+            self.assertLessEqual(holding, listed)
+            self.assertLessEqual(len(listed), INVENTORIES_LIMIT)
+        for peer in peers:
+            self.watch.drop(peer)
+        for number in range(4):
+            peer = self.add(7 + number)
+            self.answer(peer, self.whole(zlib=1))
+            self.watch.look(peer)
+            self.assertEqual(peer.state, PeerState.KNOWN)
+        self.assertEqual(len(self.held()), INVENTORIES_LIMIT)

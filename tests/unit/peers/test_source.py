@@ -20,6 +20,7 @@ from pacserve.peers.source import (
     CONFIRM_BUDGET,
     DOUBT_INTERVAL,
     HEDGE_DELAY,
+    HOLDERS_COMPARED,
     HOLDERS_PER_REQUEST,
     MISS_BUDGET,
     MISS_LIFETIME,
@@ -208,19 +209,38 @@ class CandidatesTests(Setup):
         self.clock.advance(20 * HALF_LIFE)
         self.assertEqual(len({str(self.choose()) for _ in range(50)}), 3)
 
+    def test_sent_there(self) -> None:
+        """A holder to which a client was sent for a large file is not the next to be chosen, for whatever file."""
+        for _ in range(2):
+            self.add(files={NAME: 1_000_000, SIGNATURE.name: 119}, answer=Page(bytes(1_000_000)))
+        for _ in range(10):
+            answers = []
+            for name in (NAME, NAME, "zlib-1:1.3.1-3-x86_64.pkg.tar.zst"):
+                for slot in range(2):
+                    self.holdings.update(slot, {name: 1_000_000}, ())
+                (candidate, *_) = self.holders(FileRequest("core", "x86_64", name, FileKind.PACKAGE), 1_000_000)
+                answers.append(str(self.successResultOf(self.start(candidate))).replace(name, ""))
+            self.assertEqual(answers[0], answers[1])  # a yes was remembered
+            self.assertNotEqual(answers[0], answers[2])
+            self.clock.advance(20 * HALF_LIFE)
+
     def test_no_herd(self) -> None:
-        """Hosts that know the same of the same holders do not all ask the same one."""
-        for _ in range(5):
-            self.add()
+        """Hosts that know the same of the same holders do not all ask the one that looks best by a hair."""
+        for slot in range(5):
+            self.hold_back(self.add(), 0.0006 + 0.0001 * slot)
         firsts = set()
         for seed in range(20):
             self.source = self.make(seed)
             self.network.asked.clear()
-            self.choose()
+            self.start(self.holders()[0])
             firsts.add(self.network.asked[0])
-            for peer in self.peers:
-                peer.standing.sent = 0.0
         self.assertGreater(len(firsts), 3)
+
+    def test_all_are_compared_in_turn(self) -> None:
+        """Of a hundred holders not always the same few are compared."""
+        for _ in range(100):
+            self.add()
+        self.assertGreater(len({str(self.choose()) for _ in range(60)}), 2 * HOLDERS_COMPARED)
 
     def test_few_of_many(self) -> None:
         """Of a hundred holders a request asks a few, one after the other."""

@@ -121,6 +121,8 @@ class PeerSource(PackageSource):
 
     def missed(self, wanted: Wanted) -> None:
         """All peers that may have had the file said that they have not."""
+        if wanted.avoid or not self._local.owns(wanted.client):
+            return  # others may be sent to peers that this client was not to be sent to
         if len(self._misses) >= _MISSES_LIMIT:
             self._misses.clear()
         self._misses[wanted.request.name, wanted.size] = self.clock.seconds() + MISS_LIFETIME

@@ -634,6 +634,16 @@ class MissTests(Setup):
         self.failureResultOf(self.start(candidate), AbsentError)
         self.assertEqual(self.network.asked, [])
 
+    def test_missed_by_one_client(self) -> None:
+        """That those have not the file to whom one client may be sent says nothing of those to whom another one may be."""
+        self.without(Page(status=404))
+        self.add(UNKNOWN, answer=Page(bytes(SIZE)), endpoint=Endpoint("127.0.0.2", 15679))
+        for client, avoid in (("10.0.0.77", frozenset[str]()), ("127.0.0.1", frozenset({"127.0.0.2:15679"}))):
+            (candidate,) = self.candidates(client=client, avoid=avoid)
+            self.failureResultOf(self.start(candidate), AbsentError)
+            self.assertEqual(len(self.candidates()), 1)
+        self.successResultOf(self.only())
+
     def test_discovered_unknown(self) -> None:
         """A peer that announced itself and of which nothing is known has 50 ms, one that the user named 150 ms."""
         self.add(UNKNOWN, answer=Line.SILENT).instance = "1" * 32

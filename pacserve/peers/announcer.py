@@ -105,8 +105,9 @@ class Announcer:
         self._timer = self._clock.callLater(wait, self._announce)
         payload = encode(self._describe(kind))
         self._link.send(payload, 4)
-        if self._second is None or not self._second.active():
-            self._second = self._clock.callLater(FAMILY_DELAY, self._link.send, payload, 6)
+        if self._second is not None and self._second.active():
+            self._second.cancel()  # a hello follows so soon: who has IPv6 alone must hear that
+        self._second = self._clock.callLater(FAMILY_DELAY, self._link.send, payload, 6)
 
     def _jitter(self, least: float, each: float) -> float:
         return self._random.uniform(0, least + each * self._hosts())

@@ -89,6 +89,16 @@ class AnnouncerTests(SynchronousTestCase):
         self.assertEqual((first[1:], second[1:]), ((Kind.HELLO, 4, 1), (Kind.HELLO, 6, 1)))
         self.assertAlmostEqual(second[0] - first[0], FAMILY_DELAY, delta=0.011)
 
+    def test_hello_after_here(self) -> None:
+        """A hello that follows another announcement within that half second goes out by IPv6 too."""
+        self.quiet()
+        self.announcer.changed()
+        while Kind.HERE not in self.sent():
+            self.clock.advance(0.01)
+        self.announcer.hello()
+        self.clock.pump([0.01] * 100)
+        self.assertEqual((self.sent(4), self.sent(6)), ([Kind.HELLO], [Kind.HELLO]))
+
     def test_answers(self) -> None:
         """Any number of hellos gets one answer, soon."""
         self.quiet()

@@ -19,7 +19,7 @@ STRANGERS_LIMIT = 1024
 ENDPOINTS_LIMIT = 8
 # Strangers at one address: two daemons on one machine, and their restarts.
 STRANGERS_PER_ADDRESS = 4
-# Strangers that one address may bring up: so many at once, and so many a second after that.
+# Endpoints that one address may bring up, each of which is worth a question: so many at once, and so many a second after that.
 BURST_PER_ADDRESS = 8
 RATE_PER_ADDRESS = 1.0
 # Addresses whose rate is remembered.
@@ -78,12 +78,14 @@ class Neighbours:
         @return: The host, and whether the endpoint is news; None when too many others were heard there.
         """
         neighbour = self._hosts.get(instance)
+        new = neighbour is None or endpoint not in neighbour.heard
+        if neighbour is None and self._strangers_at[endpoint.host] >= STRANGERS_PER_ADDRESS:
+            return None
+        if new and not self._affords(endpoint.host, now):
+            return None
         if neighbour is None:
-            if not self._admits(endpoint.host, now):
-                return None
             neighbour = self._hosts[instance] = Neighbour(instance)
             self._estrange(neighbour)
-        new = endpoint not in neighbour.heard
         if new:
             if len(neighbour.heard) >= ENDPOINTS_LIMIT and not self._forget_stalest(neighbour):
                 return None
@@ -110,17 +112,15 @@ class Neighbours:
         if not neighbour.heard:
             self._forget(neighbour)
 
-    def _admits(self, host: str, now: float) -> bool:
-        """Whether one more stranger may come from an address, which costs it some of what it may bring up."""
-        if self._strangers_at[host] >= STRANGERS_PER_ADDRESS:
-            return False
+    def _affords(self, host: str, now: float) -> bool:
+        """Whether one more endpoint may come from an address, which costs it some of what it may bring up."""
         allowance, at = self._allowances.pop(host, (BURST_PER_ADDRESS, now))
         allowance = min(BURST_PER_ADDRESS, allowance + max(0.0, now - at) * RATE_PER_ADDRESS)
-        admitted = allowance >= 1
-        self._allowances[host] = (allowance - admitted, now)
+        affords = allowance >= 1
+        self._allowances[host] = (allowance - affords, now)
         if len(self._allowances) > _ADDRESSES_LIMIT:
             del self._allowances[next(iter(self._allowances))]
-        return admitted
+        return affords
 
     def _estrange(self, neighbour: Neighbour) -> None:
         if len(self._strangers) >= STRANGERS_LIMIT:

@@ -88,6 +88,14 @@ class NeighboursTests(SynchronousTestCase):
         for _ in range(100):
             self.hear(OTHER, place(), 0.0)
 
+    def test_many_ports(self) -> None:
+        """One address brings up few endpoints in a second, also for a host that has shown who it is."""
+        host = self.hear(OTHER, place(3))
+        self.neighbours.shown(host, place(3))
+        news = [self.neighbours.heard(OTHER, place(3, 2000 + number), 10.0 * number / 1000) for number in range(1000)]
+        self.assertLessEqual(sum(entry is not None for entry in news), BURST_PER_ADDRESS + 10)
+        self.assertIsNotNone(self.neighbours.heard(OTHER, place(4), 10.0))
+
     def test_friends_leave_room(self) -> None:
         """Hosts that have shown who they are do not count against their address."""
         for number in range(BURST_PER_ADDRESS):

@@ -29,6 +29,8 @@ from pacserve.peers.watch import PeerWatch
 PEERS_LIMIT = 1024
 # Seconds from the first announcement of a host to the first question: by then it was heard by both IP versions.
 CONTACT_DELAY, CONTACT_JITTER, CONTACT_JITTER_EACH = FAMILY_DELAY + 0.1, 0.1, 0.02
+# Seconds for which a hello by IPv6 is taken for the same one as that by IPv4.
+SAME_HELLO = 2 * FAMILY_DELAY
 # Hosts that have been contacted and have not shown who they are.
 CONTACTS_LIMIT = 32
 # Seconds within which a host is asked what changed, and from one such question to the next.
@@ -38,6 +40,8 @@ NEWS_SPACING = 2.0
 SILENT_INTERVALS = 3
 # Looks for silent peers in an interval.
 _SWEEPS_PER_INTERVAL = 10
+# Seconds after a change of the network by which it shows in this host's addresses, a reading of which is good for some time.
+ADDRESSES_DELAY = 2.5
 
 
 class Discovery(LANListener):
@@ -123,16 +127,16 @@ class Discovery(LANListener):
             self._left(announcement, endpoint)
         else:
             self._heard(announcement, endpoint)
-        if announcement.kind is Kind.HELLO:
+        if announcement.kind is Kind.HELLO and not self._is_repeated(announcement.instance, address.version):
             self._announcer.answer()
 
     def network_changed(self) -> None:
         self._announcer.hello()
-        for endpoint, peer in list(self._found.items()):
-            if self._local.attached(parse_address(endpoint.host)):
-                self._watch.look_within(peer, self._jitter(NEWS_JITTER, NEWS_JITTER_EACH))
-            else:
-                self._drop(peer)
+        self._drop_far()
+        for peer in self._found.values():
+            self._watch.look_within(peer, self._jitter(NEWS_JITTER, NEWS_JITTER_EACH))
+        if self._sweep_timer is not None and self._sweep_timer.getTime() > self._clock.seconds() + ADDRESSES_DELAY:
+            self._sweep_timer.reset(ADDRESSES_DELAY)
 
     def _heard(self, announcement: Announcement, endpoint: Endpoint) -> None:
         """Somebody is there, or says so."""
@@ -151,6 +155,16 @@ class Discovery(LANListener):
             self._told(peer, announcement, now)
         elif announcement.kind is Kind.HELLO:
             self._look(peer, now)  # started anew, or one of the user's list that is back
+
+    def _is_repeated(self, instance: str, version: int) -> bool:
+        """Whether a hello was heard by IPv4 just before, so that the answer has been sent or will be."""
+        neighbour, now = self._neighbours.get(instance), self._clock.seconds()
+        if neighbour is None:
+            return False
+        if version == 4:
+            neighbour.greeted = now
+            return False
+        return neighbour.greeted is not None and 0 <= now - neighbour.greeted < SAME_HELLO
 
     def _heard_elsewhere(self, neighbour: Neighbour, kind: Kind, now: float) -> None:
         """A host announced itself at an address by which it is not used."""
@@ -195,9 +209,11 @@ class Discovery(LANListener):
         neighbour = self._neighbours.get(instance)
         if neighbour is None:
             return 0
-        admitted = self._filters.admitted(neighbour.heard)
-        for endpoint in neighbour.used - set(admitted):
-            self._drop(self._found[endpoint])
+        admitted = [endpoint for endpoint in self._filters.admitted(neighbour.heard) if self._is_attached(endpoint)]
+        for endpoint in set(neighbour.heard) - set(admitted):
+            peer = self._found.get(endpoint)
+            if peer is not None and peer.instance == instance:  # it may be under way to showing who it is
+                self._drop(peer)
         added = 0
         for endpoint in _preferred(endpoint for endpoint in admitted if not self._is_dead(endpoint)):
             if self._at(endpoint) is None and len(self._found) < PEERS_LIMIT:
@@ -250,6 +266,9 @@ class Discovery(LANListener):
             if other.identity == peer.identity:
                 self._drop(other)
 
+    def _is_attached(self, endpoint: Endpoint) -> bool:
+        return self._local.attached(parse_address(endpoint.host))
+
     def _is_dead(self, endpoint: Endpoint) -> bool:
         peer = self._found.get(endpoint)
         return peer is not None and peer.state is PeerState.DEAD
@@ -269,11 +288,18 @@ class Discovery(LANListener):
                 if peer.configured in successor.heard and not successor.used:
                     self._contact_soon(successor)
 
+    def _drop_far(self) -> None:
+        """Drops those that are not in a network of this host's any more: they may answer from afar."""
+        for endpoint, peer in list(self._found.items()):
+            if not self._is_attached(endpoint):
+                self._drop(peer)
+
     def _sweep(self) -> None:
         """Looks at those that were not heard for an interval, and drops those that have gone."""
         self._sweep_timer = self._clock.callLater(self._interval / _SWEEPS_PER_INTERVAL, self._sweep)
         now = self._clock.seconds()
         try:
+            self._drop_far()
             for peer in list(self._found.values()):
                 silent = now - peer.alive_at
                 if peer.state is PeerState.DEAD and silent >= SILENT_INTERVALS * self._interval:

@@ -35,12 +35,14 @@ class Neighbour:
     @ivar generation: The generation that it last claimed.
     @ivar heard: When it was last heard at each of its endpoints.
     @ivar used: The endpoints at which it has shown who it is.
+    @ivar greeted: When it last said hello by IPv4.
     """
 
     instance: str
     generation: int = 0
     heard: dict[Endpoint, float] = field(default_factory=dict)
     used: set[Endpoint] = field(default_factory=set)
+    greeted: float | None = None
 
 
 class Neighbours:

@@ -12,8 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.model import Endpoint
 from pacserve.network.addresses import parse_network
 from pacserve.peers.announcement import Announcement, Kind, encode
+from pacserve.peers.announcer import FAMILY_DELAY
 from pacserve.peers.contacts import CONTACTS_PER_TURN, TURN
-from pacserve.peers.discovery import CONTACT_DELAY, CONTACTS_LIMIT, NEWS_SPACING
+from pacserve.peers.discovery import ADDRESSES_DELAY, CONTACT_DELAY, CONTACTS_LIMIT, NEWS_SPACING, PEERS_LIMIT
+from pacserve.peers.neighbours import BURST_PER_ADDRESS, RATE_PER_ADDRESS
 from pacserve.peers.peer import PeerState
 from tests.fakes.lan import MemoryLAN
 from tests.fakes.network import Network
@@ -47,9 +49,11 @@ class Setup(SynchronousTestCase):
         """Lets time pass."""
         self.clock.pump([0.05] * int(seconds / 0.05))
 
-    def hear(self, source: str, kind: Kind = Kind.HERE, instance: str = FORGED, generation: int = 1, arch: str = "x86_64") -> None:
+    def hear(  # noqa: PLR0917
+        self, source: str, kind: Kind = Kind.HERE, instance: str = FORGED, generation: int = 1, arch: str = "x86_64", port: int = PORT
+    ) -> None:
         """We hear a datagram that anyone may have made."""
-        self.us.discovery.datagram_received(encode(Announcement(kind, instance, PORT, generation, (arch,))), source)
+        self.us.discovery.datagram_received(encode(Announcement(kind, instance, port, generation, (arch,))), source)
 
 
 class FindTests(Setup):
@@ -59,6 +63,17 @@ class FindTests(Setup):
         other.start()
         self.settle()
         self.assertEqual((self.us.known(), other.known()), ({other.endpoint}, {self.us.endpoint}))
+
+    def test_one_answer(self) -> None:
+        """A hello that comes by both IP versions is answered once; by IPv6 alone, since the other was lost, it is answered too."""
+        for sources in (("10.0.0.7", "fd77::7"), ("fd77::7",)):
+            self.settle(INTERVAL / 5)
+            sent = dict(self.lan.sent)
+            for source in sources:
+                self.hear(source, kind=Kind.HELLO)
+                self.settle(FAMILY_DELAY)
+            self.settle(2)
+            self.assertEqual({version: count - sent[version] for version, count in self.lan.sent.items()}, {4: 1, 6: 1}, sources)
 
     def test_contact_is_not_hasty(self) -> None:
         """A host is asked once both IP versions were heard, by IPv4 alone."""
@@ -188,6 +203,14 @@ class FindTests(Setup):
         self.assertEqual(self.infos.count(Endpoint("10.0.0.7", PORT)), 3)
         self.assertEqual(len(self.us.roster), 0)
 
+    def test_kind_of_a_later_version(self) -> None:
+        """A kind that is not known is neither followed nor answered."""
+        sent = self.lan.sent[4]
+        payload = encode(Announcement(Kind.HELLO, FORGED, PORT, 1, ("x86_64",))).replace(b'"hello"', b'"query"')
+        self.us.discovery.datagram_received(payload, "10.0.0.7")
+        self.settle()
+        self.assertEqual((len(self.us.neighbours), self.infos.asked, self.lan.sent[4]), (0, [], sent))
+
     @settings(max_examples=50)
     @given(st.binary(max_size=1100) | st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5)).map(lambda d: json.dumps(d).encode()))
     def test_junk(self, payload: bytes) -> None:
@@ -245,6 +268,22 @@ class FilterTests(Setup):
         self.hear("10.0.0.9", instance=other.instance)
         self.settle()
         self.assertEqual(len(self.infos.asked), asked)
+
+    def test_excluded_while_it_is_asked(self) -> None:
+        """A host that turns out to have an excluded address before it has answered does not become a peer."""
+        other = self.station(9, v6="fd77::9")
+        other.answer()
+        self.infos.silent.add(other.endpoint)
+        self.hear("fd77::9", instance=other.instance)
+        self.settle(2)
+        self.assertEqual((self.infos.count(other), len(self.us.roster)), (1, 1))
+        self.hear("10.0.0.7", instance=other.instance)
+        self.settle(2)
+        self.assertEqual(len(self.us.roster), 0)
+        self.infos.silent.clear()
+        self.hear("fd77::9", instance=other.instance)
+        self.settle()
+        self.assertEqual((self.infos.count(other), len(self.us.roster)), (1, 0))
 
     def test_admitted(self) -> None:
         """Who is admitted by one of its addresses is used by that one."""
@@ -346,6 +385,17 @@ class LifeTests(Setup):
             self.settle(INTERVAL)
             self.assertEqual((self.us.known(), list(self.us.roster)), ({self.other.endpoint}, [self.peer]))
 
+    def test_clock_set_back(self) -> None:
+        """After the clock was set back by hours peers stay, and hosts that come are found."""
+        self.clock.rightNow -= 7200
+        newcomer = self.station(3)
+        newcomer.start()
+        self.settle()
+        self.assertEqual(self.us.known(), {self.other.endpoint, newcomer.endpoint})
+        self.other.hold(zlib=5)
+        self.settle()
+        self.assertEqual(list(self.us.holdings.holders("zlib-1-1-any.pkg.tar.zst")), [(self.peer.slot, 5)])
+
     def test_roaming(self) -> None:
         """In another network the peers of the old one are dropped at once, and hello is said to the new one."""
         self.us.local.networks = [parse_network("172.16.0.0/24")]
@@ -354,6 +404,34 @@ class LifeTests(Setup):
         self.assertEqual((self.us.known(), len(self.us.roster)), (set(), 0))
         self.settle(1)
         self.assertGreater(self.lan.sent[4], sent)
+
+    def roam(self) -> Station:
+        """A host with both IP versions that is known, and that answers from afar once the network has changed."""
+        other = self.station(3, v4="10.0.0.3", v6="fd77::3")
+        other.start()
+        self.settle()
+        self.assertIn(other.endpoint, self.us.known())
+        self.us.link.lan.detach(self.us.link)
+        self.infos.asked.clear()
+        return other
+
+    def test_roaming_with_ipv6(self) -> None:
+        """In another network no address of the old one is asked, though it was heard and never used."""
+        self.roam()
+        self.us.local.networks = [parse_network("172.16.0.0/24")]
+        self.us.discovery.network_changed()
+        self.settle(INTERVAL)
+        asked = {endpoint for endpoint, _ in self.infos.asked} - {self.us.endpoint}
+        self.assertEqual((asked, len(self.us.roster)), (set(), 0))
+
+    def test_roaming_noticed_late(self) -> None:
+        """When this host's addresses are read anew after the change was told, the peers of the old network are dropped all the same."""
+        self.roam()
+        self.us.discovery.network_changed()
+        self.settle(ADDRESSES_DELAY - 0.5)
+        self.us.local.networks = [parse_network("172.16.0.0/24")]
+        self.settle(1)
+        self.assertEqual(len(self.us.roster), 0)
 
     def test_same_network(self) -> None:
         """After a change that leaves the network as it was its peers are looked at, and stay."""
@@ -378,6 +456,32 @@ class FloodTests(Setup):
                 self.clock.advance(TURN)
         self.assertLessEqual(len(self.infos.asked), 100 * CONTACTS_PER_TURN)
         self.assertLessEqual(len(self.us.neighbours), 2048)
+
+    def test_one_address(self) -> None:
+        """Whatever is announced from one address, it makes few questions, whichever hosts and ports are named."""
+        for number in range(6000):
+            self.hear("10.0.0.7", instance=f"{number & 3:032x}", port=2000 + number)
+            self.clock.advance(0.01)
+        self.assertLessEqual(len(self.infos.asked), BURST_PER_ADDRESS + 60 * RATE_PER_ADDRESS)
+
+    def test_many_peers(self) -> None:
+        """There are no more peers than that, and others take the place of those that go."""
+        hosts = [self.station(number) for number in range(2, PEERS_LIMIT + 12)]
+        for host in hosts:
+            host.answer()
+            self.us.discovery.datagram_received(encode(host.describe(Kind.HERE)), host.endpoint.host)
+            self.clock.advance(0.01)
+        self.settle(30)
+        known = self.us.known()
+        self.assertEqual((len(known), len(self.us.roster)), (PEERS_LIMIT, PEERS_LIMIT))
+        gone = next(host for host in hosts if host.endpoint in known)
+        left_out = next(host for host in hosts if host.endpoint not in known)
+        gone.vanish()
+        self.us.discovery.datagram_received(encode(gone.describe(Kind.BYE)), gone.endpoint.host)
+        self.settle(30)
+        self.us.discovery.datagram_received(encode(left_out.describe(Kind.HERE)), left_out.endpoint.host)
+        self.settle(30)
+        self.assertEqual(self.us.known(), known - {gone.endpoint} | {left_out.endpoint})
 
     def test_turns(self) -> None:
         """Hosts that are found together are asked a few at a time."""

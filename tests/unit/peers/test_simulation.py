@@ -5,6 +5,7 @@ from random import Random
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from pacserve.peers.announcement import Kind, encode
 from pacserve.peers.watch import INVENTORIES_LIMIT
 from tests.fakes.lan import MemoryLAN
 from tests.fakes.network import Network
@@ -50,6 +51,19 @@ class SimulationTests(SynchronousTestCase):
             self.assertEqual(len(newcomer.heard), count + 1)  # its own datagrams come back
             self.assertLessEqual(self.lan.sent[4] - before, count * 1.15 + 3, count)
 
+    def test_arrival_by_both_versions(self) -> None:
+        """Where hosts have both IP versions that is what it costs by each."""
+        stations = [Station(self.lan, self.infos, number, self.random, v4=f"10.0.0.{number}", v6=f"fd77::{number}") for number in range(1, 42)]
+        for station in stations[:40]:
+            station.start()
+        self.settle(10)
+        before = dict(self.lan.sent)
+        stations[40].start()
+        self.settle(5)
+        self.assertTrue(self.complete(stations))
+        for version, sent in self.lan.sent.items():
+            self.assertLessEqual(sent - before[version], 40 + 3, version)
+
     def test_all_at_once(self) -> None:
         """A thousand hosts that are switched on together send a few datagrams each, and all are known within half a minute."""
         others = self.announcing(990)
@@ -88,6 +102,20 @@ class SimulationTests(SynchronousTestCase):
         self.lan.loss = 0.0
         self.settle(INTERVAL, 0.1)
         self.assertTrue(self.complete(stations))
+
+    def test_lossy_burst_of_a_thousand(self) -> None:
+        """Of a thousand datagrams at one moment half are lost: those that got through are known, and the others an interval later."""
+        (us,) = self.stations(1)
+        others = self.stations(1000, first=1000)
+        for other in others:
+            other.answer()
+        us.start()
+        self.settle(5)
+        for self.lan.loss, least, most in ((0.5, 400, 600), (0.0, 1000, 1000)):
+            for other in others:
+                self.lan.carry(encode(other.describe(Kind.HERE)), 4, other.endpoint.host)
+            self.settle(INTERVAL, 0.1)
+            self.assertTrue(least <= len(us.known()) <= most, len(us.known()))
 
     def test_loss(self) -> None:
         """When half of all datagrams are lost for good, all know all others after some intervals, and nobody is dropped."""

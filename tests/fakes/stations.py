@@ -236,7 +236,7 @@ class Announcing(LANListener):
 
     def datagram_received(self, payload: bytes, source: str) -> None:
         self.heard[source] = self.heard.get(source, 0) + 1
-        if b'"kind":"hello"' in payload:
+        if b'"kind":"hello"' in payload and "." in source:  # what comes by IPv6 came by IPv4 before
             self.announcer.answer()
 
     def network_changed(self) -> None:

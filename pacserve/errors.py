@@ -40,5 +40,9 @@ class AbsentError(FetchError):
     """A source answered well and said that it has no such file (HTTP 404 or 410): the next candidate is tried, and nobody is to blame."""
 
 
+class IntegrityError(FetchError):
+    """What arrived is not the file that was wanted: it is thrown away, counted against that host, and the next candidate is tried."""
+
+
 class RemoteProtocolError(FetchError):
     """Another host sent what the protocol does not allow: it is counted against that host, and the next candidate is tried."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from pacserve.model import Answer, Ask, Delta, FileRequest, HeldFile, Inventory, IPAddress, PacmanConfiguration, Rank, Wanted
+from pacserve.model import Answer, Ask, Delta, ExpectedFile, FileRequest, HeldFile, Inventory, IPAddress, PacmanConfiguration, Rank, Wanted
 
 
 class ConfigurationSource(Protocol):
@@ -39,6 +39,14 @@ class SyncDatabases(Protocol):
     @abstractmethod
     def size(self, repo: str, name: str) -> int | None:
         """The size in bytes that the database of C{repo} states for the package file C{name}; None where it does not know it."""
+
+    @abstractmethod
+    def expected(self, repo: str, name: str) -> ExpectedFile | None:
+        """What the database of C{repo} states for the package file C{name}; None where it does not know it."""
+
+    @abstractmethod
+    def all_expected(self, name: str) -> Sequence[ExpectedFile]:
+        """What the databases of all repositories state for the package file C{name}; empty where none knows it."""
 
     @abstractmethod
     def sizes(self, name: str) -> Sequence[int]:
@@ -100,6 +108,192 @@ class PackageSource(Protocol):
     @abstractmethod
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
         """Who may have the file, best first.  Answers from memory or a look into a local folder; nobody is asked."""
+
+
+class AnswerHead(Protocol):
+    """The head of another host's answer."""
+
+    @property
+    def status(self) -> int:
+        """From 200 to 599."""
+
+    @property
+    def length(self) -> int | None:
+        """The Content-Length in bytes, None where none is stated."""
+
+    def header(self, name: str) -> str | None:
+        """The value of a header; None where there is none."""
+
+
+class IncomingBody(Protocol):
+    """An answer whose body has not been read yet.  It must be either consumed or dropped."""
+
+    @property
+    def answer(self) -> AnswerHead:
+        """Its status and headers."""
+
+    async def consume(self, take: Callable[[bytes], float], stall: float) -> None:
+        """
+        Hands the body to C{take} piece by piece, and returns when it ended as the host meant it to.
+
+        @param take: Returns the seconds until it wants the next piece.  What it raises ends the connection, and is raised here.
+        @param stall: Seconds without a byte after which the connection is given up.
+        @raise FetchError: The body stalled, or the connection was lost.
+        """
+
+    def drop(self) -> None:
+        """Lets go of the connection."""
+
+
+class Upstream(Protocol):
+    """
+    A host that a file can be downloaded from.
+
+    @cvar trusted: Whether what it gives may be handed on before all of it was checked.
+    @cvar wan: Whether what it gives comes from outside the LAN.
+    """
+
+    trusted: bool = True
+    wan: bool = True
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """For messages and the log."""
+
+    @abstractmethod
+    async def open(self, name: str, headers: Mapping[str, str], timeout: float) -> IncomingBody:
+        """
+        Asks for a file.  Redirects have been followed.
+
+        @param timeout: Seconds for everything up to the last header.
+        @raise FetchError: No answer.
+        """
+
+    @property
+    def rate(self) -> float | None:
+        """Bytes per second that it gave lately; None where that is not known."""
+        return None
+
+    def measured(self, rate: float) -> None:
+        """It gave so many bytes per second."""
+        return
+
+    @abstractmethod
+    def succeeded(self) -> None:
+        """It gave what it was asked for."""
+
+    @abstractmethod
+    def failed(self) -> None:
+        """It gave nothing, or began to give a file and did not end."""
+
+    @abstractmethod
+    def lied(self) -> None:
+        """What it gave is not what it should have been."""
+
+
+class Claim(Protocol):
+    """What the LAN says to a download."""
+
+    @property
+    @abstractmethod
+    def leaders(self) -> Sequence[Upstream]:
+        """The hosts that download the file already and are to be followed; empty where this one is to download it."""
+
+    @abstractmethod
+    def end(self, *, kept: bool) -> None:
+        """The download has ended, and the file is here to be handed on, or not."""
+
+
+class ClaimKeeper(Protocol):
+    """Keeps the claims of others."""
+
+    @abstractmethod
+    def keep(self, what: str, instance: str, key: str, source: str) -> bytes:
+        """
+        Does what a host asks, and gives the answer as it is sent.
+
+        @param what: C{ask}, C{renew}, C{finish} or C{release}.
+        @param instance: The host's instance id, as it states it.
+        @param key: What is claimed.
+        @param source: The address that it asks from.
+        """
+
+
+class RunningDownloads(Protocol):
+    """Knows what is being downloaded."""
+
+    @abstractmethod
+    def running(self, request: FileRequest) -> ArrivingFile | None:
+        """The file of the download that runs for a request; None where there is none, and none is started."""
+
+
+class Claiming(Protocol):
+    """Agrees with the LAN who downloads a file."""
+
+    @abstractmethod
+    async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
+        """Asks whether somebody downloads this file.  Takes half a second at most, and never raises."""
+
+
+class Upstreams(Protocol):
+    """Knows where files can be downloaded from."""
+
+    @abstractmethod
+    def upstreams(self, request: FileRequest) -> Sequence[Upstream]:
+        """The hosts that may have a file, best first.  Nobody is asked."""
+
+
+class ArrivingFile(Protocol):
+    """A file that may still be arriving."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int | None:
+        """The bytes that it will have; None while that is not known."""
+
+    @property
+    @abstractmethod
+    def modified(self) -> int | None:
+        """Its mtime in seconds since the epoch, where the source stated one."""
+
+    @property
+    @abstractmethod
+    def etag(self) -> str:
+        """A strong entity tag with its quotes; empty where nothing is known that would make one."""
+
+    @property
+    @abstractmethod
+    def giver(self) -> str:
+        """Who gave the last of it, for the access log; empty while nobody has given anything."""
+
+    @abstractmethod
+    def reader(self) -> ArrivingReader:
+        """For one who reads it from any offset on."""
+
+
+class ArrivingReader(Protocol):
+    """Reads a file while it arrives."""
+
+    @abstractmethod
+    def read(self, offset: int, size: int) -> bytes:
+        """
+        What has arrived, from an offset on; nothing where nothing more has.  What was read is never taken back: another source that goes on gives the
+        same bytes, or the file has failed for this reader.
+        """
+
+    @abstractmethod
+    async def more(self, offset: int) -> bool:
+        """Waits until there is something to read at this offset; False when there never will be."""
+
+    @property
+    @abstractmethod
+    def whole(self) -> bool:
+        """Whether all of the file is there, and right."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Reads no more."""
 
 
 class FileResolver(Protocol):
@@ -178,7 +372,13 @@ class Audience(Protocol):
 
 
 class Front(Protocol):
-    """Answers everything below one first path part."""
+    """
+    Answers everything below one first path part.
+
+    @cvar changes: Whether what is asked of it changes something: it is asked by POST then, otherwise by GET and HEAD.
+    """
+
+    changes: bool = False
 
     @property
     @abstractmethod
@@ -188,7 +388,7 @@ class Front(Protocol):
     @abstractmethod
     async def answer(self, ask: Ask) -> Answer:
         """
-        Answers a GET or HEAD; for both alike, the body of a HEAD's answer is left away by who sends it.
+        Answers a GET or HEAD, or a POST where it L{changes} something; for both alike, the body of a HEAD's answer is left away by who sends it.
 
         @raise RequestError: The answer is an HTTP error.
         """

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import FileIO
 from ipaddress import IPv4Address, IPv6Address
+from typing import Any
 
 IPAddress = IPv4Address | IPv6Address
 
@@ -48,6 +49,19 @@ class Wanted:
     size: int | None
     client: IPAddress
     avoid: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedFile:
+    """
+    What a sync database states of a package file.
+
+    @ivar size: Bytes.
+    @ivar sha256: 32 bytes, None where it states none.
+    """
+
+    size: int
+    sha256: bytes | None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -127,7 +141,20 @@ class DocumentAnswer:
     quiet: bool = False
 
 
-Answer = FileAnswer | RedirectAnswer | DocumentAnswer
+@dataclass(frozen=True, slots=True)
+class StreamAnswer:
+    """
+    The answer is a file that may still be arriving.
+
+    @ivar file: A L{pacserve.interfaces.ArrivingFile}, which knows who gives it.
+    @ivar origin: What is done with it: C{downloaded}, C{relayed}.
+    """
+
+    file: Any
+    origin: str
+
+
+Answer = FileAnswer | RedirectAnswer | DocumentAnswer | StreamAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +182,7 @@ class Rank(enum.IntEnum):
     CACHE = 0
     PEER = 10
     PEERS_UNKNOWN = 20
+    DOWNLOAD = 80
     MIRRORS = 90
 
 

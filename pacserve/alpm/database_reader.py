@@ -2,7 +2,8 @@
 A short-lived program that reads one sync database and prints the names and sizes of its package files.
 
 It runs in a process of its own, since libalpm keeps 32 to 50 MB for a large database and does not give them back.  It is the only module that imports
-pyalpm.  C{python -m pacserve.alpm.database_reader DBPATH REPO} prints one line C{FILENAME TAB SIZE} for each package, sizes in bytes.
+pyalpm.  C{python -m pacserve.alpm.database_reader DBPATH REPO} prints one line C{FILENAME TAB SIZE TAB SHA256} for each package, sizes
+in bytes, the digest in hexadecimal or empty.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def read(database_path: str, repo: str) -> list[str]:
 def _lines(packages: Iterable[pyalpm.Package]) -> Iterator[str]:
     for package in packages:
         try:
-            yield f"{package.filename}\t{package.size}\n"
+            yield f"{package.filename}\t{package.size}\t{package.sha256sum or ''}\n"
         except UnicodeDecodeError:
             continue  # no package file has such a name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,15 +18,22 @@ from pacserve.alpm.children import Run
 from pacserve.alpm.names import parse_package_file
 from pacserve.errors import FetchError
 from pacserve.interfaces import ConfigurationSource, SyncDatabases
+from pacserve.model import ExpectedFile
 
 # Seconds that a request waits for a database that is being read; pacman's patience is 10 s in all.
-PATIENCE = 2.0
+PATIENCE = 3.0
 # Seconds after which a database that could not be read is tried again, though it has not changed.
 RETRY_INTERVAL = 60.0
 # Child processes at the same time: one for each core of a small machine.
 CHILDREN_LIMIT = 2
 # Packages of one database; Arch's largest has some 15,000.
 PACKAGES_LIMIT = 500_000
+
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+# Bits of a packed number: the size, and above it the digest with a bit more that says that there is one.
+_SIZE_BITS = 52
+_SIZE = (1 << _SIZE_BITS) - 1
+_DIGEST = (1 << 256) - 1
 
 Stamp = tuple[int, int, int]
 
@@ -90,11 +98,24 @@ class Databases(SyncDatabases):
 
     def size(self, repo: str, name: str) -> int | None:
         database = self._databases.get(repo)
-        return None if database is None else database.sizes.get(name)
+        packed = None if database is None else database.sizes.get(name)
+        return None if packed is None else packed & _SIZE
+
+    def expected(self, repo: str, name: str) -> ExpectedFile | None:
+        database = self._databases.get(repo)
+        packed = None if database is None else database.sizes.get(name)
+        if packed is None:
+            return None
+        digest = packed >> _SIZE_BITS
+        return ExpectedFile(packed & _SIZE, (digest & _DIGEST).to_bytes(32, "big") if digest else None)
+
+    def all_expected(self, name: str) -> Sequence[ExpectedFile]:
+        found = (self.expected(repo, name) for repo in self._configuration.current().repositories)
+        return [expected for expected in found if expected is not None]
 
     def sizes(self, name: str) -> Sequence[int]:
         repositories = self._configuration.current().repositories
-        return [database.sizes[name] for repo, database in self._databases.items() if repo in repositories and name in database.sizes]
+        return [database.sizes[name] & _SIZE for repo, database in self._databases.items() if repo in repositories and name in database.sizes]
 
     def _outdated(self, database: _Database, stamp: Stamp | None) -> bool:
         if database.stamp != stamp:
@@ -135,15 +156,23 @@ class Databases(SyncDatabases):
             raise FetchError(outcome.complaint or f"exit status {outcome.status}")
         sizes: dict[str, int] = {}
         for line in outcome.output.decode("utf-8", "replace").splitlines():
-            name, _, size = line.partition("\t")
+            name, _, rest = line.partition("\t")
+            size, _, digest = rest.partition("\t")
             if not (size.isascii() and size.isdigit() and len(size) <= 15):
                 continue
             parsed = parse_package_file(name)
             if parsed is not None and not parsed.signature and int(size) > 0:  # libalpm gives 0 where the database states no size
-                sizes[name] = int(size)
+                sizes[name] = _packed(int(size), digest)
                 if len(sizes) >= PACKAGES_LIMIT:
                     break
         return sizes
+
+
+def _packed(size: int, digest: str) -> int:
+    """Size and SHA-256 as one number, which takes a third of the memory of two values; 15,000 packages have one each."""
+    if not _SHA256.match(digest):
+        return size
+    return ((1 << 256) + int(digest, 16) << _SIZE_BITS) + size
 
 
 def _stamp(database_dir: str, repo: str) -> Stamp | None:

@@ -12,7 +12,7 @@ from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IPoli
 from zope.interface import implementer
 
 from pacserve.errors import FetchError
-from pacserve.fetch.connections import BoundedEndpoint, Endpoints, tcp_endpoint
+from pacserve.fetch.connections import READ, BoundedEndpoint, Endpoints, tcp_endpoint
 from pacserve.fetch.guard import AddressGuard, GuardedReactor
 from pacserve.fetch.proxy import Proxies, Proxy
 from pacserve.fetch.tunnel import ProxyEndpoint, TunnelEndpoint
@@ -24,20 +24,27 @@ IDLE_TIMEOUT = 45
 CONNECTIONS_PER_SERVER = 8
 
 
-def peer_agent(reactor: Any) -> IAgent:
-    """Asks peers: straight, whatever proxy the environment names, on kept-alive connections."""
-    agent: IAgent = Agent.usingEndpointFactory(reactor, Endpoints(reactor), pool=_pool(reactor))
+def peer_agent(reactor: Any, read: int = READ) -> IAgent:
+    """
+    Asks peers: straight, whatever proxy the environment names, on kept-alive connections.
+
+    @param read: Bytes that are read at once.
+    """
+    agent: IAgent = Agent.usingEndpointFactory(reactor, Endpoints(reactor, read=read), pool=_pool(reactor))
     return agent
 
 
-def mirror_agent(reactor: Any, proxies: Proxies, guard: AddressGuard | None = None, policy: IPolicyForHTTPS | None = None) -> IAgent:
+def mirror_agent(
+    reactor: Any, proxies: Proxies, guard: AddressGuard | None = None, policy: IPolicyForHTTPS | None = None, read: int = READ
+) -> IAgent:
     """
     Asks mirrors, through a proxy where there is one.
 
     @param guard: Only addresses that it permits are asked; None asks all.  Connections are not shared with other agents.
     @param policy: TLS, None for the system's trusted certificates.
+    @param read: Bytes that are read at once.
     """
-    return _MirrorAgent(reactor, proxies, guard, policy)
+    return _MirrorAgent(reactor, proxies, guard, policy, read)
 
 
 def _pool(reactor: Any) -> HTTPConnectionPool:
@@ -51,13 +58,14 @@ def _pool(reactor: Any) -> HTTPConnectionPool:
 class _MirrorAgent:
     """Chooses by URL: straight, through a proxy that is asked for absolute URLs, or through a tunnel."""
 
-    def __init__(self, reactor: Any, proxies: Proxies, guard: AddressGuard | None, policy: IPolicyForHTTPS | None) -> None:
+    def __init__(self, reactor: Any, proxies: Proxies, guard: AddressGuard | None, policy: IPolicyForHTTPS | None, read: int) -> None:
         self._reactor = reactor
         self._proxies = proxies
         self._guard = guard
         self._policy = policy
+        self._read = read
         outside = reactor if guard is None else GuardedReactor(reactor, guard)
-        self._direct: IAgent = Agent.usingEndpointFactory(reactor, Endpoints(outside, policy), pool=_pool(reactor))
+        self._direct: IAgent = Agent.usingEndpointFactory(reactor, Endpoints(outside, policy, read), pool=_pool(reactor))
         self._proxied: dict[tuple[str, Proxy], IAgent] = {}
 
     def request(
@@ -83,9 +91,9 @@ class _MirrorAgent:
         if key not in self._proxied:
             to_proxy = ProxyEndpoint(tcp_endpoint(self._reactor, proxy.host, proxy.port))
             if scheme == "http":
-                self._proxied[key] = ProxyAgent(BoundedEndpoint(to_proxy, self._reactor), self._reactor, pool=_pool(self._reactor))
+                self._proxied[key] = ProxyAgent(BoundedEndpoint(to_proxy, self._reactor, self._read), self._reactor, pool=_pool(self._reactor))
             else:
-                tunnels = _Tunnels(self._reactor, self._policy, to_proxy, proxy)
+                tunnels = _Tunnels(self._reactor, self._policy, to_proxy, proxy, self._read)
                 self._proxied[key] = Agent.usingEndpointFactory(self._reactor, tunnels, pool=_pool(self._reactor))
         return self._proxied[key]
 
@@ -94,8 +102,8 @@ class _MirrorAgent:
 class _Tunnels(Endpoints):
     """TLS inside of a tunnel through a proxy."""
 
-    def __init__(self, reactor: Any, policy: IPolicyForHTTPS | None, to_proxy: IStreamClientEndpoint, proxy: Proxy) -> None:
-        super().__init__(reactor, policy)
+    def __init__(self, reactor: Any, policy: IPolicyForHTTPS | None, to_proxy: IStreamClientEndpoint, proxy: Proxy, read: int) -> None:
+        super().__init__(reactor, policy, read)
         self._to_proxy = to_proxy
         self._proxy = proxy
 

@@ -86,7 +86,7 @@ class HTTPClient:
         @raise RemoteProtocolError: The answer is no HTTP, or above a limit.
         """
         response = await self._request(b"HEAD", url, {}, timeout)
-        return HeadAnswer(_status(response), _length(response.headers), response.headers)
+        return head_answer(response)
 
     async def get(self, url: str, *, timeout: float, limit: int, headers: Mapping[str, str] = {}) -> BodyAnswer:
         """
@@ -98,8 +98,20 @@ class HTTPClient:
         @raise FetchError: No answer, or not all of it, in a few words without the URL.
         @raise RemoteProtocolError: The answer is no HTTP, or above a limit.
         """
+        return await self._body(b"GET", url, timeout, limit, headers)
+
+    async def post(self, url: str, *, timeout: float, limit: int) -> BodyAnswer:
+        """
+        Asks for something to be done that the URL says all of, and reads what L{get} would.
+
+        @raise FetchError: No answer, or not all of it, in a few words without the URL.
+        @raise RemoteProtocolError: The answer is no HTTP, or above a limit.
+        """
+        return await self._body(b"POST", url, timeout, limit, {})
+
+    async def _body(self, method: bytes, url: str, timeout: float, limit: int, headers: Mapping[str, str]) -> BodyAnswer:
         started = self._clock.seconds()
-        response = await self._request(b"GET", url, headers, timeout)
+        response = await self._request(method, url, headers, timeout)
         finished: Deferred[bytes] = Deferred()
         body = _Body(finished, limit)
         # Taken even where it is refused at once: a response that nobody takes keeps its connection for ever.
@@ -132,6 +144,8 @@ class HTTPClient:
         What C{pending} fails with after that is not heard: twisted turns a cancellation into a failed lookup, a lost connection or an answer
         that never came, depending on how far the request was.
 
+        Twisted lets timers expire before it reads what has arrived: a busy process gets one more turn, and may find that the answer is there.
+
         @param stated: The seconds that the message speaks of.
         """
 
@@ -153,7 +167,8 @@ class HTTPClient:
         outcome: Deferred[T] = Deferred(cancelled)
         pending.addBoth(settled)
         if not outcome.called:
-            timer = self._clock.callLater(max(seconds, 0), give_up, FetchError(f"no answer within {stated:.3g} s"))
+            error = FetchError(f"no answer within {stated:.3g} s")
+            timer = self._clock.callLater(max(seconds, 0), lambda: outcome.addBoth(_cancelling(self._clock.callLater(0, give_up, error))))
             outcome.addBoth(_cancelling(timer))
         try:
             return await outcome
@@ -203,6 +218,15 @@ class _Body(Protocol):
         self._parts.clear()
         if self.transport is not None:
             self.transport.loseConnection()
+
+
+def head_answer(response: IResponse) -> HeadAnswer:
+    """
+    What the head of a response says.
+
+    @raise RemoteProtocolError: A status that HTTP does not know.
+    """
+    return HeadAnswer(_status(response), _length(response.headers), response.headers)
 
 
 def _joined(headers: Headers, name: str) -> str | None:

@@ -27,6 +27,12 @@ CONNECT_TIMEOUT = 5.0
 _TLS_CONTEXTS = 4
 
 
+# Bytes that are read at once: each read of a large file costs a turn of everything that handles it.  Less where the flow is limited, or all that may
+# come in many seconds would come at once.
+READ = 512 * 1024
+READ_LIMITED = 64 * 1024
+
+
 class _BoundedProtocol(ProtocolWrapper):
     """
     Counts what arrives from a request on until twisted pauses the connection, which it does where the headers end and a body begins.  After a HEAD no
@@ -38,6 +44,11 @@ class _BoundedProtocol(ProtocolWrapper):
     _in_headers = False
     _refused: Exception | None = None
     _closing: IDelayedCall | None = None
+
+    def makeConnection(self, transport: Any) -> None:  # noqa: N802
+        if isinstance(self.factory, _BoundingFactory):
+            transport.bufferSize = self.factory.read
+        super().makeConnection(transport)
 
     def writeSequence(self, data: Any) -> None:  # noqa: N802
         self._begin()
@@ -85,9 +96,10 @@ class _BoundingFactory(WrappingFactory[_BoundedProtocol]):
     protocol = _BoundedProtocol
     noisy = False
 
-    def __init__(self, wrapped: IProtocolFactory, clock: IReactorTime) -> None:
+    def __init__(self, wrapped: IProtocolFactory, clock: IReactorTime, read: int) -> None:
         super().__init__(wrapped)
         self.clock = clock
+        self.read = read
 
     def doStart(self) -> None:  # noqa: N802
         """Nothing is to be started, and the factory inside would say so in the log."""
@@ -103,16 +115,17 @@ class BoundedEndpoint:
     L{RemoteProtocolError}, and a connection that was closed is gone after L{CLOSE_TIMEOUT} whatever the other side does.
     """
 
-    def __init__(self, endpoint: IStreamClientEndpoint, clock: IReactorTime) -> None:
+    def __init__(self, endpoint: IStreamClientEndpoint, clock: IReactorTime, read: int = READ) -> None:
         self._endpoint = endpoint
         self._clock = clock
+        self._read = read
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
         def unwrapped(protocol: Any) -> IProtocol:
             inside: IProtocol = protocol.wrappedProtocol
             return inside
 
-        return self._endpoint.connect(_BoundingFactory(protocolFactory, self._clock)).addCallback(unwrapped)
+        return self._endpoint.connect(_BoundingFactory(protocolFactory, self._clock, self._read)).addCallback(unwrapped)
 
 
 def tcp_endpoint(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:
@@ -135,17 +148,19 @@ class Endpoints:
     Where an agent connects to: straight to the host of the URL.
 
     @param policy: TLS, None for the system's trusted certificates.  They are read at the first connection to an https host, not before.
+    @param read: Bytes that are read at once.
     """
 
-    def __init__(self, reactor: Any, policy: IPolicyForHTTPS | None = None) -> None:
+    def __init__(self, reactor: Any, policy: IPolicyForHTTPS | None = None, read: int = READ) -> None:
         self._reactor = reactor
+        self._read = read
         self._policy = policy or HostnameCachingHTTPSPolicy(BrowserLikePolicyForHTTPS(), cacheSize=_TLS_CONTEXTS)
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:  # noqa: N802
         endpoint = self.tcp(uri)
         if uri.scheme == b"https":
             endpoint = wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)
-        return BoundedEndpoint(endpoint, self._reactor)
+        return BoundedEndpoint(endpoint, self._reactor, self._read)
 
     def tcp(self, uri: URI) -> IStreamClientEndpoint:
         """The connection below TLS."""

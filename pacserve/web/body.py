@@ -11,8 +11,11 @@ from twisted.web.http import Request
 from pacserve.errors import RequestError
 from pacserve.http.conditional import decide
 from pacserve.http.validators import format_date
+from pacserve.interfaces import ArrivingFile, ArrivingReader
 from pacserve.model import HeldFile
 from pacserve.web.copying import CopyingProducer
+from pacserve.web.following import FollowingProducer
+from pacserve.web.pacing import HeldReader, Pacing
 from pacserve.web.responses import Responder, header_getter
 from pacserve.web.sendfile import SendfileProducer
 
@@ -34,12 +37,13 @@ class Sent:
     complete: bool = True
 
 
-async def send_file(request: Request, responder: Responder, held: HeldFile) -> Sent:
+async def send_file(request: Request, responder: Responder, held: HeldFile, pacing: Pacing | None = None) -> Sent:
     """
     Answers a GET or HEAD with a file, which is closed whatever happens.
 
     When the file turns out to be shorter than it was, or can't be read, after the head was sent, the connection is aborted: its length was promised.
 
+    @param pacing: Limits how fast it is sent.
     @raise RequestError: 500, the file can't be read, and nothing was sent yet.
     """
     try:
@@ -63,9 +67,53 @@ async def send_file(request: Request, responder: Responder, held: HeldFile) -> S
             responder.send(request, decision.status, fields, _read_at_once(held, first, length))
             return Sent(decision.status, length)
         responder.begin(request, decision.status, fields)
+        if pacing is not None:
+            return await _follow(request, decision.status, HeldReader(held), first, length, pacing)
         return await _send_long(request, decision.status, _file_producer(request, held.file.fileno(), first, length), length)
     finally:
         held.file.close()
+
+
+async def send_stream(request: Request, responder: Responder, file: ArrivingFile, pacing: Pacing | None = None) -> Sent:
+    """
+    Answers a GET or HEAD with a file that may still be arriving.
+
+    When it fails after the head was sent, the connection is aborted.  Of a file whose size is not known yet no range is sent, and the body ends with
+    the connection.
+    """
+    size, modified, etag = file.size, file.modified, file.etag
+    fields = "".join(
+        [
+            f"Last-Modified: {format_date(modified)}\r\n" if modified is not None else "",
+            f"ETag: {etag}\r\n" if etag else "",
+            "Content-Type: application/octet-stream\r\n",
+        ]
+    )
+    status, first, length = 200, 0, size
+    if size is not None:
+        decision = decide(request.method.decode("ascii"), header_getter(request), size, modified or 0, etag or '"unknown"')
+        status = decision.status
+        if status == 304:
+            responder.send(request, 304, fields)
+            return Sent(304, 0)
+        if status == 416:
+            responder.send(request, 416, f"{fields}Content-Range: bytes */{size}\r\nContent-Length: 0\r\n")
+            return Sent(416, 0)
+        if decision.range is not None:
+            first, length = decision.range.first, decision.range.length
+            fields += f"Content-Range: {decision.range.content_range(size)}\r\n"
+        fields += f"Accept-Ranges: bytes\r\nContent-Length: {length}\r\n"
+    else:
+        request.channel.persistent = False
+    if request.method == b"HEAD":
+        responder.send(request, status, fields)
+        return Sent(status, 0)
+    reader = file.reader()
+    try:
+        responder.begin(request, status, fields)
+        return await _follow(request, status, reader, first, length, pacing)
+    finally:
+        reader.close()
 
 
 async def send_document(request: Request, responder: Responder, status: int, fields: str, body: bytes) -> Sent:
@@ -98,6 +146,17 @@ def _file_producer(request: Request, descriptor: int, first: int, length: int) -
     if isinstance(transport, Connection) and not request.isSecure():
         return SendfileProducer(request.channel, transport, descriptor, first, length)
     return CopyingProducer(request, lambda offset, size: os.pread(descriptor, size, offset), first, length)
+
+
+async def _follow(  # noqa: PLR0917
+    request: Request, status: int, reader: ArrivingReader, first: int, length: int | None, pacing: Pacing | None
+) -> Sent:
+    producer = FollowingProducer(request, reader, first, length, pacing)
+    request.notifyFinish().addErrback(lambda _: producer.stopProducing())
+    await producer.run()
+    if producer.complete:
+        request.finish()
+    return Sent(status, producer.sent, producer.complete)
 
 
 async def _send_long(request: Request, status: int, producer: SendfileProducer | CopyingProducer, length: int) -> Sent:

@@ -16,13 +16,18 @@ from twisted.web.server import NOT_DONE_YET
 from pacserve.errors import RequestError
 from pacserve.http.target import query_of, split_target
 from pacserve.interfaces import Front
-from pacserve.model import Answer, Ask, FileAnswer, RedirectAnswer
+from pacserve.model import Answer, Ask, FileAnswer, IPAddress, RedirectAnswer, StreamAnswer
 from pacserve.network.addresses import parse_address
 from pacserve.web.access_log import AccessLog, Asked
-from pacserve.web.body import Sent, send_document, send_file
+from pacserve.web.body import Sent, send_document, send_file, send_stream
+from pacserve.web.pacing import Pacing
 from pacserve.web.responses import Responder, abort, field_value, header_getter
 
-_METHODS = {b"GET": "GET", b"HEAD": "HEAD"}
+_METHODS = {b"GET": "GET", b"HEAD": "HEAD", b"POST": "POST"}
+
+
+def _unlimited(_: IPAddress) -> None:
+    return None
 
 
 class _Exchange:
@@ -49,9 +54,18 @@ class Router(Resource):
     isLeaf = True  # noqa: N815
     _log = Logger()
 
-    def __init__(self, fronts: Mapping[str, Front], log: AccessLog, clock: IReactorTime, *, wall: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        fronts: Mapping[str, Front],
+        log: AccessLog,
+        clock: IReactorTime,
+        *,
+        wall: Callable[[], float] | None = None,
+        pacing: Callable[[IPAddress], Pacing | None] = _unlimited,
+    ) -> None:
         """
         @param fronts: By the first part of the path; the empty one is C{/}.
+        @param pacing: Gives the limit for what a client is sent of files.
         @param wall: Gives the seconds since the epoch, for Date; without it the clock does, as Twisted's reactors can.
         """
         super().__init__()
@@ -59,6 +73,7 @@ class Router(Resource):
         self._fronts = dict(fronts)
         self._access = log
         self._clock = clock
+        self._pacing = pacing
         self._responder = Responder(clock.seconds if wall is None else wall)
         self._waiting: list[Deferred[None]] = []
 
@@ -93,8 +108,8 @@ class Router(Resource):
         if parts is None or front is None:
             raise RequestError(404, "there is nothing here")
         method = _METHODS.get(request.method)
-        if method is None:
-            raise RequestError(405, "only GET and HEAD are answered")
+        if method is None or (method == "POST") != front.changes:
+            raise RequestError(405, "only POST is answered here" if front.changes else "only GET and HEAD are answered")
         if not front.audience.admits(exchange.asked.client):
             raise RequestError(403, f"{exchange.asked.client} is not answered here")
         query = query_of(request.uri) if b"?" in request.uri else ""
@@ -128,17 +143,23 @@ class Router(Resource):
             self._responder.send(exchange.request, 307, fields)
             self._finished(exchange, 307, answer.origin, answer.size, redirected=True)
         elif isinstance(answer, FileAnswer):
-            self._follow(exchange, send_file(exchange.request, self._responder, answer.held), answer.origin)
+            self._follow(
+                exchange, send_file(exchange.request, self._responder, answer.held, self._pacing(exchange.asked.client)), lambda: answer.origin
+            )
+        elif isinstance(answer, StreamAnswer):
+            self._follow(
+                exchange, send_stream(exchange.request, self._responder, answer.file, self._pacing(exchange.asked.client)), lambda: _origin(answer)
+            )
         else:
             fields = "".join([f"{name}: {field_value(value)}\r\n" for name, value in answer.headers])
             sending = send_document(exchange.request, self._responder, answer.status, fields, answer.body)
-            self._follow(exchange, sending, "", quiet=answer.quiet)
+            self._follow(exchange, sending, str, quiet=answer.quiet)
 
-    def _follow(self, exchange: _Exchange, sending: Coroutine[Any, Any, Sent], origin: str, *, quiet: bool = False) -> None:
+    def _follow(self, exchange: _Exchange, sending: Coroutine[Any, Any, Sent], origin: Callable[[], str], *, quiet: bool = False) -> None:
         """Logs a body when it was sent, or when the client has left."""
 
         def sent(result: Sent) -> None:
-            self._finished(exchange, result.status, origin, result.size, cut_short=not result.complete, quiet=quiet)
+            self._finished(exchange, result.status, origin(), result.size, cut_short=not result.complete, quiet=quiet)
 
         Deferred.fromCoroutine(sending).addCallbacks(sent, lambda failure: self._fail(exchange, failure))
 
@@ -185,3 +206,8 @@ class Router(Resource):
             waiting, self._waiting = self._waiting, []
             for idle in waiting:
                 idle.callback(None)
+
+
+def _origin(answer: StreamAnswer) -> str:
+    """Where a file came from, once that is known."""
+    return f"{answer.file.giver}, {answer.origin}" if answer.file.giver else answer.origin

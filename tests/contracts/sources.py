@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import AbsentError, FetchError
 from pacserve.interfaces import Candidate, PackageSource
-from pacserve.model import Answer, DocumentAnswer, FileAnswer, FileKind, FileRequest, Rank, RedirectAnswer, Wanted
+from pacserve.model import Answer, DocumentAnswer, FileAnswer, FileKind, FileRequest, Rank, RedirectAnswer, StreamAnswer, Wanted
 from pacserve.network.addresses import parse_address
 from tests.fakes.network import Line, Network, Page
 
@@ -61,6 +61,8 @@ class SourceContract(SynchronousTestCase):
         if isinstance(answer, FileAnswer):
             self.addCleanup(answer.held.file.close)
             self.assertEqual(answer.held.size, SIZE)
+        elif isinstance(answer, StreamAnswer):
+            self.assertEqual(answer.file.size, SIZE)
         else:
             self.assertEqual(answer.size, SIZE)
             self.assertRegex(answer.url, r"\Ahttps?://[!-~]+\Z")

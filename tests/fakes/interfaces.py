@@ -21,6 +21,7 @@ from pacserve.model import (
     Ask,
     Delta,
     DocumentAnswer,
+    ExpectedFile,
     FileRequest,
     HeldFile,
     Inventory,
@@ -89,6 +90,13 @@ class Databases(SyncDatabases):
 
     def size(self, repo: str, name: str) -> int | None:
         return self._sizes.get((repo, name))
+
+    def expected(self, repo: str, name: str) -> ExpectedFile | None:
+        size = self.size(repo, name)
+        return None if size is None else ExpectedFile(size, None)
+
+    def all_expected(self, name: str) -> Sequence[ExpectedFile]:
+        return [ExpectedFile(size, None) for size in self.sizes(name)]
 
     def sizes(self, name: str) -> Sequence[int]:
         return [size for (_, known), size in self._sizes.items() if known == name]

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.alpm.children import ChildOutcome
 from pacserve.alpm.databases import Databases
+from pacserve.model import ExpectedFile
 from tests.fakes.interfaces import Configuration
 
 ZLIB = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
@@ -71,13 +72,23 @@ class DatabaseReaderTests(SynchronousTestCase):
         """Each package file is printed with its size, whatever compressed the database; a signature in it does not matter."""
         for compression in ("gz", "xz", "bz2", ""):
             self.write([{"FILENAME": ZLIB.encode(), "CSIZE": b"95872", "PGPSIG": b"eA=="}, {"FILENAME": CPP.encode(), "CSIZE": b"7"}], compression)
-            self.assertEqual(ChildOutcome(0, f"{ZLIB}\t95872\n{CPP}\t7\n".encode(), ""), self.read())
+            self.assertEqual(ChildOutcome(0, f"{ZLIB}\t95872\t\n{CPP}\t7\t\n".encode(), ""), self.read())
 
     def test_known(self) -> None:
         """What libalpm reads from a database is what is known of its packages."""
-        self.write([{"FILENAME": ZLIB.encode(), "CSIZE": b"95872"}, {"FILENAME": b"core.db", "CSIZE": b"1"}])
+        digest = bytes(range(32))
+        self.write(
+            [
+                {"FILENAME": ZLIB.encode(), "CSIZE": b"95872", "SHA256SUM": digest.hex().encode()},
+                {"FILENAME": CPP.encode(), "CSIZE": b"7", "SHA256SUM": b"none"},
+                {"FILENAME": b"core.db", "CSIZE": b"1"},
+            ]
+        )
         databases = self.databases()
-        self.assertEqual(95872, databases.size("core", ZLIB))
+        self.assertEqual((95872, [95872]), (databases.size("core", ZLIB), databases.sizes(ZLIB)))
+        self.assertEqual(ExpectedFile(95872, digest), databases.expected("core", ZLIB))
+        self.assertEqual([ExpectedFile(7, None)], databases.all_expected(CPP))
+        self.assertIsNone(databases.expected("core", "core.db"))
         self.assertIsNone(databases.size("core", "core.db"))
 
     def test_not_stated(self) -> None:
@@ -116,12 +127,12 @@ class DatabaseReaderTests(SynchronousTestCase):
     def test_inconsistent(self) -> None:
         """A database that libalpm complains of and still reads is not taken for a broken one."""
         self.write([{"FILENAME": ZLIB.encode(), "CSIZE": b"1", "NAME": b"other"}, {"FILENAME": CPP.encode(), "CSIZE": b"7"}])
-        self.assertEqual(ChildOutcome(0, f"{ZLIB}\t1\n{CPP}\t7\n".encode(), ""), self.read())
+        self.assertEqual(ChildOutcome(0, f"{ZLIB}\t1\t\n{CPP}\t7\t\n".encode(), ""), self.read())
 
     def test_undecodable_name(self) -> None:
         """A name that is no text is left out, the others are not."""
         self.write([{"FILENAME": b"\xff-1-1-any.pkg.tar.zst", "CSIZE": b"1"}, {"FILENAME": ZLIB.encode(), "CSIZE": b"2"}])
-        self.assertEqual(ChildOutcome(0, f"{ZLIB}\t2\n".encode(), ""), self.read())
+        self.assertEqual(ChildOutcome(0, f"{ZLIB}\t2\t\n".encode(), ""), self.read())
 
     def test_leaves_nothing(self) -> None:
         """Reading writes nothing beside the database, where it may have no right to."""

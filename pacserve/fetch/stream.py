@@ -1,0 +1,178 @@
+"""Bodies that are taken as they arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.http import PotentialDataLoss
+from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
+
+from pacserve.errors import FetchError, RemoteProtocolError
+from pacserve.fetch.client import HeadAnswer, HTTPClient, head_answer
+from pacserve.fetch.reasons import translate
+
+
+class StreamingClient(HTTPClient):
+    """Asks for bodies that are too large to be kept in memory."""
+
+    async def stream(self, url: str, *, timeout: float, headers: Mapping[str, str] = {}) -> BodyStream:
+        """
+        Asks by GET.  Redirects are never followed.
+
+        @param timeout: Seconds for everything up to the last header.
+        @raise FetchError: No answer, in a few words without the URL.
+        @raise RemoteProtocolError: The answer is no HTTP, or above a limit.
+        """
+        if timeout <= 0:
+            raise FetchError("no time left to ask")
+        # The bytes of a file are what is wanted, not those of some encoding of it.
+        response = await self._request(b"GET", url, {"Accept-Encoding": "identity", **headers}, timeout)
+        try:
+            head = head_answer(response)
+        except RemoteProtocolError:
+            _drop(response, self._clock)
+            raise
+        # Twisted keeps the Content-Length of an answer with a body to itself.
+        length = None if response.length is UNKNOWN_LENGTH else response.length
+        return BodyStream(response, HeadAnswer(head.status, length, head.headers), self._clock)
+
+
+class BodyStream:
+    """
+    An answer whose body has not been read yet.  It must be either consumed or dropped.
+
+    @ivar answer: Its status and headers.
+    """
+
+    def __init__(self, response: IResponse, answer: HeadAnswer, clock: IReactorTime) -> None:
+        self.answer = answer
+        self._response = response
+        self._clock = clock
+        self._taken = False
+
+    @property
+    def encoded(self) -> str:
+        """The Content-Encoding in lower case, with which the bytes are not those of the file; empty where there is none."""
+        stated = (self.answer.header("Content-Encoding") or "").strip().lower()
+        return "" if stated == "identity" else stated
+
+    async def consume(self, take: Callable[[bytes], float], stall: float) -> None:
+        """
+        Hands the body to C{take} piece by piece, and returns when it ended as the host meant it to.
+
+        A body of which nothing says how long it is ends with its connection (RFC 9112, 6.3).
+
+        @param take: Returns the seconds until it wants the next piece.  What it raises ends the connection, and is raised here.
+        @param stall: Seconds without a byte after which the connection is given up; those that C{take} asks for do not count.
+        @raise FetchError: The body stalled, or the connection was lost.
+        """
+        self._taken = True
+        ended: Deferred[None] = Deferred()
+        flow = _Flow(ended, take, stall, self._clock)
+        self._response.deliverBody(flow)
+        try:
+            await ended
+        except BaseException:
+            flow.drop()
+            raise
+
+    def drop(self) -> None:
+        """Lets go of the connection; of one whose body was consumed, nothing is left to be let go."""
+        if not self._taken:
+            self._taken = True
+            _drop(self._response, self._clock)
+
+
+class _Flow(Protocol):
+    """
+    Takes what arrives.
+
+    @param stall: Seconds; None where nobody waits for anything.
+    """
+
+    def __init__(self, ended: Deferred[None], take: Callable[[bytes], float], stall: float | None, clock: IReactorTime) -> None:
+        self._ended: Deferred[None] | None = ended
+        self._take = take
+        self._stall = stall
+        self._clock = clock
+        self._timer: IDelayedCall | None = None
+        self._paused = False
+
+    def connectionMade(self) -> None:  # noqa: N802
+        if self._stall is not None:
+            self._timer = self._clock.callLater(self._stall, self._due)
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        if self._ended is None:
+            return
+        try:
+            wait = self._take(data)
+        except Exception:
+            self._end(Failure())
+            self.drop()
+            return
+        timer = self._timer
+        if timer is None or self._stall is None:  # what was taken made somebody cancel it
+            return
+        if wait > 0:
+            # Even a paused connection may give more: a read has several chunks, and twisted resumes it after it has delivered what it had.
+            self._pause()
+            timer.reset(wait)
+        elif not self._paused:
+            timer.reset(self._stall)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
+        if reason.check(ResponseDone, PotentialDataLoss):
+            self._end(None)
+        else:
+            known = None if reason.value is None else translate(reason.value)
+            self._end(reason if known is None else Failure(known))
+
+    def drop(self) -> None:
+        """Takes nothing more, tells nobody, and lets go of the connection, unless the body has ended and others use that by now."""
+        self._ended = None
+        self._end(None)
+        transport: Any = self.transport
+        if transport is not None:
+            transport.loseConnection()
+
+    def _pause(self) -> None:
+        self._paused = True
+        transport: Any = self.transport
+        transport.pauseProducing()
+
+    def _due(self) -> None:
+        """It is time for the next piece, or has been for too long."""
+        if self._paused and self._stall is not None:
+            self._paused = False
+            self._timer = self._clock.callLater(self._stall, self._due)
+            transport: Any = self.transport
+            transport.resumeProducing()
+        else:
+            self._end(Failure(FetchError(f"nothing came for {self._stall:.3g} s")))
+            self.drop()
+
+    def _end(self, failure: Failure | None) -> None:
+        ended, self._ended = self._ended, None
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+        if ended is None or ended.called:
+            return
+        if failure is None:
+            ended.callback(None)
+        else:
+            ended.errback(failure)
+
+
+def _drop(response: IResponse, clock: IReactorTime) -> None:
+    """Lets go of the connection of a response whose body nobody wants: one that nobody takes keeps it for ever."""
+    flow = _Flow(Deferred(), lambda _: 0.0, None, clock)
+    response.deliverBody(flow)
+    flow.drop()

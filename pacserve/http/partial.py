@@ -1,0 +1,58 @@
+"""Answers that continue a file where another answer ended (RFC 9110, 14.4 and 15.3.7).  Rules only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """
+    What tells one version of a file from another.
+
+    @ivar size: Bytes of the whole file, None where that was not stated.
+    @ivar etag: A strong entity tag, empty where there is none.
+    @ivar modified: Last-Modified as it was sent, empty where it was not.
+    """
+
+    size: int | None
+    etag: str
+    modified: str
+
+    @property
+    def validator(self) -> str:
+        """What If-Range may name; empty where there is nothing."""
+        return self.etag or self.modified
+
+    def is_that_of(self, other: Version) -> bool:
+        """
+        Whether two answers are taken to be of one file: the same size and an equal validator.
+
+        Entity tags of two servers differ for the same file, so that they decide only where they are equal.
+        """
+        if self.size is None or self.size != other.size:
+            return False
+        return bool(self.etag and self.etag == other.etag) or bool(self.modified and self.modified == other.modified)
+
+
+def version_of(header: Callable[[str], str | None], size: int | None) -> Version:
+    """The version that an answer is of; weak entity tags say nothing of bytes (RFC 9110, 8.8.1)."""
+    etag = (header("ETag") or "").strip()
+    return Version(size, etag if etag.startswith('"') else "", (header("Last-Modified") or "").strip())
+
+
+def continued_at(content_range: str | None, offset: int) -> int | None:
+    """
+    The size of the whole file that a 206 is a part of, where it is the part from C{offset} to the end.
+
+    @return: None where it is anything else.
+    """
+    match = _CONTENT_RANGE.match((content_range or "").strip())
+    if match is None:
+        return None
+    first, last, size = (int(group) for group in match.groups())
+    return size if first == offset and last == size - 1 else None

@@ -31,6 +31,8 @@ HEDGE_DELAY = 0.01
 MISS_BUDGET = 0.05
 # Seconds for which a peer that was slow to say something is taken to be alive after it was looked at.
 DOUBT_INTERVAL = 2.0
+# Seconds for which a peer that served wrong bytes is not asked.
+DISTRUST = 3600.0
 # Seconds for which a yes holds, so that a burst of requests for one file asks once.
 YES_LIFETIME = 1.0
 # Seconds for which it holds that no peer has a file which nobody is known to have, likewise.
@@ -136,6 +138,13 @@ class PeerSource(PackageSource):
     def is_peer(self, address: IPAddress) -> bool:
         """Whether this is an address of one of the peers that the user named, as last resolved."""
         return any(parse_address(text) == address for peer in self._peers if not peer.discovered for text in peer.addresses)
+
+    def distrust(self, holder: str) -> None:
+        """A peer served what it should not have: it is not asked for an hour."""
+        now = self.clock.seconds()
+        for peer in self._peers:
+            if str(peer.endpoint) == holder:
+                peer.asked_again_at = now + DISTRUST
 
     async def confirm(self, wanted: Wanted, peer: Peer, size: int | None, deadline: float) -> Answer:
         """

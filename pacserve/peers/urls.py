@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pacserve.model import Endpoint
+from pacserve.model import Endpoint, FileRequest
 
 
 def package_url(peer: Endpoint, name: str) -> str:
@@ -22,3 +22,17 @@ def info_url(peer: Endpoint, since: int | None = None) -> str:
     @param since: A generation of its inventory: only what changed since then is asked for.
     """
     return f"{peer.url}/info" if since is None else f"{peer.url}/info?since={since}"
+
+
+def fetch_url(peer: Endpoint, request: FileRequest) -> str:
+    """Where a peer hands on a file while it downloads it."""
+    return f"{peer.url}/fetch/{request.repo}/{request.arch}/{request.name}"
+
+
+def claim_url(peer: Endpoint, what: str, key: str, instance: str) -> str:
+    """
+    Where a peer is told of a download.
+
+    @param what: C{ask}, C{renew}, C{finish} or C{release}.
+    """
+    return f"{peer.url}/claim/{what}/{instance}/{key}"

@@ -3,8 +3,8 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.fetch.urls import parse_url
-from pacserve.model import Endpoint
-from pacserve.peers.urls import info_url, package_url
+from pacserve.model import Endpoint, FileKind, FileRequest
+from pacserve.peers.urls import claim_url, fetch_url, info_url, package_url
 
 NAME = "c++pkg-1:2.0+r3~rc1-1-any.pkg.tar.zst"
 
@@ -30,3 +30,12 @@ class URLTests(SynchronousTestCase):
             self.assertEqual(info_url(peer), f"http://{text}:15678/info")
             read = parse_url(package_url(peer, NAME))
             self.assertEqual((read.host, read.port, read.target), (host, 15678, f"/package/{NAME}/data"))
+
+    def test_downloads(self) -> None:
+        """What is downloaded is asked for by repository, architecture and name, and claimed under an id and a key."""
+        peer = Endpoint("10.0.0.3", 15678)
+        request = FileRequest("core", "x86_64", NAME, FileKind.PACKAGE)
+        self.assertEqual(fetch_url(peer, request), f"http://10.0.0.3:15678/fetch/core/x86_64/{NAME}")
+        self.assertEqual(claim_url(peer, "ask", f"core/x86_64/{NAME}", "0" * 32), f"http://10.0.0.3:15678/claim/ask/{'0' * 32}/core/x86_64/{NAME}")
+        for url in (fetch_url(peer, request), claim_url(peer, "ask", NAME, "0" * 32)):
+            self.assertEqual(str(parse_url(url)), url)

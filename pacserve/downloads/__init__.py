@@ -1,0 +1,1 @@
+"""Downloads that are shared while they run."""

@@ -1,0 +1,56 @@
+"""When a source is so slow that another one is better.  Rules only: time comes in as a number of seconds."""
+
+from __future__ import annotations
+
+# Seconds over which the speed of a source is judged.
+WINDOW = 5.0
+# A source is left when it gives less than this part of what another one gave lately.
+FAR_SLOWER = 0.2
+
+
+class Pace:
+    """
+    The speed of one source while it gives one file.
+
+    @param best: Bytes per second that the best of the other sources gave lately; None where that is not known, and nobody is left then.
+    """
+
+    def __init__(self, best: float | None, now: float) -> None:
+        self._best = best
+        self._since = self._begun = now
+        self._count = 0
+        self._total = 0
+        self._paused = 0.0
+
+    def arrived(self, count: int, wait: float, left: int | None, now: float) -> bool:
+        """
+        So many bytes have arrived.
+
+        @param wait: Seconds for which the source is not read, since a limit wants it so: it is not to blame for them.
+        @param left: Bytes that are still missing; None where that is not known.
+        @return: Whether the source should be left.
+        """
+        self._count += count
+        self._total += count
+        self._paused += wait
+        if wait:
+            self._since, self._count = now + wait, 0
+            return False
+        passed = now - self._since
+        if passed < WINDOW:
+            return False
+        rate = self._count / passed
+        self._since, self._count = now, 0
+        if self._best is None or rate >= self._best * FAR_SLOWER:
+            return False
+        return left is None or left > rate * WINDOW
+
+    def rate(self, now: float) -> float | None:
+        """Bytes per second on the whole, None where it is too early to tell."""
+        passed = now - self._begun - self._paused
+        return self._total / passed if passed > 0 and self._total else None
+
+    @property
+    def total(self) -> int:
+        """Bytes that have arrived."""
+        return self._total

@@ -1,0 +1,109 @@
+"""One question to the mirrors, for all who want a database at the same moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+from twisted.internet.interfaces import IReactorTime
+
+from pacserve.downloads.download import FIRST_PATIENCE, Download
+from pacserve.downloads.freshness import Copy
+from pacserve.downloads.growing import Progress
+from pacserve.downloads.judging import JudgedMirror, Sought
+from pacserve.errors import FetchError, PacserveError, RequestError
+from pacserve.fetch.hedging import first_yes
+from pacserve.interfaces import IncomingBody
+from pacserve.model import FileRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    Whom a file is asked for.
+
+    @ivar mirrors: Best first; none where only the copy will do.
+    @ivar whole: For a signature the copy that it is to fit; otherwise None.
+    """
+
+    request: FileRequest
+    sought: Sought
+    mirrors: Sequence[JudgedMirror]
+    copy: Copy | None
+    whole: Copy | None = None
+
+
+async def ask(plan: Plan, until: float, clock: IReactorTime) -> tuple[JudgedMirror, IncomingBody | None]:
+    """
+    The first mirror that has the copy or something newer, and what it has; None in place of the copy.
+
+    @param until: The time of the clock at which the mirrors have had their time.
+    @raise AbsentError: All say that they have no such file.
+    @raise FetchError: None has anything as new as the copy, as far as they could say.
+    """
+
+    async def inquire(mirror: JudgedMirror) -> tuple[JudgedMirror, IncomingBody | None]:
+        left = until - clock.seconds()
+        if left <= 0:
+            raise FetchError(f"{mirror.label}: no time left")
+        return mirror, await mirror.inquire(left)
+
+    if not plan.mirrors:
+        raise FetchError("no mirror")
+    return await first_yes([partial(inquire, mirror) for mirror in plan.mirrors], clock, FIRST_PATIENCE)
+
+
+async def begun(download: Download, until: float, clock: IReactorTime) -> bool:
+    """Whether something came that may be handed on, as long as there is time."""
+    file = download.file
+    while file.progress is Progress.REPLACED or (file.progress is Progress.ARRIVING and not file.written):
+        try:
+            await Deferred.fromCoroutine(file.news()).addTimeout(max(0.0, until - clock.seconds()), clock)
+        except DeferredTimeoutError:
+            return False
+        file = download.file
+    return file.progress is not Progress.FAILED
+
+
+class Flight:
+    """
+    What all who ask for one file at the same moment wait for.
+
+    @ivar running: Ends when nothing of it runs any more.
+    """
+
+    def __init__(self) -> None:
+        self.running: Deferred[None] = Deferred()
+        self._decided: Download | Copy | PacserveError | None = None
+        self._waiting: list[Deferred[None]] = []
+
+    def decide(self, outcome: Download | Copy | PacserveError) -> None:
+        """Tells everybody.  What was decided first stands."""
+        if self._decided is None:
+            self._decided = outcome
+            waiting, self._waiting = self._waiting, []
+            for one in waiting:
+                if not one.called:
+                    one.callback(None)
+
+    async def outcome(self) -> Download | Copy:
+        """
+        A download whose file has begun to arrive, or a copy.
+
+        @raise PacserveError: Neither.
+        """
+        if self._decided is None:
+            waiting: Deferred[None] = Deferred()
+            self._waiting.append(waiting)
+            await waiting
+        decided = self._decided
+        if isinstance(decided, RequestError):
+            raise RequestError(decided.status, str(decided), decided.origin)
+        if isinstance(decided, PacserveError):
+            raise type(decided)(str(decided))
+        if decided is None:
+            raise FetchError("nothing was decided")
+        return decided

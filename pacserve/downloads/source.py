@@ -1,0 +1,71 @@
+"""What nobody on the LAN has is downloaded here once, and passed on while it arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from twisted.internet.interfaces import IReactorTime
+
+from pacserve.downloads.download import Download
+from pacserve.downloads.flights import Flights
+from pacserve.downloads.growing import Progress
+from pacserve.downloads.reading import DownloadedFile
+from pacserve.errors import FetchError
+from pacserve.interfaces import ArrivingFile, Candidate, PackageSource, RunningDownloads, SyncDatabases, Upstreams
+from pacserve.model import Answer, FileKind, FileRequest, Rank, StreamAnswer, Wanted
+
+
+class DownloadSource(PackageSource, RunningDownloads):
+    """Downloads packages and their signatures.  Databases are small, and better asked of a mirror each time."""
+
+    def __init__(self, flights: Flights, upstreams: Upstreams, databases: SyncDatabases, clock: IReactorTime) -> None:
+        self.clock = clock
+        self._flights = flights
+        self._upstreams = upstreams
+        self._databases = databases
+
+    @property
+    def best(self) -> Rank:
+        return Rank.DOWNLOAD
+
+    def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
+        return () if wanted.request.kind is FileKind.DATABASE else (_Download(self, wanted),)
+
+    def running(self, request: FileRequest) -> ArrivingFile | None:
+        download = self._flights.get((request.repo, request.arch, request.name))
+        return None if download is None else DownloadedFile(download, self.clock)
+
+    def join(self, wanted: Wanted) -> Download:
+        """
+        The download of a file.
+
+        @raise FetchError: There is no mirror, or it can't be started.
+        """
+        request = wanted.request
+        upstreams = self._upstreams.upstreams(request)
+        if not upstreams:
+            raise FetchError("no mirror")
+        return self._flights.join(request, partial(self._databases.expected, request.repo, request.name), upstreams)
+
+
+@dataclass(frozen=True, slots=True)
+class _Download(Candidate):
+    source: DownloadSource
+    wanted: Wanted
+
+    @property
+    def rank(self) -> Rank:
+        return Rank.DOWNLOAD
+
+    async def settle(self, deadline: float) -> Answer:
+        download = self.source.join(self.wanted)
+        file = download.file
+        while file.progress is Progress.REPLACED or (file.progress is Progress.ARRIVING and not file.written):
+            await file.news()
+            file = download.file
+        if file.progress is Progress.FAILED:
+            raise FetchError("it could not be downloaded")
+        checked = self.wanted.request.kind is not FileKind.PACKAGE or download.expected is not None
+        return StreamAnswer(DownloadedFile(download, self.source.clock), "downloaded" if checked else "downloaded, unverified")

@@ -1,0 +1,214 @@
+"""The folder that downloads are kept in."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+
+from pacserve.alpm.names import parse_package_file
+from pacserve.errors import ConfigurationError
+from pacserve.model import ExpectedFile
+
+_LOCK = ".lock"
+_PARTIAL = ".partial-"
+_UNVERIFIED = ".unverified-"
+# Whoever finds this knows that the daemon before ended as it should, and that the disk has what it was given.
+_CLEAN = ".clean"
+# Bytes of the disk that are left to others.
+_RESERVE = 64 << 20
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledFile:
+    """
+    A complete file of the spool.
+
+    @ivar used: When it was last read or written, in seconds since the epoch.
+    """
+
+    name: str
+    size: int
+    used: float
+
+
+class Spool:
+    """
+    Holds complete files in a folder C{pkg}, which is a package cache like any other, and beside it those that arrive.
+
+    @param limit: Bytes of all complete files together; the least recently used go first.
+    @ivar packages: The folder of the complete files.
+    """
+
+    def __init__(self, directory: str, limit: int) -> None:
+        self.directory = directory
+        self.packages = f"{directory}/pkg"
+        self._limit = limit
+        self._lock: FileIO | None = None
+
+    def open(self) -> None:
+        """
+        Makes the folder where it is missing, takes possession of it, and removes what never became complete.
+
+        @raise ConfigurationError: It can't be used, or another daemon uses it.
+        """
+        try:
+            self._own()
+        except BlockingIOError:
+            self.close()
+            raise ConfigurationError(f"the spool {self.directory} is used by another pacserve: give each a folder of its own with --spool") from None
+        except OSError as error:
+            self.close()
+            raise ConfigurationError(f"the spool {self.directory} can't be used: {error.strerror}; choose another folder with --spool") from error
+        folder = Path(self.directory)
+        for path in folder.glob(f"{_PARTIAL}*"):
+            with contextlib.suppress(OSError):
+                path.unlink()
+        try:
+            (folder / _CLEAN).unlink()
+        except OSError:
+            for file in self.files():
+                with contextlib.suppress(OSError):
+                    Path(self.packages, file.name).rename(folder / f"{_UNVERIFIED}{file.name}")
+
+    def verify(self, expected: Callable[[str], Collection[ExpectedFile]]) -> None:
+        """
+        Gives back their names to the files of a daemon that did not end as it should, as far as they are what the databases state; the others are
+        removed.  It reads all of them.
+        """
+        folder = Path(self.directory)
+        for path in sorted(folder.glob(f"{_UNVERIFIED}*")):
+            name = path.name.removeprefix(_UNVERIFIED)
+            with contextlib.suppress(OSError):
+                digest = _digest(path)
+                if parse_package_file(name) is not None and any(digest == one.sha256 for one in expected(name)):
+                    path.rename(f"{self.packages}/{name}")
+                else:
+                    path.unlink()
+
+    def close(self) -> None:
+        """Gives the folder free."""
+        if self._lock is not None:
+            with contextlib.suppress(OSError):
+                Path(self.directory, _CLEAN).touch()
+            self._lock.close()
+            self._lock = None
+
+    def _own(self) -> None:
+        """
+        Makes the folder where it is missing and takes possession of it, also when somebody has cleaned up since.
+
+        @raise BlockingIOError: Another daemon has it.
+        @raise OSError: It can't be used.
+        """
+        os.makedirs(self.packages, mode=0o755, exist_ok=True)  # noqa: PTH103
+        with contextlib.suppress(FileNotFoundError):
+            if self._lock is not None and os.path.samestat(os.fstat(self._lock.fileno()), os.lstat(f"{self.directory}/{_LOCK}")):
+                return
+        lock = FileIO(os.open(f"{self.directory}/{_LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644), "r+b")
+        try:
+            fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            raise
+        if self._lock is not None:
+            self._lock.close()
+        self._lock = lock
+
+    def has_room(self, size: int) -> bool:
+        """Whether the disk takes a file of so many bytes, and is not full after that."""
+        try:
+            self._own()
+            found = os.statvfs(self.directory)
+        except OSError:
+            return False
+        return found.f_bavail * found.f_frsize >= size + _RESERVE
+
+    def create(self) -> FileIO:
+        """
+        A new empty file, which is hidden until it is published.
+
+        @raise OSError: It can't be made.
+        """
+        self._own()
+        path = f"{self.directory}/{_PARTIAL}{secrets.token_hex(8)}"
+        return FileIO(path, "x+b", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644))
+
+    def publish(self, file: FileIO, name: str, modified: int | None) -> None:
+        """
+        Gives a complete file its name.
+
+        @param name: The name of a package file or signature.
+        @param modified: Its mtime in seconds since the epoch, None for now.
+        @raise OSError: It has gone, or its name can't be taken.
+        @raise ValueError: There is no such name in a package cache.
+        """
+        if parse_package_file(name) is None:
+            raise ValueError(name)
+        if modified is not None:
+            os.utime(file.fileno(), (modified, modified))
+        os.rename(_path(file), f"{self.packages}/{name}")  # noqa: PTH104
+
+    def discard(self, file: FileIO) -> None:
+        """Removes a file that did not become complete."""
+        with contextlib.suppress(OSError):
+            os.unlink(_path(file))  # noqa: PTH108
+
+    def remove(self, name: str) -> None:
+        """Removes a complete file."""
+        with contextlib.suppress(OSError):
+            os.unlink(f"{self.packages}/{name}")  # noqa: PTH108
+
+    def files(self) -> Iterator[SpooledFile]:
+        """The complete files.  What is there besides them is not the spool's."""
+        try:
+            entries = list(os.scandir(self.packages))
+        except OSError:
+            return
+        for entry in entries:
+            if parse_package_file(entry.name) is None:
+                continue
+            with contextlib.suppress(OSError):
+                found = entry.stat(follow_symlinks=False)
+                yield SpooledFile(entry.name, found.st_size, max(found.st_atime, found.st_mtime, found.st_ctime))
+
+    def trim(self, elsewhere: Callable[[str, int], bool]) -> list[str]:
+        """
+        Removes files until the spool is within its limit; one that is being read stays readable for who reads it.
+
+        @param elsewhere: Says whether a package cache holds a file of this name and size as well; such files go first.
+        @return: The names that went.
+        """
+        kept = list(self.files())
+        excess = sum(file.size for file in kept) - self._limit
+        removed = []
+        if excess > 0:
+            for file in sorted(kept, key=lambda file: (not elsewhere(file.name, file.size), file.used)):
+                if excess <= 0:
+                    break
+                self.remove(file.name)
+                removed.append(file.name)
+                excess -= file.size
+        return removed
+
+
+def _digest(path: Path) -> bytes:
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.digest()
+
+
+def _path(file: FileIO) -> str:
+    if not isinstance(file.name, str):
+        raise OSError(errno.EINVAL, "no file of the spool")
+    return file.name

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IListeningPort, IReactorTime
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
@@ -20,27 +20,37 @@ from pacserve import __version__
 from pacserve.alpm.children import ChildRunner
 from pacserve.alpm.databases import Databases
 from pacserve.alpm.pacman_conf import PacmanConf
+from pacserve.app.fetching import Fetching
 from pacserve.app.lan import LAN
 from pacserve.app.listening import listen
 from pacserve.app.notify import ServiceNotifier
 from pacserve.cache.packages import CachedPackages
-from pacserve.config.settings import Settings
+from pacserve.config.settings import Hits, Misses, Settings
+from pacserve.downloads.limits import Limits
 from pacserve.errors import StartError
+from pacserve.fetch.absences import Absences
 from pacserve.fetch.agents import mirror_agent, peer_agent
-from pacserve.fetch.client import HTTPClient
+from pacserve.fetch.connections import READ, READ_LIMITED
 from pacserve.fetch.guard import AddressGuard
 from pacserve.fetch.hosts import resolve_host
 from pacserve.fetch.proxy import Proxies
+from pacserve.fetch.rate import TokenBucket
+from pacserve.fetch.stream import StreamingClient
+from pacserve.fronts.downloads import ClaimFront, FetchFront
 from pacserve.fronts.pacman import PacmanFront
 from pacserve.fronts.peer import InfoFront, PackageFront
 from pacserve.http.via import via_value
+from pacserve.interfaces import Front, PackageSource
 from pacserve.mirrors.health import MirrorHealth
 from pacserve.mirrors.inquiry import Inquiry
 from pacserve.mirrors.mirrors import Mirrors
 from pacserve.mirrors.servers import Servers
-from pacserve.model import Endpoint
+from pacserve.mirrors.upstreams import MirrorUpstreams
+from pacserve.model import Endpoint, IPAddress
 from pacserve.network.addresses import parse_address
 from pacserve.network.machine import Machine
+from pacserve.peers.claiming import KeptClaims, PeerClaiming
+from pacserve.peers.claims import Claims
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Peer
 from pacserve.peers.roster import Roster
@@ -50,6 +60,7 @@ from pacserve.resolver.resolver import Resolver
 from pacserve.web.access_log import AccessLog
 from pacserve.web.audience import ClientAudience, PeerAudience
 from pacserve.web.connections import Connections, affordable
+from pacserve.web.pacing import Pacing
 from pacserve.web.router import Router
 from pacserve.web.site import Site
 
@@ -108,7 +119,7 @@ class Daemon:
         self._databases = Databases(self._configuration, run, reactor)
         self._caches = caches = CachedPackages(self._cache_dirs, self._databases, self._in_thread, reactor, wall)
 
-        asking_peers = HTTPClient(peer_agent(reactor), reactor, {"User-Agent": _USER_AGENT})
+        asking_peers = StreamingClient(peer_agent(reactor, _read_of(settings.lan_limit)), reactor, {"User-Agent": _USER_AGENT})
         peers = Roster()
         for endpoint in settings.pacservers:
             peers.add(partial(_peer, configured=endpoint))
@@ -126,19 +137,36 @@ class Daemon:
         random = SystemRandom()
         others = PeerSource(peers, holdings, asking_peers, reactor, machine, self._watch.look, random)
         self._lan: LAN | None = None
+        self._fetching: Fetching | None = None
         if settings.multicast:
             self._lan = LAN(settings, peers, self._watch, caches, machine, self._architectures, instance, random, reactor)
 
         self._proxies = Proxies(environment)
-        mirrors = self._mirrors(machine, instance)
+        mirrors, upstreams = self._mirrors(machine, instance)
+        lan_rate = TokenBucket(settings.lan_limit)
+        table = Claims()
+        claiming = PeerClaiming(peers, table, asking_peers, reactor, instance)
+        sources: list[PackageSource] = [others, mirrors]
+        if settings.misses is Misses.FETCH or settings.hits is Hits.RELAY:
+            wan = TokenBucket(settings.wan_limit)
+            limits = Limits(partial(_take, wan, reactor), partial(_take, lan_rate, reactor))
+            self._fetching = Fetching(settings, upstreams, self._databases, claiming, limits, self._pacman_cache_dirs, self._in_thread, reactor, wall)
+            if settings.hits is Hits.RELAY:
+                sources = [self._fetching.relaying(others, asking_peers, others.distrust), mirrors]
+            if settings.misses is Misses.FETCH:
+                sources += [self._fetching.source, self._fetching.databases]
 
-        resolver = Resolver(caches, (others, mirrors), self._databases, machine, reactor)
+        resolver = Resolver(caches, sources, self._databases, machine, reactor)
         clients = ClientAudience(machine, settings.clients)
         lan = PeerAudience(machine, settings.peers, others.is_peer)
         asked = write if settings.log_level in ("debug", "info") else _nowhere
         self._access = AccessLog(asked, reactor, wall=wall, debug=settings.log_level == "debug")
+        fronts: dict[str, Front] = {"claim": ClaimFront(KeptClaims(table, reactor), lan)}
+        if self._fetching is not None:
+            fronts["fetch"] = FetchFront(self._fetching.source, caches, self._databases, self._configuration, lan)
         self._router = Router(
             {
+                **fronts,
                 "request": PacmanFront(self._configuration, resolver, clients),
                 "package": PackageFront(caches, lan),
                 "info": InfoFront(caches, self._configuration, instance, lan),
@@ -146,6 +174,7 @@ class Daemon:
             self._access,
             reactor,
             wall=wall,
+            pacing=_pacing_of(settings.lan_limit, machine, Pacing(partial(_take, lan_rate, reactor), reactor)),
         )
         self._connections = Connections(reactor, most=affordable(open_files))
         self._site = Site(self._router, reactor, connections=self._connections)
@@ -158,6 +187,8 @@ class Daemon:
         @raise StartError: The port can't be had.
         """
         await self._configuration.load()
+        if self._fetching is not None:
+            self._fetching.start()
         self._threads.start()
         self._reactor.addSystemEventTrigger("during", "shutdown", self._threads.stop)
         self._ports = listen(self._reactor, self._site, self._settings.bind, self._settings.port, self._inherited)
@@ -180,6 +211,8 @@ class Daemon:
     async def _prepare(self) -> None:
         """Reads what the first requests would wait for, and finds out what is wrong with the caches."""
         await self._databases.refresh_all()
+        if self._fetching is not None:
+            await self._fetching.verify()
         await self._caches.inventory()
 
     async def stop(self) -> None:
@@ -197,6 +230,8 @@ class Daemon:
             await self._in_time(self._connections.gone(), FAREWELL)
         else:
             self._log.info("{count} transfers were cut", count=self._router.running)
+        if self._fetching is not None:
+            self._fetching.stop()
         # Nothing is aborted: the kernel may still have megabytes to send, and goes on to do so after this process has ended.
         self._access.flush()
 
@@ -210,19 +245,26 @@ class Daemon:
             self._log.info("pacman.conf was read again")
         self._notifier.ready("Listening on " + ", ".join(_shown(port) for port in self._ports))
 
-    def _mirrors(self, machine: Machine, instance: str) -> Mirrors:
+    def _mirrors(self, machine: Machine, instance: str) -> tuple[Mirrors, MirrorUpstreams]:
         reactor = self._reactor
         headers = {"User-Agent": _USER_AGENT, "Via": via_value(instance)}
-        open_client = HTTPClient(mirror_agent(reactor, self._proxies), reactor, headers)
-        guarded_client = HTTPClient(mirror_agent(reactor, self._proxies, AddressGuard(machine)), reactor, headers)
+        read = _read_of(self._settings.wan_limit)
+        open_client = StreamingClient(mirror_agent(reactor, self._proxies, read=read), reactor, headers)
+        guarded_client = StreamingClient(mirror_agent(reactor, self._proxies, AddressGuard(machine), read=read), reactor, headers)
         servers = Servers(machine, _own_names(), self._settings.port)
-        return Mirrors(self._configuration, servers, Inquiry(open_client, guarded_client, reactor), MirrorHealth(), reactor)
+        health, absences = MirrorHealth(), Absences()
+        mirrors = Mirrors(self._configuration, servers, Inquiry(open_client, guarded_client, reactor), health, absences, reactor)
+        return mirrors, MirrorUpstreams(self._configuration, servers, open_client, guarded_client, health, absences, reactor)
 
     def _architectures(self) -> Sequence[str]:
         return self._configuration.current().architectures
 
-    def _cache_dirs(self) -> Sequence[str]:
+    def _pacman_cache_dirs(self) -> Sequence[str]:
         return self._settings.cache_dirs or self._configuration.current().cache_dirs
+
+    def _cache_dirs(self) -> Sequence[str]:
+        folders = self._pacman_cache_dirs()
+        return folders if self._fetching is None else tuple(dict.fromkeys((*folders, self._fetching.folder)))
 
     def _in_thread(self, work: Callable[[], T]) -> Awaitable[T]:
         return deferToThreadPool(self._reactor, self._threads, work)
@@ -237,6 +279,20 @@ class Daemon:
 
     def _in_background(self, work: Any) -> None:
         Deferred.fromCoroutine(work).addErrback(lambda failure: self._log.failure("in the background", failure))
+
+
+def _take(bucket: TokenBucket, clock: IReactorTime, count: int) -> float:
+    return bucket.take(count, clock.seconds())
+
+
+def _read_of(limit: int | None) -> int:
+    """How much is read at once of what comes in under a limit."""
+    return READ if limit is None else READ_LIMITED
+
+
+def _pacing_of(limit: int | None, machine: Machine, pacing: Pacing) -> Callable[[IPAddress], Pacing | None]:
+    """What limits how fast a client is sent files: nothing where it is this host."""
+    return lambda client: None if limit is None or machine.owns(client) else pacing
 
 
 def _nowhere(_: str) -> None:

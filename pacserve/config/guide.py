@@ -13,7 +13,8 @@ ABOUT
   from the mirrors. Packages are checked by pacman, as always, with its
   databases and its keyring: pacserve needs no trust beyond the network's.
 
-  pacserve itself downloads nothing and stores nothing.
+  Unless it is told to, pacserve itself downloads nothing and stores
+  nothing: see DELIVERY.
 
 PACMAN.CONF
 
@@ -68,6 +69,43 @@ PACSERVE NETWORKS
   Only files that lie complete in a package cache are offered: databases,
   partial downloads, links and everything that is not named as a package
   never are.
+
+DELIVERY
+
+  --misses fetch: a file that no one on the LAN has is downloaded here and
+  handed to pacman while it arrives. Machines that want it at the same
+  moment agree on one of them, and follow its download. When a mirror
+  fails, the next one goes on at the same byte; what has arrived is checked
+  against the size and the SHA-256 of pacman's database. A mirror whose
+  file is wrong costs this transaction of pacman's its connection, and the
+  next try is served from elsewhere. With the default, --misses redirect,
+  pacman is sent to the mirror.
+
+  --hits relay: a file that a peer has is fetched from there, and handed to
+  pacman after it was checked. What no database knows comes from a mirror.
+  With the default, --hits redirect, pacman is sent to the peer.
+
+  Downloads are kept in --spool, up to --spool-size, and offered to peers
+  like any package cache; the least recently used go first. After a crash
+  only files are kept that are what the databases state. Each daemon needs
+  a spool of its own. Its folder pkg may be a second CacheDir in
+  pacman.conf:
+
+    CacheDir = /var/cache/pacman/pkg/
+    CacheDir = /var/cache/pacserve/pkg/
+
+  pacman then takes from there what was downloaded for others, without
+  asking anybody, and pacman -Sc cleans up there as well.
+
+  With --misses fetch the databases come through this host too, once for
+  all who ask at the same moment, and never older than they were before.
+  While no mirror answers the last good ones are handed out, which is
+  logged.
+
+  --wan-limit and --lan-limit limit the bytes per second that pacserve
+  itself carries: from mirrors; to other machines and from peers. All
+  transfers share them. What pacman fetches where it was sent to is not
+  limited.
 
 MULTICAST FILTERING
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -18,7 +19,11 @@ from pacserve.config.settings import (
     DEFAULT_MULTICAST_PORT,
     DEFAULT_PACMAN_CONF,
     DEFAULT_PORT,
+    DEFAULT_SPOOL,
+    DEFAULT_SPOOL_SIZE,
     LOG_LEVELS,
+    Hits,
+    Misses,
     Settings,
 )
 from pacserve.model import IPAddress
@@ -28,12 +33,15 @@ from pacserve.peers.filters import parse_filter
 
 T = TypeVar("T")
 
+_AMOUNT = re.compile(r"([0-9]{1,12})([kKmMgG]?)\Z")
 _SECONDS = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,6})?\Z")
 _LEAST_INTERVAL = 1
 _MOST_INTERVAL = 3600
 # What Linux takes for a name, and an IPv6 zone can hold; IFNAMSIZ - 1 bytes.
 _INTERFACE = re.compile(r"(?!\.{1,2}\Z)[^/:%\s]+\Z")
 _INTERFACE_BYTES = 15
+# Bytes per second: with less, five files at once leave gaps in which pacman gives up.
+LEAST_RATE = 64 << 10
 
 EPILOG = f"""\
 To use it, put this line at the top of /etc/pacman.d/mirrorlist, and first in each repository that does not use the mirrorlist:
@@ -114,6 +122,29 @@ def _interface(text: str) -> str:
     if not _INTERFACE.match(text) or not text.isprintable() or len(text.encode()) > _INTERFACE_BYTES:
         raise ValueError(f"{text!r} is no interface name: give one that 'ip link' shows, such as eth0")
     return text
+
+
+def _amount(text: str) -> int:
+    match = _AMOUNT.match(text)
+    if match is None or not int(match[1]):
+        raise ValueError(f"{text!r} is no number of bytes: write for example 500k, 20M or 5G")
+    return int(match[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[match[2].lower()]
+
+
+def _rate(text: str) -> int:
+    rate = _amount(text)
+    if rate < LEAST_RATE:
+        raise ValueError(f"{text} bytes per second are too few: pacman gives up when nothing comes for 10 seconds; give at least 64k")
+    return rate
+
+
+def default_spool(environment: Mapping[str, str], *, root: bool) -> str:
+    """The folder that the service manager has made (systemd.exec(5)); else the system's cache, or the user's own where this is not root."""
+    made = environment.get("CACHE_DIRECTORY", "").partition(":")[0]
+    if made or root:
+        return made or DEFAULT_SPOOL
+    cache = environment.get("XDG_CACHE_HOME") or f"{environment.get('HOME', '')}/.cache"
+    return f"{cache}/pacserve" if cache.startswith("/") and cache != "/.cache" else DEFAULT_SPOOL
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -216,6 +247,47 @@ def build_parser() -> argparse.ArgumentParser:
         help="a further network whose pacservers may ask this one (/package, /info); repeatable "
         "(always: attached networks, private ranges and the addresses of --pacserver)",
     )
+    delivery = parser.add_argument_group("delivering")
+    delivery.add_argument(
+        "--misses",
+        choices=[choice.value for choice in Misses],
+        default=Misses.REDIRECT.value,
+        help="of a file that no one on the LAN has: send pacman to the mirror, or fetch it once and hand it on meanwhile (default: %(default)s)",
+    )
+    delivery.add_argument(
+        "--hits",
+        choices=[choice.value for choice in Hits],
+        default=Hits.REDIRECT.value,
+        help="of a file that a peer has: send pacman to the peer, or fetch it from there, check it and hand it on (default: %(default)s)",
+    )
+    delivery.add_argument(
+        "--spool",
+        metavar="DIR",
+        default=default_spool(os.environ, root=os.geteuid() == 0),
+        type=_value(_path),
+        help="where fetched files are kept, and offered to peers (default: %(default)s)",
+    )
+    delivery.add_argument(
+        "--spool-size",
+        metavar="BYTES",
+        default=DEFAULT_SPOOL_SIZE,
+        type=_value(_amount),
+        help="the most bytes of these files; k, M and G are powers of 1024 (default: 5G)",
+    )
+    delivery.add_argument(
+        "--wan-limit",
+        metavar="BYTES",
+        type=_value(_rate),
+        help="the most bytes per second that pacserve fetches from mirrors, all files together; pacman is not limited where it is sent to a mirror "
+        "(at least 64k; default: no limit)",
+    )
+    delivery.add_argument(
+        "--lan-limit",
+        metavar="BYTES",
+        type=_value(_rate),
+        help="the most bytes per second that pacserve sends to other hosts and fetches from peers, all files together; pacman is not limited where "
+        "it is sent to a peer (at least 64k; default: no limit)",
+    )
     other = parser.add_argument_group("other")
     other.add_argument("--log-level", choices=LOG_LEVELS, default="info", help="the least important lines to log (default: %(default)s)")
     other.add_argument("-h", "--help", action="help", help="show this help and exit")
@@ -249,6 +321,12 @@ def parse_options(arguments: Sequence[str]) -> Settings:
         multicast_port=options.multicast_port,
         multicast_interval=options.multicast_interval,
         interfaces=_once(options.interface),
+        misses=Misses(options.misses),
+        hits=Hits(options.hits),
+        spool=options.spool,
+        spool_size=options.spool_size,
+        wan_limit=options.wan_limit,
+        lan_limit=options.lan_limit,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
@@ -20,6 +21,28 @@ DEFAULT_PACMAN_CONF = "/etc/pacman.conf"
 LOG_LEVELS = ("debug", "info", "warn", "error")
 
 
+DEFAULT_SPOOL = "/var/cache/pacserve"
+DEFAULT_SPOOL_SIZE = 5 << 30
+
+
+class Misses(enum.Enum):
+    """What becomes of a file that no one on the LAN has."""
+
+    REDIRECT = "redirect"
+    """pacman is sent to the mirror."""
+    FETCH = "fetch"
+    """It is downloaded here once, and handed to pacman meanwhile."""
+
+
+class Hits(enum.Enum):
+    """What becomes of a file that a peer has."""
+
+    REDIRECT = "redirect"
+    """pacman is sent to the peer."""
+    RELAY = "relay"
+    """It is fetched from the peer, checked, and handed to pacman."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """
@@ -35,6 +58,12 @@ class Settings:
     @ivar multicast_groups: IPv4 groups go out by IPv4, the others by IPv6.
     @ivar multicast_port: UDP, to send to and to listen on.
     @ivar multicast_interval: Seconds between two announcements.
+    @ivar misses: What becomes of a file that no one on the LAN has.
+    @ivar hits: What becomes of a file that a peer has.
+    @ivar spool: Where downloads are kept.
+    @ivar spool_size: Bytes of all complete downloads.
+    @ivar wan_limit: Bytes per second that come from mirrors, None for no limit.
+    @ivar lan_limit: Bytes per second that go to other hosts and come from peers, None for no limit.
     @ivar interfaces: Those to find peers on; empty for every usable one.
     """
 
@@ -52,3 +81,9 @@ class Settings:
     multicast_port: int = DEFAULT_MULTICAST_PORT
     multicast_interval: float = DEFAULT_MULTICAST_INTERVAL
     interfaces: tuple[str, ...] = ()
+    misses: Misses = Misses.REDIRECT
+    hits: Hits = Hits.REDIRECT
+    spool: str = DEFAULT_SPOOL
+    spool_size: int = DEFAULT_SPOOL_SIZE
+    wan_limit: int | None = None
+    lan_limit: int | None = None

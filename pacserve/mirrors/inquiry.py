@@ -13,7 +13,7 @@ from pacserve.mirrors.servers import Mirror
 
 REDIRECTS_LIMIT = 5
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ABSENT = frozenset({404, 410})
 _NO_HEAD = frozenset({405, 501})
 
@@ -74,14 +74,19 @@ class Inquiry:
         for _ in range(1 + REDIRECTS_LIMIT):
             client = self._client if mirror.local or url.host == mirror.url.host else self._guarded
             answer = await client.head(text, timeout=question.deadline - self._clock.seconds())
-            if answer.status not in _REDIRECTS:
+            if answer.status not in REDIRECTS:
                 return _verdict(answer.status, answer.length, question.size)
-            url = _target(url, answer)
+            url = target(url, answer)
             text = str(url)
         raise FetchError(f"redirected more than {REDIRECTS_LIMIT} times")
 
 
-def _target(url: URL, answer: HeadAnswer) -> URL:
+def target(url: URL, answer: HeadAnswer) -> URL:
+    """
+    Where a redirect leads.
+
+    @raise FetchError: To nowhere, or to what is no http or https URL.
+    """
     location = answer.header("Location")
     if not location:
         raise FetchError(f"{answer.status} without a Location")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from twisted.internet.interfaces import IReactorTime
 
+from pacserve.errors import AbsentError
+from pacserve.fetch.absences import Absences
 from pacserve.interfaces import Candidate, ConfigurationSource, PackageSource
 from pacserve.mirrors.health import MirrorHealth
 from pacserve.mirrors.inquiry import Inquiry, Question
@@ -28,11 +30,20 @@ class Mirrors(PackageSource):
     The URL is always the mirror's own, whatever it redirects to: pacman follows redirects itself, and finds what is right for it.
     """
 
-    def __init__(self, configuration: ConfigurationSource, servers: Servers, inquiry: Inquiry, health: MirrorHealth, clock: IReactorTime) -> None:
+    def __init__(  # noqa: PLR0917
+        self,
+        configuration: ConfigurationSource,
+        servers: Servers,
+        inquiry: Inquiry,
+        health: MirrorHealth,
+        absences: Absences,
+        clock: IReactorTime,
+    ) -> None:
         self._configuration = configuration
         self._servers = servers
         self._inquiry = inquiry
         self._health = health
+        self._absences = absences
         self._clock = clock
         self._answers: dict[_AnswerKey, tuple[float, RedirectAnswer]] = {}
 
@@ -58,7 +69,14 @@ class Mirrors(PackageSource):
             return answer
         in_order = self._health.in_order(mirrors, lambda mirror: mirror.url.origin, now)
         question = Question(wanted.request.name, wanted.size, deadline)
-        mirror, found = await Race(self._inquiry, self._health, self._clock, in_order, question).run()
+        absent = self._absences.reasons(wanted.request, now)
+        if absent is not None:
+            raise AbsentError(absent)
+        try:
+            mirror, found = await Race(self._inquiry, self._health, self._clock, in_order, question).run()
+        except AbsentError as error:
+            self._absences.remember(wanted.request, str(error), self._clock.seconds())
+            raise
         answer = RedirectAnswer(mirror.file_url(wanted.request.name), f"mirror {mirror.url}", found.size)
         self._remember(key, answer)
         return answer

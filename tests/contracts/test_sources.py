@@ -11,6 +11,7 @@ from typing import TypeVar
 from twisted.internet.defer import succeed
 
 from pacserve.cache.packages import CachedPackages
+from pacserve.fetch.absences import Absences
 from pacserve.fetch.client import HTTPClient
 from pacserve.interfaces import ConfigurationSource, PackageSource
 from pacserve.mirrors.health import MirrorHealth
@@ -122,7 +123,7 @@ class MirrorTests(sources.RemoteSourceContract):
     def source(self) -> PackageSource:
         self.become(Page(bytes(SIZE)))
         client = HTTPClient(self.network, self.clock)
-        return Mirrors(TwoMirrors(), Servers(Addresses(), (), 15678), Inquiry(client, client, self.clock), MirrorHealth(), self.clock)
+        return Mirrors(TwoMirrors(), Servers(Addresses(), (), 15678), Inquiry(client, client, self.clock), MirrorHealth(), Absences(), self.clock)
 
     def take_away(self) -> None:
         self.become(Page(status=404))

@@ -8,10 +8,13 @@ script of its own, since a hostile machine shares no code with pacserve.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import socket
 import sys
+import threading
 import time
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -166,6 +169,129 @@ class ManyHeaders(Claims):
                 self.wfile.write(b"X-Flood: " + b"y" * 1000 + b"\r\n")
         except OSError:
             self.close_connection = True
+
+
+class Stalls(ChangesItsMind):
+    """Sends half of a file, and then nothing."""
+
+    def package(self, name: str) -> None:
+        content = (self.folder / name).read_bytes()
+        self.reply(200, content[: len(content) // 2], length=len(content))
+        self.wfile.flush()
+        time.sleep(3600 if self.command == "GET" else 0)
+
+
+class Lengthens(ChangesItsMind):
+    """Sends more than it promised to HEAD."""
+
+    def package(self, name: str) -> None:
+        content = (self.folder / name).read_bytes() + bytes(1000)
+        self.reply(200, content, length=len(content) if self.command == "GET" else len(content) - 1000)
+
+
+class HeadOnly(ChangesItsMind):
+    """Says that the file comes, and sends none of it."""
+
+    def package(self, name: str) -> None:
+        self.reply(200, length=(self.folder / name).stat().st_size)
+        self.wfile.flush()
+        time.sleep(3600 if self.command == "GET" else 0)
+
+
+class Drips(ChangesItsMind):
+    """Sends a byte now and then, so that the file comes in hours."""
+
+    def package(self, name: str) -> None:
+        content = (self.folder / name).read_bytes()
+        self.reply(200, length=len(content))
+        try:
+            for number in range(len(content) if self.command == "GET" else 0):
+                self.wfile.write(content[number : number + 1])
+                time.sleep(0.5)
+        except OSError:
+            self.close_connection = True
+
+
+class Endless(ChangesItsMind):
+    """Says the right length to HEAD, and sends a body that states none and has no end."""
+
+    def package(self, name: str) -> None:
+        if self.command == "HEAD":
+            super().package(name)
+            return
+        content = (self.folder / name).read_bytes()
+        self.send_response(200)
+        self.end_headers()
+        self.close_connection = True
+        try:
+            while True:
+                self.wfile.write(content)
+        except OSError:
+            return
+
+
+class OtherPart(ChangesItsMind):
+    """Answers every GET with a part of the file, whatever was asked for."""
+
+    def package(self, name: str) -> None:
+        if self.command == "HEAD":
+            super().package(name)
+            return
+        content = (self.folder / name).read_bytes()
+        self.reply(206, content[100:], ("Content-Range", f"bytes 100-{len(content) - 1}/{len(content)}"))
+
+
+class TakesClaims(Claims):
+    """Claims the download of every file with everybody, says that it downloads them itself to who asks it, and downloads nothing."""
+
+    instance = "0123456789abcdef" * 2
+    claimed: set[str] = set()  # noqa: RUF012 - of the whole process
+
+    def info(self) -> None:
+        document = {"protocol": 1, "instance": self.instance, "generation": 1, "arch": ["x86_64"], "files": {}}
+        self.reply(200, json.dumps(document).encode(), ("Content-Type", "application/json"))
+        host = self.client_address[0]
+        if host not in self.claimed:
+            self.claimed.add(host)
+            threading.Thread(target=self.claim_all, args=(host,), daemon=True).start()
+
+    def claim_all(self, host: str) -> None:
+        """Claims everything that a host keeps the claims for, and keeps on doing so."""
+        keys = [f"{path.name}/{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in self.folder.iterdir() if path.name.endswith(".zst")]
+        verb = "ask"
+        while True:
+            connection = HTTPConnection(host, 15678, timeout=2)
+            for key in keys:
+                connection.request("POST", f"/claim/{verb}/{self.instance}/{key}")
+                connection.getresponse().read()
+            connection.close()
+            print("claimed", len(keys), flush=True)
+            verb = "renew"
+            time.sleep(0.5)
+
+    def do_POST(self) -> None:
+        """Answers /claim."""
+        print(self.command, self.path, flush=True)
+        self.reply(200, json.dumps({"follow": self.instance, "granted": False}).encode())
+
+    def do_GET(self) -> None:
+        """Answers /fetch never."""
+        if self.path.startswith("/fetch/"):
+            print(self.command, self.path, flush=True)
+            time.sleep(3600)
+        super().do_GET()
+
+
+class FeedsNonsense(TakesClaims):
+    """Claims the download of every file, and gives those who follow it other bytes than the file has, as many and with its entity tag."""
+
+    def do_GET(self) -> None:
+        if not self.path.startswith("/fetch/"):
+            super().do_GET()
+            return
+        print(self.command, self.path, flush=True)
+        content = (self.folder / self.path.rpartition("/")[2]).read_bytes()
+        self.reply(200, content[:-1] + b"?", ("ETag", f'"{hashlib.sha256(content).hexdigest()}"'))
 
 
 class _Server(ThreadingHTTPServer):

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve import __version__
 from pacserve.config.guide import GUIDE
-from pacserve.config.options import parse_options
+from pacserve.config.options import default_spool, parse_options
 from pacserve.config.settings import Settings
 from pacserve.model import Endpoint
 from pacserve.peers.filters import parse_filter
@@ -21,6 +21,7 @@ from pacserve.peers.filters import parse_filter
 OPTIONS = (
     *("--bind", "--port", "--pacman-conf", "--cache-dir", "--pacserver", "--clients", "--peers"),
     *("--multicast", "--multicast-filter", "--multicast-group", "--multicast-port", "--multicast-interval", "--interface"),
+    *("--misses", "--hits", "--spool", "--spool-size", "--wan-limit", "--lan-limit"),
     *("--log-level", "--help", "--more-help", "--version"),
 )
 
@@ -112,6 +113,20 @@ class GoodTests(SynchronousTestCase):
         self.assertEqual(self.settings(*(f"--interface={name}" for name in (*names, "eth0"))).interfaces, names)
 
 
+class SpoolTests(SynchronousTestCase):
+    def test_default(self) -> None:
+        """Downloads are kept where the service manager says, in the system's cache, or in the user's own; never in a relative path."""
+        for environment, root, spool in (
+            ({"CACHE_DIRECTORY": "/var/cache/pacserve:/var/cache/other", "HOME": "/home/me"}, False, "/var/cache/pacserve"),
+            ({"HOME": "/root"}, True, "/var/cache/pacserve"),
+            ({"HOME": "/home/me"}, False, "/home/me/.cache/pacserve"),
+            ({"HOME": "/home/me", "XDG_CACHE_HOME": "/scratch"}, False, "/scratch/pacserve"),
+            ({"HOME": "/home/me", "XDG_CACHE_HOME": "relative"}, False, "/var/cache/pacserve"),
+            ({}, False, "/var/cache/pacserve"),
+        ):
+            self.assertEqual(default_spool(environment, root=root), spool, environment)
+
+
 class WrongTests(SynchronousTestCase):
     def wrong(self, *arguments: str) -> str:
         """The one line that a wrong command line gets."""
@@ -161,6 +176,13 @@ class WrongTests(SynchronousTestCase):
                 "from 1 to 3600",
             ),
             ("--interface", ("", "x" * 16, "\u00e9" * 8, ".", "..", "a/b", "a b", "eth0:1", "a%b", "a\nb", "\0", "a\x1bb", "\ud800"), "such as eth0"),
+            ("--misses", ("", "Fetch", "relay"), "fetch"),
+            ("--hits", ("", "fetch"), "relay"),
+            ("--spool", ("", "a\0b"), "a path is missing"),
+            ("--spool-size", ("", "0", "-1", "5T", "5 G", "1.5G", "0G", "9" * 13), "5G"),
+            ("--wan-limit", ("", "0", "fast", "1e6"), "500k"),
+            ("--wan-limit", ("1", "63k", "65535"), "64k"),
+            ("--lan-limit", ("1", "1k"), "64k"),
             ("--log-level", ("loud", "", "in\nfo"), "debug"),
         )
         for option, values, right in cases:
@@ -204,7 +226,8 @@ class HelpTests(SynchronousTestCase):
         """The options stand in groups."""
         out = run("--help")[1]
         self.assertEqual(
-            re.findall(r"(?m)^([a-z ]+):$", out), ["listening", "pacman", "other pacservers", "finding each other", "who may ask", "other"]
+            re.findall(r"(?m)^([a-z ]+):$", out),
+            ["listening", "pacman", "other pacservers", "finding each other", "who may ask", "delivering", "other"],
         )
 
     def test_version(self) -> None:

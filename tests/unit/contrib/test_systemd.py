@@ -11,6 +11,8 @@ from unittest import skipUnless
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pacserve.config.settings import DEFAULT_SPOOL
+
 UNITS = Path(__file__).parents[3] / "contrib/systemd"
 
 
@@ -50,6 +52,11 @@ class UnitTests(SynchronousTestCase):
     def test_callbacks(self) -> None:
         """Memory may become executable: pyOpenSSL fails with MemoryError where it may not, and with it every https mirror."""
         self.assertNotIn("MemoryDenyWriteExecute", unit("pacserve.service")["Service"])
+
+    def test_spool(self) -> None:
+        """The one folder that may be written is where downloads are kept by default."""
+        service = unit("pacserve.service")["Service"]
+        self.assertEqual((service["ProtectSystem"], f"/var/cache/{service['CacheDirectory']}"), ("strict", DEFAULT_SPOOL))
 
     def test_no_restart(self) -> None:
         """Wrong options and a wrong configuration are not tried again and again."""

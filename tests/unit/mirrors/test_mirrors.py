@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
 from pacserve.errors import AbsentError, FetchError
+from pacserve.fetch.absences import REMEMBERED, Absences
 from pacserve.fetch.client import HeadAnswer, HTTPClient
 from pacserve.interfaces import ConfigurationSource, LocalAddresses
 from pacserve.mirrors.health import MirrorHealth
@@ -63,7 +64,7 @@ class MirrorsTests(SynchronousTestCase):
         self.clock = Clock()
         self.client = Table(answers)
         inquiry = Inquiry(self.client, self.client, self.clock)
-        return Mirrors(Configuration(), Servers(Local(), (), 15678), inquiry, MirrorHealth(), self.clock)
+        return Mirrors(Configuration(), Servers(Local(), (), 15678), inquiry, MirrorHealth(), Absences(), self.clock)
 
     def settle(self, source: Mirrors, request: FileRequest, size: int | None = None) -> Deferred[Any]:
         """Settles the one candidate."""
@@ -112,14 +113,6 @@ class MirrorsTests(SynchronousTestCase):
         self.successResultOf(self.settle(source, PACKAGE, 5000))
         self.assertEqual(len(self.client.asked), 3)
 
-    def test_a_no_does_not_hold(self) -> None:
-        """A no is asked again: the package may arrive on the mirror at any moment."""
-        source = self.mirrors({"a.example": 404, "b.example": 404})
-        for _ in range(2):
-            error = self.failureResultOf(self.settle(source, PACKAGE), AbsentError).value
-            self.assertEqual(str(error), "mirror http://a.example: 404; mirror http://b.example: 404")
-        self.assertEqual(len(self.client.asked), 4)
-
     def test_wrong_size_everywhere(self) -> None:
         """A package that every mirror has in another size only is no certain no, and pacman is sent to none of them."""
         source = self.mirrors({"a.example": 5001, "b.example": 5002})
@@ -134,3 +127,25 @@ class MirrorsTests(SynchronousTestCase):
             request = FileRequest("core", "x86_64", f"a{number}-1-1-any.pkg.tar.zst", FileKind.PACKAGE)
             self.successResultOf(self.settle(source, request))
         self.assertLess(len(source._answers), 300)
+
+    def test_absent_for_a_while(self) -> None:
+        """A file that no mirror has is not asked for again at once, and other files are."""
+        source = self.mirrors({"a.example": 404, "b.example": 404})
+        self.failureResultOf(self.settle(source, PACKAGE), AbsentError)
+        asked = len(self.client.asked)
+        self.clock.advance(REMEMBERED - 0.1)
+        error = self.failureResultOf(self.settle(source, PACKAGE), AbsentError).value
+        self.assertEqual(str(error), "mirror http://a.example: 404; mirror http://b.example: 404")
+        self.assertEqual(len(self.client.asked), asked)
+        self.failureResultOf(self.settle(source, DATABASE), AbsentError)
+        self.assertEqual(len(self.client.asked), 2 * asked)
+        self.clock.advance(0.1)
+        self.failureResultOf(self.settle(source, PACKAGE), AbsentError)
+        self.assertEqual(len(self.client.asked), 3 * asked)
+
+    def test_not_said(self) -> None:
+        """Where a mirror did not say it is asked again at once."""
+        source = self.mirrors({"a.example": 404})
+        for count in (2, 4):
+            self.failureResultOf(self.settle(source, PACKAGE), FetchError)
+            self.assertEqual(len(self.client.asked), count)

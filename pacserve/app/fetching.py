@@ -1,0 +1,111 @@
+"""What C{--misses fetch} and C{--hits relay} add to the daemon, wired together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from pacserve.config.settings import Settings
+from pacserve.downloads.databases import DatabaseSource
+from pacserve.downloads.flights import Flights
+from pacserve.downloads.limits import Limits
+from pacserve.downloads.relay import RelaySource
+from pacserve.downloads.source import DownloadSource
+from pacserve.downloads.spool import Spool
+from pacserve.fetch.stream import StreamingClient
+from pacserve.interfaces import Claiming, PackageSource, SyncDatabases, Upstreams
+
+InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+
+class Fetching:
+    """
+    Downloads what nobody on the LAN has.
+
+    @param cache_dirs: Gives the folders of pacman.
+    @param wall: Gives the seconds since the epoch.
+    @ivar source: Where the resolver finds downloads of packages.
+    @ivar databases: Where it finds databases.
+    @ivar folder: What is a package cache as well.
+    """
+
+    _log = Logger()
+
+    def __init__(  # noqa: PLR0917
+        self,
+        settings: Settings,
+        upstreams: Upstreams,
+        databases: SyncDatabases,
+        claiming: Claiming,
+        limits: Limits,
+        cache_dirs: Callable[[], Sequence[str]],
+        in_thread: InThread,
+        clock: IReactorTime,
+        wall: Callable[[], float],
+    ) -> None:
+        self._databases = databases
+        self._spool = Spool(settings.spool, settings.spool_size)
+        self.folder = self._spool.packages
+        self._flights = Flights(self._spool, clock, limits, claiming, self._published)
+        self.source = DownloadSource(self._flights, upstreams, databases, clock)
+        self.databases = DatabaseSource(f"{settings.spool}/databases", upstreams, clock, wall, limits)
+        self._upstreams = upstreams
+        self._cache_dirs = cache_dirs
+        self._in_thread = in_thread
+        self._clock = clock
+        self._trimming = False
+
+    def relaying(self, peers: PackageSource, client: StreamingClient, distrust: Callable[[str], object]) -> PackageSource:
+        """What takes the place of the peers when pacman is not to be sent to them."""
+        return RelaySource(peers, self._flights, self._upstreams, self._databases, client, self._clock, distrust)
+
+    def start(self) -> None:
+        """
+        Takes possession of the spool.
+
+        @raise ConfigurationError: It can't be used, or another daemon uses it.
+        """
+        self._spool.open()
+        self.databases.start()
+
+    async def verify(self) -> None:
+        """Checks what a daemon left behind that did not end as it should."""
+        await self._databases.refresh_all()
+        await self._in_thread(lambda: self._spool.verify(self._databases.all_expected))
+
+    def stop(self) -> None:
+        """Ends what is being downloaded."""
+        self._flights.stop()
+        self.databases.stop()
+        self._spool.close()
+
+    def _published(self, _: str) -> None:
+        if not self._trimming:
+            self._trimming = True
+            Deferred.fromCoroutine(self._trim()).addErrback(lambda failure: self._log.failure("trimming the spool", failure))
+
+    async def _trim(self) -> None:
+        spool = os.path.realpath(self.folder)
+        folders = [folder for folder in self._cache_dirs() if os.path.realpath(folder) != spool]
+
+        def elsewhere(name: str, size: int) -> bool:
+            return any(_size(f"{folder}/{name}") == size for folder in folders)
+
+        try:
+            removed = await self._in_thread(lambda: self._spool.trim(elsewhere))
+        finally:
+            self._trimming = False
+        if removed:
+            self._log.debug("{count} files left the spool for newer ones", count=len(removed))
+
+
+def _size(path: str) -> int | None:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116
+    except OSError:
+        return None

@@ -1,0 +1,87 @@
+"""What peers ask of downloads: C{/fetch/REPO/ARCH/FILE} hands on one that runs here, C{/claim} keeps the list of who downloads what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pacserve.alpm.names import architecture, file_name, kind_of, repository_name
+from pacserve.errors import RequestError
+from pacserve.interfaces import Audience, ClaimKeeper, ConfigurationSource, Front, LocalPackages, RunningDownloads, SyncDatabases
+from pacserve.model import Answer, Ask, DocumentAnswer, FileAnswer, FileKind, FileRequest, HeldFile, StreamAnswer
+
+_INSTANCE = re.compile(r"[0-9a-f]{32}\Z")
+_VERBS = ("ask", "renew", "finish", "release")
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+
+
+class FetchFront(Front):
+    """Hands on what is downloaded here, or has been.  It never starts a download: no peer can make this host use its WAN."""
+
+    def __init__(
+        self,
+        downloads: RunningDownloads,
+        packages: LocalPackages,
+        databases: SyncDatabases,
+        configuration: ConfigurationSource,
+        audience: Audience,
+    ) -> None:
+        self._downloads = downloads
+        self._packages = packages
+        self._databases = databases
+        self._configuration = configuration
+        self._audience = audience
+
+    @property
+    def audience(self) -> Audience:
+        return self._audience
+
+    async def answer(self, ask: Ask) -> Answer:
+        if _is_file(ask.parts) and ask.parts[0] in self._configuration.current().repositories:
+            repo, arch, name = ask.parts
+            request = FileRequest(repo, arch, name, kind_of(name))
+            running = self._downloads.running(request)
+            if running is not None:
+                return StreamAnswer(running, "downloaded")
+            if request.kind is not FileKind.DATABASE:
+                held = self._packages.open(name, self._databases.size(repo, name))
+                if held is not None:
+                    return FileAnswer(self._stating(held, repo))
+        raise RequestError(404, "not downloaded here")
+
+    def _stating(self, held: HeldFile, repo: str) -> HeldFile:
+        """A file with the entity tag that its download had: whoever asks compares it with the SHA-256 that it expects."""
+        expected = self._databases.expected(repo, held.name)
+        return held if expected is None or expected.sha256 is None else replace(held, etag=f'"{expected.sha256.hex()}"')
+
+
+class ClaimFront(Front):
+    """Keeps claims: C{POST /claim/ask|renew|finish|release/INSTANCE/KEY}."""
+
+    changes = True
+
+    def __init__(self, keeper: ClaimKeeper, audience: Audience) -> None:
+        self._keeper = keeper
+        self._audience = audience
+
+    @property
+    def audience(self) -> Audience:
+        return self._audience
+
+    async def answer(self, ask: Ask) -> Answer:
+        what, instance, *key = ask.parts if len(ask.parts) > 2 else ("", "")
+        if what not in _VERBS or not _INSTANCE.match(instance) or not _is_key(key):
+            raise RequestError(404, "ask for /claim/ask/INSTANCE/KEY")
+        body = self._keeper.keep(what, instance, "/".join(key), str(ask.client))
+        return DocumentAnswer(body, (("Content-Type", "application/json"), ("Cache-Control", "no-store")), quiet=True)
+
+
+def _is_file(parts: Sequence[str]) -> bool:
+    """Whether the parts are REPO/ARCH/FILE."""
+    return len(parts) == 3 and repository_name(parts[0]) and architecture(parts[1]) and file_name(parts[2])
+
+
+def _is_key(parts: Sequence[str]) -> bool:
+    """Whether the parts are what is claimed: FILE/SHA256 or REPO/ARCH/FILE, so that a key has 418 characters at most."""
+    return _is_file(parts) or (len(parts) == 2 and file_name(parts[0]) and _DIGEST.match(parts[1]) is not None)

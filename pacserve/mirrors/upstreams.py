@@ -1,0 +1,154 @@
+"""Mirrors as what files are downloaded from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import IReactorTime
+
+from pacserve.errors import FetchError
+from pacserve.fetch.absences import Absences
+from pacserve.fetch.stream import BodyStream, StreamingClient
+from pacserve.fetch.urls import parse_url
+from pacserve.interfaces import ConfigurationSource, Upstream, Upstreams
+from pacserve.mirrors.health import Fault, MirrorHealth
+from pacserve.mirrors.inquiry import REDIRECTS, REDIRECTS_LIMIT, target
+from pacserve.mirrors.servers import Mirror, Servers
+from pacserve.model import FileKind, FileRequest
+
+# Seconds without an answer after which a mirror counts as slow when another one has given the file meanwhile.
+SLOW = 2.0
+# Seconds for which it is remembered how fast a mirror was: lines and mirrors change over the day.
+RATE_LIFETIME = 3600.0
+_RATES_LIMIT = 256
+# What a server may call the compression that a file has by its very name, though it sends the file as it is (Apache's AddEncoding).
+_COMPRESSIONS = {
+    ".gz": ("gzip", "x-gzip"),
+    ".bz2": ("bzip2", "x-bzip2"),
+    ".xz": ("xz", "x-xz"),
+    ".zst": ("zstd", "x-zstd"),
+    ".Z": ("compress", "x-compress"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """
+    What mirrors are asked with, and what is remembered of them.
+
+    @ivar rates: By mirror, bytes per second and until when they are remembered; the one that was measured last comes last.
+    """
+
+    client: StreamingClient
+    guarded: StreamingClient
+    health: MirrorHealth
+    clock: IReactorTime
+    rates: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+
+class MirrorUpstreams(Upstreams):
+    """
+    The mirrors of pacman.conf, in pacman's order but for those that failed lately; none for a package that no mirror had a moment ago.
+
+    @param client: Asks the mirrors themselves.
+    @param guarded: Asks hosts that mirrors redirect to: it reaches neither this host nor its link.
+    """
+
+    def __init__(  # noqa: PLR0917
+        self,
+        configuration: ConfigurationSource,
+        servers: Servers,
+        client: StreamingClient,
+        guarded: StreamingClient,
+        health: MirrorHealth,
+        absences: Absences,
+        clock: IReactorTime,
+    ) -> None:
+        self._configuration = configuration
+        self._servers = servers
+        self._absences = absences
+        self._means = _Means(client, guarded, health, clock)
+
+    def upstreams(self, request: FileRequest) -> Sequence[Upstream]:
+        now = self._means.clock.seconds()
+        if request.kind is not FileKind.DATABASE and self._absences.reasons(request, now) is not None:
+            return ()
+        mirrors = self._servers.mirrors(self._configuration.current(), request.repo, request.arch)
+        in_order = self._means.health.in_order(mirrors, lambda mirror: mirror.url.origin, now)
+        return [_MirrorUpstream(mirror, self._means) for mirror in in_order]
+
+
+class _MirrorUpstream(Upstream):
+    def __init__(self, mirror: Mirror, means: _Means) -> None:
+        self._mirror = mirror
+        self._means = means
+
+    @property
+    def label(self) -> str:
+        return f"mirror {self._mirror.url.origin}"
+
+    async def open(self, name: str, headers: Mapping[str, str], timeout: float) -> BodyStream:
+        began = self._means.clock.seconds()
+        try:
+            stream = await self._follow(name, headers, began + timeout)
+        except FetchError:
+            self.failed()
+            raise
+        except CancelledError:  # another one was faster
+            now = self._means.clock.seconds()
+            if now - began >= SLOW:
+                self._means.health.blame(self._mirror.url.origin, Fault.SLOW, now)
+            raise
+        if stream.answer.status in (401, 403, 407, 429) or stream.answer.status >= 500:
+            self.failed()
+        return stream
+
+    async def _follow(self, name: str, headers: Mapping[str, str], deadline: float) -> BodyStream:
+        """What is found at the end of all redirects."""
+        mirror, means = self._mirror, self._means
+        text = mirror.file_url(name)
+        url = parse_url(text)
+        for _ in range(1 + REDIRECTS_LIMIT):
+            client = means.client if mirror.local or url.host == mirror.url.host else means.guarded
+            stream = await client.stream(text, timeout=deadline - means.clock.seconds(), headers=headers)
+            if stream.answer.status not in REDIRECTS:
+                return _unencoded(stream, name)
+            stream.drop()
+            url = target(url, stream.answer)
+            text = str(url)
+        raise FetchError(f"redirected more than {REDIRECTS_LIMIT} times")
+
+    @property
+    def rate(self) -> float | None:
+        rate, until = self._means.rates.get(self._mirror.url.origin, (0.0, 0.0))
+        return rate if self._means.clock.seconds() < until else None
+
+    def measured(self, rate: float) -> None:
+        rates = self._means.rates
+        rates.pop(self._mirror.url.origin, None)
+        rates[self._mirror.url.origin] = rate, self._means.clock.seconds() + RATE_LIFETIME
+        if len(rates) > _RATES_LIMIT:
+            del rates[next(iter(rates))]
+
+    def succeeded(self) -> None:
+        self._means.health.succeeded(self._mirror.url.origin)
+
+    def failed(self) -> None:
+        self._means.health.blame(self._mirror.url.origin, Fault.FAILED, self._means.clock.seconds())
+
+    def lied(self) -> None:
+        self.failed()
+
+
+def _unencoded(stream: BodyStream, name: str) -> BodyStream:
+    """
+    The answer, if its bytes are those of the file.
+
+    @raise FetchError: It is encoded, though nobody asked for that.
+    """
+    if stream.encoded and stream.encoded not in _COMPRESSIONS.get(name[name.rfind(".") :], ()):
+        stream.drop()
+        raise FetchError("it gives some encoding of the file")
+    return stream

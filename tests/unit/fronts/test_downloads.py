@@ -1,0 +1,138 @@
+"""Tests for L{pacserve.fronts.downloads}."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.errors import RequestError
+from pacserve.fronts.downloads import ClaimFront, FetchFront
+from pacserve.interfaces import ArrivingFile, ClaimKeeper, RunningDownloads
+from pacserve.model import Answer, DocumentAnswer, ExpectedFile, FileAnswer, FileRequest, StreamAnswer
+from tests.fakes.interfaces import Configuration, Databases, Everyone, Packages, ask
+
+NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
+INSTANCE = "a" * 32
+
+
+class Running(RunningDownloads):
+    """Downloads by name."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, ArrivingFile] = {}
+        self.asked: list[FileRequest] = []
+
+    def running(self, request: FileRequest) -> ArrivingFile | None:
+        self.asked.append(request)
+        return self.files.get(request.name)
+
+
+class Keeper(ClaimKeeper):
+    """Notes what is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ...]] = []
+
+    def keep(self, what: str, instance: str, key: str, source: str) -> bytes:
+        self.asked.append((what, instance, key, source))
+        return b"{}"
+
+
+class FetchFrontTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.downloads, self.packages = Running(), Packages({NAME: 5})
+        self.front = FetchFront(self.downloads, self.packages, Databases({("core", NAME): 5}), Configuration("core"), Everyone())
+
+    def answer(self, *parts: str) -> Deferred[Answer]:
+        """Asks for a path."""
+        return Deferred.fromCoroutine(self.front.answer(ask(*parts)))
+
+    def test_running(self) -> None:
+        """What is being downloaded is handed on."""
+        self.downloads.files[NAME] = file = object()  # type: ignore[assignment]
+        answer = self.successResultOf(self.answer("core", "x86_64", NAME))
+        assert isinstance(answer, StreamAnswer)
+        self.assertIs(answer.file, file)
+
+    def test_ended(self) -> None:
+        """What was downloaded is in a local cache, in the size that the database states."""
+        answer = self.successResultOf(self.answer("core", "x86_64", NAME))
+        assert isinstance(answer, FileAnswer)
+        answer.held.file.close()
+        front = FetchFront(self.downloads, self.packages, Databases({("core", NAME): 6}), Configuration("core"), Everyone())
+        self.failureResultOf(Deferred.fromCoroutine(front.answer(ask("core", "x86_64", NAME))), RequestError)
+
+    def test_nothing_else(self) -> None:
+        """Whatever else is asked for is 404, and no download is looked for under a name that is none."""
+        for parts in ((), ("core",), ("core", "x86_64"), ("other", "x86_64", NAME), ("core", "x86_64", "../x"), ("core", "x86_64", NAME, "data"),
+                      ("core", "..", NAME), ("core", "", NAME), ("core", "x" * 33, NAME), ("core", "x86_64", ""), ("core", "x86_64", ".hidden"),
+                      ("core", "x86_64", "x" * 256), ("core", "x86_64", "a\udc80"), ("", "x86_64", NAME)):  # fmt: skip
+            self.assertEqual(self.failureResultOf(self.answer(*parts), RequestError).value.status, 404)
+        self.assertEqual(self.downloads.asked, [])
+        self.assertEqual(self.failureResultOf(self.answer("core", "x86_64", "core.db"), RequestError).value.status, 404)
+
+    def test_etag(self) -> None:
+        """What was downloaded has the entity tag that the download had: the SHA-256 that the database states."""
+
+        class Known(Databases):
+            """States a digest."""
+
+            def expected(self, repo: str, name: str) -> ExpectedFile:
+                return ExpectedFile(5, bytes(32))
+
+        front = FetchFront(self.downloads, self.packages, Known({("core", NAME): 5}), Configuration("core"), Everyone())
+        for one, etag in ((front, f'"{bytes(32).hex()}"'), (self.front, '"tag"')):
+            answer = self.successResultOf(Deferred.fromCoroutine(one.answer(ask("core", "x86_64", NAME))))
+            assert isinstance(answer, FileAnswer)
+            answer.held.file.close()
+            self.assertEqual(answer.held.etag, etag)
+
+    def test_audience(self) -> None:
+        """Whom it answers is what it was given."""
+        audience = Everyone()
+        front = FetchFront(self.downloads, self.packages, Databases(), Configuration("core"), audience)
+        self.assertEqual((front.audience, ClaimFront(Keeper(), audience).audience, front.changes), (audience, audience, False))
+
+
+class ClaimFrontTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.keeper = Keeper()
+        self.front = ClaimFront(self.keeper, Everyone())
+
+    def answer(self, *parts: str) -> Deferred[Answer]:
+        """Asks for a path."""
+        return Deferred.fromCoroutine(self.front.answer(ask(*parts, client="10.0.0.3", method="POST")))
+
+    def test_claims(self) -> None:
+        """Claims are asked by POST, since they change something, and kept under their keys."""
+        self.assertTrue(self.front.changes)
+        for parts in (("ask", INSTANCE, NAME, "00" * 32), ("renew", INSTANCE, "core", "x86_64", NAME)):
+            answer = self.successResultOf(self.answer(*parts))
+            assert isinstance(answer, DocumentAnswer)
+            self.assertIn(("Cache-Control", "no-store"), answer.headers)
+            self.assertEqual(self.keeper.asked[-1], (parts[0], INSTANCE, "/".join(parts[2:]), "10.0.0.3"))
+
+    def test_wrong(self) -> None:
+        """What is no claim is 404, and not kept."""
+        for parts in ((), ("ask",), ("ask", INSTANCE), ("ask", INSTANCE, ""), ("steal", INSTANCE, NAME), ("ask", "A" * 32, NAME),
+                      ("ask", INSTANCE, "x" * 513), ("ask", INSTANCE, "a b"), ("ask", INSTANCE, "\n"), ("ask", INSTANCE, NAME),
+                      ("ask", INSTANCE, NAME, "00" * 31), ("ask", INSTANCE, NAME, "AA" * 32), ("ask", INSTANCE, "x" * 256, "00" * 32),
+                      ("ask", INSTANCE, "..", "00" * 32), ("ask", INSTANCE, "core", "x86_64", ""), ("ask", INSTANCE, "core", "", NAME),
+                      ("ask", INSTANCE, "core", "x86_64", NAME, "x"), ("ask", INSTANCE + "\n", NAME, "00" * 32)):  # fmt: skip
+            self.assertEqual(self.failureResultOf(self.answer(*parts), RequestError).value.status, 404, parts)
+        self.assertEqual(self.keeper.asked, [])
+
+    @given(st.lists(st.sampled_from(["ask", "renew", INSTANCE, NAME, "core", "x86_64", "00" * 32, "..", ""]) | st.text(max_size=300), max_size=7))
+    def test_anything(self, parts: list[str]) -> None:
+        """Whatever is asked is 404, or a short key without a surprise under an id that is one."""
+        self.keeper.asked.clear()
+        outcome: list[object] = []
+        self.answer(*parts).addBoth(outcome.append)
+        if not self.keeper.asked:
+            self.assertEqual(getattr(getattr(outcome[0], "value", None), "status", None), 404)
+            return
+        ((what, instance, key, _),) = self.keeper.asked
+        self.assertIn(what, ("ask", "renew", "finish", "release"))
+        self.assertRegex(instance, r"\A[0-9a-f]{32}\Z")
+        self.assertRegex(key, r"\A[A-Za-z0-9@._+:~-]+(?:/[A-Za-z0-9@._+:~-]+){1,2}\Z")
+        self.assertLessEqual(len(key), 418)

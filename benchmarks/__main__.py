@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import burst, crowd, files, holdings, idle, latency, redirects, traffic, weight
+from benchmarks import burst, crowd, fetching, files, holdings, idle, latency, redirects, together, traffic, weight
 from benchmarks.lab import Lab
 from benchmarks.report import Result, as_json, table
 from benchmarks.servers import BenchmarkError, SkippedError
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
     redirects.NAME: redirects.measure,
     files.LARGE: files.measure_large,
     files.SMALL: files.measure_small,
+    fetching.NAME: fetching.measure,
     latency.NAME: latency.measure,
     latency.MISS: latency.measure_miss,
     burst.BURST: burst.measure_burst,
@@ -29,9 +30,12 @@ BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
     crowd.NAME: crowd.measure,
     holdings.NAME: holdings.measure,
     traffic.NAME: traffic.measure,
+    together.NAME: together.measure,
     weight.MEMORY: weight.measure_memory,
     weight.START: weight.measure_start,
 }
+# Those that take minutes, and are left out unless they are named.
+_LONG = frozenset({together.NAME})
 # Load average of the last minute.
 _BUSY = 0.7
 _PROGRAMS = ("nginx", "wrk", "taskset", "pacman-conf")
@@ -56,7 +60,7 @@ def main() -> int:
     began = time.monotonic()
     results: list[Result] = []
     failed = 0
-    for name in options.name or BENCHMARKS:
+    for name in options.name or [name for name in BENCHMARKS if name not in _LONG]:
         sys.stderr.write(f"{name} ...\n")
         try:
             with tempfile.TemporaryDirectory(prefix="pacserve-bench-") as folder, Lab(Path(folder), quick=options.quick) as lab:
@@ -77,7 +81,8 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures pacserve against nginx, on loopback.")
-    parser.add_argument("name", nargs="*", choices=[*BENCHMARKS, []], help=f"what to measure (default: all): {', '.join(BENCHMARKS)}")
+    default = f"default: all but {', '.join(sorted(_LONG))}"
+    parser.add_argument("name", nargs="*", choices=[*BENCHMARKS, []], help=f"what to measure ({default}): {', '.join(BENCHMARKS)}")
     parser.add_argument("--quick", action="store_true", help="rough figures: one short repetition, fewer peers")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the unrounded figures to this file as well")
     return parser.parse_args()

@@ -40,6 +40,42 @@ http {{
 }}
 """
 
+# No lock ever times out: a request that waited for another one's download would make one of its own.
+_CACHING_CONF = """\
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log error;
+events {{ worker_connections 1024; }}
+http {{
+  access_log {folder}/access.log;
+  sendfile on;
+  tcp_nopush on;
+  types {{ }}
+  default_type application/octet-stream;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  proxy_cache_path {folder}/cache levels=1:2 keys_zone=packages:1m inactive=1d use_temp_path=off;
+  server {{
+    listen {address}:{port} backlog=1024;
+    location / {{
+      proxy_pass {upstream};
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_buffers 16 64k;
+      proxy_cache packages;
+      proxy_cache_valid 200 1d;
+      proxy_cache_lock on;
+      proxy_cache_lock_age 1h;
+      proxy_cache_lock_timeout 1h;
+    }}
+  }}
+}}
+"""
+
 
 class BenchmarkError(Exception):
     """A benchmark can't be run, or what it measured means nothing."""
@@ -135,6 +171,24 @@ def nginx(folder: Path, root: Path, port: int, core: int | None) -> Server:
     configuration = folder / "nginx.conf"
     configuration.write_text(_NGINX_CONF.format(folder=folder, root=root, port=port), "utf-8")
     return Server(("nginx", "-c", str(configuration), "-p", str(folder), "-e", str(folder / "error.log")), port, folder / "output.log", core=core)
+
+
+def caching_nginx(folder: Path, upstream: str, port: int, core: int | None) -> Server:
+    """
+    nginx with one worker that keeps what it fetches from C{upstream}.
+
+    @param folder: For its configuration, and for what it keeps.
+    @param upstream: The beginning of the URLs there.
+    """
+    return Server(caching_nginx_command(folder, upstream, "127.0.0.1", port), port, folder / "output.log", core=core)
+
+
+def caching_nginx_command(folder: Path, upstream: str, address: str, port: int) -> Sequence[str]:
+    """The command that starts such a server, whose configuration is written: one request for each file, however many ask (C{proxy_cache_lock})."""
+    folder.mkdir()
+    configuration = folder / "nginx.conf"
+    configuration.write_text(_CACHING_CONF.format(folder=folder, upstream=upstream, address=address, port=port), "utf-8")
+    return "nginx", "-c", str(configuration), "-p", str(folder), "-e", str(folder / "error.log")
 
 
 def pacserve(

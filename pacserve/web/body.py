@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from twisted.internet.tcp import Connection
@@ -11,7 +13,7 @@ from twisted.web.http import Request
 from pacserve.errors import RequestError
 from pacserve.http.conditional import decide
 from pacserve.http.validators import format_date
-from pacserve.interfaces import ArrivingFile, ArrivingReader
+from pacserve.interfaces import ArrivingFile
 from pacserve.model import HeldFile
 from pacserve.web.copying import CopyingProducer
 from pacserve.web.following import FollowingProducer
@@ -68,7 +70,7 @@ async def send_file(request: Request, responder: Responder, held: HeldFile, paci
             return Sent(decision.status, length)
         responder.begin(request, decision.status, fields)
         if pacing is not None:
-            return await _follow(request, decision.status, HeldReader(held), first, length, pacing)
+            return await _follow(request, decision.status, FollowingProducer(request, HeldReader(held), first, length, pacing))
         return await _send_long(request, decision.status, _file_producer(request, held.file.fileno(), first, length), length)
     finally:
         held.file.close()
@@ -78,8 +80,8 @@ async def send_stream(request: Request, responder: Responder, file: ArrivingFile
     """
     Answers a GET or HEAD with a file that may still be arriving.
 
-    When it fails after the head was sent, the connection is aborted.  Of a file whose size is not known yet no range is sent, and the body ends with
-    the connection.
+    When it fails after the head was sent, the connection is aborted.  Of a file whose size is not known yet no range is sent, and the body comes in
+    chunks: were its end that of the connection, a daemon that is killed would seem to have sent all.  HTTP/1.0 knows no better.
     """
     size, modified, etag = file.size, file.modified, file.etag
     fields = "".join(
@@ -90,8 +92,9 @@ async def send_stream(request: Request, responder: Responder, file: ArrivingFile
         ]
     )
     status, first, length = 200, 0, size
+    chunked = size is None and request.clientproto == b"HTTP/1.1"
     if size is not None:
-        decision = decide(request.method.decode("ascii"), header_getter(request), size, modified or 0, etag or '"unknown"')
+        decision = decide(request.method.decode("ascii"), _known_conditions(request, modified), size, modified or 0, etag or _no_tag())
         status = decision.status
         if status == 304:
             responder.send(request, 304, fields)
@@ -103,6 +106,8 @@ async def send_stream(request: Request, responder: Responder, file: ArrivingFile
             first, length = decision.range.first, decision.range.length
             fields += f"Content-Range: {decision.range.content_range(size)}\r\n"
         fields += f"Accept-Ranges: bytes\r\nContent-Length: {length}\r\n"
+    elif chunked:
+        fields += "Transfer-Encoding: chunked\r\n"
     else:
         request.channel.persistent = False
     if request.method == b"HEAD":
@@ -111,7 +116,7 @@ async def send_stream(request: Request, responder: Responder, file: ArrivingFile
     reader = file.reader()
     try:
         responder.begin(request, status, fields)
-        return await _follow(request, status, reader, first, length, pacing)
+        return await _follow(request, status, FollowingProducer(request, reader, first, length, pacing, chunked=chunked))
     finally:
         reader.close()
 
@@ -148,10 +153,18 @@ def _file_producer(request: Request, descriptor: int, first: int, length: int) -
     return CopyingProducer(request, lambda offset, size: os.pread(descriptor, size, offset), first, length)
 
 
-async def _follow(  # noqa: PLR0917
-    request: Request, status: int, reader: ArrivingReader, first: int, length: int | None, pacing: Pacing | None
-) -> Sent:
-    producer = FollowingProducer(request, reader, first, length, pacing)
+def _known_conditions(request: Request, modified: int | None) -> Callable[[str], str | None]:
+    """The headers of a request, without a condition on a date that nobody knows."""
+    header = header_getter(request)
+    return lambda name: None if modified is None and name == "If-Modified-Since" else header(name)
+
+
+def _no_tag() -> str:
+    """An entity tag that nobody can have heard of."""
+    return f'"{secrets.token_hex(8)}"'
+
+
+async def _follow(request: Request, status: int, producer: FollowingProducer) -> Sent:
     request.notifyFinish().addErrback(lambda _: producer.stopProducing())
     await producer.run()
     if producer.complete:

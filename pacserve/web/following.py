@@ -31,16 +31,20 @@ class FollowingProducer:
 
     _log = Logger()
 
-    def __init__(self, request: Request, reader: ArrivingReader, first: int, length: int | None, pacing: Pacing | None = None) -> None:
+    def __init__(
+        self, request: Request, reader: ArrivingReader, first: int, length: int | None, pacing: Pacing | None = None, *, chunked: bool = False
+    ) -> None:
         """
         @param length: Bytes to send; None for all until the file ends.
         @param pacing: Limits how fast they are.
+        @param chunked: Whether the body is sent in chunks (RFC 9112, 7.1).
         """
         self._request = request
         self._reader = reader
         self._offset = first
         self._length = length
         self._pacing = pacing
+        self._chunked = chunked
         self._resting: Deferred[None] | None = None
         self._flowing: Deferred[None] | None = None
         self._arriving: Deferred[bool] | None = None
@@ -55,13 +59,18 @@ class FollowingProducer:
         When the file fails the connection is aborted: the client must not take what it has got for the whole.
         """
         self._request.registerProducer(self, True)
+        nothing = False
         try:
             while not self._gone and (self._length is None or self.sent < self._length):
                 if not await self._more():
                     break
                 await self._writable()
                 if not self._gone:
-                    await self._rest(self._write_piece())
+                    written = self._write_piece()
+                    if not written and nothing:
+                        break  # somebody has cut the file off: nothing is where something was said to be, and was again
+                    nothing = not written
+                    await self._rest(written)
         except OSError as error:
             self._log.warn("a file could not be sent any further: {error}", error=error)
             abort(self._request)
@@ -114,7 +123,7 @@ class FollowingProducer:
         if piece:
             self._offset += len(piece)
             self.sent += len(piece)
-            self._request.channel.write(piece)
+            self._request.channel.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
         return len(piece)
 
     async def _rest(self, count: int) -> None:
@@ -136,3 +145,5 @@ class FollowingProducer:
         self.complete = self._reader.whole if self._length is None else self.sent == self._length
         if not self.complete:
             abort(self._request)
+        elif self._chunked:
+            self._request.channel.write(b"0\r\n\r\n")

@@ -35,6 +35,9 @@ class Growing(ArrivingFile, ArrivingReader):
         self.ended = False
         self.failed = False
         self.closed = 0
+        self.date: int | None = 784111777
+        self.tag = '"tag"'
+        self.cut_off = False
         self._waiting: list[Deferred[None]] = []
 
     @property
@@ -43,11 +46,11 @@ class Growing(ArrivingFile, ArrivingReader):
 
     @property
     def modified(self) -> int | None:
-        return 784111777
+        return self.date
 
     @property
     def etag(self) -> str:
-        return '"tag"'
+        return self.tag
 
     @property
     def giver(self) -> str:
@@ -65,7 +68,7 @@ class Growing(ArrivingFile, ArrivingReader):
             one.callback(None)
 
     def read(self, offset: int, size: int) -> bytes:
-        return self.data[offset : offset + size]
+        return b"" if self.cut_off else self.data[offset : offset + size]
 
     async def more(self, offset: int) -> bool:
         while offset >= len(self.data):
@@ -155,17 +158,49 @@ class FollowingTests(SynchronousTestCase):
         self.assertEqual((self.sent(), self.file.closed), (Sent(200, 3, complete=False), 1))
 
     def test_no_size(self) -> None:
-        """A file whose size is not known ends with its connection, which says so."""
+        """A file whose size is not known comes in chunks, so that only the last one says that this was all; the connection stays."""
         self.open(None)
         self.browser.ask("/", "Range: bytes=1-")
         self.file.arrive(b"abc")
+        self.file.arrive(bytes(20))
+        self.assertFalse(self.browser.wire.value().endswith(b"0\r\n\r\n"))
+        self.file.arrive(end=True)
+        head, _, body = self.browser.wire.value().partition(b"\r\n\r\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 200 "))
+        self.assertIn(b"Transfer-Encoding: chunked", head)
+        self.assertNotIn(b"Content-Length", head)
+        self.assertEqual(body, b"3\r\nabc\r\n14\r\n" + bytes(20) + b"\r\n0\r\n\r\n")
+        self.assertEqual((self.browser.closed, self.sent()), (False, Sent(200, 23)))
+
+    def test_no_size_and_old_client(self) -> None:
+        """A client that knows no chunks is told that the file ends with the connection."""
+        self.open(None)
+        self.browser.ask("/", version="HTTP/1.0")
+        self.file.arrive(b"abc")
         self.file.arrive(end=True)
         data = self.browser.wire.value()
-        self.assertTrue(data.startswith(b"HTTP/1.1 200 "))
         self.assertIn(b"Connection: close\r\n", data)
-        self.assertNotIn(b"Content-Length", data)
         self.assertTrue(data.endswith(b"\r\n\r\nabc"))
         self.assertEqual((self.browser.closed or self.browser.wire.half_closed, self.sent()), (True, Sent(200, 3)))
+
+    def test_no_date(self) -> None:
+        """Who has an older file gets this one, though nobody knows from when it is; no condition holds that nobody can know to hold."""
+        self.open(4)
+        self.file.date = None
+        self.file.tag = ""
+        self.file.arrive(b"abcd")
+        for condition in (f"If-Modified-Since: {DATE}", 'If-None-Match: "unknown"'):
+            response = self.browser.get("/", condition)
+            self.assertEqual((response.status, response.body), (200, b"abcd"))
+
+    def test_cut_off(self) -> None:
+        """A file that somebody cuts off while it is read ends the connection, and nothing spins."""
+        self.open(6)
+        self.file.arrive(b"abcd")
+        self.file.cut_off = True
+        self.browser.ask("/")
+        self.assertTrue(self.browser.closed)
+        self.assertEqual(self.sent(), Sent(200, 0, complete=False))
 
     def test_no_size_and_failed(self) -> None:
         """Where the end of the connection is the end of the file, one that failed does not end like one that is whole."""

@@ -41,7 +41,10 @@ class DownloadedFile(ArrivingFile):
     @property
     def etag(self) -> str:
         expected = self._download.expected
-        return "" if expected is None or expected.sha256 is None else f'"{expected.sha256.hex()}"'
+        if expected is None or expected.sha256 is None:
+            return ""
+        # Of a file that was begun again not a byte need be what it was before.
+        return f'"{expected.sha256.hex()}-{len(self._download.files) - 1}"'
 
     @property
     def giver(self) -> str:

@@ -83,5 +83,5 @@ def _is_file(parts: Sequence[str]) -> bool:
 
 
 def _is_key(parts: Sequence[str]) -> bool:
-    """Whether the parts are what is claimed: FILE/SHA256 or REPO/ARCH/FILE, so that a key has 418 characters at most."""
-    return _is_file(parts) or (len(parts) == 2 and file_name(parts[0]) and _DIGEST.match(parts[1]) is not None)
+    """Whether the parts are what is claimed, FILE/SHA256."""
+    return len(parts) == 2 and file_name(parts[0]) and _DIGEST.match(parts[1]) is not None

@@ -32,11 +32,9 @@ _WHERE = "/claim"
 _HERE = ""
 
 
-def claim_key(request: FileRequest, expected: ExpectedFile | None) -> str:
+def claim_key(name: str, sha256: bytes) -> str:
     """What is claimed: hosts that expect different bytes under one name have different keys."""
-    if expected is None or expected.sha256 is None:
-        return f"{request.repo}/{request.arch}/{request.name}"
-    return f"{request.name}/{expected.sha256.hex()}"
+    return f"{name}/{sha256.hex()}"
 
 
 def encode_verdict(verdict: Verdict) -> bytes:
@@ -79,9 +77,10 @@ class PeerClaiming(Claiming):
         self._slow = SlowKeepers()
 
     async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
-        if request.kind is not FileKind.PACKAGE:  # a signature is small, and nobody could tell whether it belongs to the package of this host
-            return _PeerClaim(None, None)
-        key = claim_key(request, expected)
+        if request.kind is not FileKind.PACKAGE or expected is None or expected.sha256 is None:
+            return _PeerClaim(None, None)  # nobody could tell whether what another host gives is the right file
+        sha256 = expected.sha256
+        key = claim_key(request.name, sha256)
         known = self._known()
         order = keepers(key, [*known, self._instance])[:KEEPERS_ASKED]
         asked: list[tuple[str, Tell]] = [(keeper, _Told(self, keeper, known.get(keeper), key)) for keeper in order]
@@ -91,16 +90,10 @@ class PeerClaiming(Claiming):
             return _PeerClaim(None, None)
         if verdict.granted:
             return _PeerClaim(None, Lease(tell, self._clock))
-        return _PeerClaim(self._leader(verdict, known, request, expected), None)
-
-    def _leader(self, verdict: Verdict, known: dict[str, Endpoint], request: FileRequest, expected: ExpectedFile | None) -> Leader | None:
         endpoint = None if verdict.follow is None else known.get(verdict.follow)
-        if endpoint is None or verdict.follow is None:
-            return None
-        names, now = (verdict.follow, endpoint.host), self._clock.seconds()
-        if not all(self._conduct.may_be_followed(name, now) for name in names):
-            return None
-        return Leader(endpoint, self._client, request, expected, partial(self._note, names))
+        if endpoint is None or not self._conduct.may_be_followed(endpoint.host, self._clock.seconds()):
+            return _PeerClaim(None, None)
+        return _PeerClaim(Leader(endpoint, self._client, request, sha256, partial(self._note, endpoint.host)), None)
 
     async def ask(self, keeper: str, endpoint: Endpoint | None, key: str, what: str, timeout: float) -> Verdict:
         """
@@ -117,21 +110,25 @@ class PeerClaiming(Claiming):
         return decode_verdict(answer.body)
 
     def _known(self) -> dict[str, Endpoint]:
-        """Where the peers are, by their instance ids; a peer with that of this host, as a copy of a running machine has, can't be told from it."""
-        now = self._clock.seconds()
-        return {
-            instance: peer.endpoint
-            for peer in self._peers
-            if peer.endpoint is not None and peer.may_be_asked(now) and (instance := _instance(peer)) not in ("", self._instance)
-        }
+        """
+        Where the peers are, by their instance ids; a peer with that of this host, as a copy of a running machine has, can't be told from it.
 
-    def _note(self, names: tuple[str, str], outcome: Outcome) -> None:
-        """A host was followed; what it did counts against it under another id as well."""
+        Anybody can state the id of another one: who was known first under it is asked.
+        """
         now = self._clock.seconds()
-        for name in names:
-            self._conduct.note(name, outcome, now)
+        known: dict[str, Endpoint] = {}
+        for peer in self._peers:
+            instance = _instance(peer)
+            if peer.endpoint is not None and peer.may_be_asked(now) and instance not in ("", self._instance):
+                known.setdefault(instance, peer.endpoint)
+        return known
+
+    def _note(self, host: str, outcome: Outcome) -> None:
+        """A host was followed; what it did counts against its address, since it states its id itself."""
+        now = self._clock.seconds()
+        self._conduct.note(host, outcome, now)
         if outcome is Outcome.LIE:
-            self._distrust(names[1], now)
+            self._distrust(host, now)
 
     def _distrust(self, host: str, now: float) -> None:
         """A host served wrong bytes: for an hour it is not asked either, and gets no claim here."""

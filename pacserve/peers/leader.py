@@ -8,19 +8,18 @@ from collections.abc import Callable, Mapping
 from pacserve.errors import FetchError
 from pacserve.fetch.stream import BodyStream, StreamingClient
 from pacserve.interfaces import Upstream
-from pacserve.model import Endpoint, ExpectedFile, FileRequest
+from pacserve.model import Endpoint, FileRequest
 from pacserve.peers.conduct import Outcome
 from pacserve.peers.urls import fetch_url
 
-_DIGEST = re.compile(r'"(?P<hex>[0-9a-f]{64})"\Z')
+_DIGEST = re.compile(r'"(?P<hex>[0-9a-f]{64})(?:-[0-9]{1,4})?"\Z')
 
 
 class Leader(Upstream):
     """
     A peer that downloads the file, and is followed.
 
-    Its entity tag says which file it downloads.  Nothing is taken where that is another one than this host expects, or where only one of the two
-    knows what to expect.
+    Its entity tag says which file it downloads.  Nothing is taken where that is another one than this host expects, or none.
 
     @param tell: Called with what came of it.
     """
@@ -32,13 +31,13 @@ class Leader(Upstream):
         endpoint: Endpoint,
         client: StreamingClient,
         request: FileRequest,
-        expected: ExpectedFile | None,
+        sha256: bytes,
         tell: Callable[[Outcome], object],
     ) -> None:
         self._endpoint = endpoint
         self._client = client
         self._request = request
-        self._expected = expected
+        self._sha256 = sha256
         self._tell = tell
 
     @property
@@ -52,7 +51,7 @@ class Leader(Upstream):
         problem = ""
         if stream.encoded:
             problem = "it gives some encoding of the file"
-        elif stated_digest(stream.answer.header("ETag")) != (None if self._expected is None else self._expected.sha256):
+        elif stated_digest(stream.answer.header("ETag")) != self._sha256:
             problem = "it downloads another file"
         if problem:
             stream.drop()

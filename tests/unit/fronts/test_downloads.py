@@ -106,7 +106,7 @@ class ClaimFrontTests(SynchronousTestCase):
     def test_claims(self) -> None:
         """Claims are asked by POST, since they change something, and kept under their keys."""
         self.assertTrue(self.front.changes)
-        for parts in (("ask", INSTANCE, NAME, "00" * 32), ("renew", INSTANCE, "core", "x86_64", NAME)):
+        for parts in (("ask", INSTANCE, NAME, "00" * 32), ("renew", INSTANCE, NAME, "ff" * 32)):
             answer = self.successResultOf(self.answer(*parts))
             assert isinstance(answer, DocumentAnswer)
             self.assertIn(("Cache-Control", "no-store"), answer.headers)
@@ -117,7 +117,7 @@ class ClaimFrontTests(SynchronousTestCase):
         for parts in ((), ("ask",), ("ask", INSTANCE), ("ask", INSTANCE, ""), ("steal", INSTANCE, NAME), ("ask", "A" * 32, NAME),
                       ("ask", INSTANCE, "x" * 513), ("ask", INSTANCE, "a b"), ("ask", INSTANCE, "\n"), ("ask", INSTANCE, NAME),
                       ("ask", INSTANCE, NAME, "00" * 31), ("ask", INSTANCE, NAME, "AA" * 32), ("ask", INSTANCE, "x" * 256, "00" * 32),
-                      ("ask", INSTANCE, "..", "00" * 32), ("ask", INSTANCE, "core", "x86_64", ""), ("ask", INSTANCE, "core", "", NAME),
+                      ("ask", INSTANCE, "..", "00" * 32), ("ask", INSTANCE, "core", "x86_64", NAME), ("ask", INSTANCE, "core", "", NAME),
                       ("ask", INSTANCE, "core", "x86_64", NAME, "x"), ("ask", INSTANCE + "\n", NAME, "00" * 32)):  # fmt: skip
             self.assertEqual(self.failureResultOf(self.answer(*parts), RequestError).value.status, 404, parts)
         self.assertEqual(self.keeper.asked, [])
@@ -134,5 +134,5 @@ class ClaimFrontTests(SynchronousTestCase):
         ((what, instance, key, _),) = self.keeper.asked
         self.assertIn(what, ("ask", "renew", "finish", "release"))
         self.assertRegex(instance, r"\A[0-9a-f]{32}\Z")
-        self.assertRegex(key, r"\A[A-Za-z0-9@._+:~-]+(?:/[A-Za-z0-9@._+:~-]+){1,2}\Z")
-        self.assertLessEqual(len(key), 418)
+        self.assertRegex(key, r"\A[A-Za-z0-9@._+:~-]+/[0-9a-f]{64}\Z")
+        self.assertLessEqual(len(key), 320)

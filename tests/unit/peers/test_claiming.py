@@ -29,6 +29,7 @@ from tests.fakes.network import Line, Network, Page
 OWN = "0" * 32
 REQUEST = FileRequest("core", "x86_64", "zlib-1:1.3.1-2-x86_64.pkg.tar.zst", FileKind.PACKAGE)
 EXPECTED = ExpectedFile(5, bytes(range(32)))
+KEY = claim_key(REQUEST.name, bytes(range(32)))
 
 
 class Keeper(Resource):
@@ -67,13 +68,8 @@ class VerdictTests(SynchronousTestCase):
 
     def test_key(self) -> None:
         """Hosts that expect different bytes under one name have different keys."""
-        keys = {
-            claim_key(REQUEST, EXPECTED),
-            claim_key(REQUEST, ExpectedFile(5, bytes(32))),
-            claim_key(REQUEST, ExpectedFile(5, None)),
-            claim_key(FileRequest("extra", "x86_64", REQUEST.name, REQUEST.kind), None),
-        }
-        self.assertEqual(len(keys), 4)
+        keys = {claim_key("a", bytes(32)), claim_key("a", bytes(range(32))), claim_key("b", bytes(32))}
+        self.assertEqual(len(keys), 3)
 
 
 class ClaimingTests(SynchronousTestCase):
@@ -103,14 +99,14 @@ class ClaimingTests(SynchronousTestCase):
 
     def other_keeper(self) -> str:
         """An instance id that keeps the claims of the file rather than this host."""
-        return next(one for one in (f"{number:032x}" for number in range(1, 1000)) if keepers(claim_key(REQUEST, EXPECTED), [one, OWN])[0] == one)
+        return next(one for one in (f"{number:032x}" for number in range(1, 1000)) if keepers(KEY, [one, OWN])[0] == one)
 
     def test_alone(self) -> None:
         """A host without peers grants itself the claim, renews it as long as the download runs, and ends it."""
         claim = self.successResultOf(self.claim())
         self.assertEqual((claim.leaders, len(self.table)), ([], 1))
         self.clock.pump([RENEWAL] * 20)
-        self.assertEqual(self.table.ask(claim_key(REQUEST, EXPECTED), "1" * 32, "x", self.clock.seconds()), Verdict(OWN, granted=False))
+        self.assertEqual(self.table.ask(KEY, "1" * 32, "x", self.clock.seconds()), Verdict(OWN, granted=False))
         claim.end(kept=False)
         self.assertEqual((len(self.table), self.clock.getDelayedCalls()), (0, []))
 
@@ -170,11 +166,27 @@ class ClaimingTests(SynchronousTestCase):
         leader.lied()
         (peer,) = self.roster
         peer.asked_again_at = 0.0
-        follow = next(
-            one for one in (f"{number:032x}" for number in range(1000, 2000)) if keepers(claim_key(REQUEST, EXPECTED), [one, OWN])[0] == one
-        )
+        follow = next(one for one in (f"{number:032x}" for number in range(1000, 2000)) if keepers(KEY, [one, OWN])[0] == one)
         peer.identity = Identity(follow, 1, ("x86_64",), 0)
         self.assertEqual(self.successResultOf(self.claim()).leaders, [])
+
+    def test_unknown(self) -> None:
+        """What no database states a digest of is not claimed either: nobody could tell whether what comes is right."""
+        for expected in (None, ExpectedFile(5, None)):
+            claim = self.successResultOf(self.claim(expected))
+            claim.end(kept=True)
+            self.assertEqual((claim.leaders, len(self.table), self.network.asked), ([], 0, []))
+
+    def test_impersonated(self) -> None:
+        """Who states the id of a known peer does not take its place, but when that one has served wrong bytes."""
+        instance = self.other_keeper()
+        for _ in range(2):
+            self.add(instance, lambda *_: encode_verdict(Verdict(instance, granted=False)))
+        (leader,) = self.successResultOf(self.claim()).leaders
+        self.assertEqual(leader.label, "peer 10.0.0.2:15678")
+        leader.lied()
+        (leader,) = self.successResultOf(self.claim()).leaders
+        self.assertEqual(leader.label, "peer 10.0.0.3:15678")
 
     def test_signature(self) -> None:
         """Signatures are not claimed: nobody could tell whether it belongs to the package of this host."""

@@ -37,6 +37,14 @@ class SyncDatabases(Protocol):
         """Refreshes the databases of all repositories as L{refresh} does, all at once."""
 
     @abstractmethod
+    async def read_all(self) -> bool:
+        """
+        Refreshes the databases of all repositories and waits until each was read, however long that takes; never raises.
+
+        @return: Whether all that there are could be read, so that a file that none of them states is in none.
+        """
+
+    @abstractmethod
     def size(self, repo: str, name: str) -> int | None:
         """The size in bytes that the database of C{repo} states for the package file C{name}; None where it does not know it."""
 
@@ -300,11 +308,12 @@ class FileResolver(Protocol):
     """Finds a file, whatever it takes."""
 
     @abstractmethod
-    async def resolve(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, looking: bool = False) -> Answer:
+    async def resolve(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, looking: bool = False, offset: int = 0) -> Answer:
         """
         Answers within 8 seconds.
 
         @param local_only: Only the local caches are looked at: the question came from another pacserve, and must not travel on.
+        @param offset: The first byte that the client wants.
         @param looking: The client does not want the file now, so that where it is sent to has not disappointed it when it comes back.
         @raise RequestError: 404 when every source said that it has no such file, 504 when some could not say.
         """

@@ -43,12 +43,16 @@ class Wanted:
     @ivar size: The size in bytes that the sync database of the requested repository states, None where it does not know the file.
     @ivar client: Who asked, IPv4-mapped addresses already unmapped.
     @ivar avoid: The holders (L{RedirectAnswer.holder}) that this client was sent to for this file a while ago: they are no candidates again.
+    @ivar offset: The first byte that the client wants, as far as it has said so.
+    @ivar looking: The client does not want the file now (HEAD).
     """
 
     request: FileRequest
     size: int | None
     client: IPAddress
     avoid: frozenset[str] = frozenset()
+    offset: int = 0
+    looking: bool = False
 
 
 @dataclass(frozen=True, slots=True)

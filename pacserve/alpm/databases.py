@@ -96,6 +96,15 @@ class Databases(SyncDatabases):
     async def refresh_all(self) -> None:
         await gatherResults([Deferred.fromCoroutine(self.refresh(repo)) for repo in self._configuration.current().repositories])
 
+    async def read_all(self) -> bool:
+        repositories = tuple(self._configuration.current().repositories)
+        await self.refresh_all()
+        databases = [self._databases[repo] for repo in repositories if repo in self._databases]
+        for database in databases:
+            while database.reading is not None:
+                await self._ended(database.reading)
+        return len(databases) == len(repositories) and all(database.failed_at is None for database in databases)
+
     def size(self, repo: str, name: str) -> int | None:
         database = self._databases.get(repo)
         packed = None if database is None else database.sizes.get(name)

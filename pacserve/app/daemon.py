@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IListeningPort, IReactorTime
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
@@ -211,9 +212,9 @@ class Daemon:
     async def _prepare(self) -> None:
         """Reads what the first requests would wait for, and finds out what is wrong with the caches."""
         await self._databases.refresh_all()
+        await self._caches.inventory()
         if self._fetching is not None:
             await self._fetching.verify()
-        await self._caches.inventory()
 
     async def stop(self) -> None:
         """Takes no new connections, gives running transfers L{GRACE} seconds, and lets go of everything."""
@@ -232,6 +233,8 @@ class Daemon:
             self._log.info("{count} transfers were cut", count=self._router.running)
         if self._fetching is not None:
             self._fetching.stop()
+            # Connections are aborted in the next turn: without it, who knows no chunks would take a file that was cut off for the whole.
+            await deferLater(self._reactor, 0)
         # Nothing is aborted: the kernel may still have megabytes to send, and goes on to do so after this process has ended.
         self._access.flush()
 

@@ -53,7 +53,7 @@ class Fetching:
         self.folder = self._spool.packages
         self._flights = Flights(self._spool, clock, limits, claiming, self._published)
         self.source = DownloadSource(self._flights, upstreams, databases, clock)
-        self.databases = DatabaseSource(f"{settings.spool}/databases", upstreams, clock, wall, limits)
+        self.databases = DatabaseSource(f"{settings.spool}/databases", upstreams, clock, wall, in_thread, limits)
         self._upstreams = upstreams
         self._cache_dirs = cache_dirs
         self._in_thread = in_thread
@@ -68,15 +68,18 @@ class Fetching:
         """
         Takes possession of the spool.
 
-        @raise ConfigurationError: It can't be used, or another daemon uses it.
+        @raise ConfigurationError: It can't be used, another daemon uses it, or it has packages and is no spool.
         """
-        self._spool.open()
+        self._spool.open(next(iter(self._cache_dirs()), None))
         self.databases.start()
 
     async def verify(self) -> None:
-        """Checks what a daemon left behind that did not end as it should."""
-        await self._databases.refresh_all()
-        await self._in_thread(lambda: self._spool.verify(self._databases.all_expected))
+        """Brings the spool within its limit, and checks what a daemon left behind that did not end as it should, when all databases were read."""
+        await self._trim()
+        if self._spool.unverified():
+            certain = await self._databases.read_all()
+            await self._in_thread(lambda: self._spool.verify(self._databases.all_expected, certain=certain))
+            await self._trim()
 
     def stop(self) -> None:
         """Ends what is being downloaded."""
@@ -86,10 +89,10 @@ class Fetching:
 
     def _published(self, _: str) -> None:
         if not self._trimming:
-            self._trimming = True
             Deferred.fromCoroutine(self._trim()).addErrback(lambda failure: self._log.failure("trimming the spool", failure))
 
     async def _trim(self) -> None:
+        self._trimming = True
         spool = os.path.realpath(self.folder)
         folders = [folder for folder in self._cache_dirs() if os.path.realpath(folder) != spool]
 

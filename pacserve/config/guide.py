@@ -88,8 +88,9 @@ DELIVERY
   Downloads are kept in --spool, up to --spool-size, and offered to peers
   like any package cache; the least recently used go first. After a crash
   only files are kept that are what the databases state. Each daemon needs
-  a spool of its own. Its folder pkg may be a second CacheDir in
-  pacman.conf:
+  a spool of its own, in a folder that is empty at first: one with packages
+  in pkg that is no spool is refused, for nothing but downloads may ever be
+  removed. Its folder pkg may be a second CacheDir in pacman.conf:
 
     CacheDir = /var/cache/pacman/pkg/
     CacheDir = /var/cache/pacserve/pkg/
@@ -100,7 +101,7 @@ DELIVERY
   With --misses fetch the databases come through this host too, once for
   all who ask at the same moment, and never older than they were before.
   While no mirror answers the last good ones are handed out, which is
-  logged.
+  logged. One that ends too early is not kept.
 
   --wan-limit and --lan-limit limit the bytes per second that pacserve
   itself carries: from mirrors; to other machines and from peers. All

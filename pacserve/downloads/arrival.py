@@ -11,9 +11,6 @@ from pacserve.http.partial import Version, continued_at, version_of
 from pacserve.interfaces import AnswerHead, Upstream
 from pacserve.model import ExpectedFile
 
-# Bytes of a file whose size nobody states: more would be an attempt to fill the disk.
-UNSTATED_LIMIT = 4 << 30
-
 Create = Callable[[], FileIO]
 
 
@@ -29,6 +26,8 @@ class Arrival:
     the start into a new spool file, and its readers go on as far as both are provably the same.
 
     @param create: Makes an empty file in the spool.
+    @param most: Bytes that are taken of a file whose size no database states: more would be an attempt to fill the disk.
+    @param has_room: Whether the disk takes a file of so many bytes.
     @param late: Gives what the database states when the file has arrived, should it not have been known before.
     @ivar expected: What the database states; None where no database knows the file.
     @ivar file: What has arrived.
@@ -38,7 +37,9 @@ class Arrival:
     @ivar total: Bytes that have arrived, those of files that were begun again among them.
     """
 
-    def __init__(self, expected: ExpectedFile | None, create: Create, late: Callable[[], ExpectedFile | None]) -> None:
+    def __init__(
+        self, expected: ExpectedFile | None, create: Create, late: Callable[[], ExpectedFile | None], most: int, has_room: Callable[[int], bool]
+    ) -> None:
         self.expected = expected
         self.version: Version | None = None
         self.file = GrowingFile(create(), None if expected is None else expected.size)
@@ -47,6 +48,8 @@ class Arrival:
         self.giver = ""
         self._create = create
         self._late = late
+        self._most = most
+        self._has_room = has_room
         self._givers: set[str] = set()
 
     @property
@@ -87,6 +90,8 @@ class Arrival:
         if answer.status == 200:
             if self.expected is not None and answer.length not in (None, self.expected.size):
                 raise FetchError(f"it has {answer.length} bytes instead of {self.expected.size}")
+            if self.expected is None and answer.length is not None:
+                self._check(answer.length)
             if self.file.written or (self.expected is None and self.file.size not in (None, answer.length)):
                 self.restart()
             self.version = version_of(answer.header, answer.length)
@@ -99,6 +104,17 @@ class Arrival:
             raise error(f"{answer.status}: what it has can't be shown to be the same file")
         self.file.held = self.file.held or not source.trusted
 
+    def _check(self, size: int) -> None:
+        """
+        Whether a file may have the size that a source states.
+
+        @raise FetchError: It may not.
+        """
+        if size > self._most:
+            raise FetchError(f"it has {size} bytes, and more than {self._most} are not taken")
+        if not self._has_room(size):
+            raise FetchError(f"the disk has no room for its {size} bytes")
+
     def add(self, source: Upstream, data: bytes) -> None:
         """
         Takes what a source gives.
@@ -106,7 +122,7 @@ class Arrival:
         @raise IntegrityError: It is too much.
         @raise OSError: It can't be written.
         """
-        most = UNSTATED_LIMIT if self.file.size is None else self.file.size
+        most = self._most if self.file.size is None else self.file.size
         if self.file.written + len(data) > most:
             raise IntegrityError(f"it sent more than {most} bytes")
         self._givers.add(source.label)
@@ -136,8 +152,17 @@ class Arrival:
             raise IntegrityError("its SHA-256 is not the one of the database")
 
     def restart(self) -> None:
-        """Begins again in a new file."""
+        """
+        Begins again in a new file.
+
+        Of the one before as much is kept as has arrived, and nothing of those before that: who still reads these can't go on.
+
+        @raise OSError: There is no room for one more.
+        """
         before = self.file
+        for old in self.files[:-1]:
+            old.cut(0)
+        before.cut(before.written)
         self.file = GrowingFile(self._create(), None if self.expected is None else self.expected.size, before)
         self.files.append(self.file)
         self.version = None

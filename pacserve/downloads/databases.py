@@ -12,10 +12,10 @@ from twisted.logger import Logger
 from pacserve.downloads.copies import Copies
 from pacserve.downloads.download import FIRST_PATIENCE, Download
 from pacserve.downloads.freshness import SIGNATURE, Copy, believed_date, believed_etag
-from pacserve.downloads.judging import JudgedMirror, Sought
+from pacserve.downloads.judging import JudgedMirror, Sought, judged
 from pacserve.downloads.limits import UNLIMITED, Limits
 from pacserve.downloads.reading import DownloadedFile
-from pacserve.downloads.revalidation import Flight, Plan, ask, begun
+from pacserve.downloads.revalidation import Flight, InThread, Plan, ask, begun, checked, is_to_be_kept
 from pacserve.errors import AbsentError, FetchError, PacserveError, RequestError
 from pacserve.fetch.absences import Absences
 from pacserve.interfaces import Candidate, PackageSource, Upstreams
@@ -41,11 +41,20 @@ class DatabaseSource(PackageSource):
 
     _log = Logger()
 
-    def __init__(self, directory: str, upstreams: Upstreams, clock: IReactorTime, wall: Callable[[], float], limits: Limits = UNLIMITED) -> None:
+    def __init__(  # noqa: PLR0917
+        self,
+        directory: str,
+        upstreams: Upstreams,
+        clock: IReactorTime,
+        wall: Callable[[], float],
+        in_thread: InThread,
+        limits: Limits = UNLIMITED,
+    ) -> None:
         self._copies = Copies(directory)
         self._upstreams = upstreams
         self._clock = clock
         self._wall = wall
+        self._in_thread = in_thread
         self._limits = limits
         self._absences = Absences()
         self._flights: dict[FileRequest, Flight] = {}
@@ -85,6 +94,7 @@ class DatabaseSource(PackageSource):
         reasons = self._absences.reasons(request, self._clock.seconds())
         if reasons is not None:
             raise _nothing(request, reasons)
+        await checked(self._flights.get(request))
         flight = self._flights.get(request)
         outcome = await (self._begin(request) if flight is None else flight).outcome()
         if isinstance(outcome, Download):
@@ -105,6 +115,8 @@ class DatabaseSource(PackageSource):
 
     async def _fly(self, request: FileRequest, flight: Flight) -> None:
         try:
+            if request.name.endswith(SIGNATURE):
+                await checked(self._flights.get(replace(request, name=request.name.removesuffix(SIGNATURE))))
             await self._fetch(self._plan(request), flight)
         except PacserveError as error:
             flight.decide(error)
@@ -118,25 +130,16 @@ class DatabaseSource(PackageSource):
         copy = self._copies.find(request)
         if not request.name.endswith(SIGNATURE):
             sought = Sought(request.name, copy, None if copy is None else copy.modified, self._wall)
-            return Plan(request, sought, self._mirrors(request, sought), copy)
+            return Plan(request, sought, judged(self._upstreams.upstreams(request), sought, self._clock, FIRST_PATIENCE), copy)
         whole = self._copies.find(replace(request, name=request.name.removesuffix(SIGNATURE)))
         if whole is None:
             raise FetchError("what it would be the signature of is not here")
         if copy is not None and copy.belongs != whole.sha256:
             copy = None
         sought = Sought(request.name, copy, None, self._wall)
-        mirrors = [mirror for mirror in self._mirrors(request, sought) if mirror.identity == whole.mirror]
+        mirrors = judged(self._upstreams.upstreams(request), sought, self._clock, FIRST_PATIENCE)
+        mirrors = [mirror for mirror in mirrors if mirror.identity == whole.mirror]
         return Plan(request, sought, () if _key(whole) in self._unconfirmed else mirrors, copy, whole)
-
-    def _mirrors(self, request: FileRequest, sought: Sought) -> list[JudgedMirror]:
-        """The mirrors; where several are of one host, they are told apart by their order."""
-        seen: dict[str, int] = {}
-        mirrors = []
-        for mirror in self._upstreams.upstreams(request):
-            seen[mirror.label] = number = seen.get(mirror.label, 0) + 1
-            identity = mirror.label if number == 1 else f"{mirror.label} ({number})"
-            mirrors.append(JudgedMirror(mirror, identity, sought, self._clock, FIRST_PATIENCE))
-        return mirrors
 
     async def _fetch(self, plan: Plan, flight: Flight) -> None:
         until = self._clock.seconds() + BUDGET
@@ -173,7 +176,8 @@ class DatabaseSource(PackageSource):
     async def _run(self, plan: Plan, download: Download) -> None:
         try:
             await download.run()
-            self._keep(plan, download)
+            if await is_to_be_kept(plan, download, self._in_thread):
+                self._keep(plan, download)
         except FetchError as error:
             self._log.debug("{request} could not be fetched: {error}", request=plan.request, error=error)
         except OSError as error:

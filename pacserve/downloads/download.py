@@ -31,17 +31,22 @@ STALL = 3.0
 LEADER_STALL = 2.0
 # How often all sources are tried before the download is given up.
 ROUNDS = 3
-# Bytes per second that any other mirror is taken to give when it is asked whether one is far slower, and that any host of the LAN is: to leave a
-# mirror costs one more request.
+# Bytes per second that any other mirror is taken to give when it is asked whether one is far slower, and that any host of the LAN is that
+# is followed, or that has the file: to leave one costs one more request.
 TOO_SLOW = 100 << 10
 LEADER_TOO_SLOW = 20 << 10
+LAN_TOO_SLOW = 2 << 20
+# Bytes of a file whose size no database states.  pacman takes no larger signature.
+UNSTATED_LIMIT = 4 << 30
+SIGNATURE_LIMIT = 16 << 10
 # Bytes from which on a transfer says how fast a source is.
 _TELLING = 256 << 10
 
 _T = TypeVar("_T")
+Leader = Callable[[float, int], Awaitable[Upstream | None]]
 
 
-async def _nobody(_: float) -> None:
+async def _nobody(_: float, __: int) -> None:
     return None
 
 
@@ -52,6 +57,7 @@ class Download:
     @param expected: What the sync database states; None where no database knows the file.
     @param upstreams: The sources, best first; at least one.
     @param create: Makes an empty file in the spool.
+    @param has_room: Whether the disk takes a file of so many bytes.
     @param late: Gives what the database states when the file has arrived, should it not have been known before.
     """
 
@@ -66,9 +72,10 @@ class Download:
         clock: IReactorTime,
         limits: Limits = UNLIMITED,
         late: Callable[[], ExpectedFile | None] = lambda: None,
+        has_room: Callable[[int], bool] = lambda _: True,
     ) -> None:
         self.name = name
-        self._arrival = Arrival(expected, create, late)
+        self._arrival = Arrival(expected, create, late, SIGNATURE_LIMIT if name.endswith(".sig") else UNSTATED_LIMIT, has_room)
         self._upstreams = upstreams
         self._clock = clock
         self._limits = limits
@@ -101,11 +108,11 @@ class Download:
         """What the source of it said."""
         return self._arrival.version
 
-    async def run(self, leader: Callable[[float], Awaitable[Upstream | None]] = _nobody) -> None:
+    async def run(self, leader: Leader = _nobody) -> None:
         """
         Fetches the whole file and checks it.
 
-        @param leader: Told when the last byte arrived, gives the host of the LAN to follow; None where there is none, and the sources are asked.
+        @param leader: Told when the last byte arrived and how many have, gives the host of the LAN to follow; None where the sources are to be asked.
         @raise AbsentError: Every source said that it has no such file.
         @raise FetchError: The file could not be fetched, or only in a wrong form.
         @raise OSError: The spool can't be written.
@@ -119,9 +126,9 @@ class Download:
             raise
         self.file.end(Progress.COMPLETE)
 
-    async def _follow(self, leader: Callable[[float], Awaitable[Upstream | None]]) -> bool:
+    async def _follow(self, leader: Leader) -> bool:
         """Whether the file came from hosts of the LAN that download it."""
-        while (host := await leader(self._arrived_at)) is not None:
+        while (host := await leader(self._arrived_at, self._arrival.total)) is not None:
             try:
                 body = await self._ask(host, LEADER_TIMEOUT)
                 self._begin(host, body)
@@ -235,7 +242,9 @@ class Download:
         """Takes what a source gives; who has overtaken it, if somebody has."""
         self._begin(source, body)
         others = [other for other in sources if other is not source and other not in self._left]
-        best = max([TOO_SLOW, *(other.rate for other in others if other.rate is not None and other not in self._unreliable)])
+        best = max(
+            [TOO_SLOW if source.wan else LAN_TOO_SLOW, *(other.rate for other in others if other.rate is not None and other not in self._unreliable)]
+        )
         pace = Pace(best if others else None, self._clock.seconds())
         asked_next = [*others, source]
         arrived = partial(self._arrived, source, pace)
@@ -277,6 +286,8 @@ class Download:
         if left != 0 and pace.arrived(len(data), wait, left, self._arrived_at) and source not in self._left:
             self._left.add(source)
             raise FetchError("it is far slower than others were")
+        if left != 0 and pace.crawls:
+            raise FetchError("it gives next to nothing")
         return wait
 
 

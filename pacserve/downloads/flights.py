@@ -71,6 +71,8 @@ class Flights:
         key = (request.repo, request.arch, request.name)
         known = self.get(key)
         if known is not None and known.file.progress is not Progress.FAILED:
+            if _other(known.expected, look()):
+                raise FetchError("another file of that name is downloaded")
             return known
         if len(self._running) >= FLIGHTS_LIMIT:
             raise FetchError("too many downloads run already")
@@ -78,7 +80,7 @@ class Flights:
         if not self._spool.has_room(0 if expected is None else expected.size):
             raise FetchError("the spool's disk is full")
         try:
-            download = Download(request.name, expected, upstreams, self._spool.create, self._clock, self._limits, look)
+            download = Download(request.name, expected, upstreams, self._spool.create, self._clock, self._limits, look, self._spool.has_room)
         except OSError as error:
             raise FetchError(f"the spool can't be written: {error.strerror}") from error
         running = Deferred.fromCoroutine(self._run(request, download, claimed=claimed))
@@ -142,3 +144,8 @@ class Flights:
         self._spool.publish(download.file.file, download.name, modified)
         self._published(download.name)
         return True
+
+
+def _other(running: ExpectedFile | None, wanted: ExpectedFile | None) -> bool:
+    """Whether the database states another file than when the download began."""
+    return running is not None and wanted is not None and running != wanted

@@ -110,7 +110,11 @@ def date_of(answer: AnswerHead, now: float) -> int | None:
 
 def believed_date(text: str, now: float) -> int | None:
     """The time of a Last-Modified in seconds since the epoch; None where it is none, or one to come."""
-    modified = parse_date(text)
+    return believed(parse_date(text), now)
+
+
+def believed(modified: int | None, now: float) -> int | None:
+    """A time that somebody states in seconds since the epoch; None where it is one to come."""
     return modified if modified is not None and 0 <= modified <= now + _AHEAD else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import errno
 import hashlib
@@ -92,6 +93,11 @@ class GrowingFile:
             except OSError as error:
                 if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                     raise
+
+    def cut(self, size: int) -> None:
+        """Gives back the room of all but so many bytes."""
+        with contextlib.suppress(OSError, ValueError):
+            os.ftruncate(self.file.fileno(), size)
 
     def end(self, progress: Progress) -> None:
         """Nothing more comes."""

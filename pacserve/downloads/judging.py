@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from twisted.internet.defer import CancelledError
@@ -121,6 +121,17 @@ class JudgedMirror(Upstream):
 
     def lied(self) -> None:
         self._mirror.lied()
+
+
+def judged(upstreams: Sequence[Upstream], sought: Sought, clock: IReactorTime, patience: float) -> list[JudgedMirror]:
+    """The mirrors for a file; where several are of one host, they are told apart by their order."""
+    seen: dict[str, int] = {}
+    mirrors = []
+    for mirror in upstreams:
+        seen[mirror.label] = number = seen.get(mirror.label, 0) + 1
+        identity = mirror.label if number == 1 else f"{mirror.label} ({number})"
+        mirrors.append(JudgedMirror(mirror, identity, sought, clock, patience))
+    return mirrors
 
 
 class JudgedBody(IncomingBody):

@@ -6,12 +6,16 @@ from __future__ import annotations
 WINDOW = 5.0
 # A source is left when it gives less than this part of what another one gave lately.
 FAR_SLOWER = 0.2
+# Bytes per second, and seconds: who gives less for so long gives nothing.
+CRAWL = 128.0
+CRAWL_TIME = 30.0
 
 
 class Pace:
     """
     The speed of one source while it gives one file.
 
+    @ivar crawls: Whether it has given next to nothing for long.
     @param best: Bytes per second that the best of the other sources gave lately; None where that is not known, and nobody is left then.
     """
 
@@ -21,6 +25,8 @@ class Pace:
         self._count = 0
         self._total = 0
         self._paused = 0.0
+        self._crawling_since: float | None = None
+        self.crawls = False
 
     def arrived(self, count: int, wait: float, left: int | None, now: float) -> bool:
         """
@@ -35,11 +41,17 @@ class Pace:
         self._paused += wait
         if wait:
             self._since, self._count = now + wait, 0
+            self._crawling_since = None
             return False
         passed = now - self._since
         if passed < WINDOW:
             return False
         rate = self._count / passed
+        if rate >= CRAWL:
+            self._crawling_since = None
+        elif self._crawling_since is None:
+            self._crawling_since = self._since
+        self.crawls = self._crawling_since is not None and now - self._crawling_since >= CRAWL_TIME
         self._since, self._count = now, 0
         if self._best is None or rate >= self._best * FAR_SLOWER:
             return False

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
+from pacserve.downloads.archives import is_whole
 from pacserve.downloads.download import FIRST_PATIENCE, Download
-from pacserve.downloads.freshness import Copy
+from pacserve.downloads.freshness import Copy, is_database
 from pacserve.downloads.growing import Progress
 from pacserve.downloads.judging import JudgedMirror, Sought
 from pacserve.errors import FetchError, PacserveError, RequestError
 from pacserve.fetch.hedging import first_yes
 from pacserve.interfaces import IncomingBody
 from pacserve.model import FileRequest
+
+InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+_log = Logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,33 @@ async def begun(download: Download, until: float, clock: IReactorTime) -> bool:
     return file.progress is not Progress.FAILED
 
 
+async def is_to_be_kept(plan: Plan, download: Download, in_thread: InThread) -> bool:
+    """
+    Whether a file that has arrived is all that it should be, as far as anybody can tell: half a database that was kept would be confirmed by its
+    mirror for ever, which compares no more than dates.
+
+    An archive must have its end.  Of anything else the length must have been stated: the end of a connection may be that of the file, or not.
+
+    @raise OSError: It can't be read.
+    """
+    name, path = plan.request.name, download.file.file.name
+    if is_database(name):
+        whole: bool | None = await in_thread(partial(_is_whole, Path(str(path))))
+        if whole is not None:
+            if not whole:
+                _log.warn("{request} ends too early, and is not kept: {mirror}", request=plan.request, mirror=plan.sought.giver)
+                for mirror in plan.mirrors:
+                    if mirror.identity == plan.sought.giver:
+                        mirror.failed()
+            return whole
+    return download.version is not None and download.version.size is not None
+
+
+def _is_whole(path: Path) -> bool | None:
+    with path.open("rb") as file:
+        return is_whole(file)
+
+
 class Flight:
     """
     What all who ask for one file at the same moment wait for.
@@ -89,6 +124,26 @@ class Flight:
                 if not one.called:
                     one.callback(None)
 
+    @property
+    def arrived(self) -> bool:
+        """Whether all bytes of a download are here, so that whoever reads it may be done, and only its end is still to be made."""
+        if not isinstance(self._decided, Download):
+            return False
+        file = self._decided.file
+        return file.progress is not Progress.ARRIVING or (file.size is not None and file.written >= file.size)
+
+    async def over(self) -> None:
+        """Waits until nothing of it runs any more."""
+        waiting: Deferred[None] = Deferred()
+
+        def ended(result: None) -> None:
+            if not waiting.called:
+                waiting.callback(None)
+            return result
+
+        self.running.addBoth(ended)
+        await waiting
+
     async def outcome(self) -> Download | Copy:
         """
         A download whose file has begun to arrive, or a copy.
@@ -107,3 +162,9 @@ class Flight:
         if decided is None:
             raise FetchError("nothing was decided")
         return decided
+
+
+async def checked(flight: Flight | None) -> None:
+    """Waits for a file where all of it has arrived: when it has been checked it is the copy, or is to be fetched again."""
+    if flight is not None and flight.arrived:
+        await flight.over()

@@ -16,9 +16,16 @@ from pacserve.errors import FetchError
 from pacserve.interfaces import ArrivingFile, Candidate, PackageSource, RunningDownloads, SyncDatabases, Upstreams
 from pacserve.model import Answer, FileKind, FileRequest, Rank, StreamAnswer, Wanted
 
+# Bytes that a client may be ahead of a download: it waits for them, and pacman gives up after 10 seconds.
+AHEAD = 1 << 20
+
 
 class DownloadSource(PackageSource, RunningDownloads):
-    """Downloads packages and their signatures.  Databases are small, and better asked of a mirror each time."""
+    """
+    Downloads packages and their signatures.
+
+    Who only wants to know of a file starts no download, and who wants the end of one that has not come that far is not let wait.
+    """
 
     def __init__(self, flights: Flights, upstreams: Upstreams, databases: SyncDatabases, clock: IReactorTime) -> None:
         self.clock = clock
@@ -31,7 +38,14 @@ class DownloadSource(PackageSource, RunningDownloads):
         return Rank.DOWNLOAD
 
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
-        return () if wanted.request.kind is FileKind.DATABASE else (_Download(self, wanted),)
+        request = wanted.request
+        if request.kind is FileKind.DATABASE:
+            return ()
+        running = self._flights.get((request.repo, request.arch, request.name))
+        arrived = 0 if running is None else running.file.written
+        if (wanted.looking and running is None) or wanted.offset > arrived + AHEAD:
+            return ()
+        return (_Download(self, wanted),)
 
     def running(self, request: FileRequest) -> ArrivingFile | None:
         download = self._flights.get((request.repo, request.arch, request.name))
@@ -67,5 +81,6 @@ class _Download(Candidate):
             file = download.file
         if file.progress is Progress.FAILED:
             raise FetchError("it could not be downloaded")
-        checked = self.wanted.request.kind is not FileKind.PACKAGE or download.expected is not None
+        expected = download.expected
+        checked = self.wanted.request.kind is not FileKind.PACKAGE or (expected is not None and expected.sha256 is not None)
         return StreamAnswer(DownloadedFile(download, self.source.clock), "downloaded" if checked else "downloaded, unverified")

@@ -8,16 +8,18 @@ import fcntl
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
 from pacserve.alpm.names import parse_package_file
+from pacserve.downloads.freshness import believed
 from pacserve.errors import ConfigurationError
 from pacserve.model import ExpectedFile
 
-_LOCK = ".lock"
+# Locked by the daemon that has the spool.  That it is there says that the folder is one: in any other nothing is renamed or removed, ever.
+_LOCK = ".pacserve-spool"
 _PARTIAL = ".partial-"
 _UNVERIFIED = ".unverified-"
 # Whoever finds this knows that the daemon before ended as it should, and that the disk has what it was given.
@@ -25,6 +27,10 @@ _CLEAN = ".clean"
 # Bytes of the disk that are left to others.
 _RESERVE = 64 << 20
 _PIECE = 1 << 20
+
+
+class _ForeignError(OSError):
+    """The folder is full of what is not the spool's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +60,22 @@ class Spool:
         self._limit = limit
         self._lock: FileIO | None = None
 
-    def open(self) -> None:
+    def open(self, filled: str | None = None) -> None:
         """
         Makes the folder where it is missing, takes possession of it, and removes what never became complete.
 
-        @raise ConfigurationError: It can't be used, or another daemon uses it.
+        @param filled: The package cache that pacman fills, which does not become a spool, not even while it is empty.
+        @raise ConfigurationError: It can't be used, another daemon uses it, or it has packages and is no spool.
         """
         try:
+            if filled is not None and not os.path.lexists(f"{self.directory}/{_LOCK}") and _is_same(self.packages, filled):
+                raise _ForeignError
             self._own()
+        except _ForeignError:
+            self.close()
+            raise ConfigurationError(
+                f"{self.packages} is no spool of pacserve's, which would remove packages there: choose another folder with --spool, an empty one"
+            ) from None
         except BlockingIOError:
             self.close()
             raise ConfigurationError(f"the spool {self.directory} is used by another pacserve: give each a folder of its own with --spool") from None
@@ -79,19 +93,26 @@ class Spool:
                 with contextlib.suppress(OSError):
                     Path(self.packages, file.name).rename(folder / f"{_UNVERIFIED}{file.name}")
 
-    def verify(self, expected: Callable[[str], Collection[ExpectedFile]]) -> None:
+    def unverified(self) -> Sequence[Path]:
+        """The files that are hidden until L{verify} has found them to be right."""
+        return sorted(Path(self.directory).glob(f"{_UNVERIFIED}*"))
+
+    def verify(self, expected: Callable[[str], Collection[ExpectedFile]], *, certain: bool) -> None:
         """
-        Gives back their names to the files of a daemon that did not end as it should, as far as they are what the databases state; the others are
-        removed.  It reads all of them.
+        Gives back their names to the files of a daemon that did not end as it should, as far as they are what the databases state.  It reads all of
+        them.
+
+        @param certain: Whether every database was read, so that what none of them states is removed; otherwise it stays hidden for the next time.
         """
-        folder = Path(self.directory)
-        for path in sorted(folder.glob(f"{_UNVERIFIED}*")):
+        for path in self.unverified():
+            if self._lock is None:
+                return
             name = path.name.removeprefix(_UNVERIFIED)
             with contextlib.suppress(OSError):
                 digest = _digest(path)
                 if parse_package_file(name) is not None and any(digest == one.sha256 for one in expected(name)):
                     path.rename(f"{self.packages}/{name}")
-                else:
+                elif certain:
                     path.unlink()
 
     def close(self) -> None:
@@ -107,13 +128,18 @@ class Spool:
         Makes the folder where it is missing and takes possession of it, also when somebody has cleaned up since.
 
         @raise BlockingIOError: Another daemon has it.
+        @raise _ForeignError: There is something in the folder of the packages, and it was never a spool's.
         @raise OSError: It can't be used.
         """
         os.makedirs(self.packages, mode=0o755, exist_ok=True)  # noqa: PTH103
         with contextlib.suppress(FileNotFoundError):
             if self._lock is not None and os.path.samestat(os.fstat(self._lock.fileno()), os.lstat(f"{self.directory}/{_LOCK}")):
                 return
-        lock = FileIO(os.open(f"{self.directory}/{_LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644), "r+b")
+        create = 0 if os.listdir(self.packages) else os.O_CREAT  # noqa: PTH208
+        try:
+            lock = FileIO(os.open(f"{self.directory}/{_LOCK}", os.O_RDWR | create | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644), "r+b")
+        except FileNotFoundError:
+            raise _ForeignError(errno.ENOTEMPTY, "the folder is no spool") from None
         try:
             fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -147,14 +173,15 @@ class Spool:
         Gives a complete file its name.
 
         @param name: The name of a package file or signature.
-        @param modified: Its mtime in seconds since the epoch, None for now.
+        @param modified: Its mtime in seconds since the epoch; None, or one to come, for now.
         @raise OSError: It has gone, or its name can't be taken.
         @raise ValueError: There is no such name in a package cache.
         """
         if parse_package_file(name) is None:
             raise ValueError(name)
-        if modified is not None:
-            os.utime(file.fileno(), (modified, modified))
+        now = os.fstat(file.fileno()).st_mtime  # it was written a moment ago
+        modified = believed(modified, now)
+        os.utime(file.fileno(), (now, now if modified is None else modified))
         os.rename(_path(file), f"{self.packages}/{name}")  # noqa: PTH104
 
     def discard(self, file: FileIO) -> None:
@@ -178,7 +205,7 @@ class Spool:
                 continue
             with contextlib.suppress(OSError):
                 found = entry.stat(follow_symlinks=False)
-                yield SpooledFile(entry.name, found.st_size, max(found.st_atime, found.st_mtime, found.st_ctime))
+                yield SpooledFile(entry.name, found.st_size, max(found.st_atime, found.st_ctime))
 
     def trim(self, elsewhere: Callable[[str, int], bool]) -> list[str]:
         """
@@ -206,6 +233,10 @@ def _digest(path: Path) -> bytes:
         while piece := file.read(_PIECE):
             digest.update(piece)
     return digest.digest()
+
+
+def _is_same(folder: str, other: str) -> bool:
+    return os.path.realpath(folder) == os.path.realpath(other)
 
 
 def _path(file: FileIO) -> str:

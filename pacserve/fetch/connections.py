@@ -30,7 +30,7 @@ _TLS_CONTEXTS = 4
 # Bytes that are read at once: each read of a large file costs a turn of everything that handles it.  Less where the flow is limited, or all that may
 # come in many seconds would come at once.
 READ = 512 * 1024
-READ_LIMITED = 64 * 1024
+READ_LIMITED = 16 * 1024
 
 
 class _BoundedProtocol(ProtocolWrapper):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from pacserve.alpm.names import file_name, kind_of
@@ -12,6 +13,8 @@ from pacserve.model import Answer, Ask, FileRequest
 
 # Characters.  What is longer must not be remembered, either.
 _LONGEST_NAME = 255
+
+_REST = re.compile(r"bytes=(?P<first>[0-9]{1,15})-\Z")
 
 
 class PacmanFront(Front):
@@ -40,7 +43,15 @@ class PacmanFront(Front):
             raise RequestError(404, "no file of a repository has such a name")
         via = ask.header("Via")
         local_only = via is not None and names_pacserve(via)
-        return await self._resolver.resolve(request, ask.client, local_only=local_only, looking=ask.method == "HEAD")
+        return await self._resolver.resolve(
+            request, ask.client, local_only=local_only, looking=ask.method == "HEAD", offset=_first(ask.header("Range"))
+        )
+
+
+def _first(field: str | None) -> int:
+    """The first byte that a Range asks for in the form that pacman gives it when it goes on with a file; 0 for every other one."""
+    match = None if field is None else _REST.match(field)
+    return 0 if match is None else int(match["first"])
 
 
 @lru_cache(maxsize=4096)

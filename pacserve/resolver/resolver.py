@@ -45,7 +45,7 @@ class Resolver(FileResolver):
         self._clock = clock
         self._history = History()
 
-    async def resolve(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, looking: bool = False) -> Answer:
+    async def resolve(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, looking: bool = False, offset: int = 0) -> Answer:
         now = self._clock.seconds()
         deadline = now + ANSWER_DEADLINE
         size = None
@@ -54,7 +54,7 @@ class Resolver(FileResolver):
             size = self._databases.size(request.repo, request.name)
         if self._local.owns(client):
             client = _THIS_HOST  # pacman may come back by another of this host's addresses
-        wanted = Wanted(request, size, client, self._history.holders(client, request.name, now))
+        wanted = Wanted(request, size, client, self._history.holders(client, request.name, now), offset, looking)
         tried: list[str] = []
         absent: set[Rank] = set()
         failed: set[Rank] = set()

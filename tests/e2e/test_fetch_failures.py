@@ -53,7 +53,7 @@ def spooled(host: Host) -> set[str]:
 
 
 def _files(folder: Path) -> set[str]:
-    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name not in (".lock", ".clean")}
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name not in (".pacserve-spool", ".clean")}
     return {path for path in found if not path.startswith("databases/")}
 
 

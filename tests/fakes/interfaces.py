@@ -88,6 +88,10 @@ class Databases(SyncDatabases):
     async def refresh_all(self) -> None:
         self.refreshed.append("*")
 
+    async def read_all(self) -> bool:
+        self.refreshed.append("*")
+        return True
+
     def size(self, repo: str, name: str) -> int | None:
         return self._sizes.get((repo, name))
 
@@ -134,12 +138,15 @@ class Resolver(FileResolver):
     Answers every question with a document.
 
     @ivar asked: Each question: the request, the client, C{local_only}, C{looking}.
+    @ivar offsets: The first byte that each wanted.
     """
 
     def __init__(self) -> None:
         self.asked: list[tuple[FileRequest, IPAddress, bool, bool]] = []
+        self.offsets: list[int] = []
 
-    async def resolve(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, looking: bool = False) -> Answer:
+    async def resolve(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, looking: bool = False, offset: int = 0) -> Answer:
+        self.offsets.append(offset)
         self.asked.append((request, client, local_only, looking))
         return DocumentAnswer(b"resolved")
 

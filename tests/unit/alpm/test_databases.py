@@ -178,6 +178,32 @@ class RefreshTests(DatabasesCase):
 
 
 class WaitingTests(DatabasesCase):
+    def test_read_all(self) -> None:
+        """Whoever has to know waits for all databases, also for longer than a request does."""
+        self.write("core")
+        self.write("extra")
+        waiting = Deferred.fromCoroutine(self.databases.read_all())
+        for _ in range(4):
+            self.clock.advance(PATIENCE)
+        self.children.end(printed(f"{ZLIB}\t1\n"))
+        self.assertNoResult(waiting)
+        self.clock.advance(PATIENCE)
+        self.assertNoResult(waiting)
+        self.children.end(printed(f"{BASH}\t2\n"))
+        self.assertIs(self.successResultOf(waiting), True)
+        self.assertEqual((self.databases.sizes(ZLIB), self.databases.sizes(BASH)), ([1], [2]))
+        self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.databases.read_all())), True)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_not_all_read(self) -> None:
+        """Whoever has to know is told when a database could not be read, also when that was a while ago."""
+        self.write("core")
+        waiting = Deferred.fromCoroutine(self.databases.read_all())
+        self.children.end(FetchError("too slow"))
+        self.assertIs(self.successResultOf(waiting), False)
+        self.clock.advance(RETRY_INTERVAL - 1)
+        self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.databases.read_all())), False)
+
     def test_shared(self) -> None:
         """All who ask meanwhile share one child, and all are answered when it ends."""
         self.write("core")

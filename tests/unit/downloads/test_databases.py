@@ -1,10 +1,14 @@
 """Tests for L{pacserve.downloads.databases} and L{pacserve.downloads.judging}."""
 
+import bz2
+import gzip
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -26,7 +30,7 @@ from tests.fakes.upstreams import Body, Head, Mirror
 
 NOW = 1_800_000_000
 OLD, MIDDLE, NEW = NOW - 3000, NOW - 2000, NOW - 1000
-FIRST, SECOND, THIRD = (b"\x1f\x8b" + bytes([number]) * 5000 for number in range(3))
+FIRST, SECOND, THIRD = (gzip.compress(Random(number).randbytes(5000), mtime=0) for number in range(3))
 PAGE = b"<html>Welcome to the airport. Please pay.</html>" * 100
 DATABASE = FileRequest("core", "x86_64", "core.db", FileKind.DATABASE)
 SIGNATURE = FileRequest("core", "x86_64", "core.db.sig", FileKind.DATABASE)
@@ -110,6 +114,7 @@ class Setup(SynchronousTestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name) / "databases"
         self.clock = Clock()
+        self.busy: Deferred[None] | None = None
         self.upstreams = Mirrors()
         self.warnings = Warnings()
         globalLogPublisher.addObserver(self.warnings)
@@ -124,10 +129,16 @@ class Setup(SynchronousTestCase):
 
     def restarted(self) -> DatabaseSource:
         """A daemon on the same folder."""
-        self.source = DatabaseSource(str(self.folder), self.upstreams, self.clock, lambda: NOW)
+        self.source = DatabaseSource(str(self.folder), self.upstreams, self.clock, lambda: NOW, self.in_thread)
         self.source.start()
         self.addCleanup(self.source.stop)
         return self.source
+
+    async def in_thread(self, work: Callable[[], Any]) -> Any:
+        """Does some work, at once or when the test says so."""
+        if self.busy is not None:
+            await self.busy
+        return work()
 
     def publish(self, *mirrors: Repository, data: bytes = FIRST, modified: int | None = MIDDLE, etag: str = "", name: str = "core.db") -> None:
         """Puts a file on these mirrors."""
@@ -376,6 +387,94 @@ class PageTests(Setup):
         self.publish(self.a, data=bytes(20_000), name="core.db.sig")
         self.a.faults["unstated"] = True
         self.failureResultOf(self.settle(SIGNATURE), RequestError)
+
+
+class WholeTests(Setup):
+    def test_cut_off(self) -> None:
+        """Half a database whose length nobody stated is not kept: its mirror has failed, and the next client gets all of it."""
+        for half in (FIRST[:3000], bz2.compress(FIRST)[:-1]):
+            self.publish(self.a, data=half)
+            self.a.faults["unstated"] = True
+            self.a.verdicts.clear()
+            self.assertEqual(self.get(), (half, "stream"))
+            self.assertEqual((self.a.verdicts[-1], list(self.folder.iterdir()), len(self.warnings)), ("failed", [], 1))
+            self.warnings.clear()
+        self.publish(self.a)
+        self.assertEqual(self.get(), (FIRST, "stream"))
+        self.assertEqual(self.get(), (FIRST, "copy"))
+
+    def test_cut_off_on_the_mirror(self) -> None:
+        """Half a database is not kept either when the mirror has no more, and does not take the place of the last good copy."""
+        self.seen()
+        self.publish(self.a, data=SECOND[:3000], modified=NEW)
+        self.get()
+        self.down(self.a, self.b)
+        self.assertEqual(self.get(), (FIRST, "copy"))
+
+    def test_unstated(self) -> None:
+        """A whole archive is kept though nobody stated its length; anything else could be half of it, and is only handed on."""
+        self.a.faults["unstated"] = True
+        self.seen()
+        self.assertEqual(self.get(), (FIRST, "copy"))
+        self.publish(self.a, data=b"signature", name="core.db.sig")
+        for _ in range(2):
+            self.assertEqual(self.get(SIGNATURE), (b"signature", "stream"))
+        self.a.faults.clear()
+        self.assertEqual([self.get(SIGNATURE)[1] for _ in range(2)], ["stream", "copy"])
+
+    def test_unknown_archive(self) -> None:
+        """An archive that can't be checked is kept if its length was stated."""
+        for unstated, how in ((True, "stream"), (False, "copy")):
+            self.publish(self.a, data=b"LZIP" + bytes(100))
+            self.a.faults["unstated"] = unstated
+            self.get()
+            self.assertEqual(self.get()[1], how)
+
+    def test_signature_meanwhile(self) -> None:
+        """A signature that is asked for while its database is still being checked waits for that, and comes from the same mirror."""
+        self.publish(self.a)
+        self.publish(self.a, data=b"of a", name="core.db.sig")
+        busy = self.busy = Deferred[None]()
+        self.assertEqual(self.get(), (FIRST, "stream"))
+        signature = self.settle(SIGNATURE)
+        self.assertNoResult(signature)
+        self.busy = None
+        busy.callback(None)
+        self.assertEqual(self.content(self.successResultOf(signature)), (b"of a", "stream"))
+        self.assertEqual(self.get(), (FIRST, "copy"))
+
+    def test_asked_meanwhile(self) -> None:
+        """Whoever asks while half a database is still being checked waits for that, and is not given the half."""
+        self.publish(self.a, data=FIRST[:3000])
+        busy = self.busy = Deferred[None]()
+        self.assertEqual(self.get(), (FIRST[:3000], "stream"))
+        answers = [self.settle() for _ in range(2)]
+        for answer in answers:
+            self.assertNoResult(answer)
+        self.publish(self.a)
+        self.busy = None
+        busy.callback(None)
+        self.assertEqual({self.content(self.successResultOf(answer))[0] for answer in answers}, {FIRST})
+
+    def test_stopped_meanwhile(self) -> None:
+        """A daemon that stops while a database is checked does not keep it."""
+        self.publish(self.a)
+        self.busy = Deferred()
+        self.assertEqual(self.get(), (FIRST, "stream"))
+        self.source.stop()
+        self.assertEqual((list(self.folder.iterdir()), self.clock.getDelayedCalls()), ([], []))
+
+    def test_removed_meanwhile(self) -> None:
+        """A file that somebody removes while it is checked is logged, and nobody is the worse for it."""
+        self.publish(self.a)
+        busy = self.busy = Deferred[None]()
+        self.get()
+        for path in self.folder.iterdir():
+            path.unlink()
+        busy.callback(None)
+        self.busy = None
+        self.assertEqual(len(self.warnings), 1)
+        self.assertEqual(self.get(), (FIRST, "stream"))
 
 
 class DownTests(Setup):

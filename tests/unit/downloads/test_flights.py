@@ -16,7 +16,7 @@ from pacserve.downloads.flights import FLIGHTS_LIMIT, LINGER, Flights
 from pacserve.downloads.limits import UNLIMITED
 from pacserve.downloads.reading import RESERVE
 from pacserve.downloads.relay import RelaySource
-from pacserve.downloads.source import DownloadSource
+from pacserve.downloads.source import AHEAD, DownloadSource
 from pacserve.downloads.spool import Spool
 from pacserve.errors import FetchError
 from pacserve.fetch.stream import StreamingClient
@@ -80,10 +80,10 @@ class Known(Databases):
 
     def __init__(self, expected: ExpectedFile | None = EXPECTED) -> None:
         super().__init__()
-        self._known = expected
+        self.known = expected
 
     def expected(self, repo: str, name: str) -> ExpectedFile | None:
-        return self._known if (repo, name) == ("core", NAME) else None
+        return self.known if (repo, name) == ("core", NAME) else None
 
 
 class Setup(SynchronousTestCase):
@@ -94,13 +94,14 @@ class Setup(SynchronousTestCase):
         self.clock = Clock()
         self.office = Office()
         self.upstreams = Mirrors()
+        self.known = Known()
         self.published: list[str] = []
         self.spool = Spool(str(self.folder), 1 << 30)
         self.spool.open()
         self.addCleanup(self.spool.close)
         self.flights = Flights(self.spool, self.clock, UNLIMITED, self.office, self.published.append)
         self.addCleanup(self.flights.stop)
-        self.source = DownloadSource(self.flights, self.upstreams, Known(), self.clock)
+        self.source = DownloadSource(self.flights, self.upstreams, self.known, self.clock)
 
     def mirror(self, data: bytes = DATA, **faults: object) -> Mirror:
         """One more mirror."""
@@ -124,7 +125,7 @@ class Setup(SynchronousTestCase):
 
     def names(self) -> list[str]:
         """What is in the spool, hidden files included."""
-        return sorted({*os.listdir(self.folder), *os.listdir(self.folder / "pkg")} - {".lock", "pkg"})  # noqa: PTH208
+        return sorted({*os.listdir(self.folder), *os.listdir(self.folder / "pkg")} - {".pacserve-spool", "pkg"})  # noqa: PTH208
 
 
 class FlightsTests(Setup):
@@ -266,13 +267,14 @@ class FlightsTests(Setup):
             self.spool.remove(NAME)
 
     def test_drip(self) -> None:
-        """Leaders that give a little again and again are followed only so often."""
+        """Leaders that give a little and no more are followed only so often, and each is blamed."""
         leader = Mirror(self.clock, "leader", DATA, dies_at=[number * 100 for number in range(1, 99)])
         self.office.leaders = [leader]
         mirror = self.mirror()
         self.settle()
         self.clock.pump([0.1] * 100)
-        self.assertEqual((len(leader.asked), mirror.asked), (leading.LEADERS_LIMIT, [{"Range": f"bytes={100 * leading.LEADERS_LIMIT}-"}]))
+        self.assertEqual((len(leader.asked), mirror.asked), (leading.USELESS_LIMIT, [{"Range": f"bytes={100 * leading.USELESS_LIMIT}-"}]))
+        self.assertEqual(leader.verdicts, ["failed"] * leading.USELESS_LIMIT)
 
     def test_lying_leader(self) -> None:
         """A leader whose bytes are wrong is told of, and the file comes from a mirror."""
@@ -283,7 +285,30 @@ class FlightsTests(Setup):
         self.office.leaders = []
         self.clock.advance(leading.PAUSE)
         self.successResultOf(answer)
-        self.assertEqual((leader.verdicts, (self.folder / "pkg" / NAME).read_bytes()), (["lied"], DATA))
+        self.assertEqual((leader.verdicts, (self.folder / "pkg" / NAME).read_bytes()), (["lied", "failed"], DATA))
+
+    def test_another_file(self) -> None:
+        """Who expects other bytes than those that are downloaded does not get these."""
+        self.mirror(dies_at=[3000], dying="stalls")
+        self.successResultOf(self.settle())
+        self.known.known = ExpectedFile(len(DATA), bytes(32))
+        self.failureResultOf(self.settle(), FetchError)
+
+    def test_looking(self) -> None:
+        """Who only asks for the head of a file starts no download, and is told of one that runs."""
+        self.mirror(dies_at=[3000], dying="stalls")
+        wanted = Wanted(REQUEST, None, parse_address("127.0.0.1"), looking=True)
+        self.assertEqual(self.source.candidates(wanted), ())
+        self.settle()
+        self.assertEqual(len(self.source.candidates(wanted)), 1)
+
+    def test_far_ahead(self) -> None:
+        """Who has more of a file than has arrived is not let wait for the rest."""
+        self.mirror(dies_at=[3000], dying="stalls")
+        for offset, candidates in ((AHEAD, 1), (AHEAD + 1, 0)):
+            self.assertEqual(len(self.source.candidates(Wanted(REQUEST, None, parse_address("127.0.0.1"), offset=offset))), candidates)
+        self.settle()
+        self.assertEqual(len(self.source.candidates(Wanted(REQUEST, None, parse_address("127.0.0.1"), offset=AHEAD + 3000))), 1)
 
     def test_databases(self) -> None:
         """Databases are not downloaded here."""

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.downloads.leading import LEADERS_LIMIT, PATIENCE, PAUSE, Leading
+from pacserve.downloads.leading import LEADERS_LIMIT, PATIENCE, PAUSE, USEFUL, USELESS_LIMIT, Leading
 from pacserve.interfaces import Claim, Claiming, Upstream
 from pacserve.model import ExpectedFile, FileKind, FileRequest
 from tests.unit.downloads.simulator import EXPECTED, NAME, Behaviour, SimulatedMirror
@@ -60,9 +60,9 @@ class LeadingTests(SynchronousTestCase):
         self.host = SimulatedMirror(self.clock, 1, Behaviour())
         self.leading = Leading(self.keeper, REQUEST, EXPECTED, self.clock)
 
-    def ask(self, arrived_at: float) -> Deferred[Upstream | None]:
+    def ask(self, arrived_at: float, total: int = 0) -> Deferred[Upstream | None]:
         """Asks whom to follow."""
-        return Deferred.fromCoroutine(self.leading.leader(arrived_at))
+        return Deferred.fromCoroutine(self.leading.leader(arrived_at, total))
 
     def test_nobody(self) -> None:
         """Where nobody downloads the file yet the claim is this host's as long as it does."""
@@ -78,11 +78,11 @@ class LeadingTests(SynchronousTestCase):
         self.assertIs(self.successResultOf(self.ask(0.0)), self.host)
 
     def test_next(self) -> None:
-        """A leader that gave something and no more is given up, and the keeper asked at once."""
+        """A leader that gave much and no more is given up, and the keeper asked at once."""
         self.keeper.leaders = [self.host]
         self.successResultOf(self.ask(0.0))
         self.clock.advance(1.0)
-        self.assertIs(self.successResultOf(self.ask(1.0)), self.host)
+        self.assertIs(self.successResultOf(self.ask(1.0, USEFUL)), self.host)
         self.assertEqual([paper.ended for paper in self.keeper.papers], [[False], []])
 
     def test_of_no_use(self) -> None:
@@ -106,15 +106,25 @@ class LeadingTests(SynchronousTestCase):
             self.assertIsNone(self.successResultOf(self.ask(0.0)))
         self.assertEqual(([paper.ended for paper in self.keeper.papers], self.host.verdicts), ([[False]], ["failed"]))
 
-    def test_bounded(self) -> None:
-        """Only so many leaders are followed for one file, though each gives a little."""
+    def test_useless(self) -> None:
+        """Leaders that give a little, and then nothing, are told so, and followed only a few times for one file."""
         self.keeper.leaders = [self.host]
-        for _ in range(LEADERS_LIMIT):
+        for number in range(USELESS_LIMIT):
+            asked = self.ask(self.clock.seconds(), number * (USEFUL - 1))
+            self.clock.advance(PAUSE)
+            self.assertIsNotNone(self.successResultOf(asked))
+        asked = self.ask(self.clock.seconds(), USELESS_LIMIT * (USEFUL - 1))
+        self.clock.advance(PAUSE)
+        self.assertIsNone(self.successResultOf(asked))
+        self.assertEqual(self.host.verdicts, ["failed"] * USELESS_LIMIT)
+
+    def test_useful(self) -> None:
+        """Leaders that give much are followed as often as they do."""
+        self.keeper.leaders = [self.host]
+        for number in range(3 * LEADERS_LIMIT):
+            self.assertIsNotNone(self.successResultOf(self.ask(self.clock.seconds(), number * USEFUL)))
             self.clock.advance(0.5)
-            self.assertIsNotNone(self.successResultOf(self.ask(self.clock.seconds())))
-        self.clock.advance(0.5)
-        self.assertIsNone(self.successResultOf(self.ask(self.clock.seconds())))
-        self.assertEqual(len(self.keeper.papers), LEADERS_LIMIT)
+        self.assertEqual(self.host.verdicts, [])
 
     def test_cancelled(self) -> None:
         """A download that is given up while the keeper is let alone leaves nothing behind."""

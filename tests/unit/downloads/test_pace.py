@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.downloads.pace import FAR_SLOWER, WINDOW, Pace
+from pacserve.downloads.pace import CRAWL, CRAWL_TIME, FAR_SLOWER, WINDOW, Pace
 
 BEST = 1_000_000.0
 
@@ -26,6 +26,15 @@ class PaceTests(SynchronousTestCase):
     def test_nothing_to_compare(self) -> None:
         """Where no other is known nobody is left."""
         self.assertFalse(self.arrive(Pace(None, 0.0), 1))
+
+    def test_crawls(self) -> None:
+        """Whoever gives next to nothing for long crawls, though nobody else is known; a limit of this host is not held against it."""
+        for rate, wait, crawls in ((CRAWL / 2, 0.0, True), (CRAWL * 2, 0.0, False), (CRAWL / 2, 1.0, False)):
+            pace = Pace(None, 0.0)
+            for second in range(1, 50):
+                pace.arrived(int(rate), wait, None, float(second))
+                self.assertFalse(pace.crawls and second < CRAWL_TIME)
+            self.assertIs(pace.crawls, crawls)
 
     def test_nearly_there(self) -> None:
         """It is not left for the little that is still missing."""

@@ -111,6 +111,12 @@ class PacmanFrontTests(SynchronousTestCase):
             self.assertEqual([request.repo, request.arch, request.name], parts)
             self.assertRegex(request.name, r"\A[A-Za-z0-9@_+:~-][A-Za-z0-9@._+:~-]{0,254}\Z")
 
+    def test_rest(self) -> None:
+        """Who goes on with a file is known to want its rest; other ranges are nothing special."""
+        for field, offset in (("bytes=17-", 17), ("bytes=17-20", 0), ("bytes=-5", 0), ("bytes=1-,5-", 0), (f"bytes={'9' * 30}-", 0)):
+            self.answer("core", "x86_64", NAME, headers=[("Range", field)])
+            self.assertEqual(self.resolver.offsets[-1], offset)
+
     def test_via(self) -> None:
         """What has passed a pacserve is answered from the local caches only; what has passed other proxies is not."""
         for via, local_only in (

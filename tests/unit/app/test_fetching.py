@@ -1,0 +1,120 @@
+"""Tests for L{pacserve.app.fetching}."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.app.fetching import Fetching
+from pacserve.config.settings import Settings
+from pacserve.downloads.limits import UNLIMITED
+from pacserve.errors import ConfigurationError
+from pacserve.interfaces import Claim, Claiming, Upstream, Upstreams
+from pacserve.model import ExpectedFile, FileRequest
+from tests.fakes.interfaces import Databases
+
+ZLIB, XZ = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst", "xz-5.6.3-1-x86_64.pkg.tar.zst"
+
+
+class Slow(Databases):
+    """Databases that state one file, and are read when a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reading: Deferred[bool] = Deferred()
+        self.read = False
+
+    async def read_all(self) -> bool:
+        self.read = await self.reading
+        return self.read
+
+    def all_expected(self, name: str) -> Sequence[ExpectedFile]:
+        return [ExpectedFile(4, hashlib.sha256(b"good").digest())] if self.read and name == ZLIB else ()
+
+
+class Nobody(Claiming, Upstreams):
+    """A LAN and a WAN without anybody."""
+
+    async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
+        raise NotImplementedError
+
+    def upstreams(self, request: FileRequest) -> Sequence[Upstream]:
+        return ()
+
+
+class FetchingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.spool = Path(folder.name) / "spool"
+        self.databases = Slow()
+        self.cache_dirs: tuple[str, ...] = ()
+
+    def started(self, size: int = 1000) -> Fetching:
+        """A daemon's downloads, which have begun."""
+
+        async def in_thread(work: Callable[[], Any]) -> Any:
+            return work()
+
+        fetching = Fetching(
+            Settings(spool=str(self.spool), spool_size=size),
+            Nobody(),
+            self.databases,
+            Nobody(),
+            UNLIMITED,
+            lambda: self.cache_dirs,
+            in_thread,
+            Clock(),
+            lambda: 1_800_000_000,
+        )
+        fetching.start()
+        self.addCleanup(fetching.stop)
+        return fetching
+
+    def files(self) -> set[str]:
+        """The complete files."""
+        return {path.name for path in (self.spool / "pkg").iterdir()}
+
+    def crashed(self) -> Fetching:
+        """Starts again after a crash that left two files."""
+        self.started().stop()
+        for name in (ZLIB, XZ):
+            (self.spool / "pkg" / name).write_bytes(b"good")
+        (self.spool / ".clean").unlink()
+        return self.started()
+
+    def test_slow_databases(self) -> None:
+        """After a crash nothing is removed before all databases were read, however long that takes, and then what none of them states."""
+        verifying = Deferred.fromCoroutine(self.crashed().verify())
+        self.assertNoResult(verifying)
+        self.assertEqual((self.files(), len(list(self.spool.glob(".unverified-*")))), (set(), 2))
+        self.databases.reading.callback(True)
+        self.successResultOf(verifying)
+        self.assertEqual((self.files(), list(self.spool.glob(".unverified-*"))), ({ZLIB}, []))
+
+    def test_unreadable_databases(self) -> None:
+        """After a crash nothing is removed, nor offered, when a database can't be read."""
+        verifying = Deferred.fromCoroutine(self.crashed().verify())
+        self.databases.reading.callback(False)
+        self.successResultOf(verifying)
+        self.assertEqual((self.files(), len(list(self.spool.glob(".unverified-*")))), (set(), 2))
+
+    def test_limit_at_start(self) -> None:
+        """A lower limit applies when the daemon starts, and no database is waited for."""
+        self.started().stop()
+        for name in (ZLIB, XZ):
+            (self.spool / "pkg" / name).write_bytes(b"good")
+        self.successResultOf(Deferred.fromCoroutine(self.started(7).verify()))
+        self.assertEqual(len(self.files()), 1)
+
+    def test_folder_of_pacman(self) -> None:
+        """The first CacheDir is no spool, for pacman fills it; a second one may be."""
+        self.cache_dirs = (f"{self.spool}/pkg/", "/nowhere")
+        self.assertRaises(ConfigurationError, self.started)
+        self.cache_dirs = ("/nowhere", f"{self.spool}/pkg/")
+        self.started()

@@ -8,6 +8,7 @@ import stat
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, gatherResults
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
@@ -164,8 +165,8 @@ class Databases(SyncDatabases):
         if outcome.status != 0:
             raise FetchError(outcome.complaint or f"exit status {outcome.status}")
         sizes: dict[str, int] = {}
-        for line in outcome.output.decode("utf-8", "replace").splitlines():
-            name, _, rest = line.partition("\t")
+        for raw in BytesIO(outcome.output):  # line by line: all of them at once would be some megabytes more
+            name, _, rest = raw.decode("utf-8", "replace").rstrip("\r\n").partition("\t")
             size, _, digest = rest.partition("\t")
             if not (size.isascii() and size.isdigit() and len(size) <= 15):
                 continue

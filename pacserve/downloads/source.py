@@ -16,8 +16,9 @@ from pacserve.errors import FetchError
 from pacserve.interfaces import ArrivingFile, Candidate, PackageSource, RunningDownloads, SyncDatabases, Upstreams
 from pacserve.model import Answer, FileKind, FileRequest, Rank, StreamAnswer, Wanted
 
-# Bytes that a client may be ahead of a download: it waits for them, and pacman gives up after 10 seconds.
+# Bytes that a client may be ahead of a download, and seconds where it is known how fast a mirror is: it waits for them, and pacman gives up after 10.
 AHEAD = 1 << 20
+AHEAD_SECONDS = 3.0
 
 
 class DownloadSource(PackageSource, RunningDownloads):
@@ -42,10 +43,17 @@ class DownloadSource(PackageSource, RunningDownloads):
         if request.kind is FileKind.DATABASE:
             return ()
         running = self._flights.get((request.repo, request.arch, request.name))
-        arrived = 0 if running is None else running.file.written
-        if (wanted.looking and running is None) or wanted.offset > arrived + AHEAD:
+        if (wanted.looking and running is None) or self._is_far_ahead(wanted, 0 if running is None else running.file.written):
             return ()
         return (_Download(self, wanted),)
+
+    def _is_far_ahead(self, wanted: Wanted, arrived: int) -> bool:
+        """Whether a client would have to wait for long for the first byte that it wants."""
+        missing = wanted.offset - arrived
+        if missing <= AHEAD:
+            return False
+        rates = [upstream.rate for upstream in self._upstreams.upstreams(wanted.request)]
+        return missing > AHEAD_SECONDS * max((rate for rate in rates if rate is not None), default=0.0)
 
     def running(self, request: FileRequest) -> ArrivingFile | None:
         download = self._flights.get((request.repo, request.arch, request.name))

@@ -82,7 +82,10 @@ class Mirror(Upstream):
     @ivar dies_at: Offsets at which the connection breaks or stalls, one for each answer; None for an answer that is whole.
     @ivar asked: The headers of each request.
     @ivar verdicts: What was said of it.
+    @ivar known: Bytes per second that it is known to give.
     """
+
+    known: float | None = None
 
     def __init__(self, clock: IReactorTime, label: str, data: bytes, **faults: object) -> None:
         self.clock = clock
@@ -96,6 +99,10 @@ class Mirror(Upstream):
     @property
     def label(self) -> str:
         return self._label
+
+    @property
+    def rate(self) -> float | None:
+        return self.known
 
     async def open(self, name: str, headers: Mapping[str, str], timeout: float) -> Body:
         self.asked.append(dict(headers))

@@ -16,7 +16,7 @@ from pacserve.downloads.flights import FLIGHTS_LIMIT, LINGER, Flights
 from pacserve.downloads.limits import UNLIMITED
 from pacserve.downloads.reading import RESERVE
 from pacserve.downloads.relay import RelaySource
-from pacserve.downloads.source import AHEAD, DownloadSource
+from pacserve.downloads.source import AHEAD, AHEAD_SECONDS, DownloadSource
 from pacserve.downloads.spool import Spool
 from pacserve.errors import FetchError
 from pacserve.fetch.stream import StreamingClient
@@ -309,6 +309,12 @@ class FlightsTests(Setup):
             self.assertEqual(len(self.source.candidates(Wanted(REQUEST, None, parse_address("127.0.0.1"), offset=offset))), candidates)
         self.settle()
         self.assertEqual(len(self.source.candidates(Wanted(REQUEST, None, parse_address("127.0.0.1"), offset=AHEAD + 3000))), 1)
+
+    def test_fast_mirror(self) -> None:
+        """Where a mirror is known to be fast the client may be further ahead."""
+        self.mirror().known = AHEAD
+        for offset, candidates in ((int(AHEAD_SECONDS * AHEAD), 1), (int(AHEAD_SECONDS * AHEAD) + 1, 0)):
+            self.assertEqual(len(self.source.candidates(Wanted(REQUEST, None, parse_address("127.0.0.1"), offset=offset))), candidates)
 
     def test_databases(self) -> None:
         """Databases are not downloaded here."""

@@ -232,8 +232,13 @@ class RunningDownloads(Protocol):
     """Knows what is being downloaded."""
 
     @abstractmethod
-    def running(self, request: FileRequest) -> ArrivingFile | None:
-        """The file of the download that runs for a request; None where there is none, and none is started."""
+    async def running(self, request: FileRequest) -> ArrivingFile | None:
+        """
+        The file of the download that runs for a request; None where there is none, and none is started.
+
+        It is given once the first byte has arrived: before that nobody knows of which version it is, and who goes on with it at some byte could not
+        tell whether that is the file that it has the beginning of.
+        """
 
 
 class Claiming(Protocol):

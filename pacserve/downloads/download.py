@@ -108,6 +108,14 @@ class Download:
         """What the source of it said."""
         return self._arrival.version
 
+    async def begun(self) -> bool:
+        """Waits for the first byte; False where the download failed."""
+        file = self.file
+        while file.progress is Progress.REPLACED or (file.progress is Progress.ARRIVING and not file.written):
+            await file.news()
+            file = self.file
+        return file.progress is not Progress.FAILED
+
     async def run(self, leader: Leader = _nobody) -> None:
         """
         Fetches the whole file and checks it.

@@ -66,14 +66,10 @@ async def ask(plan: Plan, until: float, clock: IReactorTime) -> tuple[JudgedMirr
 
 async def begun(download: Download, until: float, clock: IReactorTime) -> bool:
     """Whether something came that may be handed on, as long as there is time."""
-    file = download.file
-    while file.progress is Progress.REPLACED or (file.progress is Progress.ARRIVING and not file.written):
-        try:
-            await Deferred.fromCoroutine(file.news()).addTimeout(max(0.0, until - clock.seconds()), clock)
-        except DeferredTimeoutError:
-            return False
-        file = download.file
-    return file.progress is not Progress.FAILED
+    try:
+        return await Deferred.fromCoroutine(download.begun()).addTimeout(max(0.0, until - clock.seconds()), clock)
+    except DeferredTimeoutError:
+        return False
 
 
 async def is_to_be_kept(plan: Plan, download: Download, in_thread: InThread) -> bool:

@@ -10,7 +10,6 @@ from twisted.internet.interfaces import IReactorTime
 
 from pacserve.downloads.download import Download
 from pacserve.downloads.flights import Flights
-from pacserve.downloads.growing import Progress
 from pacserve.downloads.reading import DownloadedFile
 from pacserve.errors import FetchError
 from pacserve.interfaces import ArrivingFile, Candidate, PackageSource, RunningDownloads, SyncDatabases, Upstreams
@@ -55,9 +54,9 @@ class DownloadSource(PackageSource, RunningDownloads):
         rates = [upstream.rate for upstream in self._upstreams.upstreams(wanted.request)]
         return missing > AHEAD_SECONDS * max((rate for rate in rates if rate is not None), default=0.0)
 
-    def running(self, request: FileRequest) -> ArrivingFile | None:
+    async def running(self, request: FileRequest) -> ArrivingFile | None:
         download = self._flights.get((request.repo, request.arch, request.name))
-        return None if download is None else DownloadedFile(download, self.clock)
+        return DownloadedFile(download, self.clock) if download is not None and await download.begun() else None
 
     def join(self, wanted: Wanted) -> Download:
         """
@@ -83,11 +82,7 @@ class _Download(Candidate):
 
     async def settle(self, deadline: float) -> Answer:
         download = self.source.join(self.wanted)
-        file = download.file
-        while file.progress is Progress.REPLACED or (file.progress is Progress.ARRIVING and not file.written):
-            await file.news()
-            file = download.file
-        if file.progress is Progress.FAILED:
+        if not await download.begun():
             raise FetchError("it could not be downloaded")
         expected = download.expected
         checked = self.wanted.request.kind is not FileKind.PACKAGE or (expected is not None and expected.sha256 is not None)

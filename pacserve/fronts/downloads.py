@@ -41,7 +41,7 @@ class FetchFront(Front):
         if _is_file(ask.parts) and ask.parts[0] in self._configuration.current().repositories:
             repo, arch, name = ask.parts
             request = FileRequest(repo, arch, name, kind_of(name))
-            running = self._downloads.running(request)
+            running = await self._downloads.running(request)
             if running is not None:
                 return StreamAnswer(running, "downloaded")
             if request.kind is not FileKind.DATABASE:

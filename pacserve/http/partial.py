@@ -9,6 +9,10 @@ from dataclasses import dataclass
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})\Z", re.IGNORECASE)
 
 
+# The SHA-256 that a download is to have, and how often it was begun again: its bytes may be others each time.
+_DOWNLOAD = re.compile(r'"[0-9a-f]{64}-[0-9]{1,4}"\Z')
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """
@@ -32,9 +36,11 @@ class Version:
         """
         Whether two answers are taken to be of one file: the same size and an equal validator.
 
-        Entity tags of two servers differ for the same file, so that they decide only where they are equal.
+        Entity tags of two servers differ for the same file, so that they decide only where they are equal, or both name a download of a pacserver.
         """
         if self.size is None or self.size != other.size:
+            return False
+        if self.etag != other.etag and _DOWNLOAD.match(self.etag) and _DOWNLOAD.match(other.etag):
             return False
         return bool(self.etag and self.etag == other.etag) or bool(self.modified and self.modified == other.modified)
 

@@ -81,12 +81,13 @@ def update(depot: Depot, root: Path, *, seconds: int = 10) -> None:
     """Gives the mirror a database without the first package, which is so many seconds later, and signs it."""
     folder = folder_of(root)
     archive = folder / "core.db.tar.gz"
-    modified = archive.stat().st_mtime + seconds
+    signature = folder / "core.db.sig"
+    modified = max(archive.stat().st_mtime, signature.stat().st_mtime) + seconds  # pacman asks for nothing older than what it has
     (folder / "core.db").unlink()
     write_database(folder, "core", [depot.packages[name] for name in (*small_packages()[1:], "big")], signatures=True)
     os.utime(archive, (modified, modified))
     sign(depot, root)
-    os.utime(folder / "core.db.sig", (modified, modified))  # pacman asks for nothing that is of the second from which it has one
+    os.utime(signature, (modified, modified))
 
 
 def folder_of(root: Path) -> Path:

@@ -20,7 +20,7 @@ from pacserve.downloads.source import AHEAD, AHEAD_SECONDS, DownloadSource
 from pacserve.downloads.spool import Spool
 from pacserve.errors import FetchError
 from pacserve.fetch.stream import StreamingClient
-from pacserve.interfaces import Claim, Claiming, Upstream, Upstreams
+from pacserve.interfaces import ArrivingFile, Claim, Claiming, Upstream, Upstreams
 from pacserve.model import Answer, ExpectedFile, FileKind, FileRequest, Rank, RedirectAnswer, StreamAnswer, Wanted
 from pacserve.network.addresses import parse_address
 from tests.fakes.interfaces import Choice, Databases, Source
@@ -123,6 +123,10 @@ class Setup(SynchronousTestCase):
             data += reader.read(len(data), 1000)
         return data
 
+    def running(self) -> ArrivingFile | None:
+        """What is told to a peer that asks for the download."""
+        return self.successResultOf(Deferred.fromCoroutine(self.source.running(REQUEST)))
+
     def names(self) -> list[str]:
         """What is in the spool, hidden files included."""
         return sorted({*os.listdir(self.folder), *os.listdir(self.folder / "pkg")} - {".pacserve-spool", "pkg"})  # noqa: PTH208
@@ -145,9 +149,9 @@ class FlightsTests(Setup):
         for one in (first, second):
             answer = self.successResultOf(one)
             assert isinstance(answer, StreamAnswer)
-        self.assertIsNotNone(self.source.running(REQUEST))
+        self.assertIsNotNone(self.running())
         self.clock.pump([1.0] * 5)
-        self.assertEqual((self.content(answer), self.source.running(REQUEST)), (DATA, None))
+        self.assertEqual((self.content(answer), self.running()), (DATA, None))
 
     def test_many_readers(self) -> None:
         """However many read a file while it arrives, it is asked for once, and each gets all of it at the pace that it reads at."""
@@ -223,7 +227,7 @@ class FlightsTests(Setup):
         self.mirror(status=404)
         self.failureResultOf(self.settle(), FetchError)
         self.clock.advance(LINGER)
-        self.assertEqual((self.names(), self.source.running(REQUEST), self.clock.getDelayedCalls()), ([], None, []))
+        self.assertEqual((self.names(), self.running(), self.clock.getDelayedCalls()), ([], None, []))
 
     def test_no_mirror(self) -> None:
         """Without a mirror nothing is downloaded."""
@@ -286,6 +290,18 @@ class FlightsTests(Setup):
         self.clock.advance(leading.PAUSE)
         self.successResultOf(answer)
         self.assertEqual((leader.verdicts, (self.folder / "pkg" / NAME).read_bytes()), (["lied", "failed"], DATA))
+
+    def test_before_the_first_byte(self) -> None:
+        """A peer that follows is told of a download once something has arrived, or nothing will: before, it could not know of which version it is."""
+        mirror = self.mirror(dies_at=[0], dying="stalls")
+        self.settle()
+        for answer in (asked := [Deferred.fromCoroutine(self.source.running(REQUEST)) for _ in range(2)]):
+            self.assertNoResult(answer)
+        mirror.bodies[0].go_on(DATA)
+        for answer in asked:
+            file = self.successResultOf(answer)
+            assert file is not None
+            self.assertIsNotNone(file.modified)
 
     def test_another_file(self) -> None:
         """Who expects other bytes than those that are downloaded does not get these."""

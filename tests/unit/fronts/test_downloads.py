@@ -22,7 +22,7 @@ class Running(RunningDownloads):
         self.files: dict[str, ArrivingFile] = {}
         self.asked: list[FileRequest] = []
 
-    def running(self, request: FileRequest) -> ArrivingFile | None:
+    async def running(self, request: FileRequest) -> ArrivingFile | None:
         self.asked.append(request)
         return self.files.get(request.name)
 

@@ -10,6 +10,14 @@ DATE = "Thu, 01 Jan 2026 00:00:00 GMT"
 
 
 class VersionTests(SynchronousTestCase):
+    def test_downloads(self) -> None:
+        """Of two attempts of a pacserver at one file the date says nothing, and against another server's tag it does."""
+        first, second, mirror = (Version(5, etag, "Sun, 06 Nov 1994 08:49:37 GMT") for etag in (f'"{"ab" * 32}-0"', f'"{"ab" * 32}-1"', '"5-17"'))
+        self.assertFalse(first.is_that_of(second))
+        self.assertTrue(first.is_that_of(first))
+        self.assertTrue(first.is_that_of(mirror))
+        self.assertTrue(mirror.is_that_of(second))
+
     def test_same(self) -> None:
         """Two answers are of one file when size and a validator are equal, though the entity tags of two servers differ."""
         one = Version(5, '"a"', DATE)

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from pacserve.model import Answer, Ask, Delta, ExpectedFile, FileRequest, HeldFile, Inventory, IPAddress, PacmanConfiguration, Rank, Wanted
+from pacserve.model import Answer, Answered, Ask, Delta, ExpectedFile, FileRequest, HeldFile, Inventory, IPAddress, PacmanConfiguration, Rank, Wanted
 
 
 class ConfigurationSource(Protocol):
@@ -383,6 +383,14 @@ class Audience(Protocol):
     @abstractmethod
     def admits(self, client: IPAddress) -> bool:
         """Whether this client is answered; others get 403."""
+
+
+class Witness(Protocol):
+    """Is told of each request that was answered."""
+
+    @abstractmethod
+    def answered(self, answered: Answered) -> None:
+        """Takes note.  It is called for every request, thousands of times a second: it must be cheap, and never raises."""
 
 
 class Front(Protocol):

@@ -158,7 +158,18 @@ class StreamAnswer:
     origin: str
 
 
-Answer = FileAnswer | RedirectAnswer | DocumentAnswer | StreamAnswer
+@dataclass(frozen=True, slots=True)
+class EventsAnswer:
+    """
+    The answer is a stream of server-sent events, which lasts as long as the client stays.
+
+    @ivar events: A L{pacserve.web.events.Events}.
+    """
+
+    events: Any
+
+
+Answer = FileAnswer | RedirectAnswer | DocumentAnswer | StreamAnswer | EventsAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +189,35 @@ class Ask:
     client: IPAddress
     header: Callable[[str], str | None]
     query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """
+    A request that was answered, and how.
+
+    @ivar front: The first part of the path; empty for C{/}, and for what no front answers.
+    @ivar target: The request target as it came: of anybody's making.
+    @ivar client: Who asked.
+    @ivar origin: Where the answer is from, or for an error who was asked; as in the access log, may be empty.
+    @ivar size: The bytes of the body, for a redirect those of the file behind it; None where they are not known.
+    @ivar seconds: From the request to the end of the answer.
+    @ivar redirected: The client was sent elsewhere.
+    @ivar complete: The connection did not end before the answer did.
+    @ivar quiet: What peers ask again and again in the background.
+    """
+
+    front: str
+    method: str
+    target: bytes
+    client: IPAddress
+    status: int
+    origin: str
+    size: int | None
+    seconds: float
+    redirected: bool = False
+    complete: bool = True
+    quiet: bool = False
 
 
 class Rank(enum.IntEnum):

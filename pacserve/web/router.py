@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -15,11 +15,12 @@ from twisted.web.server import NOT_DONE_YET
 
 from pacserve.errors import RequestError
 from pacserve.http.target import query_of, split_target
-from pacserve.interfaces import Front
-from pacserve.model import Answer, Ask, FileAnswer, IPAddress, RedirectAnswer, StreamAnswer
+from pacserve.interfaces import Front, Witness
+from pacserve.model import Answer, Answered, Ask, EventsAnswer, FileAnswer, IPAddress, RedirectAnswer, StreamAnswer
 from pacserve.network.addresses import parse_address
 from pacserve.web.access_log import AccessLog, Asked
 from pacserve.web.body import Sent, send_document, send_file, send_stream
+from pacserve.web.hosts import Hosts, stated_host
 from pacserve.web.pacing import Pacing
 from pacserve.web.responses import Responder, abort, field_value, header_getter
 
@@ -31,13 +32,18 @@ def _unlimited(_: IPAddress) -> None:
 
 
 class _Exchange:
-    """A request and what becomes of it."""
+    """
+    A request and what becomes of it.
 
-    __slots__ = ("asked", "gone", "request")
+    @ivar front: The first part of the path, as soon as there is a front for it.
+    """
+
+    __slots__ = ("asked", "front", "gone", "request")
 
     def __init__(self, request: Request, started: float) -> None:
         self.request = request
         self.asked = Asked(request.method, request.uri, parse_address(request.getClientAddress().host), started)
+        self.front = ""
         self.gone = False
 
 
@@ -62,11 +68,15 @@ class Router(Resource):
         *,
         wall: Callable[[], float] | None = None,
         pacing: Callable[[IPAddress], Pacing | None] = _unlimited,
+        hosts: Hosts | None = None,
+        witnesses: Sequence[Witness] = (),
     ) -> None:
         """
         @param fronts: By the first part of the path; the empty one is C{/}.
         @param pacing: Gives the limit for what a client is sent of files.
         @param wall: Gives the seconds since the epoch, for Date; without it the clock does, as Twisted's reactors can.
+        @param hosts: Knows by which names this host may be asked; without it by any.
+        @param witnesses: Are told of every request that was answered.
         """
         super().__init__()
         self.running = 0
@@ -74,6 +84,8 @@ class Router(Resource):
         self._access = log
         self._clock = clock
         self._pacing = pacing
+        self._hosts = hosts
+        self._witnesses = tuple(witnesses)
         self._responder = Responder(clock.seconds if wall is None else wall)
         self._waiting: list[Deferred[None]] = []
 
@@ -107,13 +119,17 @@ class Router(Resource):
         front = None if parts is None else self._fronts.get(parts[0])
         if parts is None or front is None:
             raise RequestError(404, "there is nothing here")
+        exchange.front = parts[0]
+        header = header_getter(request)
         method = _METHODS.get(request.method)
         if method is None or (method == "POST") != front.changes:
             raise RequestError(405, "only POST is answered here" if front.changes else "only GET and HEAD are answered")
         if not front.audience.admits(exchange.asked.client):
             raise RequestError(403, f"{exchange.asked.client} is not answered here")
+        if self._hosts is not None:
+            self._hosts.check(parts[0], stated_host(request.uri, header("Host")), exchange.asked.client)
         query = query_of(request.uri) if b"?" in request.uri else ""
-        return front.answer(Ask(method, parts[1:], exchange.asked.client, header_getter(request), query))
+        return front.answer(Ask(method, parts[1:], exchange.asked.client, header, query))
 
     def _wait(self, exchange: _Exchange, coroutine: Coroutine[Any, Any, Answer]) -> None:
         """Goes on with a coroutine that has begun to wait: a Deferred that it waits for is yielded again as long as it has no result."""
@@ -150,6 +166,8 @@ class Router(Resource):
             self._follow(
                 exchange, send_stream(exchange.request, self._responder, answer.file, self._pacing(exchange.asked.client)), lambda: _origin(answer)
             )
+        elif isinstance(answer, EventsAnswer):
+            self._follow(exchange, answer.events.send(exchange.request, self._responder), str, quiet=True)
         else:
             fields = "".join([f"{name}: {field_value(value)}\r\n" for name, value in answer.headers])
             sending = send_document(exchange.request, self._responder, answer.status, fields, answer.body)
@@ -198,6 +216,15 @@ class Router(Resource):
         quiet: bool = False,
     ) -> None:
         self._access.answered(exchange.asked, status, origin, size, redirected=redirected, cut_short=cut_short, quiet=quiet)
+        if self._witnesses:
+            asked = exchange.asked
+            seconds = self._clock.seconds() - asked.started
+            method = asked.method.decode("latin-1")
+            answered = Answered(
+                exchange.front, method, asked.target, asked.client, status, origin, size, seconds, redirected, complete=not cut_short, quiet=quiet
+            )
+            for witness in self._witnesses:
+                witness.answered(answered)
         self._ended()
 
     def _ended(self) -> None:

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import AbsentError, FetchError
 from pacserve.interfaces import Candidate, PackageSource
-from pacserve.model import Answer, DocumentAnswer, FileAnswer, FileKind, FileRequest, Rank, RedirectAnswer, StreamAnswer, Wanted
+from pacserve.model import Answer, DocumentAnswer, EventsAnswer, FileAnswer, FileKind, FileRequest, Rank, RedirectAnswer, StreamAnswer, Wanted
 from pacserve.network.addresses import parse_address
 from tests.fakes.network import Line, Network, Page
 
@@ -57,7 +57,7 @@ class SourceContract(SynchronousTestCase):
 
     def good(self, answer: Answer) -> None:
         """The answer is for the right file."""
-        assert not isinstance(answer, DocumentAnswer)
+        assert not isinstance(answer, (DocumentAnswer, EventsAnswer))
         if isinstance(answer, FileAnswer):
             self.addCleanup(answer.held.file.close)
             self.assertEqual(answer.held.size, SIZE)

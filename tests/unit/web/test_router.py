@@ -15,12 +15,15 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import FetchError, RequestError
-from pacserve.interfaces import Audience, Front
-from pacserve.model import Answer, Ask, DocumentAnswer, FileAnswer, HeldFile, IPAddress, RedirectAnswer
+from pacserve.interfaces import Audience, Front, Witness
+from pacserve.model import Answer, Answered, Ask, DocumentAnswer, EventsAnswer, FileAnswer, HeldFile, IPAddress, RedirectAnswer
 from pacserve.network.addresses import parse_address
 from pacserve.web.access_log import AccessLog
+from pacserve.web.events import Events
+from pacserve.web.hosts import Hosts
 from pacserve.web.router import Router
 from tests.fakes.browser import Browser, site_of
+from tests.fakes.interfaces import Addresses
 
 URL = "http://10.0.0.3:15678/package/zlib-1:1.3.1-2-x86_64.pkg.tar.zst/data"
 REDIRECT = RedirectAnswer(URL, "peer 10.0.0.3:15678", 95872)
@@ -327,6 +330,173 @@ class LeavingTests(RouterTestCase):
             self.browser.close()
             self.assertEqual(len(self.flushLoggedErrors()), logged)
             self.assertIn("the client has left", self.logged())
+
+
+class Told(Witness):
+    """
+    Notes what it is told.
+
+    @ivar all: In order.
+    """
+
+    def __init__(self) -> None:
+        self.all: list[Answered] = []
+
+    def answered(self, answered: Answered) -> None:
+        self.all.append(answered)
+
+
+class WitnessTests(RouterTestCase):
+    """There are two witnesses, and a limit to the names that this host is asked by."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.told = Told(), Told()
+        self.router = Router(
+            {"request": self.front, "": TestFront(DocumentAnswer(b"home", quiet=True))},
+            self.log,
+            self.clock,
+            hosts=Hosts(Addresses(), ()),
+            witnesses=self.told,
+        )
+        self.site = site_of(self.router, self.clock)
+        self.browser = Browser(self.site)
+
+    def witnessed(self) -> Answered:
+        """What both were told, once, since the last time; nothing is under way any more."""
+        self.assertEqual(self.router.running, 0)
+        (answered,) = self.told[0].all
+        self.assertEqual(self.told[1].all, [answered])
+        for told in self.told:
+            told.all.clear()
+        return answered
+
+    def test_redirect(self) -> None:
+        """All that is known of a redirect is told, the size of what is behind it and how long it took included."""
+        result = self.waiting()
+        self.browser.ask("/request/a%20b?c")
+        self.assertEqual(self.told[0].all, [])
+        self.clock.advance(1.5)
+        result.callback(REDIRECT)
+        self.assertEqual(
+            self.witnessed(),
+            Answered("request", "GET", b"/request/a%20b?c", parse_address("127.0.0.1"), 307, "peer 10.0.0.3:15678", 95872, 1.5, redirected=True),
+        )
+
+    def test_documents(self) -> None:
+        """A document is told with its size, a HEAD with none, a quiet one as such; an empty name is the front of the root."""
+        self.browser.get("/")
+        self.assertEqual(self.witnessed(), Answered("", "GET", b"/", parse_address("127.0.0.1"), 200, "", 4, 0.0, quiet=True))
+        self.browser.ask("/", method="HEAD")
+        answered = self.witnessed()
+        self.assertEqual((answered.method, answered.status, answered.size, answered.complete), ("HEAD", 200, 0, True))
+
+    def test_files(self) -> None:
+        """A file is told with its origin, and the bytes that were sent of it: all, a range, or none where nothing has changed."""
+        for headers, status, size in (
+            ((), 200, 7),
+            (("Range: bytes=2-4",), 206, 3),
+            (('If-None-Match: "tag"',), 304, 0),
+            (("Range: bytes=9-",), 416, 0),
+        ):
+            self.front.next = FileAnswer(self.held(), "cache")
+            self.browser.get("/request/a", *headers)
+            answered = self.witnessed()
+            self.assertEqual((answered.status, answered.origin, answered.size, answered.complete), (status, "cache", size, True))
+
+    def test_errors(self) -> None:
+        """Errors are told with who was asked, defects as 500."""
+        self.front.next = RequestError(504, "late", "mirror https://a")
+        self.browser.get("/request/a")
+        answered = self.witnessed()
+        self.assertEqual((answered.front, answered.status, answered.origin, answered.size), ("request", 504, "mirror https://a", 5))
+        self.front.next = ZeroDivisionError()
+        self.browser.get("/request/a")
+        self.assertEqual(self.witnessed().status, 500)
+        self.front.next = DocumentAnswer(b"", (("\u20ac", "x"),))
+        self.browser.get("/request/a")
+        self.assertEqual(self.witnessed().status, 500)
+        self.assertEqual(len(self.flushLoggedErrors()), 2)
+
+    def test_refused(self) -> None:
+        """Who is refused before a front is asked is told of too, with the front that it would have been, if there is one."""
+        stranger = Browser(self.site, "10.0.0.7")
+        for browser, target, method, status, front in (
+            (self.browser, "/nowhere", "GET", 404, ""),
+            (self.browser, "*", "GET", 404, ""),
+            (self.browser, "/request/a", "PUT", 405, "request"),
+            (self.browser, "http://evil.example/request/a", "GET", 421, "request"),
+            (stranger, "/request/a", "GET", 403, "request"),
+        ):
+            browser.get(target, method=method)
+            answered = self.witnessed()
+            self.assertEqual((answered.status, answered.front, answered.method, answered.target), (status, front, method, target.encode()))
+        self.assertEqual(answered.client, parse_address("10.0.0.7"))
+
+    def test_cut(self) -> None:
+        """A client that leaves within a body is told of when it has left, with what it was sent until then."""
+        self.front.next = FileAnswer(self.held(b"x" * 1_000_000), "cache")
+        self.browser.wire.limit = 1000
+        self.browser.ask("/request/a")
+        self.assertEqual(self.told[0].all, [])
+        self.clock.advance(2)
+        self.browser.close(cleanly=False)
+        answered = self.witnessed()
+        self.assertEqual((answered.status, answered.origin, answered.complete, answered.seconds), (200, "cache", False, 2.0))
+        sent = len(self.browser.wire.value().partition(b"\r\n\r\n")[2])
+        self.assertTrue(0 < sent < 1_000_000)
+        self.assertEqual(answered.size, sent)
+
+    def test_cut_after_waiting(self) -> None:
+        """So it is where the answer took its time."""
+        result = self.waiting()
+        self.browser.wire.limit = 1000
+        self.browser.ask("/request/a")
+        result.callback(FileAnswer(self.held(b"x" * 1_000_000), "cache"))
+        self.browser.close(cleanly=False)
+        answered = self.witnessed()
+        self.assertEqual((answered.status, answered.origin, answered.complete), (200, "cache", False))
+
+    def test_aborted(self) -> None:
+        """A file that turns out shorter than its head promised was not sent whole."""
+        held = self.held(b"x" * 100_000)
+        self.front.next = FileAnswer(HeldFile("name", held.file, 1_000_000, 784111777, '"tag"'), "cache")
+        self.browser.ask("/request/a")
+        self.browser.close(cleanly=False)
+        answered = self.witnessed()
+        self.assertFalse(answered.complete)
+        self.flushLoggedErrors()
+
+    def test_events(self) -> None:
+        """Events are told of when they have ended, quietly."""
+
+        async def look() -> dict[str, str]:
+            return {"a": "1"}
+
+        events = Events(look, self.clock)
+        self.front.next = EventsAnswer(events)
+        self.browser.ask("/request/a")
+        self.assertEqual(self.told[0].all, [])
+        events.stop()
+        answered = self.witnessed()
+        self.assertEqual((answered.status, answered.complete, answered.quiet), (200, True, True))
+        self.assertGreater(answered.size or 0, 0)
+
+    def test_left_early(self) -> None:
+        """A client that leaves before its answer begins was not answered, and nobody is told."""
+        for late in (True, False):
+            browser = Browser(self.site)
+            result = self.waiting()
+            browser.ask("/request/a")
+            browser.close(cleanly=late)
+            self.assertTrue(result.called)
+            self.assertEqual((self.router.running, self.told[0].all), (0, []))
+
+    def test_pipeline(self) -> None:
+        """Each request of a connection is told of, in the order of the answers."""
+        self.browser.send(b"".join([b"GET /request/%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % number for number in range(20)]))
+        for told in self.told:
+            self.assertEqual([answered.target for answered in told.all], [b"/request/%d" % number for number in range(20)])
 
 
 class DrainedTests(RouterTestCase):

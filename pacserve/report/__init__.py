@@ -1,0 +1,1 @@
+"""What people are told: what the daemon does, and what it did."""

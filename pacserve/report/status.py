@@ -1,0 +1,285 @@
+"""What C{/status} and C{/why} tell of a daemon, in JSON.  Rules only; everything is text for people, or a number."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatus:
+    """
+    This daemon.
+
+    @ivar started: Seconds since the epoch.
+    @ivar misses: C{redirect} or C{fetch}.
+    @ivar hits: C{redirect} or C{relay}.
+    @ivar generation: Of its inventory.
+    @ivar files: Package files and signatures that it offers.
+    @ivar size: Bytes of these.
+    @ivar multicast_heard: Seconds since something was last heard by multicast; None where nothing ever was, or nobody listens.
+    @ivar info_asked: Seconds since another host last asked for C{/info}; None where none ever did.
+    @ivar multicast_interval: Seconds between two announcements.
+    @ivar cache_dirs: The folders of pacman that it offers files from.
+    """
+
+    version: str
+    instance: str
+    name: str
+    port: int
+    started: float
+    misses: str
+    hits: str
+    multicast: bool
+    generation: int
+    files: int
+    size: int
+    multicast_heard: float | None
+    info_asked: float | None
+    multicast_interval: float = 60.0
+    pacman_conf: str = "/etc/pacman.conf"
+    cache_dirs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStatus:
+    """
+    Another pacserver.
+
+    @ivar address: Where it is asked, C{10.0.0.3:15678}; as configured while its name was never resolved.
+    @ivar name: As the user wrote it; empty for one that announced itself.
+    @ivar state: C{new}, C{unknown}, C{known}, C{refused}, C{dead}; see L{pacserve.peers.peer.PeerState}.
+    @ivar reason: Why it is not used; empty when it is.
+    @ivar files: Files that it holds, as far as is known.
+    @ivar heard: Seconds since it was last heard of; None where it never was.
+    @ivar delay: Seconds until it says whether it has a file, lately.
+    @ivar failures: How often in a row it did not say so.
+    @ivar given: Bytes that it gave, or that clients of this host were sent there for, since the start.
+    """
+
+    address: str
+    name: str
+    instance: str
+    discovered: bool
+    state: str
+    reason: str
+    files: int
+    heard: float | None
+    delay: float
+    failures: int
+    given: int
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorStatus:
+    """
+    A mirror of pacman.conf.
+
+    @ivar url: Scheme, host and port; never a password.
+    @ivar repositories: That it serves.
+    @ivar state: C{well}, C{slow} or C{failed}.
+    @ivar avoided: Seconds for which it still comes last.
+    @ivar rate: Bytes per second that it gave lately; None where that is not known.
+    """
+
+    url: str
+    repositories: tuple[str, ...]
+    state: str
+    avoided: float
+    rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TransferStatus:
+    """
+    A download that runs.
+
+    @ivar source: Who gives it now; empty while nobody does.
+    @ivar size: Bytes of all of it, None where nobody said.
+    @ivar seconds: Since it began.
+    @ivar verified: Whether a database states what it should be.
+    """
+
+    name: str
+    repository: str
+    source: str
+    done: int
+    size: int | None
+    seconds: float
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """
+    What came from one origin.
+
+    @ivar origin: A value of L{pacserve.report.origins.Origin}.
+    @ivar size: Bytes; of redirects those that whoever was asked stated.
+    """
+
+    origin: str
+    requests: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """
+    The traffic of one minute, hour or day.
+
+    @ivar began: Seconds since the epoch.
+    @ivar cache: Bytes, as are the others.
+    """
+
+    began: float
+    cache: int
+    peers: int
+    mirrors: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficStatus:
+    """
+    Traffic since the start of the history, which survives a restart.
+
+    @ivar tallies: What this host's own clients were answered with.
+    @ivar saved: Bytes that did not come over the WAN because a cache or a peer had them.
+    @ivar served: Bytes that other hosts got from this one.
+    @ivar minutes: The last hour, the oldest first; empty minutes are left out.
+    @ivar days: The same by day (UTC).
+    @ivar hours: The last day by hour.
+    """
+
+    since: float
+    tallies: tuple[Tally, ...]
+    saved: int
+    served: int
+    minutes: tuple[Bucket, ...]
+    days: tuple[Bucket, ...]
+    hours: tuple[Bucket, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """
+    One answered request.
+
+    @ivar at: Seconds since the epoch.
+    @ivar client: Its address.
+    @ivar path: What was asked for.
+    @ivar origin: In words, as in the log: who gave it, or who was asked in vain.
+    @ivar size: Bytes; None where they are not known.
+    @ivar seconds: Until the answer was complete.
+    @ivar redirected: Whether the client was sent elsewhere.
+    @ivar ended: Whether all of it was sent.
+    """
+
+    at: float
+    client: str
+    path: str
+    status: int
+    origin: str
+    size: int | None
+    seconds: float
+    redirected: bool
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolStatus:
+    """Where downloads are kept; C{limit} and C{size} in bytes."""
+
+    directory: str
+    files: int
+    size: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All of it."""
+
+    host: HostStatus
+    peers: tuple[PeerStatus, ...]
+    mirrors: tuple[MirrorStatus, ...]
+    transfers: tuple[TransferStatus, ...]
+    traffic: TrafficStatus
+    spool: SpoolStatus | None
+    claims: int
+    recent: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """
+    One candidate for a file.
+
+    @ivar who: C{cache}, C{peer 10.0.0.3:15678}, C{download}, C{mirror http://example.org}.
+    @ivar verdict: C{used} for the one that the file would come from, C{next} for those that would be tried after it, C{no} for the others.
+    @ivar reason: Why; for a person.
+    """
+
+    who: str
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """
+    Where a file would come from now.
+
+    @ivar size: Bytes that the database states, None where it does not know the file.
+    @ivar last: The last requests for it, the latest first.
+    """
+
+    repository: str
+    name: str
+    size: int | None
+    candidates: tuple[Reason, ...]
+    last: tuple[Record, ...]
+
+
+def encode(value: Status | Why) -> bytes:
+    """The JSON text."""
+    return json.dumps(dataclasses.asdict(value), separators=(",", ":")).encode()
+
+
+def decode(text: bytes, kind: type[T]) -> T:
+    """
+    Reads the JSON text.  Fields that this version does not know are left out.
+
+    @raise ValueError: It is not of that form.
+    """
+    return typing.cast("T", _read(json.loads(text), kind))
+
+
+def _read(value: Any, kind: Any) -> Any:
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        if not isinstance(value, dict):
+            raise ValueError(f"{kind.__name__} is no object")
+        hints = typing.get_type_hints(kind)
+        try:
+            return kind(**{field.name: _read(value[field.name], hints[field.name]) for field in dataclasses.fields(kind)})
+        except KeyError as error:
+            raise ValueError(f"{kind.__name__} has no {error}") from None
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            raise ValueError("no list")
+        return tuple(_read(item, typing.get_args(kind)[0]) for item in value)
+    if isinstance(kind, types.UnionType):
+        if value is None:
+            return None
+        return _read(value, next(one for one in typing.get_args(kind) if one is not type(None)))
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not kind:
+        raise ValueError(f"{value!r} is no {kind.__name__}")
+    return value

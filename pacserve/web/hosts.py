@@ -1,0 +1,83 @@
+"""
+Which Host header is answered: DNS rebinding makes a browser ask this host in the name of a foreign page, but can't change the name that it asks for.
+
+What peers ask is not checked.  They may know this host by any name, and what they are answered is for the whole LAN anyway.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from pacserve.errors import RequestError
+from pacserve.interfaces import LocalAddresses
+from pacserve.model import IPAddress
+from pacserve.network.addresses import parse_address
+
+PEER_PATHS = frozenset({"package", "info", "claim", "fetch"})
+"""The first parts of the paths that peers ask for."""
+
+_LONGEST = 300
+"""Characters: a name has 253, a port and its colon 6."""
+
+# RFC 9110, 7.2, and RFC 6874 for the zone, whose percent sign some clients send as it is.
+_HOST = re.compile(r"(?:\[(?P<bracketed>[0-9A-Fa-f:.]+)(?:%(?:25)?[A-Za-z0-9_.~-]{1,15})?\]|(?P<plain>[A-Za-z0-9_.-]+))(?::[0-9]{0,5})?\Z")
+
+
+class Hosts:
+    """
+    Knows by which names and addresses this host may be asked.
+
+    @param names: Those of this host, besides C{localhost}.
+    """
+
+    def __init__(self, local: LocalAddresses, names: Iterable[str]) -> None:
+        self._local = local
+        self._names = frozenset({"localhost", *(name.lower().rstrip(".") for name in names)} - {""})
+        self._others = ", ".join(sorted(self._names - {"localhost"}))
+
+    def check(self, first: str, host: str | None, client: IPAddress) -> None:
+        """
+        Returns if a request may be answered.
+
+        @param first: The first part of its path.
+        @param host: The host that it states, None for none, as HTTP/1.0 allows; then only this host itself is answered, and no browser is like that.
+        @raise RequestError: 421.
+        """
+        if first in PEER_PATHS:
+            return
+        if host is None:
+            if client.is_loopback:
+                return
+            raise RequestError(421, "the request has no Host header")
+        asked = _asked(host) if len(host) <= _LONGEST else None
+        if asked is None or not (asked in self._names if isinstance(asked, str) else asked.is_loopback or self._local.owns(asked)):
+            known = f", or as {self._others}" if self._others else ""
+            raise RequestError(
+                421, f"this host is not asked by that name: ask for it as localhost, by one of its addresses{known}; --name adds a name"
+            )
+
+
+def stated_host(target: bytes, host: str | None) -> str | None:
+    """
+    The host that a request is for: what the absolute form of its target states counts more than the Host header (RFC 9112, 3.2.2).
+
+    @param host: The header, None where there is none.
+    """
+    if target[:7].lower() == b"http://":
+        return target[7:].partition(b"/")[0].partition(b"?")[0].decode("latin-1")
+    return host
+
+
+@lru_cache(maxsize=256)
+def _asked(host: str) -> str | IPAddress | None:
+    """The name in lower case, or the address, that a Host header states; None where it is not of that form."""
+    match = _HOST.match(host)
+    if match is None:
+        return None
+    text: str = match["bracketed"] or match["plain"]
+    try:
+        return parse_address(text)
+    except ValueError:
+        return None if match["bracketed"] else text.lower().removesuffix(".")

@@ -1,0 +1,164 @@
+"""What browsers ask: C{/}, C{/static/NAME}, C{/events} and C{/search?q=TEXT}."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from hashlib import sha256
+from importlib.resources import files
+from urllib.parse import parse_qs
+
+from pacserve.errors import RequestError
+from pacserve.http.validators import matches_none_match
+from pacserve.interfaces import Audience, Front
+from pacserve.model import Answer, Ask, DocumentAnswer, EventsAnswer
+from pacserve.page.found import Found, render_found
+from pacserve.page.layout import LONGEST_QUERY
+from pacserve.page.overview import changing, render
+from pacserve.report.status import Status
+from pacserve.web.events import Events
+
+GiveStatus = Callable[[], Awaitable[Status]]
+Search = Callable[[str], Awaitable[Sequence[Found]]]
+Wall = Callable[[], float]
+
+_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "style-src 'self'",
+        "script-src 'self'",
+        "connect-src 'self'",
+        "img-src 'self'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    ]
+)
+_SAFETY = (("Content-Security-Policy", _POLICY), ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"))
+_PAGE = (("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store"), *_SAFETY)
+_STATIC = {
+    "page.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+_MOST_FIELDS = 10
+
+
+class PageFront(Front):
+    """
+    C{/}: the status page.
+
+    @param wall: Gives the seconds since the epoch.
+    """
+
+    def __init__(self, status: GiveStatus, wall: Wall, audience: Audience) -> None:
+        self._status = status
+        self._wall = wall
+        self._audience = audience
+
+    @property
+    def audience(self) -> Audience:
+        return self._audience
+
+    async def answer(self, ask: Ask) -> Answer:
+        if ask.parts:
+            raise RequestError(404, "there is nothing here")
+        status = await self._status()
+        return DocumentAnswer(render(status, self._wall()), _PAGE, quiet=True)
+
+
+class StaticFront(Front):
+    """C{/static/NAME}: the stylesheet, the script and the icon, which are read when they are asked for first."""
+
+    def __init__(self, audience: Audience) -> None:
+        self._audience = audience
+        self._read: dict[str, tuple[bytes, str]] = {}
+
+    @property
+    def audience(self) -> Audience:
+        return self._audience
+
+    async def answer(self, ask: Ask) -> Answer:
+        kind = _STATIC.get(ask.parts[0]) if len(ask.parts) == 1 else None
+        if kind is None:
+            raise RequestError(404, "there is nothing here")
+        body, etag = self._file(ask.parts[0])
+        headers = (("ETag", etag), ("Cache-Control", "no-cache"), *_SAFETY)
+        condition = ask.header("If-None-Match")
+        if condition is not None and matches_none_match(condition, etag):
+            return DocumentAnswer(b"", headers, 304, quiet=True)
+        return DocumentAnswer(body, (("Content-Type", kind), *headers), quiet=True)
+
+    def _file(self, name: str) -> tuple[bytes, str]:
+        found = self._read.get(name)
+        if found is None:
+            body = files("pacserve.page").joinpath("static", name).read_bytes()
+            found = self._read[name] = body, f'"{sha256(body).hexdigest()[:32]}"'
+        return found
+
+
+class EventsFront(Front):
+    """C{/events}: what changes on the status page while it is open."""
+
+    def __init__(self, events: Events, audience: Audience) -> None:
+        self._events = events
+        self._audience = audience
+
+    @property
+    def audience(self) -> Audience:
+        return self._audience
+
+    async def answer(self, ask: Ask) -> Answer:
+        if ask.parts:
+            raise RequestError(404, "there is nothing here")
+        return EventsAnswer(self._events)
+
+
+class SearchFront(Front):
+    """
+    C{/search?q=TEXT}: the files on the LAN whose names contain a text.
+
+    @param search: Finds them, by a text of 1 to L{LONGEST_QUERY} characters.
+    @param host: The name of this host.
+    @param wall: Gives the seconds since the epoch.
+    """
+
+    def __init__(self, search: Search, host: str, wall: Wall, audience: Audience) -> None:
+        self._search = search
+        self._host = host
+        self._wall = wall
+        self._audience = audience
+
+    @property
+    def audience(self) -> Audience:
+        return self._audience
+
+    async def answer(self, ask: Ask) -> Answer:
+        if ask.parts:
+            raise RequestError(404, "ask for /search?q=TEXT")
+        query = _searched(ask.query)
+        found = await self._search(query) if query else ()
+        return DocumentAnswer(render_found(query, found, self._host, self._wall()), _PAGE, quiet=True)
+
+
+def watched(status: GiveStatus, wall: Wall) -> Callable[[], Awaitable[Mapping[str, str]]]:
+    """What L{Events} looks at: all of the status page that may change."""
+
+    async def look() -> Mapping[str, str]:
+        return changing(await status(), wall())
+
+    return look
+
+
+def _searched(query: str) -> str:
+    """
+    What is searched for: the field C{q} of a query; empty where there is none.
+
+    @raise RequestError: 400, it is too long, or has too many fields.
+    """
+    try:
+        text = parse_qs(query, errors="replace", max_num_fields=_MOST_FIELDS).get("q", [""])[0].strip()
+    except ValueError:
+        raise RequestError(400, "ask for /search?q=TEXT") from None
+    if len(text) > LONGEST_QUERY:
+        raise RequestError(400, f"search for at most {LONGEST_QUERY} characters")
+    return text

@@ -1,0 +1,63 @@
+"""This host, and what it has saved."""
+
+from __future__ import annotations
+
+from pacserve.page.layout import facts
+from pacserve.page.table import Cell
+from pacserve.page.units import number, size
+from pacserve.report.origins import Origin
+from pacserve.report.status import HostStatus, Status
+
+_MISSES = {"redirect": "pacman is sent to the mirror", "fetch": "this host downloads it, once for the LAN"}
+_HITS = {"redirect": "pacman is sent to the peer", "relay": "this host fetches, checks and hands it on"}
+
+Facts = dict[str, tuple[str, Cell]]
+"""The name and the value of each fact, by its id."""
+
+
+def totals(status: Status) -> Facts:
+    """How many bytes came from where."""
+    traffic = status.traffic
+    sizes = {tally.origin: tally.size for tally in traffic.tallies}
+    return {
+        "saved": ("Saved from the WAN", Cell(size(traffic.saved))),
+        "from-cache": ("From this host's caches", Cell(size(sizes.get(Origin.CACHE.value, 0)))),
+        "from-peers": ("From peers", Cell(size(sizes.get(Origin.PEERS.value, 0)))),
+        "from-mirrors": ("From mirrors", Cell(size(sizes.get(Origin.MIRRORS.value, 0)))),
+        "served": ("Given to other hosts", Cell(size(traffic.served))),
+    }
+
+
+def host_facts(status: Status, now: float) -> Facts:
+    """What this daemon is, and how it works."""
+    host, spool = status.host, status.spool
+    rows: Facts = {
+        "version": ("Version", Cell(host.version)),
+        "started": ("Started", Cell(at=host.started)),
+        "counted": ("Traffic is counted since", Cell(at=status.traffic.since)),
+        "port": ("TCP port", Cell(str(host.port))),
+        "holds": ("Offers", Cell(f"{number(host.files)} files, {size(host.size)}")),
+        "hits": ("What a peer has", Cell(_HITS.get(host.hits, host.hits))),
+        "misses": ("What nobody has", Cell(_MISSES.get(host.misses, host.misses))),
+        "multicast": ("Multicast", _multicast(host, now)),
+        "asked": ("A peer asked what is here", Cell("never") if host.info_asked is None else Cell(at=now - host.info_asked)),
+        "claims": ("Downloads on the LAN noted here", Cell(number(status.claims))),
+    }
+    if spool is not None:
+        kept = f"{number(spool.files)} files, {size(spool.size)} of {size(spool.limit)}, in {spool.directory}"
+        rows["spool"] = ("Keeps downloads", Cell(kept))
+    rows["instance"] = ("Instance", Cell(host.instance))
+    return rows
+
+
+def facts_html(rows: Facts, kind: str, now: float) -> str:
+    """The list of facts."""
+    return facts({key: (name, cell.html(now)) for key, (name, cell) in rows.items()}, kind)
+
+
+def _multicast(host: HostStatus, now: float) -> Cell:
+    if not host.multicast:
+        return Cell("off")
+    if host.multicast_heard is None:
+        return Cell("on, nothing was heard yet", mark="fair")
+    return Cell("something was heard", at=now - host.multicast_heard)

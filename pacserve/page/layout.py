@@ -1,0 +1,63 @@
+"""What every page has: its head, the way through it, and the search."""
+
+from __future__ import annotations
+
+from pacserve.page.text import escape
+
+SHORTEST_QUERY = 2
+"""Characters that are searched for; fewer are in nearly every name."""
+
+LONGEST_QUERY = 100
+"""Characters of a search."""
+
+
+def document(title: str, main: str, now: float, *, query: str = "", live: bool = False) -> bytes:
+    """
+    A whole HTML document.
+
+    @param main: HTML.
+    @param query: What was searched for.
+    @param live: Whether the script asks for changes.
+    """
+    home = "" if live else '<p><a href="/">Back to the status of this host</a></p>\n'
+    script = '<script src="/static/page.js" defer></script>\n' if live else ""
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{escape(title)} - pacserve</title>\n"
+        '<link rel="icon" href="/static/icon.svg" type="image/svg+xml">\n'
+        '<link rel="stylesheet" href="/static/page.css">\n'
+        f"{script}</head>\n"
+        f'<body data-now="{now:.0f}">\n'
+        '<a class="skip" href="#main">Skip to the content</a>\n'
+        f"<header>\n<h1>{escape(title)}</h1>\n"
+        '<form role="search" action="/search" method="get">\n'
+        '<label for="q">Find a package on the LAN</label>\n'
+        f'<input id="q" name="q" type="search" maxlength="{LONGEST_QUERY}" autocomplete="off" spellcheck="false" value="{escape(query)}">\n'
+        "<button>Search</button>\n</form>\n</header>\n"
+        f'<main id="main" tabindex="-1">\n{home}{main}</main>\n'
+        "<footer><p>pacserve: the machines around you are the first mirror.</p></footer>\n"
+        "</body>\n</html>\n"
+    ).encode()
+
+
+def section(name: str, heading: str, content: str) -> str:
+    """
+    A landmark of the page.
+
+    @param name: Unique in the page.
+    @param content: HTML.
+    """
+    return f'<section aria-labelledby="{name}-heading">\n<h2 id="{name}-heading">{escape(heading)}</h2>\n{content}</section>\n'
+
+
+def facts(rows: dict[str, tuple[str, str]], kind: str) -> str:
+    """
+    A list of names and what they stand for.
+
+    @param rows: The name and the HTML of what it stands for, by the id of the latter.
+    @param kind: The class of the list.
+    """
+    items = [f'<div><dt>{escape(name)}</dt><dd id="{key}">{content}</dd></div>\n' for key, (name, content) in rows.items()]
+    return f'<dl class="{kind}">\n{"".join(items)}</dl>\n'

@@ -1,0 +1,40 @@
+"""The peers, with the share that each holds and gave."""
+
+from __future__ import annotations
+
+from pacserve.page.table import MOST_ROWS, Cell, Table
+from pacserve.page.units import milliseconds, number, share, size
+from pacserve.report.status import PeerStatus
+
+_MARKS = {"known": "good", "new": "fair", "unknown": "fair", "refused": "bad", "dead": "bad"}
+
+
+def peers_table(peers: tuple[PeerStatus, ...], now: float) -> Table:
+    """Those that gave most come first."""
+    held, given = sum([peer.files for peer in peers]), sum([peer.given for peer in peers])
+    shown = sorted(peers, key=lambda peer: (-peer.given, -peer.files, peer.address))[:MOST_ROWS]
+    return Table(
+        "peers",
+        "Other hosts with pacserve; the shares are of all that the peers hold, and of all that they gave",
+        ("Peer", "State", "#Holds", "#Gave", "#Answers in", "#Failures", "Last heard"),
+        tuple([_row(peer, held, given, now) for peer in shown]),
+        "No peer is known.",
+        len(peers) - len(shown),
+    )
+
+
+def _row(peer: PeerStatus, held: int, given: int, now: float) -> tuple[Cell, ...]:
+    called = f"{peer.name} ({peer.address})" if peer.name and peer.name != peer.address else peer.address
+    return (
+        Cell(called),
+        Cell(f"{peer.state}: {peer.reason}" if peer.reason else peer.state, mark=_MARKS.get(peer.state, "")),
+        Cell(_with_share(f"{number(peer.files)} files", share(peer.files, held))),
+        Cell(_with_share(size(peer.given), share(peer.given, given))),
+        Cell(milliseconds(peer.delay)),
+        Cell(number(peer.failures), mark="bad" if peer.failures else ""),
+        Cell("never") if peer.heard is None else Cell(at=now - peer.heard),
+    )
+
+
+def _with_share(text: str, part: str) -> str:
+    return f"{text} ({part})" if part else text

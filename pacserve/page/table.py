@@ -1,0 +1,124 @@
+"""
+Tables, as values that are written twice: as HTML when the page is loaded, and as JSON when they change while it is open.
+
+C{page.js} makes the same elements of the JSON as L{Table.html} does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pacserve.page.text import clean, escape
+from pacserve.page.units import duration, moment
+
+MOST_ROWS = 200
+"""Rows that are shown of a table: a page with thousands is of no use, and C{pacsrv status} lists them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """
+    What stands in one place of the page, and may change.
+
+    @ivar text: Of anybody's making.
+    @ivar at: Seconds since the epoch: it is shown how long ago that was, in front of the text.
+    @ivar percent: From 0 to 100, shown as a bar in front of the text.
+    @ivar waiting: Shows a bar that has no end.
+    @ivar mark: C{good}, C{fair} or C{bad}; the text says so too.
+    @ivar label: What the bar measures, for those who don't see it.
+    """
+
+    text: str = ""
+    at: float | None = None
+    percent: int | None = None
+    waiting: bool = False
+    mark: str = ""
+    label: str = ""
+
+    def html(self, now: float) -> str:
+        """The content of an element."""
+        text = escape(self.text)
+        if self.mark:
+            text = f'<span class="{self.mark}">{text}</span>'
+        if self.at is not None:
+            ago = f"{duration(now - self.at)} ago"
+            text = f'<time datetime="{moment(self.at)}">{ago}</time>' + (f" {text}" if text else "")
+        if self.percent is not None:
+            text = f'<progress max="100" value="{self.percent}" aria-label="{escape(self.label)}"></progress> {text}'
+        elif self.waiting:
+            text = f'<progress max="100" aria-label="{escape(self.label)}"></progress> {text}'
+        return text
+
+    def live(self) -> object:
+        """What is sent for C{page.js}: the text, or an object where there is more to it."""
+        text = clean(self.text)
+        more: dict[str, object] = {}
+        if self.mark:
+            more["mark"] = self.mark
+        if self.at is not None:
+            more["at"] = moment(self.at)
+        if self.percent is not None:
+            more["percent"] = self.percent
+        if self.percent is not None or self.waiting:
+            more["bar"] = clean(self.label)
+        return {"text": text, **more} if more else text
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """
+    A table.
+
+    @ivar id: Unique in the page.
+    @ivar columns: Their headings; one that begins with C{#} has numbers below it.
+    @ivar rows: The first cell of each is its heading.
+    @ivar empty: Said instead of a table without rows.
+    @ivar more: Rows that are not shown.
+    """
+
+    id: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    empty: str
+    more: int = 0
+
+    def html(self, now: float) -> str:
+        """The table, and the sentences beside it."""
+        head = "".join([f'<th scope="col"{_class(column)}>{escape(column.lstrip("#"))}</th>' for column in self.columns])
+        body = "".join([self._row(row, now) for row in self.rows])
+        return (
+            f'<p id="{self.id}-empty"{_hidden(bool(self.rows))}>{escape(self.empty)}</p>'
+            f'<table id="{self.id}"{_hidden(not self.rows)}><caption>{escape(self.caption)}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+            f'<p id="{self.id}-more"{_hidden(not self.more)}>{escape(self._more())}</p>\n'
+        )
+
+    def live(self) -> str:
+        """The JSON of what may change."""
+        return to_json({"rows": [[cell.live() for cell in row] for row in self.rows], "more": self._more()})
+
+    def _row(self, row: Sequence[Cell], now: float) -> str:
+        heading, *cells = [cell.html(now) for cell in row]
+        rest = [
+            f'<td data-label="{escape(column.lstrip("#"))}"{_class(column)}>{cell}</td>' for column, cell in zip(self.columns[1:], cells, strict=True)
+        ]
+        return f'<tr><th scope="row">{heading}</th>{"".join(rest)}</tr>\n'
+
+    def _more(self) -> str:
+        return f"… and {self.more:,} more." if self.more else ""
+
+
+def to_json(value: object) -> str:
+    """JSON in ASCII on one line."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _class(column: str) -> str:
+    return ' class="number"' if column.startswith("#") else ""
+
+
+def _hidden(hidden: bool) -> str:
+    return " hidden" if hidden else ""

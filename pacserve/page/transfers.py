@@ -1,0 +1,59 @@
+"""The downloads that run."""
+
+from __future__ import annotations
+
+from pacserve.page.table import MOST_ROWS, Cell, Table
+from pacserve.page.units import duration, rate, size
+from pacserve.report.status import TransferStatus
+
+_STEP = 25
+"""Per cent between two announcements: a screen reader that spoke every second would be switched off."""
+
+
+def transfers_table(transfers: tuple[TransferStatus, ...]) -> Table:
+    """As they began."""
+    return Table(
+        "transfers",
+        "Downloads that run on this host",
+        ("File", "From", "Progress", "#Speed", "#Left", "Checked"),
+        tuple([_row(transfer) for transfer in transfers[:MOST_ROWS]]),
+        "No download is running.",
+        max(len(transfers) - MOST_ROWS, 0),
+    )
+
+
+def announcement(transfers: tuple[TransferStatus, ...]) -> str:
+    """What a screen reader says of them: it changes only now and then."""
+    if not transfers:
+        return "No download is running"
+    sizes = [transfer.size for transfer in transfers if transfer.size]
+    done = sum([transfer.done for transfer in transfers if transfer.size])
+    count = "1 download is" if len(transfers) == 1 else f"{len(transfers)} downloads are"
+    if not sizes:
+        return f"{count} running"
+    return f"{count} running, {_percent(done, sum(sizes)) // _STEP * _STEP} per cent done"
+
+
+def _row(transfer: TransferStatus) -> tuple[Cell, ...]:
+    speed = transfer.done / transfer.seconds if transfer.seconds > 0 else 0.0
+    left = "" if not transfer.size or speed <= 0 else duration(max(transfer.size - transfer.done, 0) / speed)
+    return (
+        Cell(f"{transfer.repository}/{transfer.name}"),
+        Cell(transfer.source or "nobody now"),
+        _progress(transfer),
+        Cell(rate(speed)),
+        Cell(left),
+        Cell("against the database" if transfer.verified else "no: no database states what it should be", mark="" if transfer.verified else "fair"),
+    )
+
+
+def _progress(transfer: TransferStatus) -> Cell:
+    label = f"Progress of {transfer.name}"
+    if not transfer.size:
+        return Cell(size(transfer.done), waiting=True, label=label)
+    percent = _percent(transfer.done, transfer.size)
+    return Cell(f"{percent} % of {size(transfer.size)}", percent=percent, label=label)
+
+
+def _percent(done: int, whole: int) -> int:
+    return min(max(100 * done // whole, 0), 100)

@@ -1,0 +1,70 @@
+"""Tests for L{pacserve.fronts.status}."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.errors import RequestError
+from pacserve.fronts.status import StatusFront, WhyFront
+from pacserve.model import Answer, DocumentAnswer
+from pacserve.report.status import HostStatus, Status, TrafficStatus, Why, decode
+from tests.fakes.interfaces import Everyone, ask
+
+STATUS = Status(
+    HostStatus("1", "0" * 32, "host", 15678, 0.0, "fetch", "relay", True, 1, 2, 3, None, None),
+    (),
+    (),
+    (),
+    TrafficStatus(0.0, (), 0, 0, (), ()),
+    None,
+    0,
+    (),
+)
+
+
+class StatusFrontTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.asked: list[str] = []
+
+    async def status(self) -> Status:
+        """How things are."""
+        return STATUS
+
+    async def why(self, text: str) -> Why | None:
+        """Knows one package."""
+        self.asked.append(text)
+        return Why("core", text, 5, (), ()) if text == "zlib" else None
+
+    def test_status(self) -> None:
+        """The status is JSON that nobody keeps, and no news for the log."""
+        audience = Everyone()
+        front = StatusFront(self.status, audience)
+        answer = self.successResultOf(Deferred.fromCoroutine(front.answer(ask())))
+        assert isinstance(answer, DocumentAnswer)
+        self.assertEqual((decode(answer.body, Status), answer.quiet, front.audience), (STATUS, True, audience))
+        self.assertIn(("Cache-Control", "no-store"), answer.headers)
+        self.failureResultOf(Deferred.fromCoroutine(front.answer(ask("more"))), RequestError)
+
+    def explain(self, *parts: str) -> Deferred[Answer]:
+        """Asks why."""
+        return Deferred.fromCoroutine(WhyFront(self.why, Everyone()).answer(ask(*parts)))
+
+    def test_why(self) -> None:
+        """What is known of a package is told; what nobody knows is 404, with what to do."""
+        answer = self.successResultOf(self.explain("zlib"))
+        assert isinstance(answer, DocumentAnswer)
+        self.assertEqual(decode(answer.body, Why).name, "zlib")
+        error = self.failureResultOf(self.explain("zlob"), RequestError).value
+        self.assertEqual(error.status, 404)
+        self.assertIn("pacman -Sy", str(error))
+
+    @given(st.lists(st.text(max_size=400), max_size=3))
+    def test_anything(self, parts: list[str]) -> None:
+        """Whatever is asked is a short name in one line, or 404."""
+        self.setUp()
+        self.explain(*parts).addErrback(lambda failure: failure.trap(RequestError) and None)
+        for text in self.asked:
+            self.assertTrue(text.isprintable() and 1 <= len(text) <= 255)

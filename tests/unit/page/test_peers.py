@@ -1,0 +1,66 @@
+"""Tests for L{pacserve.page.peers}."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.page.peers import peers_table
+from pacserve.page.table import MOST_ROWS
+from pacserve.page.text import clean
+from pacserve.report.status import PeerStatus
+from tests.unit.page.made_up import HOSTILE, MIB, NOW, peer
+from tests.unit.page.reading import read
+from tests.unit.page.strategies import of
+
+KNOWN = dataclasses.replace(peer(1), files=30, given=3 * MIB, heard=12.0, delay=0.0011)
+
+
+class PeersTests(SynchronousTestCase):
+    def rows(self, *peers: PeerStatus) -> list[list[str]]:
+        """What is shown of peers."""
+        return read(peers_table(peers, NOW).html(NOW)).cells("peers")
+
+    def test_row(self) -> None:
+        """A peer has its address, its state, what it holds and gave with the shares of all, how fast it answers, and when it was heard."""
+        other = dataclasses.replace(
+            KNOWN, address="10.0.0.9:15678", name="b.lan", files=10, given=MIB, state="dead", reason="no route", failures=3, heard=None
+        )
+        self.assertEqual(
+            self.rows(other, KNOWN),
+            [
+                ["10.0.0.3:15678", "known", "30 files (75 %)", "3.00 MiB (75 %)", "1.1 ms", "0", "12 s ago"],
+                ["b.lan (10.0.0.9:15678)", "dead: no route", "10 files (25 %)", "1.00 MiB (25 %)", "1.1 ms", "3", "never"],
+            ],
+        )
+
+    def test_nothing_given(self) -> None:
+        """Where nobody holds or gave anything there are no shares."""
+        ((*_, holds, gave, _, _, _),) = self.rows(dataclasses.replace(KNOWN, files=0, given=0))
+        self.assertEqual((holds, gave), ("0 files", "0 B"))
+
+    def test_marks(self) -> None:
+        """A state has a colour, and a word beside it; one that is not known has none."""
+        for state, mark in (("known", ["good"]), ("new", ["fair"]), ("dead", ["bad"]), (HOSTILE, [])):
+            page = read(peers_table((dataclasses.replace(KNOWN, state=state),), NOW).html(NOW))
+            self.assertEqual([span.attributes["class"] for span in page.all("span")], mark)
+            self.assertEqual(page.cells("peers")[0][1], clean(state))
+
+    def test_many(self) -> None:
+        """Of a thousand peers those that gave most are shown, with their shares of what all gave, and how many more there are."""
+        peers = tuple([dataclasses.replace(KNOWN, address=f"10.0.{number // 250}.{number % 250}:1", given=number) for number in range(1000)])
+        table = peers_table(peers, NOW)
+        self.assertEqual((len(table.rows), table.more), (MOST_ROWS, 800))
+        self.assertEqual([table.rows[0][0].text, table.rows[0][3].text], ["10.0.3.249:1", "999 B (< 1 %)"])
+
+    @given(st.lists(of(PeerStatus), max_size=3).map(tuple))
+    def test_anything(self, peers: tuple[PeerStatus, ...]) -> None:
+        """Whatever peers call themselves, each has a row that names it."""
+        rows = self.rows(*peers)
+        self.assertEqual(len(rows), len(peers))
+        shown = {row[0] for row in rows}
+        for one in peers:
+            self.assertIn(clean(f"{one.name} ({one.address})" if one.name and one.name != one.address else one.address), shown)

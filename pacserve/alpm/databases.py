@@ -127,6 +127,22 @@ class Databases(SyncDatabases):
         repositories = self._configuration.current().repositories
         return [database.sizes[name] & _SIZE for repo, database in self._databases.items() if repo in repositories and name in database.sizes]
 
+    def find(self, text: str, most: int) -> Sequence[tuple[str, str]]:
+        """
+        The package files whose name contains C{text}, each with its repository, in pacman's order of these; the best matches first.
+
+        @param most: How many are given.
+        """
+        found: list[tuple[int, str, str]] = []
+        for repo in self._configuration.current().repositories:
+            database = self._databases.get(repo)
+            for name in () if database is None else database.sizes:
+                if text in name:
+                    parsed = parse_package_file(name)
+                    package = "" if parsed is None else parsed.name
+                    found.append((0 if text in (name, package) else 1 if package.startswith(text) else 2, repo, name))
+        return [(repo, name) for _, repo, name in sorted(found, key=lambda one: one[0])[:most]]
+
     def _outdated(self, database: _Database, stamp: Stamp | None) -> bool:
         if database.stamp != stamp:
             return True

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
-from twisted.internet.interfaces import IListeningPort, IReactorTime
+from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -21,13 +21,14 @@ from pacserve import __version__
 from pacserve.alpm.children import ChildRunner
 from pacserve.alpm.databases import Databases
 from pacserve.alpm.pacman_conf import PacmanConf
-from pacserve.app.fetching import Fetching
+from pacserve.app.fetching import fetching_of, sources_of, take
 from pacserve.app.lan import LAN
 from pacserve.app.listening import listen
 from pacserve.app.notify import ServiceNotifier
+from pacserve.app.reporting import Parts
+from pacserve.app.telling import Telling
 from pacserve.cache.packages import CachedPackages
-from pacserve.config.settings import Hits, Misses, Settings
-from pacserve.downloads.limits import Limits
+from pacserve.config.settings import Settings
 from pacserve.errors import StartError
 from pacserve.fetch.absences import Absences
 from pacserve.fetch.agents import mirror_agent, peer_agent
@@ -41,7 +42,8 @@ from pacserve.fronts.downloads import ClaimFront, FetchFront
 from pacserve.fronts.pacman import PacmanFront
 from pacserve.fronts.peer import InfoFront, PackageFront
 from pacserve.http.via import via_value
-from pacserve.interfaces import Front, PackageSource
+from pacserve.interfaces import Front
+from pacserve.metrics.errors import ErrorCounts
 from pacserve.mirrors.health import MirrorHealth
 from pacserve.mirrors.inquiry import Inquiry
 from pacserve.mirrors.mirrors import Mirrors
@@ -57,10 +59,12 @@ from pacserve.peers.peer import Peer
 from pacserve.peers.roster import Roster
 from pacserve.peers.source import PeerSource
 from pacserve.peers.watch import PeerWatch
+from pacserve.report.ledger import Ledger
 from pacserve.resolver.resolver import Resolver
 from pacserve.web.access_log import AccessLog
 from pacserve.web.audience import ClientAudience, PeerAudience
 from pacserve.web.connections import Connections, affordable
+from pacserve.web.hosts import Hosts
 from pacserve.web.pacing import Pacing
 from pacserve.web.router import Router
 from pacserve.web.site import Site
@@ -138,26 +142,22 @@ class Daemon:
         random = SystemRandom()
         others = PeerSource(peers, holdings, asking_peers, reactor, machine, self._watch.look, random)
         self._lan: LAN | None = None
-        self._fetching: Fetching | None = None
         if settings.multicast:
             self._lan = LAN(settings, peers, self._watch, caches, machine, self._architectures, instance, random, reactor)
 
         self._proxies = Proxies(environment)
-        mirrors, upstreams = self._mirrors(machine, instance)
+        names = _own_names() | frozenset(settings.names)
+        servers, health = Servers(machine, names, settings.port), MirrorHealth()
+        mirrors, upstreams = self._mirrors(machine, instance, servers, health)
         lan_rate = TokenBucket(settings.lan_limit)
         table = Claims()
         claiming = PeerClaiming(peers, table, asking_peers, reactor, instance)
-        sources: list[PackageSource] = [others, mirrors]
-        if settings.misses is Misses.FETCH or settings.hits is Hits.RELAY:
-            wan = TokenBucket(settings.wan_limit)
-            limits = Limits(partial(_take, wan, reactor), partial(_take, lan_rate, reactor))
-            self._fetching = Fetching(settings, upstreams, self._databases, claiming, limits, self._pacman_cache_dirs, self._in_thread, reactor, wall)
-            if settings.hits is Hits.RELAY:
-                sources = [self._fetching.relaying(others, asking_peers, others.distrust), mirrors]
-            if settings.misses is Misses.FETCH:
-                sources += [self._fetching.source, self._fetching.databases]
-
-        resolver = Resolver(caches, sources, self._databases, machine, reactor)
+        self._fetching = fetching_of(
+            settings, upstreams, self._databases, claiming, lan_rate, self._pacman_cache_dirs, self._in_thread, reactor, wall
+        )
+        sources = sources_of(settings, self._fetching, others, mirrors, asking_peers)
+        errors = ErrorCounts()
+        resolver = Resolver(caches, sources, self._databases, machine, reactor, errors.noted)
         clients = ClientAudience(machine, settings.clients)
         lan = PeerAudience(machine, settings.peers, others.is_peer)
         asked = write if settings.log_level in ("debug", "info") else _nowhere
@@ -165,17 +165,42 @@ class Daemon:
         fronts: dict[str, Front] = {"claim": ClaimFront(KeptClaims(table, reactor), lan)}
         if self._fetching is not None:
             fronts["fetch"] = FetchFront(self._fetching.source, caches, self._databases, self._configuration, lan)
+        parts = Parts(
+            settings=settings,
+            name=socket.gethostname(),
+            instance=instance,
+            configuration=self._configuration,
+            databases=self._databases,
+            caches=caches,
+            peers=peers,
+            holdings=holdings,
+            servers=servers,
+            health=health,
+            upstreams=upstreams,
+            claims=table,
+            ledger=Ledger(wall, machine, wall()),
+            fetching=self._fetching,
+            heard_at=self._heard,
+            left_out=self._left_out,
+            in_thread=self._in_thread,
+            clock=reactor,
+            wall=wall,
+        )
+        self._telling = Telling(parts, clients, errors)
         self._router = Router(
             {
                 **fronts,
+                **self._telling.fronts,
                 "request": PacmanFront(self._configuration, resolver, clients),
                 "package": PackageFront(caches, lan),
                 "info": InfoFront(caches, self._configuration, instance, lan),
             },
             self._access,
             reactor,
+            hosts=Hosts(machine, names),
+            witnesses=self._telling.witnesses,
             wall=wall,
-            pacing=_pacing_of(settings.lan_limit, machine, Pacing(partial(_take, lan_rate, reactor), reactor)),
+            pacing=_pacing_of(settings.lan_limit, machine, Pacing(partial(take, lan_rate, reactor), reactor)),
         )
         self._connections = Connections(reactor, most=affordable(open_files))
         self._site = Site(self._router, reactor, connections=self._connections)
@@ -196,6 +221,7 @@ class Daemon:
         for complaint in self._proxies.complaints:
             self._log.warn("{complaint}", complaint=complaint)
         self._watch.start()
+        self._in_background(self._telling.start())
         if self._lan is not None:
             listening: Any = self._ports[0].getHost()
             try:
@@ -225,6 +251,7 @@ class Daemon:
         if self._lan is not None:
             self._lan.stop()
         self._watch.stop()
+        self._telling.retire()
         self._configuration.stop()
         self._connections.retire()
         if await self._in_time(self._router.drained(), GRACE):
@@ -235,6 +262,7 @@ class Daemon:
             self._fetching.stop()
             # Connections are aborted in the next turn: without it, who knows no chunks would take a file that was cut off for the whole.
             await deferLater(self._reactor, 0)
+        await self._in_time(self._telling.stop(), FAREWELL)
         # Nothing is aborted: the kernel may still have megabytes to send, and goes on to do so after this process has ended.
         self._access.flush()
 
@@ -248,16 +276,21 @@ class Daemon:
             self._log.info("pacman.conf was read again")
         self._notifier.ready("Listening on " + ", ".join(_shown(port) for port in self._ports))
 
-    def _mirrors(self, machine: Machine, instance: str) -> tuple[Mirrors, MirrorUpstreams]:
+    def _mirrors(self, machine: Machine, instance: str, servers: Servers, health: MirrorHealth) -> tuple[Mirrors, MirrorUpstreams]:
         reactor = self._reactor
         headers = {"User-Agent": _USER_AGENT, "Via": via_value(instance)}
         read = _read_of(self._settings.wan_limit)
         open_client = StreamingClient(mirror_agent(reactor, self._proxies, read=read), reactor, headers)
         guarded_client = StreamingClient(mirror_agent(reactor, self._proxies, AddressGuard(machine), read=read), reactor, headers)
-        servers = Servers(machine, _own_names(), self._settings.port)
-        health, absences = MirrorHealth(), Absences()
+        absences = Absences()
         mirrors = Mirrors(self._configuration, servers, Inquiry(open_client, guarded_client, reactor), health, absences, reactor)
         return mirrors, MirrorUpstreams(self._configuration, servers, open_client, guarded_client, health, absences, reactor)
+
+    def _left_out(self) -> Sequence[Endpoint]:
+        return () if self._lan is None else self._lan.left_out()
+
+    def _heard(self) -> float | None:
+        return None if self._lan is None else self._lan.heard()
 
     def _architectures(self) -> Sequence[str]:
         return self._configuration.current().architectures
@@ -282,10 +315,6 @@ class Daemon:
 
     def _in_background(self, work: Any) -> None:
         Deferred.fromCoroutine(work).addErrback(lambda failure: self._log.failure("in the background", failure))
-
-
-def _take(bucket: TokenBucket, clock: IReactorTime, count: int) -> float:
-    return bucket.take(count, clock.seconds())
 
 
 def _read_of(limit: int | None) -> int:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from pacserve.config.settings import Settings
+from pacserve.config.settings import Hits, Misses, Settings
 from pacserve.downloads.databases import DatabaseSource
 from pacserve.downloads.flights import Flights
 from pacserve.downloads.limits import Limits
 from pacserve.downloads.relay import RelaySource
 from pacserve.downloads.source import DownloadSource
 from pacserve.downloads.spool import Spool
+from pacserve.fetch.rate import TokenBucket
 from pacserve.fetch.stream import StreamingClient
 from pacserve.interfaces import Claiming, PackageSource, SyncDatabases, Upstreams
+from pacserve.peers.source import PeerSource
 
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 
@@ -32,6 +35,8 @@ class Fetching:
     @ivar source: Where the resolver finds downloads of packages.
     @ivar databases: Where it finds databases.
     @ivar folder: What is a package cache as well.
+    @ivar spool: Where downloads are kept.
+    @ivar flights: Those that run.
     """
 
     _log = Logger()
@@ -49,10 +54,10 @@ class Fetching:
         wall: Callable[[], float],
     ) -> None:
         self._databases = databases
-        self._spool = Spool(settings.spool, settings.spool_size)
-        self.folder = self._spool.packages
-        self._flights = Flights(self._spool, clock, limits, claiming, self._published)
-        self.source = DownloadSource(self._flights, upstreams, databases, clock)
+        self.spool = Spool(settings.spool, settings.spool_size)
+        self.folder = self.spool.packages
+        self.flights = Flights(self.spool, clock, limits, claiming, self._published)
+        self.source = DownloadSource(self.flights, upstreams, databases, clock)
         self.databases = DatabaseSource(f"{settings.spool}/databases", upstreams, clock, wall, in_thread, limits)
         self._upstreams = upstreams
         self._cache_dirs = cache_dirs
@@ -62,7 +67,7 @@ class Fetching:
 
     def relaying(self, peers: PackageSource, client: StreamingClient, distrust: Callable[[str], object]) -> PackageSource:
         """What takes the place of the peers when pacman is not to be sent to them."""
-        return RelaySource(peers, self._flights, self._upstreams, self._databases, client, self._clock, distrust)
+        return RelaySource(peers, self.flights, self._upstreams, self._databases, client, self._clock, distrust)
 
     def start(self) -> None:
         """
@@ -70,22 +75,22 @@ class Fetching:
 
         @raise ConfigurationError: It can't be used, another daemon uses it, or it has packages and is no spool.
         """
-        self._spool.open(next(iter(self._cache_dirs()), None))
+        self.spool.open(next(iter(self._cache_dirs()), None))
         self.databases.start()
 
     async def verify(self) -> None:
         """Brings the spool within its limit, and checks what a daemon left behind that did not end as it should, when all databases were read."""
         await self._trim()
-        if self._spool.unverified():
+        if self.spool.unverified():
             certain = await self._databases.read_all()
-            await self._in_thread(lambda: self._spool.verify(self._databases.all_expected, certain=certain))
+            await self._in_thread(lambda: self.spool.verify(self._databases.all_expected, certain=certain))
             await self._trim()
 
     def stop(self) -> None:
         """Ends what is being downloaded."""
-        self._flights.stop()
+        self.flights.stop()
         self.databases.stop()
-        self._spool.close()
+        self.spool.close()
 
     def _published(self, _: str) -> None:
         if not self._trimming:
@@ -100,11 +105,44 @@ class Fetching:
             return any(_size(f"{folder}/{name}") == size for folder in folders)
 
         try:
-            removed = await self._in_thread(lambda: self._spool.trim(elsewhere))
+            removed = await self._in_thread(lambda: self.spool.trim(elsewhere))
         finally:
             self._trimming = False
         if removed:
             self._log.debug("{count} files left the spool for newer ones", count=len(removed))
+
+
+def fetching_of(  # noqa: PLR0917
+    settings: Settings,
+    upstreams: Upstreams,
+    databases: SyncDatabases,
+    claiming: Claiming,
+    lan_rate: TokenBucket,
+    cache_dirs: Callable[[], Sequence[str]],
+    in_thread: InThread,
+    clock: IReactorTime,
+    wall: Callable[[], float],
+) -> Fetching | None:
+    """What the options ask for; None where pacserve itself carries nothing."""
+    if settings.misses is not Misses.FETCH and settings.hits is not Hits.RELAY:
+        return None
+    limits = Limits(partial(take, TokenBucket(settings.wan_limit), clock), partial(take, lan_rate, clock))
+    return Fetching(settings, upstreams, databases, claiming, limits, cache_dirs, in_thread, clock, wall)
+
+
+def sources_of(
+    settings: Settings, fetching: Fetching | None, others: PeerSource, mirrors: PackageSource, client: StreamingClient
+) -> Sequence[PackageSource]:
+    """Where files come from besides the caches."""
+    if fetching is None:
+        return [others, mirrors]
+    near = fetching.relaying(others, client, others.distrust) if settings.hits is Hits.RELAY else others
+    return [near, mirrors, fetching.source, fetching.databases] if settings.misses is Misses.FETCH else [near, mirrors]
+
+
+def take(bucket: TokenBucket, clock: IReactorTime, count: int) -> float:
+    """The seconds until more than these bytes may flow."""
+    return bucket.take(count, clock.seconds())
 
 
 def _size(path: str) -> int | None:

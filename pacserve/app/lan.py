@@ -9,7 +9,7 @@ from typing import Any
 from pacserve.cache.watch import CacheWatch
 from pacserve.config.settings import Settings
 from pacserve.interfaces import LocalAddresses, LocalPackages
-from pacserve.model import Inventory
+from pacserve.model import Endpoint, Inventory
 from pacserve.network.machine import interfaces, suspended
 from pacserve.peers.announcement import Announcement, Kind
 from pacserve.peers.announcer import Announcer
@@ -72,6 +72,14 @@ class LAN:
             interval,
         )
         self._cache_watch = CacheWatch(packages, reactor, self._changed)
+
+    def heard(self) -> float | None:
+        """When another host was last heard by multicast; None where none ever was."""
+        return self._discovery.heard_at
+
+    def left_out(self) -> Sequence[Endpoint]:
+        """Where hosts announced themselves that the filters leave out."""
+        return self._discovery.left_out()
 
     def start(self, port: int) -> None:
         """

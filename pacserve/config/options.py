@@ -21,6 +21,7 @@ from pacserve.config.settings import (
     DEFAULT_PORT,
     DEFAULT_SPOOL,
     DEFAULT_SPOOL_SIZE,
+    DEFAULT_STATE,
     LOG_LEVELS,
     Hits,
     Misses,
@@ -35,6 +36,7 @@ T = TypeVar("T")
 
 _AMOUNT = re.compile(r"([0-9]{1,12})([kKmMgG]?)\Z")
 _SECONDS = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,6})?\Z")
+_HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,10}\Z")
 _LEAST_INTERVAL = 1
 _MOST_INTERVAL = 3600
 # What Linux takes for a name, and an IPv6 zone can hold; IFNAMSIZ - 1 bytes.
@@ -131,6 +133,13 @@ def _amount(text: str) -> int:
     return int(match[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[match[2].lower()]
 
 
+def _name(text: str) -> str:
+    name = text.lower().rstrip(".")
+    if not _HOST_NAME.match(name):
+        raise ValueError(f"{text!r} is no host name: write for example pacserve.lan")
+    return name
+
+
 def _rate(text: str) -> int:
     rate = _amount(text)
     if rate < LEAST_RATE:
@@ -140,11 +149,21 @@ def _rate(text: str) -> int:
 
 def default_spool(environment: Mapping[str, str], *, root: bool) -> str:
     """The folder that the service manager has made (systemd.exec(5)); else the system's cache, or the user's own where this is not root."""
-    made = environment.get("CACHE_DIRECTORY", "").partition(":")[0]
+    return _folder(environment, "CACHE_DIRECTORY", DEFAULT_SPOOL, root, "XDG_CACHE_HOME", ".cache")
+
+
+def default_state(environment: Mapping[str, str], *, root: bool) -> str:
+    """The same for what is to be kept."""
+    return _folder(environment, "STATE_DIRECTORY", DEFAULT_STATE, root, "XDG_STATE_HOME", ".local/state")
+
+
+def _folder(environment: Mapping[str, str], given: str, default: str, root: bool, base: str, below_home: str) -> str:  # noqa: PLR0917
+    made = environment.get(given, "").partition(":")[0]
     if made or root:
-        return made or DEFAULT_SPOOL
-    cache = environment.get("XDG_CACHE_HOME") or f"{environment.get('HOME', '')}/.cache"
-    return f"{cache}/pacserve" if cache.startswith("/") and cache != "/.cache" else DEFAULT_SPOOL
+        return made or default
+    home = environment.get("HOME", "")
+    folder = environment.get(base) or (f"{home}/{below_home}" if home else "")
+    return f"{folder}/pacserve" if folder.startswith("/") else default
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -247,6 +266,14 @@ def build_parser() -> argparse.ArgumentParser:
         help="a further network whose pacservers may ask this one (/package, /info); repeatable "
         "(always: attached networks, private ranges and the addresses of --pacserver)",
     )
+    audience.add_argument(
+        "--name",
+        metavar="NAME",
+        action="append",
+        default=[],
+        type=_value(_name),
+        help="a further name of this host by which clients and browsers ask for it; repeatable (always: localhost, its addresses and its host name)",
+    )
     delivery = parser.add_argument_group("delivering")
     delivery.add_argument(
         "--misses",
@@ -289,6 +316,14 @@ def build_parser() -> argparse.ArgumentParser:
         "it is sent to a peer (at least 64k; default: no limit)",
     )
     other = parser.add_argument_group("other")
+    other.add_argument(
+        "--state",
+        metavar="DIR",
+        default=default_state(os.environ, root=os.geteuid() == 0),
+        type=_value(_path),
+        help="where the history of the traffic is kept (default: %(default)s)",
+    )
+    other.add_argument("--metrics-peers", action="store_true", help="let /metrics have series of each peer, by its address")
     other.add_argument("--log-level", choices=LOG_LEVELS, default="info", help="the least important lines to log (default: %(default)s)")
     other.add_argument("-h", "--help", action="help", help="show this help and exit")
     other.add_argument("--more-help", action=_MoreHelp, nargs=0, help="show a guide in prose and exit")
@@ -314,6 +349,7 @@ def parse_options(arguments: Sequence[str]) -> Settings:
         pacservers=_once(options.pacserver),
         clients=_once(options.clients),
         peers=_once(options.peers),
+        names=_once(options.name),
         log_level=options.log_level,
         multicast=options.multicast,
         multicast_filters=_once(options.multicast_filter),
@@ -323,6 +359,8 @@ def parse_options(arguments: Sequence[str]) -> Settings:
         interfaces=_once(options.interface),
         misses=Misses(options.misses),
         hits=Hits(options.hits),
+        state=options.state,
+        metrics_peers=options.metrics_peers,
         spool=options.spool,
         spool_size=options.spool_size,
         wan_limit=options.wan_limit,

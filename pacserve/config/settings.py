@@ -21,6 +21,7 @@ DEFAULT_PACMAN_CONF = "/etc/pacman.conf"
 LOG_LEVELS = ("debug", "info", "warn", "error")
 
 
+DEFAULT_STATE = "/var/lib/pacserve"
 DEFAULT_SPOOL = "/var/cache/pacserve"
 DEFAULT_SPOOL_SIZE = 5 << 30
 
@@ -53,6 +54,7 @@ class Settings:
     @ivar pacservers: Static peers.
     @ivar clients: Who besides this host may ask C{/request}.
     @ivar peers: Who besides the LAN may ask C{/package} and C{/info}.
+    @ivar names: Further names of this host, in lower case.
     @ivar multicast: Whether this host announces itself and uses the peers that announce themselves.
     @ivar multicast_filters: Which of those it uses; they mean nothing to C{pacservers}.
     @ivar multicast_groups: IPv4 groups go out by IPv4, the others by IPv6.
@@ -60,6 +62,8 @@ class Settings:
     @ivar multicast_interval: Seconds between two announcements.
     @ivar misses: What becomes of a file that no one on the LAN has.
     @ivar hits: What becomes of a file that a peer has.
+    @ivar state: Where the history of the traffic is kept.
+    @ivar metrics_peers: Whether C{/metrics} has series of each peer.
     @ivar spool: Where downloads are kept.
     @ivar spool_size: Bytes of all complete downloads.
     @ivar wan_limit: Bytes per second that come from mirrors, None for no limit.
@@ -83,6 +87,9 @@ class Settings:
     interfaces: tuple[str, ...] = ()
     misses: Misses = Misses.REDIRECT
     hits: Hits = Hits.REDIRECT
+    names: tuple[str, ...] = ()
+    state: str = DEFAULT_STATE
+    metrics_peers: bool = False
     spool: str = DEFAULT_SPOOL
     spool_size: int = DEFAULT_SPOOL_SIZE
     wan_limit: int | None = None

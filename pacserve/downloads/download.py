@@ -59,6 +59,7 @@ class Download:
     @param create: Makes an empty file in the spool.
     @param has_room: Whether the disk takes a file of so many bytes.
     @param late: Gives what the database states when the file has arrived, should it not have been known before.
+    @ivar began: When, by the clock.
     """
 
     _log = Logger()
@@ -81,7 +82,7 @@ class Download:
         self._limits = limits
         self._left: set[Upstream] = set()
         self._unreliable: set[Upstream] = set()
-        self._arrived_at = clock.seconds()
+        self._arrived_at = self.began = clock.seconds()
 
     @property
     def expected(self) -> ExpectedFile | None:

@@ -60,6 +60,10 @@ class Flights:
         flight = self._running.get(key)
         return None if flight is None else flight[0]
 
+    def running(self) -> Sequence[tuple[Key, Download]]:
+        """The downloads that run, with repository, architecture and name of each."""
+        return [(key, download) for key, (download, _) in self._running.items()]
+
     def join(self, request: FileRequest, look: Look, upstreams: Sequence[Upstream], *, claimed: bool = True) -> Download:
         """
         The download of a file: the one that runs, or a new one.

@@ -45,6 +45,11 @@ class MirrorHealth:
     def __len__(self) -> int:
         return len(self._penalties)
 
+    def penalty(self, key: str, now: float) -> tuple[Fault, float] | None:
+        """What a mirror did wrong, and the seconds for which it still comes later; None when it comes where it stands."""
+        penalty = self._penalties.get(key)
+        return (penalty.fault, penalty.until - now) if penalty is not None and now < penalty.until else None
+
     def in_order(self, mirrors: Iterable[T], key: Callable[[T], str], now: float) -> list[T]:
         """The mirrors without a penalty, then the slow, then those that failed; in the given order otherwise."""
 

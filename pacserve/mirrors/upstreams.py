@@ -47,6 +47,10 @@ class _Means:
     clock: IReactorTime
     rates: dict[str, tuple[float, float]] = field(default_factory=dict)
 
+    def rate(self, origin: str) -> float | None:
+        rate, until = self.rates.get(origin, (0.0, 0.0))
+        return rate if self.clock.seconds() < until else None
+
 
 class MirrorUpstreams(Upstreams):
     """
@@ -70,6 +74,10 @@ class MirrorUpstreams(Upstreams):
         self._servers = servers
         self._absences = absences
         self._means = _Means(client, guarded, health, clock)
+
+    def rate(self, origin: str) -> float | None:
+        """The bytes per second that a mirror gave lately, by scheme, host and port of its URL; None where that is not known."""
+        return self._means.rate(origin)
 
     def upstreams(self, request: FileRequest) -> Sequence[Upstream]:
         now = self._means.clock.seconds()
@@ -122,8 +130,7 @@ class _MirrorUpstream(Upstream):
 
     @property
     def rate(self) -> float | None:
-        rate, until = self._means.rates.get(self._mirror.url.origin, (0.0, 0.0))
-        return rate if self._means.clock.seconds() < until else None
+        return self._means.rate(self._mirror.url.origin)
 
     def measured(self, rate: float) -> None:
         rates = self._means.rates

@@ -52,6 +52,7 @@ class Discovery(LANListener):
     @param architectures: Gives the architectures of this host.
     @param instance: This daemon's own instance id.
     @param interval: Seconds between two announcements of a host.
+    @ivar heard_at: When another host of this network was last heard; None where none ever was.
     """
 
     _log = Logger()
@@ -88,6 +89,7 @@ class Discovery(LANListener):
         self._looked_at: dict[Endpoint, float] = {}
         self._contacts = Contacts(clock, lambda instance: neighbours.get(instance) is not None, self._room, self._contact)
         self._sweep_timer: IDelayedCall | None = None
+        self.heard_at: float | None = None
 
     def start(self) -> None:
         """
@@ -109,6 +111,10 @@ class Discovery(LANListener):
             self._sweep_timer.cancel()
         self._watch.looked = lambda _: None
 
+    def left_out(self) -> Sequence[Endpoint]:
+        """Where hosts announced themselves that the filters leave out."""
+        return [endpoint for one in self._neighbours for endpoint in sorted(set(one.heard) - set(self._filters.admitted(one.heard)))]
+
     def datagram_received(self, payload: bytes, source: str) -> None:
         try:
             announcement = decode(payload)
@@ -120,6 +126,7 @@ class Discovery(LANListener):
             return
         if announcement.instance == self._instance and self._local.owns(address):
             return
+        self.heard_at = self._clock.seconds()
         if not set(announcement.architectures) & set(self._architectures()):
             return
         endpoint = Endpoint(source, announcement.port)

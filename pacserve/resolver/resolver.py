@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address
 
 from twisted.internet.defer import Deferred
@@ -28,21 +28,24 @@ class Resolver(FileResolver):
 
     @param caches: The local caches: the only source for a question that came from another pacserve.
     @param others: Peers, mirrors and whatever else there is.
+    @param noted: Told of each error of a candidate.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         caches: PackageSource,
         others: Sequence[PackageSource],
         databases: SyncDatabases,
         local: LocalAddresses,
         clock: IReactorTime,
+        noted: Callable[[FetchError], object] = lambda _: None,
     ) -> None:
         self._caches = caches
         self._everywhere = (caches, *others)
         self._databases = databases
         self._local = local
         self._clock = clock
+        self._noted = noted
         self._history = History()
 
     async def resolve(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, looking: bool = False, offset: int = 0) -> Answer:
@@ -62,9 +65,11 @@ class Resolver(FileResolver):
             try:
                 answer = await self._settled(candidate, deadline)
             except AbsentError as error:
+                self._noted(error)
                 tried.append(str(error))
                 absent.add(candidate.rank)
             except FetchError as error:
+                self._noted(error)
                 tried.append(str(error))
                 failed.add(candidate.rank)
             else:

@@ -68,7 +68,7 @@ class Daemon(Program):
 
     def __init__(self, host: Host, *arguments: str, user: str = "", env: Mapping[str, str] | None = None) -> None:
         started = time.monotonic()
-        super().__init__(host, command(*arguments, user=user), host.dir / "log" / "pacserve.log", PORT, env)
+        super().__init__(host, command("--state", str(host.dir / "state"), *arguments, user=user), host.dir / "log" / "pacserve.log", PORT, env)
         self.startup = time.monotonic() - started
 
     def requests(self, name: str, method: str = "GET") -> list[str]:

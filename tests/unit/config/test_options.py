@@ -19,10 +19,10 @@ from pacserve.model import Endpoint
 from pacserve.peers.filters import parse_filter
 
 OPTIONS = (
-    *("--bind", "--port", "--pacman-conf", "--cache-dir", "--pacserver", "--clients", "--peers"),
+    *("--bind", "--port", "--pacman-conf", "--cache-dir", "--pacserver", "--clients", "--peers", "--name"),
     *("--multicast", "--multicast-filter", "--multicast-group", "--multicast-port", "--multicast-interval", "--interface"),
     *("--misses", "--hits", "--spool", "--spool-size", "--wan-limit", "--lan-limit"),
-    *("--log-level", "--help", "--more-help", "--version"),
+    *("--state", "--metrics-peers", "--log-level", "--help", "--more-help", "--version"),
 )
 
 
@@ -51,6 +51,10 @@ class GoodTests(SynchronousTestCase):
         """Without options everything is as most people want it."""
         groups = (ip_address("224.0.0.1"), ip_address("ff02::1"))
         self.assertEqual(self.settings(), Settings((), 15678, "/etc/pacman.conf", (), (), (), (), "info", False, (), groups, 15679, 60.0, ()))
+
+    def test_names(self) -> None:
+        """This host may have further names, whatever their case."""
+        self.assertEqual(self.settings("--name", "Pacserve.LAN.", "--name", "atlas").names, ("pacserve.lan", "atlas"))
 
     def test_endpoints(self) -> None:
         """Peers are named by name, IPv4 and IPv6 address, the port may be left out, and several may be named."""

@@ -11,7 +11,7 @@ from unittest import skipUnless
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.config.settings import DEFAULT_SPOOL
+from pacserve.config.settings import DEFAULT_SPOOL, DEFAULT_STATE
 
 UNITS = Path(__file__).parents[3] / "contrib/systemd"
 
@@ -54,9 +54,10 @@ class UnitTests(SynchronousTestCase):
         self.assertNotIn("MemoryDenyWriteExecute", unit("pacserve.service")["Service"])
 
     def test_spool(self) -> None:
-        """The one folder that may be written is where downloads are kept by default."""
+        """The only folders that may be written are where downloads and the history are kept by default."""
         service = unit("pacserve.service")["Service"]
         self.assertEqual((service["ProtectSystem"], f"/var/cache/{service['CacheDirectory']}"), ("strict", DEFAULT_SPOOL))
+        self.assertEqual(f"/var/lib/{service['StateDirectory']}", DEFAULT_STATE)
 
     def test_no_restart(self) -> None:
         """Wrong options and a wrong configuration are not tried again and again."""

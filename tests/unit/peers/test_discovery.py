@@ -254,6 +254,7 @@ class FilterTests(Setup):
         self.hear("fd77::8", instance="8" * 32)
         self.settle(3 * INTERVAL)
         self.assertEqual(self.infos.asked, [])
+        self.assertEqual({endpoint.host for endpoint in self.us.discovery.left_out()}, {"10.0.1.5", "10.0.0.7", "fd77::77", "10.0.0.8", "fd77::8"})
 
     def test_excluded_later(self) -> None:
         """A peer that turns out to have an excluded address is a peer no more."""

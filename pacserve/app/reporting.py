@@ -1,0 +1,165 @@
+"""Gathers what people are told."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+
+from pacserve import __version__
+from pacserve.alpm.databases import Databases
+from pacserve.app.fetching import Fetching
+from pacserve.cache.packages import CachedPackages
+from pacserve.config.settings import Settings
+from pacserve.interfaces import ConfigurationSource
+from pacserve.mirrors.health import Fault, MirrorHealth
+from pacserve.mirrors.servers import Servers
+from pacserve.mirrors.upstreams import MirrorUpstreams
+from pacserve.model import Endpoint
+from pacserve.peers.claims import Claims
+from pacserve.peers.holdings import Holdings
+from pacserve.peers.peer import Peer
+from pacserve.peers.roster import Roster
+from pacserve.report.ledger import Ledger
+from pacserve.report.status import HostStatus, MirrorStatus, PeerStatus, SpoolStatus, Status, TransferStatus
+
+_FAULTS = {Fault.SLOW: "slow", Fault.FAILED: "failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """
+    What is looked at.
+
+    @ivar name: Of this host.
+    @ivar fetching: None where nothing is downloaded here.
+    @ivar left_out: Gives where hosts announced themselves that the filters leave out.
+    @ivar heard_at: Gives when another host was last heard by multicast.
+    @ivar wall: Gives the seconds since the epoch.
+    """
+
+    settings: Settings
+    name: str
+    instance: str
+    configuration: ConfigurationSource
+    databases: Databases
+    caches: CachedPackages
+    peers: Roster
+    holdings: Holdings
+    servers: Servers
+    health: MirrorHealth
+    upstreams: MirrorUpstreams
+    claims: Claims
+    ledger: Ledger
+    fetching: Fetching | None
+    heard_at: Callable[[], float | None]
+    left_out: Callable[[], Sequence[Endpoint]]
+    in_thread: Callable[[Callable[[], Any]], Awaitable[Any]]
+    clock: IReactorTime
+    wall: Callable[[], float]
+
+
+class Reporting:
+    """Tells what the daemon does, and what it did."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._started = parts.wall()
+
+    async def status(self) -> Status:
+        """All of it.  The inventory is read again where it changed."""
+        parts = self._parts
+        inventory = await parts.caches.inventory()
+        spool = None if parts.fetching is None else await parts.in_thread(self._spooled)
+        now, settings, heard = parts.clock.seconds(), parts.settings, parts.heard_at()
+        asked = parts.ledger.info_asked
+        return Status(
+            host=HostStatus(
+                version=__version__,
+                instance=parts.instance,
+                name=parts.name,
+                port=settings.port,
+                started=self._started,
+                misses=settings.misses.value,
+                hits=settings.hits.value,
+                multicast=settings.multicast,
+                generation=inventory.generation,
+                files=len(inventory.files),
+                size=sum(inventory.files.values()),
+                multicast_heard=None if heard is None else now - heard,
+                info_asked=None if asked is None else max(0.0, parts.wall() - asked),
+                multicast_interval=float(settings.multicast_interval),
+                pacman_conf=settings.pacman_conf,
+                cache_dirs=tuple(settings.cache_dirs or parts.configuration.current().cache_dirs),
+            ),
+            peers=tuple(self._peer(peer, now) for peer in parts.peers),
+            mirrors=self.mirrors(now),
+            transfers=self._transfers(now),
+            traffic=parts.ledger.traffic(),
+            spool=spool,
+            claims=len(parts.claims),
+            recent=parts.ledger.recent(),
+        )
+
+    def _peer(self, peer: Peer, now: float) -> PeerStatus:
+        address = str(peer.endpoint or peer.configured)
+        reason = peer.trouble
+        if not reason and now < peer.asked_again_at:
+            reason = "did not say in time whether it has a file: it is left alone for a while"
+        return PeerStatus(
+            address=address,
+            name="" if peer.discovered else str(peer.configured),
+            instance="" if peer.identity is None else peer.identity.instance,
+            discovered=peer.discovered,
+            state=peer.state.value,
+            reason=reason,
+            files=self._parts.holdings.count(peer.slot),
+            heard=now - peer.alive_at if peer.alive_at else None,
+            delay=peer.standing.delay,
+            failures=peer.failures,
+            given=self._parts.ledger.given(address),
+        )
+
+    def mirrors(self, now: float) -> tuple[MirrorStatus, ...]:
+        """The mirrors of all repositories, in pacman's order."""
+        parts = self._parts
+        configuration = parts.configuration.current()
+        architecture = configuration.architectures[0] if configuration.architectures else ""
+        repositories: dict[str, list[str]] = {}
+        for repo in configuration.repositories:
+            for mirror in parts.servers.mirrors(configuration, repo, architecture):
+                serves = repositories.setdefault(mirror.url.origin, [])
+                if repo not in serves:
+                    serves.append(repo)
+        return tuple(self._mirror(origin, serves, now) for origin, serves in repositories.items())
+
+    def _mirror(self, origin: str, repositories: Sequence[str], now: float) -> MirrorStatus:
+        penalty = self._parts.health.penalty(origin, now)
+        state, avoided = ("well", 0.0) if penalty is None else (_FAULTS[penalty[0]], penalty[1])
+        return MirrorStatus(origin, tuple(repositories), state, avoided, self._parts.upstreams.rate(origin))
+
+    def _transfers(self, now: float) -> tuple[TransferStatus, ...]:
+        fetching = self._parts.fetching
+        if fetching is None:
+            return ()
+        return tuple(
+            TransferStatus(
+                name=name,
+                repository=repo,
+                source=download.giver,
+                done=download.file.written,
+                size=download.file.size,
+                seconds=now - download.began,
+                verified=download.expected is not None,
+            )
+            for (repo, _, name), download in fetching.flights.running()
+        )
+
+    def _spooled(self) -> SpoolStatus | None:
+        fetching = self._parts.fetching
+        if fetching is None:
+            return None
+        sizes = [file.size for file in fetching.spool.files()]
+        return SpoolStatus(fetching.spool.packages, len(sizes), sum(sizes), self._parts.settings.spool_size)

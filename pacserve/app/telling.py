@@ -1,0 +1,117 @@
+"""What people and programs are told of the daemon, wired together: counting, the history on disk, and the fronts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger, globalLogPublisher
+
+from pacserve.app.explaining import Explaining
+from pacserve.app.reporting import Parts, Reporting
+from pacserve.fronts.metrics import MetricsFront
+from pacserve.fronts.page import EventsFront, PageFront, SearchFront, StaticFront, watched
+from pacserve.fronts.status import StatusFront, WhyFront
+from pacserve.interfaces import Audience, Front, Witness
+from pacserve.metrics.errors import ErrorCounts
+from pacserve.metrics.log import ErrorObserver
+from pacserve.metrics.requests import RequestCounts
+from pacserve.report.archive import Archive
+from pacserve.web.events import Events
+
+if TYPE_CHECKING:
+    from pacserve.metrics.exposition import Exposition
+
+# Seconds between two writings of what was counted, where something was.
+WRITE_INTERVAL = 60.0
+_DATABASE = "history.sqlite"
+
+
+class Telling:
+    """
+    Counts what is answered, and says so.
+
+    @ivar fronts: By the first part of the path.
+    @ivar witnesses: What is to be told of every answer.
+    """
+
+    _log = Logger()
+
+    def __init__(self, parts: Parts, clients: Audience, errors: ErrorCounts) -> None:
+        self._parts = parts
+        self._archive = Archive(f"{parts.settings.state}/{_DATABASE}")
+        self._reporting = Reporting(parts)
+        explaining = Explaining(parts, self._reporting)
+        status, requests = self._reporting.status, RequestCounts()
+        self._events = Events(watched(status, parts.wall), parts.clock)
+        self._errors = ErrorObserver(errors)
+        self.fronts: Mapping[str, Front] = {
+            "": PageFront(status, parts.wall, clients),
+            "static": StaticFront(clients),
+            "events": EventsFront(self._events, clients),
+            "search": SearchFront(explaining.search, parts.name, parts.wall, clients),
+            "status": StatusFront(status, clients),
+            "why": WhyFront(explaining.why, clients),
+            "metrics": MetricsFront(partial(_exposition, requests, errors, peers=parts.settings.metrics_peers), status, clients),
+        }
+        self.witnesses: Sequence[Witness] = (parts.ledger, requests)
+        self._written = 0
+        self._complained = False
+        self._writing: LoopingCall | None = None
+
+    async def start(self) -> None:
+        """Goes on with what was counted before, and keeps what will be.  Where that can't be kept a warning says so, once."""
+        globalLogPublisher.addObserver(self._errors)
+        try:
+            history = await self._parts.in_thread(lambda: self._archive.read(self._parts.wall()))
+        except OSError as error:
+            self._complain(error)
+        else:
+            self._parts.ledger.take_over(history)
+        self._writing = LoopingCall(lambda: Deferred.fromCoroutine(self.write()))
+        self._writing.clock = self._parts.clock
+        self._writing.start(WRITE_INTERVAL, now=False)
+
+    async def stop(self) -> None:
+        """Writes what was counted."""
+        globalLogPublisher.removeObserver(self._errors)
+        if self._writing is not None and self._writing.running:
+            self._writing.stop()
+        await self.write()
+
+    def retire(self) -> None:
+        """Lets go of those who watch, who would stay for ever."""
+        self._events.stop()
+
+    async def write(self) -> None:
+        """Writes what was counted since the last time."""
+        ledger = self._parts.ledger
+        counted = ledger.changes
+        if counted == self._written:
+            return
+        history = ledger.history()
+        latest = replace(history, hours=history.hours[-2:], days=history.days[-2:])
+        try:
+            await self._parts.in_thread(lambda: self._archive.write(latest))
+        except OSError as error:
+            self._complain(error)
+        else:
+            self._written, self._complained = counted, False
+
+    def _complain(self, error: OSError) -> None:
+        if not self._complained:
+            self._complained = True
+            self._log.warn(
+                "the history can't be kept in {folder}: {error}; choose another folder with --state", folder=self._parts.settings.state, error=error
+            )
+
+
+def _exposition(requests: RequestCounts, errors: ErrorCounts, *, peers: bool) -> Exposition:
+    """Imported when it is asked for: prometheus_client brings a web server of its own, and most daemons are never asked."""
+    from pacserve.metrics.exposition import Exposition  # noqa: PLC0415
+
+    return Exposition(requests, errors, peers=peers)

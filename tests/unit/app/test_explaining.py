@@ -1,0 +1,248 @@
+"""Tests for L{pacserve.app.explaining} and L{pacserve.app.reporting}."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from io import FileIO
+from typing import Any, ClassVar
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.app.explaining import Explaining
+from pacserve.app.reporting import Parts, Reporting
+from pacserve.config.settings import Misses, Settings
+from pacserve.mirrors.health import Fault, MirrorHealth
+from pacserve.mirrors.servers import Servers
+from pacserve.model import Answered, Endpoint, HeldFile, Inventory, PacmanConfiguration, Repository, Wanted
+from pacserve.network.addresses import parse_address
+from pacserve.peers.claims import Claims
+from pacserve.peers.holdings import Holdings
+from pacserve.peers.peer import Identity, Peer, PeerState
+from pacserve.peers.roster import Roster
+from pacserve.report.ledger import Ledger
+from pacserve.report.status import Why
+from tests.fakes.interfaces import Addresses, Configuration
+
+NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
+SIZE = 100
+NOW = 2_000_000_000.0
+
+
+class Known:
+    """A database that knows two packages."""
+
+    files: ClassVar = {("core", NAME): SIZE, ("core", "zlib-ng-2.0-1-x86_64.pkg.tar.zst"): 7}
+
+    async def refresh_all(self) -> None:
+        """There is nothing to read."""
+
+    def size(self, repo: str, name: str) -> int | None:
+        """What it states."""
+        return self.files.get((repo, name))
+
+    def find(self, text: str, most: int) -> Sequence[tuple[str, str]]:
+        """What contains the text."""
+        return [key for key in self.files if text in key[1]][:most]
+
+
+class Caches:
+    """A cache that holds what it is given."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, int] = {}
+
+    def open(self, name: str, size: int | None) -> HeldFile | None:
+        """A file of the right size."""
+        if self.files.get(name) != size or size is None:
+            return None
+        return HeldFile(name, FileIO("/dev/null"), size, 0, '"x"')
+
+    def candidates(self, wanted: Wanted) -> Sequence[object]:
+        """Something where there is a file of that name."""
+        return [wanted] if wanted.request.name in self.files else []
+
+    async def inventory(self) -> Inventory:
+        """All."""
+        return Inventory(3, self.files)
+
+
+class Rates:
+    """Knows how fast a mirror was."""
+
+    def rate(self, origin: str) -> float | None:
+        """Bytes per second."""
+        return 5.0 if origin == "http://a" else None
+
+
+def at_once(work: Callable[[], Any]) -> Awaitable[Any]:
+    """A thread that takes no time."""
+    return succeed(work())
+
+
+class Setup(SynchronousTestCase):
+    misses = Misses.REDIRECT
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(1000)
+        configuration = Configuration()
+        configuration.value = PacmanConfiguration(
+            ("x86_64",),
+            (),
+            "/nowhere",
+            {"core": Repository("core", ("http://u:secret@a/core", "http://b/core")), "extra": Repository("extra", ("http://a/x",))},
+        )
+        self.caches, self.roster, self.holdings, self.health = Caches(), Roster(), Holdings(), MirrorHealth()
+        local = Addresses("192.0.2.9")
+        self.ledger = Ledger(lambda: NOW, local, NOW)
+        parts: Any = Parts(
+            settings=Settings(misses=self.misses),
+            name="host",
+            instance="0" * 32,
+            configuration=configuration,
+            databases=Known(),  # type: ignore[arg-type]
+            caches=self.caches,  # type: ignore[arg-type]
+            peers=self.roster,
+            holdings=self.holdings,
+            servers=Servers(local, [], 15678),
+            health=self.health,
+            upstreams=Rates(),  # type: ignore[arg-type]
+            claims=Claims(),
+            ledger=self.ledger,
+            fetching=None,
+            heard_at=lambda: 990.0,
+            left_out=lambda: [Endpoint("10.9.9.9", 15678)],
+            in_thread=at_once,
+            clock=self.clock,
+            wall=lambda: NOW,
+        )
+        self.reporting = Reporting(parts)
+        self.explaining = Explaining(parts, self.reporting)
+
+    def add(self, state: PeerState = PeerState.KNOWN, size: int | None = None, trouble: str = "") -> Peer:
+        """One more peer, which holds a file of this size under the name."""
+        endpoint = Endpoint(f"10.0.0.{len(self.roster) + 1}", 15678)
+        identity = Identity("1" * 32, 1, ("x86_64",), 0)
+        peer = self.roster.add(
+            lambda slot: Peer(slot, endpoint, (endpoint.host,), endpoint, state=state, trouble=trouble, identity=identity, alive_at=940.0)
+        )
+        if size is not None:
+            self.holdings.update(peer.slot, {NAME: size}, ())
+        return peer
+
+
+class WhyTests(Setup):
+    def why(self, text: str = NAME) -> list[tuple[str, str]]:
+        """Who would give a file: the verdict on each candidate."""
+        why = self.successResultOf(Deferred.fromCoroutine(self.explaining.why(text)))
+        assert isinstance(why, Why)
+        self.reasons = {reason.who: reason.reason for reason in why.candidates}
+        return [(reason.who, reason.verdict) for reason in why.candidates]
+
+    def test_cache(self) -> None:
+        """What this host has comes from there; everybody else would be next."""
+        self.caches.files[NAME] = SIZE
+        self.add(size=SIZE)
+        peers = [("peer 10.0.0.1:15678", "next"), ("peer 10.9.9.9:15678", "no")]
+        self.assertEqual(self.why(), [("cache", "used"), *peers, ("mirror http://a", "next"), ("mirror http://b", "next")])
+
+    def test_peers(self) -> None:
+        """Of each peer that would not do it is said why; those that would come first."""
+        self.add()
+        self.add(PeerState.DEAD, SIZE, "connection refused")
+        self.add(size=SIZE + 1)
+        self.add(size=SIZE).leaving = True
+        self.add(size=SIZE).asked_again_at = 1030.0
+        self.add(PeerState.REFUSED, trouble="other architecture")
+        self.add(PeerState.UNKNOWN)
+        self.add(PeerState.NEW)
+        self.add(size=SIZE)
+        verdicts = self.why()
+        self.assertEqual(verdicts[:2], [("cache", "no"), ("peer 10.0.0.9:15678", "used")])
+        self.assertEqual({verdict for who, verdict in verdicts[2:] if who.startswith("peer")}, {"no"})
+        for number, part in enumerate(
+            (
+                "not held",
+                "dead: connection refused, last heard 60 s ago",
+                "stale",
+                "goodbye",
+                "asked again in 30 s",
+                "other arch",
+                "not known",
+                "announced",
+            ),
+            1,
+        ):
+            self.assertIn(part, self.reasons[f"peer 10.0.0.{number}:15678"])
+        self.assertIn("--multicast-filter", self.reasons["peer 10.9.9.9:15678"])
+
+    def test_many_peers(self) -> None:
+        """Of a thousand peers those that would do are listed, and the others are counted."""
+        for number in range(100):
+            self.add(size=SIZE if number == 99 else None)
+        verdicts = self.why()
+        self.assertEqual(verdicts[1], ("peer 10.0.0.100:15678", "used"))
+        self.assertIn("37 more", self.reasons["peers"])
+
+    def test_mirrors(self) -> None:
+        """A mirror that failed lately is said to come last; of a password nothing is told."""
+        self.health.blame("http://a", Fault.FAILED, 1000.0)
+        self.assertEqual(self.why()[2:], [("mirror http://a", "used"), ("mirror http://b", "next")])
+        self.assertIn("failed lately", self.reasons["mirror http://a"])
+        self.assertNotIn("secret", repr(self.reasons))
+
+    def test_package(self) -> None:
+        """A package is found by its name, and not by the beginning of another one's; what nobody knows is None."""
+        self.assertEqual(self.why("zlib")[0], ("cache", "no"))
+        self.assertIsNone(self.successResultOf(Deferred.fromCoroutine(self.explaining.why("zli"))))
+
+    def test_last(self) -> None:
+        """Where it came from the last time is told."""
+        self.ledger.answered(
+            Answered("request", "GET", f"/request/core/os/x86_64/{NAME}".encode(), parse_address("::1"), 307, "mirror http://a", 5, 0.1)
+        )
+        why = self.successResultOf(Deferred.fromCoroutine(self.explaining.why("zlib")))
+        assert isinstance(why, Why)
+        self.assertEqual([record.origin for record in why.last], ["mirror http://a"])
+
+    def test_search(self) -> None:
+        """A search finds files and who holds them in the right size."""
+        self.caches.files[NAME] = SIZE
+        self.add(size=SIZE)
+        self.add(size=SIZE + 1)
+        found = self.successResultOf(Deferred.fromCoroutine(self.explaining.search("zlib")))
+        self.assertEqual([(one.size, one.holders) for one in found], [(SIZE, ("this host", "10.0.0.1:15678")), (7, ())])
+        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(self.explaining.search("z"))), [])
+
+
+class FetchingWhyTests(Setup):
+    misses = Misses.FETCH
+
+    def test_download(self) -> None:
+        """A host that downloads does so before pacman is sent to a mirror."""
+        why = self.successResultOf(Deferred.fromCoroutine(self.explaining.why(NAME)))
+        assert isinstance(why, Why)
+        self.assertEqual([(reason.who, reason.verdict) for reason in why.candidates[:2]], [("cache", "no"), ("peer 10.9.9.9:15678", "no")])
+        self.assertEqual((why.candidates[2].who, why.candidates[2].verdict), ("download", "used"))
+
+
+class StatusTests(Setup):
+    def test_status(self) -> None:
+        """All that is known is told, and no password."""
+        self.add(size=SIZE)
+        self.add(PeerState.DEAD, trouble="gone").asked_again_at = 1030.0
+        self.caches.files[NAME] = SIZE
+        self.health.blame("http://b", Fault.SLOW, 1000.0)
+        self.ledger.answered(Answered("request", "GET", b"/x", parse_address("::1"), 307, "peer 10.0.0.1:15678", 5, 0.1))
+        status = self.successResultOf(Deferred.fromCoroutine(self.reporting.status()))
+        self.assertEqual((status.host.files, status.host.size, status.host.generation, status.host.multicast_heard), (1, SIZE, 3, 10.0))
+        self.assertEqual([(peer.address, peer.state, peer.files, peer.heard, peer.given) for peer in status.peers], [
+            ("10.0.0.1:15678", "known", 1, 60.0, 5), ("10.0.0.2:15678", "dead", 0, 60.0, 0)])  # fmt: skip
+        self.assertEqual(
+            [(mirror.url, mirror.repositories, mirror.state, mirror.rate) for mirror in status.mirrors],
+            [("http://a", ("core", "extra"), "well", 5.0), ("http://b", ("core",), "slow", None)],
+        )
+        self.assertEqual((status.transfers, status.spool, len(status.recent)), ((), None, 1))
+        self.assertNotIn("secret", repr(status))

@@ -1,0 +1,66 @@
+"""The command C{pacsrv}: pacman through pacserve, and questions to the daemon."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+from pacserve.pacsrv.asking import Daemon
+from pacserve.pacsrv.options import PacmanCall, Question, parse_arguments
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Runs pacman in the place of this process, or answers a question.
+
+    @return: The exit status: 1 when something is wrong or can't be told.  A wrong command line ends with 2.
+    """
+    call = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+    daemon = Daemon(call.port, time.monotonic)
+    try:
+        if isinstance(call, PacmanCall):
+            return _pacman(daemon, call)
+        return _answer(daemon, call)
+    except KeyboardInterrupt:
+        return 130  # 128 + SIGINT, as sh(1) has it
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer must not complain at the end
+        return 1
+
+
+def _pacman(daemon: Daemon, call: PacmanCall) -> int:
+    from pacserve.pacsrv.files import LocalFiles
+    from pacserve.pacsrv.pacman import knows_cache_server, pacman_version
+    from pacserve.pacsrv.wrapper import Wrapper
+
+    wrapper = Wrapper(
+        daemon,
+        LocalFiles(),
+        os.environ,
+        say=lambda text: print(text, file=sys.stderr, flush=True),
+        knows_cache_server=lambda: knows_cache_server(pacman_version()),
+    )
+    return wrapper.run(call.words)
+
+
+def _answer(daemon: Daemon, question: Question) -> int:
+    from pacserve.pacsrv.answering import Console, show
+
+    console = Console(sys.stdout, sys.stderr, os.environ, wall=time.time, sleep=time.sleep)
+    if question.command != "doctor":
+        return show(question, daemon, console)
+
+    from pacserve.pacsrv.doctor import encode_findings, examine, exit_status, show_findings
+    from pacserve.pacsrv.files import LocalFiles
+    from pacserve.pacsrv.gathering import gather
+
+    findings = examine(gather(daemon, LocalFiles(), os.environ, time.time))
+    text = encode_findings(findings) if question.json else "\n".join(show_findings(findings, console.screen()))
+    console.write(text + "\n")
+    return exit_status(findings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

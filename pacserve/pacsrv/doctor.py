@@ -1,0 +1,63 @@
+"""C{pacsrv doctor}: runs the checks and tells what they find.  Rules only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from pacserve.pacsrv.checks import cache_server, caches, clock, disk, firewall, identity, proxy, reachable, servers, signatures
+from pacserve.pacsrv.facts import Facts
+from pacserve.pacsrv.finding import Check, Finding, Level
+from pacserve.pacsrv.layout import Screen, Style
+from pacserve.pacsrv.text import number, printable
+
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("pacserve", reachable.check),
+    ("pacman.conf", servers.check),
+    ("CacheServer", cache_server.check),
+    ("proxy", proxy.check),
+    ("firewall", firewall.check),
+    ("clock", clock.check),
+    ("signatures", signatures.check),
+    ("package caches", caches.check),
+    ("identity", identity.check),
+    ("disk", disk.check),
+)
+
+_STYLES = {Level.WELL: Style.GOOD, Level.DOUBTFUL: Style.DOUBTFUL, Level.WRONG: Style.BAD}
+_LEVEL_WIDTH = max(len(level.value) for level in Level)
+
+Findings = Sequence[tuple[str, Finding]]
+
+
+def examine(facts: Facts) -> Findings:
+    """What all checks find, with the name of each."""
+    return [(name, finding) for name, check in CHECKS for finding in check(facts)]
+
+
+def exit_status(findings: Findings) -> int:
+    """1 where something is wrong, else 0."""
+    return int(any(finding.level is Level.WRONG for _, finding in findings))
+
+
+def show_findings(findings: Findings, screen: Screen) -> list[str]:
+    """The lines of it; they are not cut, since a cure that is cut cures nothing."""
+    lines = []
+    for name, finding in findings:
+        level = screen.styled(finding.level.value.ljust(_LEVEL_WIDTH), _STYLES[finding.level])
+        lines.append(f"{level}  {name}: {_whole(finding.text)}")
+        if finding.cure:
+            lines.append(f"{' ' * _LEVEL_WIDTH}  -> {_whole(finding.cure)}")
+    wrong = sum(finding.level is Level.WRONG for _, finding in findings)
+    warnings = sum(finding.level is Level.DOUBTFUL for _, finding in findings)
+    return [*lines, f"{number(wrong, 'thing is', 'things are')} wrong, {number(warnings, 'warning', 'warnings')}"]
+
+
+def encode_findings(findings: Findings) -> str:
+    """The same in JSON."""
+    found = [{"check": name, "level": one.level.value, "text": one.text, "cure": one.cure} for name, one in findings]
+    return json.dumps({"wrong": bool(exit_status(findings)), "findings": found}, indent=1)
+
+
+def _whole(text: str) -> str:
+    return printable(text, len(text))

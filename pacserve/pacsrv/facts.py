@@ -1,0 +1,72 @@
+"""What the doctor looks at.  Values only: the checks judge them and ask nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pacserve.pacsrv.reading import Section
+from pacserve.report.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """
+    A folder, as the daemon's user finds it.
+
+    @ivar problem: Why it or something in it can't be read, empty where all of it can.
+    @ivar doubt: Why that could not be found out, empty where it could.
+    @ivar missing: It is not there.
+    @ivar free: Bytes that an ordinary user may still write there; None where that is not known.
+    """
+
+    path: str
+    problem: str = ""
+    doubt: str = ""
+    missing: bool = False
+    free: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockOffset:
+    """
+    How far another host's clock is ahead of this one.
+
+    @ivar seconds: Rounded by HTTP to whole ones.
+    """
+
+    who: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """
+    Everything that is looked at.
+
+    @ivar port: Where the daemon should listen.
+    @ivar silence: Why it does not answer; empty where it does.
+    @ivar status: None where it did not tell, for the reason C{no_status}.
+    @ivar now: Seconds since the epoch.
+    @ivar pacman: Version; None where there is no pacman.
+    @ivar configuration: The path of pacman.conf.
+    @ivar sections: Its repositories; None where it can't be read, for the reason C{unreadable}.
+    @ivar signature_levels: The SigLevel that pacman-conf prints, by repository.
+    @ivar cache_dirs: In pacman's order.
+    @ivar spool: None where the daemon keeps no downloads.
+    """
+
+    port: int
+    now: float
+    silence: str = ""
+    status: Status | None = None
+    no_status: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    pacman: tuple[int, int] | None = None
+    configuration: str = "/etc/pacman.conf"
+    sections: tuple[Section, ...] | None = None
+    unreadable: str = ""
+    signature_levels: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    cache_dirs: tuple[Folder, ...] = ()
+    spool: Folder | None = None
+    clocks: tuple[ClockOffset, ...] = ()

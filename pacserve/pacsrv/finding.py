@@ -1,0 +1,57 @@
+"""What a check of the doctor finds."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from pacserve.pacsrv.facts import Facts
+
+
+class Level(enum.Enum):
+    """How bad it is."""
+
+    WELL = "ok"
+    DOUBTFUL = "warning"
+    """It may be meant so, or will be trouble some day."""
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """
+    One outcome of a check.
+
+    @ivar text: What is the case, in one line.
+    @ivar cure: What to do, in one line; empty where all is well.
+    """
+
+    level: Level
+    text: str
+    cure: str = ""
+
+
+Check = Callable[[Facts], Iterable[Finding]]
+
+
+def well(text: str) -> Finding:
+    """All is well."""
+    return Finding(Level.WELL, text)
+
+
+def doubtful(text: str, cure: str) -> Finding:
+    """It may be meant so."""
+    return Finding(Level.DOUBTFUL, text, cure)
+
+
+def wrong(text: str, cure: str) -> Finding:
+    """It must be changed."""
+    return Finding(Level.WRONG, text, cure)
+
+
+def some(names: Iterable[str], limit: int = 3) -> str:
+    """The first names of a list, and how many are left out."""
+    every = list(names)
+    left = len(every) - limit
+    return ", ".join(every[:limit]) + (f" and {left} more" if left > 0 else "")

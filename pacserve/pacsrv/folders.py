@@ -1,0 +1,89 @@
+"""Folders of this machine, as a user finds them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from pacserve.pacsrv.facts import Folder
+from pacserve.pacsrv.process import User
+
+# Files that are looked at in one folder.
+_LIMIT = 20_000
+_READ, _ENTER = 4, 1
+
+
+def look_at(path: str, user: User | None) -> Folder:
+    """
+    What is the case with a package cache.
+
+    Access control lists are not looked at, nor what a service manager hides from the daemon.
+
+    @param user: Who is to read it; None where that is not known.
+    """
+    free = free_space(path)
+    try:
+        if not Path(path).is_dir():
+            return Folder(path, missing=True, free=free)
+        if user is None:
+            return Folder(path, doubt="who pacserve runs as could not be found out", free=free)
+        problem = _barred(Path(path), user) or _unreadable_files(path, user)
+    except PermissionError:
+        return Folder(path, doubt="this user may not look into it", free=free)
+    except OSError as error:
+        return Folder(path, problem=(error.strerror or str(error)).lower(), free=free)
+    return Folder(path, problem=problem, free=free)
+
+
+def free_space(path: str) -> int | None:
+    """The bytes that an ordinary user may write in a folder, or in the nearest one above that exists."""
+    for folder in (Path(path), *Path(path).parents):
+        try:
+            found = os.statvfs(folder)
+        except OSError:
+            continue
+        return found.f_bavail * found.f_frsize
+    return None
+
+
+def _may(user: User, found: os.stat_result, right: int) -> bool:
+    if user.uid == 0:
+        return True
+    shift = 6 if found.st_uid == user.uid else 3 if found.st_gid in user.groups else 0
+    return bool(found.st_mode >> shift & right)
+
+
+def _barred(path: Path, user: User) -> str:
+    """Which folder on the way can't be entered, or can't be listed at its end; empty where all can."""
+    real = path.resolve()
+    for folder in (*reversed(real.parents), real):
+        found = folder.stat()
+        if not _may(user, found, _ENTER):
+            return f"pacserve's user may not enter {folder} (mode {stat.S_IMODE(found.st_mode):04o})"
+    return "" if _may(user, real.stat(), _READ) else f"pacserve's user may not list it (mode {stat.S_IMODE(real.stat().st_mode):04o})"
+
+
+def _unreadable_files(path: str, user: User) -> str:
+    files = list(_packages(path))
+    unreadable = [name for name, found in files if not _may(user, found, _READ)]
+    if not unreadable:
+        return ""
+    return f"pacserve's user may not read {len(unreadable):,} of {len(files):,} package files, such as {min(unreadable)}"
+
+
+def _packages(path: str) -> Iterator[tuple[str, os.stat_result]]:
+    """The package files and signatures, a bounded number of them."""
+    count = 0
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if ".pkg.tar" not in entry.name or entry.name.endswith(".part") or not entry.is_file(follow_symlinks=False):
+                continue
+            count += 1
+            if count > _LIMIT:
+                return
+            try:
+                yield entry.name, entry.stat(follow_symlinks=False)
+            except FileNotFoundError:  # pacman has just removed it
+                continue

@@ -1,0 +1,64 @@
+"""Looks at the machine for the doctor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pacserve.pacsrv.answering import decoded
+from pacserve.pacsrv.asking import Daemon, SilentError
+from pacserve.pacsrv.clocks import ask_clocks
+from pacserve.pacsrv.facts import Facts, Folder
+from pacserve.pacsrv.folders import free_space, look_at
+from pacserve.pacsrv.pacman import output_of, pacman_version
+from pacserve.pacsrv.process import listener
+from pacserve.pacsrv.reading import ConfigurationFiles, Section, read_lines, read_sections
+from pacserve.pacsrv.resolved import Resolved, parse_resolved
+from pacserve.pacsrv.words import DEFAULT_CONFIGURATION
+from pacserve.report.status import Status
+
+
+def gather(daemon: Daemon, files: ConfigurationFiles, environment: Mapping[str, str], wall: Callable[[], float]) -> Facts:
+    """Everything that the checks look at; takes some seconds where others do not answer."""
+    silence, status, no_status = _ask(daemon)
+    configuration = DEFAULT_CONFIGURATION if status is None else status.host.pacman_conf
+    sections, unreadable = _sections(configuration, files)
+    printed = output_of(("pacman-conf", "--config", configuration))
+    resolved = parse_resolved(printed) if printed is not None else Resolved((), {})
+    cache_dirs = resolved.cache_dirs if status is None or not status.host.cache_dirs else status.host.cache_dirs
+    user = listener(daemon.port)
+    return Facts(
+        port=daemon.port,
+        now=wall(),
+        silence=silence,
+        status=status,
+        no_status=no_status,
+        environment=environment,
+        pacman=pacman_version(),
+        configuration=configuration,
+        sections=sections,
+        unreadable=unreadable,
+        signature_levels=resolved.signature_levels,
+        cache_dirs=tuple(look_at(path, user) if not silence else Folder(path, free=free_space(path)) for path in cache_dirs),
+        spool=Folder(status.spool.directory, free=free_space(status.spool.directory)) if status is not None and status.spool is not None else None,
+        clocks=ask_clocks(status, environment, wall) if status is not None else (),
+    )
+
+
+def _ask(daemon: Daemon) -> tuple[str, Status | None, str]:
+    """Why the daemon is silent, its state, and why it does not tell that."""
+    try:
+        daemon.check()
+    except SilentError as error:
+        return str(error), None, ""
+    try:
+        return "", decoded(daemon.status(), Status), ""
+    except SilentError as error:
+        return "", None, str(error)
+
+
+def _sections(configuration: str, files: ConfigurationFiles) -> tuple[tuple[Section, ...] | None, str]:
+    """The repositories of pacman.conf, or why they can't be read."""
+    try:
+        return tuple(read_sections(read_lines(configuration, files), files)), ""
+    except OSError as error:
+        return None, (error.strerror or str(error)).lower()

@@ -1,0 +1,103 @@
+"""Text in a terminal: styles, and tables that fit.  Rules only."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pacserve.pacsrv.text import fitted, printable, width
+
+_GAP = "  "
+# Columns below which no column is cut: what is left of a text must still tell something.
+_LEAST_COLUMN = 4
+
+
+class Style(enum.Enum):
+    """How a text looks; the value is its parameter of ECMA-48's SGR."""
+
+    PLAIN = ""
+    BOLD = "1"
+    DIM = "2"
+    GOOD = "32"
+    DOUBTFUL = "33"
+    BAD = "31"
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """
+    What is written to.
+
+    @ivar columns: Its width; None for a file or pipe, where nothing is cut.
+    @ivar colours: Whether styles are shown.
+    """
+
+    columns: int | None = None
+    colours: bool = False
+
+    def styled(self, text: str, style: Style) -> str:
+        """The text in a style; whatever in it a terminal would act on is taken out first."""
+        text = printable(text)
+        return f"\x1b[{style.value}m{text}\x1b[0m" if self.colours and style.value and text else text
+
+    def fitted(self, text: str) -> str:
+        """The text without anything that a terminal would act on, no wider than the screen."""
+        text = printable(text)
+        return text if self.columns is None else fitted(text, self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A text of a table."""
+
+    text: str
+    style: Style = Style.PLAIN
+
+
+Cells = Sequence["Cell | str"]
+
+
+def table(screen: Screen, heads: Sequence[str], rows: Sequence[Cells], right: frozenset[int] = frozenset()) -> list[str]:
+    """
+    The lines of a table; the widest columns are cut until it fits.
+
+    @param right: The columns that are aligned on the right.
+    """
+    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
+    texts = [[printable(cell.text) for cell in row] for row in cells]
+    widths = [max(map(width, column)) for column in zip(heads, *texts, strict=True)]
+    if screen.columns is not None:
+        _narrow(widths, screen.columns - len(_GAP) * (len(widths) - 1))
+    lines = [_row(screen, [Cell(head, Style.DIM) for head in heads], widths, right)]
+    return lines + [_row(screen, row, widths, right) for row in cells]
+
+
+def _narrow(widths: list[int], columns: int) -> None:
+    """Takes columns from the widest until they fit, or none is wide."""
+    while sum(widths) > columns:
+        widest = max(range(len(widths)), key=widths.__getitem__)
+        if widths[widest] <= _LEAST_COLUMN:
+            return
+        widths[widest] -= 1
+
+
+def _row(screen: Screen, cells: Sequence[Cell], widths: Sequence[int], right: frozenset[int]) -> str:
+    parts = []
+    for place, cell in enumerate(cells):
+        text = fitted(printable(cell.text), widths[place])
+        room = " " * (widths[place] - width(text))
+        shown = screen.styled(text, cell.style)
+        parts.append(room + shown if place in right else shown + room)
+    return _GAP.join(parts).rstrip()
+
+
+def bar(share: float, columns: int) -> str:
+    """A progress bar; C{share} is from 0 to 1."""
+    full = round(min(max(share, 0.0), 1.0) * columns)
+    return f"[{'#' * full}{'-' * (columns - full)}]"
+
+
+def has_colours(environment: Mapping[str, str], *, terminal: bool) -> bool:
+    """Whether styles are wanted: in a terminal that knows them, and not against NO_COLOR (no-color.org)."""
+    return terminal and not environment.get("NO_COLOR") and environment.get("TERM", "dumb") != "dumb"

@@ -1,0 +1,156 @@
+"""The command line of C{pacsrv}: its own words, and what is pacman's."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from pacserve import __version__
+from pacserve.config.settings import DEFAULT_PORT
+
+COMMANDS = ("status", "why", "doctor")
+
+# Seconds.
+_WATCH_INTERVAL = 1.0
+_LEAST_WATCH, _MOST_WATCH = 0.1, 3600.0
+
+_USAGE = "pacsrv [--port PORT] {status,why,doctor} ...\n       pacsrv [--port PORT] PACMAN_OPTION ..."
+
+EPILOG = """\
+Everything else is pacman's: "pacsrv -Syu" is "pacman -Syu" through pacserve,
+whether pacman.conf names it or not. pacman.conf is not changed, and where
+pacserve is not running, pacman does without it. "pacsrv -h" is pacman's help.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """
+    What one of pacsrv's own commands is to tell.
+
+    @ivar command: One of L{COMMANDS}.
+    @ivar subject: The file or package of C{why}; else empty.
+    @ivar json: In JSON, for a program.
+    @ivar watch: Seconds between two looks, None for one look.
+    """
+
+    command: str
+    port: int
+    subject: str = ""
+    json: bool = False
+    watch: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PacmanCall:
+    """
+    pacman is to be run.
+
+    @ivar words: Its command line without its name.
+    """
+
+    port: int
+    words: tuple[str, ...]
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)\n")
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 1 to 65535")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not _LEAST_WATCH <= seconds <= _MOST_WATCH:
+        raise argparse.ArgumentTypeError(f"{text!r} is no interval: give seconds from {_LEAST_WATCH:g} to {_MOST_WATCH:g}")
+    return seconds
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of pacsrv's own options and commands, with a help text for each."""
+    parser = _Parser(
+        prog="pacsrv",
+        usage=_USAGE,
+        description="Runs pacman through pacserve, and asks the pacserve of this host what it does.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+        allow_abbrev=False,
+    )
+    _add_common(parser, DEFAULT_PORT)
+    parser.add_argument("--version", action="version", version=f"pacsrv {__version__}", help="show the version and exit")
+    commands = parser.add_subparsers(title="commands", prog="pacsrv", dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    status = _command(commands, "status", "show this host, its peers and mirrors, what was saved, and the downloads that run")
+    status.add_argument(
+        "--watch",
+        metavar="SECONDS",
+        nargs="?",
+        type=_seconds,
+        const=_WATCH_INTERVAL,
+        help=f"show it again and again until Ctrl-C (every {_WATCH_INTERVAL:g} s, or as given)",
+    )
+    why = _command(commands, "why", "explain where a file or package would come from now, why not from elsewhere, and where it came from last time")
+    why.add_argument("subject", metavar="FILE_OR_PACKAGE", help="a package, such as zlib, or a file, such as zlib-1:1.3.1-2-x86_64.pkg.tar.zst")
+    _command(commands, "doctor", "look for what breaks in practice and name each cure; exit status 1 if something is wrong")
+    return parser
+
+
+def _command(commands: argparse._SubParsersAction[_Parser], name: str, summary: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", add_help=False, allow_abbrev=False)
+    command.add_argument("--json", action="store_true", help="print JSON, for programs")
+    _add_common(command, argparse.SUPPRESS)
+    return command
+
+
+def _add_common(parser: argparse.ArgumentParser, default: int | str) -> None:
+    parser.add_argument("--port", metavar="PORT", type=_port, default=default, help=f"where pacserve listens on localhost (default: {DEFAULT_PORT})")
+    parser.add_argument("--help", action="help", help="show this help and exit")
+
+
+def parse_arguments(arguments: Sequence[str]) -> Question | PacmanCall:
+    """
+    What is to be done.
+
+    @raise SystemExit: With status 2 and a line on stderr when a word of pacsrv's own is wrong; with 0 after help or version were printed.
+    """
+    parser = build_parser()
+    begin = _after_port(arguments)
+    rest = arguments[begin:]
+    if rest and rest[0] not in (*COMMANDS, "--help", "--version", "--port"):
+        options = _port_parser().parse_args(arguments[:begin])
+        return PacmanCall(options.port, tuple(rest))
+    if not arguments:
+        parser.error("nothing to do: give a command or options of pacman")
+    options = parser.parse_args(arguments)
+    return Question(options.command, options.port, getattr(options, "subject", ""), options.json, getattr(options, "watch", None))
+
+
+def _after_port(arguments: Sequence[str]) -> int:
+    """Where the words behind the leading C{--port} begin."""
+    place = 0
+    while place < len(arguments):
+        if arguments[place] == "--port" and place + 1 < len(arguments):
+            place += 2
+        elif arguments[place].startswith("--port="):
+            place += 1
+        else:
+            break
+    return place
+
+
+def _port_parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="pacsrv", add_help=False, allow_abbrev=False)
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT)
+    return parser

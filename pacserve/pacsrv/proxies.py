@@ -1,0 +1,54 @@
+"""
+Which hosts pacman reaches through a proxy.  Rules only.
+
+They are those of libcurl (CURLOPT_NOPROXY(3), libcurl-env(3)), which differ from Python's: C{HTTP_PROXY} in upper case does not count, and a name in
+C{no_proxy} stands for its subdomains too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
+
+
+def http_proxy(environment: Mapping[str, str]) -> str:
+    """The variable that names a proxy for http, empty where none does."""
+    return next((name for name in ("http_proxy", "all_proxy", "ALL_PROXY") if environment.get(name)), "")
+
+
+def bypassed(host: str, environment: Mapping[str, str]) -> bool:
+    """
+    Whether pacman asks a host without a proxy although there is one.
+
+    @param host: A name or an address without brackets.
+    """
+    exceptions = no_proxy(environment)
+    if exceptions.strip() == "*":
+        return True
+    host = host.partition("%")[0].rstrip(".").lower()
+    return any(_matches(host, item) for item in exceptions.replace(",", " ").split())
+
+
+def no_proxy(environment: Mapping[str, str]) -> str:
+    """What is excepted; the lower-case variable wins, even when it is empty."""
+    return environment.get("no_proxy", environment.get("NO_PROXY", ""))
+
+
+def _matches(host: str, item: str) -> bool:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        name = item.lower().strip(".")
+        return bool(name) and (host == name or host.endswith(f".{name}"))
+    try:
+        return address in ip_network(item.strip("[]"), strict=False)
+    except ValueError:
+        return False
+
+
+def with_localhost(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which pacman reaches this host without a proxy; the same where it does already."""
+    changed = dict(environment)
+    if http_proxy(environment) and not bypassed("localhost", environment):
+        changed["no_proxy"] = ",".join(filter(None, (no_proxy(environment).strip(), "localhost")))
+    return changed

@@ -1,0 +1,170 @@
+"""pacman.conf as pacman reads it, line by line: nothing is lost, so that the text can be written again.  Rules only."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import urlsplit
+
+OPTIONS = "options"
+
+# What isspace(3) takes for a space; Python's strip() takes more.
+_SPACE = " \t\n\v\f\r"
+# Includes within includes; pacman refuses more.
+_DEPTH_LIMIT = 10
+# Files; one that includes itself twice doubles at each depth.
+_FILES_LIMIT = 1000
+
+
+class ConfigurationFiles(Protocol):
+    """The files that a configuration consists of."""
+
+    @abstractmethod
+    def read(self, path: str) -> str:
+        """
+        The text of a file.
+
+        @raise OSError: It can't be read.
+        """
+
+    @abstractmethod
+    def expand(self, pattern: str) -> Sequence[str]:
+        """The paths that a pattern (glob(7)) matches, in pacman's order; the pattern itself where it matches nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """
+    A line without its line feed.
+
+    @ivar section: The name that it declares, None for other lines.
+    @ivar key: The directive, empty for comments, empty lines and sections.
+    @ivar value: None for a directive without an equals sign.
+    """
+
+    text: str
+    section: str | None = None
+    key: str = ""
+    value: str | None = None
+
+
+@dataclass(slots=True)
+class Section:
+    """
+    One repository, as far as it matters where its files come from.
+
+    @ivar first: The place of its first Server or Include line among all lines, None where it has none.
+    @ivar servers: The values of its Server lines in pacman's order, those of included files too.
+    @ivar cache_servers: The same of CacheServer.
+    """
+
+    name: str
+    first: int | None = None
+    servers: list[str] = field(default_factory=list)
+    cache_servers: list[str] = field(default_factory=list)
+
+
+def parse_line(text: str) -> Line:
+    """Understands one line; a C{#} begins a comment only where it is the first character."""
+    bare = text.strip(_SPACE)
+    if not bare or bare.startswith("#"):
+        return Line(text)
+    if bare.startswith("[") and bare.endswith("]"):
+        return Line(text, section=bare[1:-1])
+    key, separator, value = bare.partition("=")
+    return Line(text, key=key.strip(_SPACE), value=value.strip(_SPACE) if separator else None)
+
+
+def read_lines(path: str, files: ConfigurationFiles) -> list[Line]:
+    """
+    All lines of a configuration.
+
+    Where included files declare sections, their lines stand in the place of the Include line: for pacman that is the same, since a section goes on
+    behind the Include in which it began.  All other Include lines are kept, and so are those of files that can't be read.
+
+    @raise OSError: The first file can't be read.
+    """
+    return _Reader(files).lines(files.read(path), 0)
+
+
+def read_sections(lines: Sequence[Line], files: ConfigurationFiles) -> list[Section]:
+    """The repositories in their order; one that is declared twice comes twice, as in pacman."""
+    sections: list[Section] = []
+    current: Section | None = None
+    reader = _Reader(files)
+    for place, line in enumerate(lines):
+        if line.section is not None:
+            current = None if line.section == OPTIONS else Section(line.section)
+            if current is not None:
+                sections.append(current)
+        elif current is not None:
+            if line.key in {"Server", "Include"} and current.first is None:
+                current.first = place
+            for directive in reader.resolved(line, 0):
+                if directive.value is not None and directive.key in {"Server", "CacheServer"}:
+                    (current.servers if directive.key == "Server" else current.cache_servers).append(directive.value)
+    return sections
+
+
+class _Reader:
+    """Follows Include lines, to a bounded depth and number of files."""
+
+    def __init__(self, files: ConfigurationFiles) -> None:
+        self._files = files
+        self._count = 0
+
+    def lines(self, text: str, depth: int) -> list[Line]:
+        """The lines of a text; Includes that declare sections are replaced."""
+        found: list[Line] = []
+        for line in map(parse_line, text.removesuffix("\n").split("\n")):
+            included = self._included(line, depth)
+            inner = [one for each in included for one in self.lines(each, depth + 1)]
+            found.extend(inner if any(one.section is not None for one in inner) else [line])
+        return found
+
+    def resolved(self, line: Line, depth: int) -> Iterator[Line]:
+        """The directives that a line stands for: itself, or those of the files that it includes."""
+        if line.key != "Include":
+            yield line
+        for text in self._included(line, depth):
+            for inner in map(parse_line, text.split("\n")):
+                yield from self.resolved(inner, depth + 1)
+
+    def _included(self, line: Line, depth: int) -> list[str]:
+        """The texts of the files that a line includes; empty where one of them can't be read, for pacman takes none then and says why."""
+        if line.key != "Include" or not line.value or depth >= _DEPTH_LIMIT:
+            return []
+        texts = []
+        for path in self._files.expand(line.value):
+            self._count += 1
+            if self._count > _FILES_LIMIT:
+                return []
+            try:
+                texts.append(self._files.read(path))
+            except OSError:
+                return []
+        return texts
+
+
+_PACSERVE_PATH = re.compile(r"/request/\$repo/\$arch/*\Z")
+_LOOPBACK = re.compile(r"localhost\.?|127(?:\.[0-9]{1,3}){3}|::1", re.IGNORECASE)
+
+
+def pacserve_port(server: str) -> int | None:
+    """The port of the pacserve of this host that a Server line leads to; None for all other lines."""
+    try:
+        url = urlsplit(server)
+        port = url.port or 80
+    except ValueError:
+        return None
+    if url.scheme.lower() != "http" or not _LOOPBACK.fullmatch(url.hostname or "") or not _PACSERVE_PATH.match(url.path):
+        return None
+    return port
+
+
+def pacserve_serves(servers: Sequence[str]) -> bool:
+    """Whether the pacserve of this host can know more than pacman of a repository with these Server lines: it takes http and https mirrors only."""
+    return any(server.lower().startswith(("http://", "https://")) for server in servers)

@@ -1,0 +1,115 @@
+"""C{pacsrv status} as text.  Rules only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pacserve.pacsrv.layout import Cell, Screen, Style, bar, table
+from pacserve.pacsrv.text import ago, delay, number, size, span
+from pacserve.report.status import MirrorStatus, PeerStatus, Status, TrafficStatus, TransferStatus
+
+_BAR = 20
+_PEER_STYLES = {"known": Style.GOOD, "new": Style.PLAIN, "unknown": Style.DOUBTFUL, "refused": Style.BAD, "dead": Style.BAD}
+_MIRROR_STYLES = {"well": Style.GOOD, "slow": Style.DOUBTFUL, "failed": Style.BAD}
+
+
+def show_status(status: Status, now: float, screen: Screen) -> list[str]:
+    """
+    The lines of it.
+
+    @param now: Seconds since the epoch.
+    """
+    return [
+        *_host(status, now, screen),
+        "",
+        *_section(screen, "Peers", _peers(status.peers, screen), "none known"),
+        "",
+        *_section(screen, "Mirrors", _mirrors(status.mirrors, screen), "none in pacman.conf"),
+        "",
+        *_traffic(status.traffic, screen),
+        "",
+        *_section(screen, "Running", _transfers(status.transfers, screen), "nothing is downloaded by pacserve now"),
+    ]
+
+
+def _section(screen: Screen, title: str, lines: Sequence[str], nothing: str) -> list[str]:
+    return [screen.styled(title, Style.BOLD), *(lines or [screen.fitted(nothing)])]
+
+
+def _host(status: Status, now: float, screen: Screen) -> list[str]:
+    host = status.host
+    facts = [
+        f"offers {number(host.files, 'file', 'files')}, {size(host.size)}",
+        f"misses: {host.misses}, hits: {host.hits}",
+        f"multicast: {'last heard ' + ago(host.multicast_heard) if host.multicast else 'off'}; /info last asked for: {ago(host.info_asked)}",
+    ]
+    if status.spool is not None:
+        spool = status.spool
+        facts.append(f"keeps {number(spool.files, 'download', 'downloads')} in {spool.directory}, {size(spool.size)} of {size(spool.limit)}")
+    title = f"{host.name or 'this host'}: pacserve {host.version} on port {host.port}, up {span(now - host.started)}"
+    return [screen.styled(screen.fitted(title), Style.BOLD), *map(screen.fitted, facts)]
+
+
+def _peers(peers: Sequence[PeerStatus], screen: Screen) -> list[str]:
+    if not peers:
+        return []
+    heads = ["ADDRESS", "NAME", "STATE", "HOLDS", "HEARD", "DELAY", "FAILED", "GAVE"]
+    rows: list[list[Cell | str]] = [
+        [
+            peer.address,
+            peer.name or ("(multicast)" if peer.discovered else "-"),
+            Cell(peer.state, _PEER_STYLES.get(peer.state, Style.PLAIN)),
+            f"{peer.files:,}",
+            ago(peer.heard),
+            delay(peer.delay),
+            Cell(str(peer.failures), Style.DOUBTFUL if peer.failures else Style.PLAIN),
+            size(peer.given),
+        ]
+        for peer in peers
+    ]
+    if any(peer.reason for peer in peers):
+        heads.append("REASON")
+        for row, peer in zip(rows, peers, strict=True):
+            row.append(peer.reason)
+    return table(screen, heads, rows, right=frozenset({3, 5, 6, 7}))
+
+
+def _mirrors(mirrors: Sequence[MirrorStatus], screen: Screen) -> list[str]:
+    if not mirrors:
+        return []
+    rows = [
+        (
+            mirror.url,
+            Cell(mirror.state, _MIRROR_STYLES.get(mirror.state, Style.PLAIN)),
+            f"comes last for {span(mirror.avoided)}" if mirror.avoided > 0 else "-",
+            f"{size(mirror.rate)}/s" if mirror.rate is not None else "-",
+            ", ".join(mirror.repositories),
+        )
+        for mirror in mirrors
+    ]
+    return table(screen, ("MIRROR", "STATE", "AVOIDED", "RATE", "REPOSITORIES"), rows, right=frozenset({3}))
+
+
+def _traffic(traffic: TrafficStatus, screen: Screen) -> list[str]:
+    rows = [(tally.origin, f"{tally.requests:,}", size(tally.size)) for tally in traffic.tallies]
+    lines = table(screen, ("FROM", "REQUESTS", "BYTES"), rows, right=frozenset({1, 2})) if rows else []
+    summary = f"saved from the WAN: {size(traffic.saved)}; given to other hosts: {size(traffic.served)}"
+    return [screen.styled("Traffic", Style.BOLD), *lines, screen.fitted(summary)]
+
+
+def _transfers(transfers: Sequence[TransferStatus], screen: Screen) -> list[str]:
+    if not transfers:
+        return []
+    heads = ("FILE", "PROGRESS", "DONE", "RATE", "LEFT", "FROM")
+    return table(screen, heads, [_transfer(transfer) for transfer in transfers], right=frozenset({2, 3, 4}))
+
+
+def _transfer(transfer: TransferStatus) -> tuple[str, ...]:
+    rate = transfer.done / transfer.seconds if transfer.seconds > 0 else None
+    progress, left = "-", "-"
+    if transfer.size:
+        share = transfer.done / transfer.size
+        progress = f"{bar(share, _BAR)} {min(max(share, 0.0), 1.0):4.0%}"
+        left = span((transfer.size - transfer.done) / rate) if rate else "-"
+    name = transfer.name if transfer.verified else f"{transfer.name} (unverified)"
+    return name, progress, size(transfer.done), f"{size(rate)}/s" if rate is not None else "-", left, transfer.source or "-"

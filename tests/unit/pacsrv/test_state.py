@@ -1,0 +1,100 @@
+"""Tests for L{pacserve.pacsrv.state}, L{pacserve.pacsrv.explanation} and L{pacserve.pacsrv.layout}: what people see of a daemon."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.pacsrv.explanation import show_why
+from pacserve.pacsrv.layout import Screen, bar, has_colours, table
+from pacserve.pacsrv.state import show_status
+from pacserve.pacsrv.text import width
+from pacserve.report.status import Reason, Record, TransferStatus, Why
+from tests.fakes.statuses import NOW, peer, status
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\n"
+WHY = Why(
+    "core",
+    "zlib-1-1-any.pkg.tar.zst",
+    95872,
+    (Reason("cache", "no", "not held"), Reason("peer 10.0.0.3:15678", "used", "lists it"), Reason("mirror https://a", "next", "")),
+    (Record(NOW - 60, "127.0.0.1", "/request/core/x86_64/zlib", 307, "peer 10.0.0.3:15678", 95872, 0.002, True, True),),
+)
+
+
+class StatusTests(SynchronousTestCase):
+    def test_everything_is_there(self) -> None:
+        """Host, peers, mirrors, traffic and running downloads are told, with progress, rate and the time that is left."""
+        transfer = TransferStatus("big-1-1-any.pkg.tar.zst", "core", "mirror https://mirror.example", 25 << 20, 100 << 20, 5.0, True)
+        text = "\n".join(show_status(status(peer(), transfers=(transfer,)), NOW, Screen()))
+        for part in (
+            "h1: pacserve 0.1.0",
+            "up 1 h",
+            "10.0.0.3:15678",
+            "(multicast)",
+            "0.7 ms",
+            "https://mirror.example",
+            "saved from the WAN: 51.8 KiB",
+        ):
+            self.assertIn(part, text)
+        self.assertIn("[#####---------------]  25%", text)
+        self.assertIn("5.0 MiB/s  15 s", text)
+
+    def test_nothing_known(self) -> None:
+        """A download without size or time, and a host without peers, are told without a number made up."""
+        transfer = TransferStatus("x", "core", "", 5, None, 0.0, False)
+        text = "\n".join(show_status(status(transfers=(transfer,), multicast=False), NOW, Screen()))
+        self.assertIn("x (unverified)  -", text)
+        self.assertIn("none known", text)
+        self.assertIn("multicast: off", text)
+
+    @given(st.integers(20, 200))
+    def test_fits(self, columns: int) -> None:
+        """Tables fit the terminal, as long as it is wide enough for their narrowest form."""
+        lines = show_status(status(peer(reason="r" * 300, name="nas.lan")), NOW, Screen(columns))
+        self.assertLessEqual(max(map(width, lines)), max(columns, 9 * 4 + 8 * 2))
+
+    def test_hostile(self) -> None:
+        """Nothing that another host says reaches the terminal as an escape; only our own colours do."""
+        hostile = peer(address=HOSTILE, name=HOSTILE, state=HOSTILE, reason=HOSTILE)
+        transfers = (TransferStatus(HOSTILE, HOSTILE, HOSTILE, 1, 2, 1.0, True),)
+        lines = show_status(status(hostile, transfers=transfers, name=HOSTILE), NOW, Screen(200))
+        self.assertTrue(all(line.isprintable() for line in lines))
+        why = Why(HOSTILE, HOSTILE, None, (Reason(HOSTILE, HOSTILE, HOSTILE),), (Record(NOW, HOSTILE, HOSTILE, 200, HOSTILE, None, 0, False, True),))
+        self.assertTrue(all(line.isprintable() for line in show_why(why, NOW, Screen(200))))
+
+    def test_colours(self) -> None:
+        """Colours are for terminals, and NO_COLOR takes them away."""
+        self.assertIn("\x1b[32mknown\x1b[0m", "\n".join(show_status(status(peer()), NOW, Screen(200, colours=True))))
+        self.assertTrue(has_colours({"TERM": "xterm"}, terminal=True))
+        for environment, terminal in (({"TERM": "xterm"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, True), ({"TERM": "dumb"}, True), ({}, True)):
+            self.assertFalse(has_colours(environment, terminal=terminal))
+
+
+class WhyTests(SynchronousTestCase):
+    def test_why(self) -> None:
+        """Each candidate has its verdict and reason, and the last request says where it came from."""
+        text = "\n".join(show_why(WHY, NOW, Screen()))
+        for pattern in (
+            r"from here +peer 10.0.0.3:15678 +lists it",
+            r"not +cache +not held",
+            r"then +mirror",
+            r"1 min 00 s ago +127.0.0.1 +307, sent there",
+        ):
+            self.assertRegex(text, pattern)
+
+    def test_nowhere(self) -> None:
+        """A file that nobody has is told as such."""
+        text = "\n".join(show_why(Why("core", "x", None, (), ()), NOW, Screen()))
+        self.assertIn("nowhere", text)
+        self.assertIn("not asked for", text)
+
+
+class LayoutTests(SynchronousTestCase):
+    def test_bar(self) -> None:
+        """A share out of bounds fills or empties the bar, and no more."""
+        self.assertEqual([bar(share, 4) for share in (-1, 0, 0.5, 1, 7)], ["[----]", "[----]", "[##--]", "[####]", "[####]"])
+
+    def test_wide_signs(self) -> None:
+        """Columns stay in line below signs of two columns."""
+        lines = table(Screen(), ("A", "B"), [("日本", "x"), ("ab", "x")])
+        self.assertEqual({width(line.rpartition("x")[0]) for line in lines[1:]}, {6})

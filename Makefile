@@ -7,7 +7,7 @@ BIN := .venv/bin
 PACMAN7 := .pacman7
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pacman7 lint bench clean setup-run setup-test setup-bench setup-pacman7
+.PHONY: help run test test-pacman7 lint demo man bench clean setup-run setup-test setup-bench setup-pacman7
 
 help:  ## Shows this list.
 	@echo 'Usage: make TARGET [ARGS="--port 15680"] [PYTHON=/path/to/python3] [PYTEST_ARGS="-k words"]'
@@ -22,7 +22,7 @@ test: lint  ## Runs the linters and every test; end-to-end tests need root (opti
 
 test-pacman7: setup-pacman7  ## Runs the end-to-end tests of pacman 7 in a Debian 13 folder; needs root.
 	tests/e2e/make_pacman7.sh $(PACMAN7)
-	$(BIN)/pytest tests/e2e/test_pacman7.py --pacman7=$(PACMAN7) $(PYTEST_ARGS)
+	$(BIN)/pytest tests/e2e/test_pacman7.py tests/e2e/test_pacsrv.py -k 'pacman7' --pacman7=$(PACMAN7) $(PYTEST_ARGS)
 
 lint: setup-test  ## Runs ruff, mypy and import-linter.
 	$(BIN)/ruff check
@@ -30,13 +30,19 @@ lint: setup-test  ## Runs ruff, mypy and import-linter.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+demo: setup-test  ## Upgrades three hosts at once, with and without pacserve, and shows who got what from where; needs root (ARGS=--keep).
+	@$(BIN)/python -m tools.demo $(ARGS)
+
+man: setup-test  ## Makes the man pages (man/) and shell completions (contrib/completion/) anew; to be committed with what they are made from.
+	$(BIN)/python -m tools.manual
+
 bench: setup-bench  ## Measures pacserve against nginx (options: ARGS).
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:  ## Removes what these commands made in this folder; system packages stay.
 	rm -rf --one-file-system .venv $(PACMAN7) pacserve.egg-info build
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
-	find pacserve tests benchmarks -name __pycache__ -type d -exec rm -rf {} +
+	find pacserve tests benchmarks tools -name __pycache__ -type d -exec rm -rf {} +
 
 setup-run setup-test setup-bench setup-pacman7: setup-%:
 	@tools/system-packages.sh $*

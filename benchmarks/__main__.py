@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import burst, crowd, fetching, files, holdings, idle, latency, redirects, together, traffic, weight
+from benchmarks import burst, crowd, fetching, files, holdings, idle, latency, redirects, together, traffic, watched, weight
 from benchmarks.lab import Lab
 from benchmarks.report import Result, as_json, table
 from benchmarks.servers import BenchmarkError, SkippedError
@@ -31,6 +31,7 @@ BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
     holdings.NAME: holdings.measure,
     traffic.NAME: traffic.measure,
     together.NAME: together.measure,
+    watched.NAME: watched.measure,
     weight.MEMORY: weight.measure_memory,
     weight.START: weight.measure_start,
 }

@@ -213,7 +213,7 @@ def pacserve(
     @param module: What C{python -m} runs.
     @param bytecode: A folder for the C{.pyc} files of everything that is imported, None for where Python looks by itself.
     """
-    arguments = ["--port", str(port), "--pacman-conf", str(pacman_conf), "--cache-dir", str(cache_dir), *options]
+    arguments = ["--port", str(port), "--pacman-conf", str(pacman_conf), "--cache-dir", str(cache_dir), "--state", f"{log}.state", *options]
     for peer in peers:
         arguments += ["--pacserver", f"127.0.0.1:{peer}"]
     kept = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET" and not name.lower().endswith("_proxy")}

@@ -1,0 +1,51 @@
+# bash completion for pacserve.  Made by 'make man': edit what it is made from, not this file.
+# It belongs into /usr/share/bash-completion/completions, without the ending.
+
+_pacserve() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    COMPREPLY=()
+    # bash makes three words of --option=value.
+    if [[ $cur == = ]]; then
+        cur=
+    elif [[ $prev == = ]]; then
+        prev=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+    case $prev in
+        --bind | --port | --multicast-filter | --multicast-group | --multicast-port | --multicast-interval | --clients | --peers | --name | --spool-size | --wan-limit | --lan-limit)
+            return
+            ;;
+        --pacman-conf)
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+            return
+            ;;
+        --cache-dir | --spool | --state)
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+            return
+            ;;
+        --pacserver)
+            mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")
+            return
+            ;;
+        --interface)
+            mapfile -t COMPREPLY < <(cd /sys/class/net 2>/dev/null && compgen -W "$(printf '%s ' *)" -- "$cur")
+            return
+            ;;
+        --misses)
+            mapfile -t COMPREPLY < <(compgen -W 'redirect fetch' -- "$cur")
+            return
+            ;;
+        --hits)
+            mapfile -t COMPREPLY < <(compgen -W 'redirect relay' -- "$cur")
+            return
+            ;;
+        --log-level)
+            mapfile -t COMPREPLY < <(compgen -W 'debug info warn error' -- "$cur")
+            return
+            ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W '--bind --port --pacman-conf --cache-dir --pacserver --multicast --multicast-filter --multicast-group --multicast-port --multicast-interval --interface --clients --peers --name --misses --hits --spool --spool-size --wan-limit --lan-limit --state --metrics-peers --log-level -h --help --more-help --version' -- "$cur")
+}
+
+complete -F _pacserve pacserve

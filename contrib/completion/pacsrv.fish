@@ -1,0 +1,31 @@
+# fish completion for pacsrv.  Made by 'make man': edit what it is made from, not this file.
+# It belongs into /usr/share/fish/vendor_completions.d.
+
+function __fish_pacsrv_at
+    set -l words (commandline -opc)
+    set -e words[1]
+    while string match -qr -- '^(--port)(=|$)' "$words[1]"
+        contains -- $words[1] --port; and set -e words[1]
+        set -q words[1]; and set -e words[1]
+    end
+    test "$words[1]" = "$argv[1]"
+end
+
+# Everything that is not below is pacman's, and so is the completion.
+complete -c pacsrv -w pacman
+complete -c pacsrv -n "__fish_pacsrv_at ''" -l port -x -d 'where pacserve listens on localhost'
+complete -c pacsrv -n "__fish_pacsrv_at ''" -l help -d 'show this help and exit'
+complete -c pacsrv -n "__fish_pacsrv_at ''" -l version -d 'show the version and exit'
+complete -c pacsrv -n "__fish_pacsrv_at ''" -f -a status -d 'show this host, its peers and mirrors, what was saved, and the downloads that run'
+complete -c pacsrv -n '__fish_pacsrv_at status' -l json -d 'print JSON, for programs'
+complete -c pacsrv -n '__fish_pacsrv_at status' -l port -x -d 'where pacserve listens on localhost'
+complete -c pacsrv -n '__fish_pacsrv_at status' -l help -d 'show this help and exit'
+complete -c pacsrv -n '__fish_pacsrv_at status' -l watch -d 'show it again and again until Ctrl-C (every 1 s, or as given)'
+complete -c pacsrv -n "__fish_pacsrv_at ''" -f -a why -d 'explain where a file or package would come from now, why not from elsewhere, and where it came from last time'
+complete -c pacsrv -n '__fish_pacsrv_at why' -l json -d 'print JSON, for programs'
+complete -c pacsrv -n '__fish_pacsrv_at why' -l port -x -d 'where pacserve listens on localhost'
+complete -c pacsrv -n '__fish_pacsrv_at why' -l help -d 'show this help and exit'
+complete -c pacsrv -n "__fish_pacsrv_at ''" -f -a doctor -d 'look for what breaks in practice and name each cure; exit status 1 if something is wrong'
+complete -c pacsrv -n '__fish_pacsrv_at doctor' -l json -d 'print JSON, for programs'
+complete -c pacsrv -n '__fish_pacsrv_at doctor' -l port -x -d 'where pacserve listens on localhost'
+complete -c pacsrv -n '__fish_pacsrv_at doctor' -l help -d 'show this help and exit'

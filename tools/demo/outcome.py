@@ -1,0 +1,87 @@
+"""What an upgrade took, from the access logs, and the table that shows it.  Rules only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+# What one host gave to another: GET /fetch/core/x86_64/NAME: 200 from download, 1234 bytes, 5.6 ms, for 10.77.0.12
+_GIVEN = re.compile(r" GET /(?:fetch|package)/\S+: 20[06] .*?, (\d+) bytes, .* for (\S+)$")
+_MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """
+    What one host got.
+
+    @ivar mirror: Bytes that came to it from the mirror.
+    @ivar peers: By the name of each other host, the bytes that came from there.
+    @ivar seconds: Until its pacman had ended.
+    """
+
+    host: str
+    mirror: int
+    peers: Mapping[str, int]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    An upgrade of all hosts at the same moment.
+
+    @ivar wan: Bytes that the link to the mirror carried towards the hosts, packets' heads included.
+    """
+
+    title: str
+    shares: Sequence[Share]
+    wan: int
+
+    @property
+    def seconds(self) -> float:
+        """Until the last host was done."""
+        return max(share.seconds for share in self.shares)
+
+
+def given(log: Iterable[str]) -> dict[str, int]:
+    """The bytes that a daemon gave to other hosts, by their addresses, as its access log has it."""
+    found: dict[str, int] = {}
+    for line in log:
+        if match := _GIVEN.search(line.rstrip()):
+            found[match[2]] = found.get(match[2], 0) + int(match[1])
+    return found
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """What each host got from where, and what the link to the mirror carried; ended by a newline."""
+    hosts = [share.host for share in outcomes[0].shares]
+    rows = [("", "", "from mirror", *(f"from {host}" for host in hosts), "time", "WAN carried")]
+    for outcome in outcomes:
+        for place, share in enumerate(outcome.shares):
+            peers = [_megabytes(share.peers.get(host, 0)) for host in hosts]
+            rows.append((outcome.title if place == 0 else "", share.host, _megabytes(share.mirror), *peers, f"{share.seconds:.1f} s", ""))
+        total = [_megabytes(sum(share.peers.get(host, 0) for share in outcome.shares)) for host in hosts]
+        mirror = _megabytes(sum(share.mirror for share in outcome.shares))
+        rows.append(("", "all", mirror, *total, f"{outcome.seconds:.1f} s", _megabytes(outcome.wan)))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for number, row in enumerate(rows):
+        if number % (len(hosts) + 1) == 1:
+            lines.append("-" * (sum(widths) + 2 * (len(widths) - 1)) + "\n")
+        cells = [cell.ljust(width) if column < 2 else cell.rjust(width) for column, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        lines.append("  ".join(cells).rstrip() + "\n")
+    return "".join(lines)
+
+
+def summary(ours: Outcome, theirs: Outcome) -> str:
+    """What the table comes to, in a sentence."""
+    return (
+        f"With pacserve the WAN carried {ours.wan / _MEGABYTE:.1f} MB instead of {theirs.wan / _MEGABYTE:.1f} MB "
+        f"({theirs.wan / ours.wan:.1f} times less), and all were done after {ours.seconds:.1f} s instead of {theirs.seconds:.1f} s.\n"
+    )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / _MEGABYTE:.1f} MB" if size else "-"

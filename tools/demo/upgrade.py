@@ -1,0 +1,143 @@
+"""The LAN of the demo, and its upgrades."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.e2e.lab import MIRROR, PACSERVE, Daemon, Host, Lab, wait_until
+from tools.demo.outcome import Outcome, Share, given
+from tools.demo.repository import REPOSITORY, Repository
+
+WAN_MBIT, RTT_MS, HOSTS = 20, 20.0, 3
+_MEGABYTE = 1_000_000
+# Seconds.
+_ACQUAINTED = 20.0
+_PROGRESS = 2.0
+_PATIENCE = 90.0
+# Until an answered request is in every log for certain.
+_LOGGED = 0.6
+_KNOWN = re.compile(r"\bpeer (\S+) (?:holds|is asked)")
+
+Say = Callable[[str], object]
+
+
+class DemoError(Exception):
+    """The demo did not come to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """Where the logs and counters stood."""
+
+    wan: int
+    mirror: int
+    daemons: tuple[int, ...]
+
+
+class Upgrades:
+    """
+    Upgrades of all hosts of a LAN at the same moment.
+
+    @param say: Is told, in a line each, what goes on.
+    """
+
+    def __init__(self, lan: Lab, repository: Repository, say: Say) -> None:
+        self._lan, self._repository, self._say = lan, repository, say
+        self._daemons: list[Daemon] = []
+
+    def start_daemons(self) -> None:
+        """Starts pacserve on each host, and returns when they have found each other."""
+        self._say("Starting pacserve --multicast --misses fetch on each host; they find each other ...")
+        hosts = self._lan.hosts
+        self._daemons = [Daemon(host, "--multicast", "--misses", "fetch", "--spool", str(host.dir / "spool")) for host in hosts]
+        wait_until(lambda: all(len(set(_KNOWN.findall(daemon.text()))) == len(hosts) - 1 for daemon in self._daemons), "them", _ACQUAINTED)
+
+    def with_pacserve(self) -> Outcome:
+        """
+        Upgrades through pacserve.
+
+        @raise DemoError: A host did not upgrade.
+        """
+        return self._upgrade("with pacserve", (PACSERVE, MIRROR))
+
+    def without(self) -> Outcome:
+        """
+        Upgrades from the mirror.
+
+        @raise DemoError: A host did not upgrade.
+        """
+        return self._upgrade("without", (MIRROR,))
+
+    def _upgrade(self, title: str, servers: Sequence[str]) -> Outcome:
+        for host in self._lan.hosts:
+            host.configure(servers, [REPOSITORY])
+            _install_old(host, self._repository)
+        before = self._marks()
+        self._say(f"pacman -Syu on all {len(self._lan.hosts)} hosts, {title}:")
+        seconds = self._run(before.wan)
+        time.sleep(_LOGGED)
+        return self._outcome(title, before, seconds)
+
+    def _run(self, wan: int) -> list[float]:
+        """Runs C{pacman -Syu} everywhere; gives the seconds that each host took."""
+        hosts = self._lan.hosts
+        began = time.monotonic()
+        running = {host.name: host.spawn(["pacman", "--noconfirm", "--noprogressbar", "-Syu"], log=_output(host)) for host in hosts}
+        taken: dict[str, float] = {}
+        told = 0.0
+        while len(taken) < len(hosts):
+            time.sleep(0.02)
+            now = time.monotonic() - began
+            for host in hosts:
+                if host.name not in taken and (status := running[host.name].poll()) is not None:
+                    taken[host.name] = now
+                    self._judge(host, status)
+            if now - told >= _PROGRESS:
+                told = now
+                self._say(f"  {now:3.0f} s: the WAN has carried {(self._lan.mirror.wan_bytes() - wan) / _MEGABYTE:5.1f} MB")
+            if now > _PATIENCE:
+                raise DemoError(f"not all hosts were done after {_PATIENCE:.0f} s")
+        return [taken[host.name] for host in hosts]
+
+    def _judge(self, host: Host, status: int) -> None:
+        versions = set(host.run("pacman -Q", check=False).stdout.splitlines())
+        if status or versions != self._repository.versions:
+            raise DemoError(f"pacman on {host.name} ended with status {status}:\n{_output(host).read_text(errors='replace')[-2000:]}")
+
+    def _marks(self) -> _Marks:
+        return _Marks(self._lan.mirror.wan_bytes(), len(self._lan.mirror.requests()), tuple(len(daemon.text()) for daemon in self._daemons))
+
+    def _outcome(self, title: str, before: _Marks, seconds: Sequence[float]) -> Outcome:
+        hosts = self._lan.hosts
+        mirrored = self._lan.mirror.requests()[before.mirror :]
+        gifts = [given(daemon.text()[start:].splitlines()) for daemon, start in zip(self._daemons, before.daemons, strict=True)]
+        shares = [
+            Share(
+                host.name,
+                sum(request.sent for request in mirrored if request.client == host.ip and request.method == "GET"),
+                {giver.name: gift[host.ip] for giver, gift in zip(hosts, gifts, strict=False) if host.ip in gift},
+                taken,
+            )
+            for host, taken in zip(hosts, seconds, strict=True)
+        ]
+        return Outcome(title, shares, self._lan.mirror.wan_bytes() - before.wan)
+
+
+def _install_old(host: Host, repository: Repository) -> None:
+    """Makes the host one that was never upgraded, with an empty package cache."""
+    for path in host.pkg.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    host.pacman("-U", *repository.old_files)
+    _output(host).unlink(missing_ok=True)
+
+
+def _output(host: Host) -> Path:
+    return host.dir / "log" / "pacman.out"

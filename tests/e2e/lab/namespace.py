@@ -188,10 +188,10 @@ class Namespace:
         source: str = "",
     ) -> Response:
         """One HTTP request from in here, sent as it is written; redirects are not followed."""
-        connection = http.client.HTTPConnection(f"[{address}]" if ":" in address else address, port, timeout=15)
+        connection = http.client.HTTPConnection(address, port, timeout=15)
         connection.sock = self.connect(address, port, source=source)
         try:
-            connection.putrequest(method, target, skip_accept_encoding=True)
+            connection.putrequest(method, target, skip_host="Host" in (headers or {}), skip_accept_encoding=True)
             for name, value in (headers or {}).items():
                 connection.putheader(name, value)
             connection.endheaders()

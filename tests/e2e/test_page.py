@@ -1,0 +1,279 @@
+"""The status page in Chromium: it loads nothing from elsewhere, breaks no rule of accessibility, and follows what changes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from pacserve.interfaces import LocalAddresses
+from pacserve.model import IPAddress
+
+ROOT = Path(__file__).parents[2]
+WIDE, PHONE = (1280, 900), (390, 844)
+SCHEMES = ("light", "dark")
+PEERS = 30
+WAIT = 20.0
+"""Seconds: two busy cores take their time."""
+
+
+class Loopback(LocalAddresses):
+    """A machine without a network."""
+
+    def owns(self, address: IPAddress) -> bool:
+        return address.is_loopback
+
+    def attached(self, address: IPAddress) -> bool:
+        return False
+
+
+def serve(port_file: Path) -> None:
+    """Serves the page of a made-up daemon, whose download goes on, until the process is ended."""
+    from twisted.internet import reactor as installed  # noqa: PLC0415
+
+    from pacserve.fronts.page import EventsFront, PageFront, SearchFront, StaticFront, watched  # noqa: PLC0415
+    from pacserve.page.found import Found  # noqa: PLC0415
+    from pacserve.report.status import Status  # noqa: PLC0415
+    from pacserve.web.access_log import AccessLog  # noqa: PLC0415
+    from pacserve.web.audience import ClientAudience  # noqa: PLC0415
+    from pacserve.web.events import Events  # noqa: PLC0415
+    from pacserve.web.hosts import Hosts  # noqa: PLC0415
+    from pacserve.web.router import Router  # noqa: PLC0415
+    from pacserve.web.site import Site  # noqa: PLC0415
+    from tests.unit.page.made_up import HOSTILE, MIB, status  # noqa: PLC0415
+
+    reactor: Any = installed
+    wall, began = reactor.seconds, reactor.seconds()
+
+    async def now() -> Status:
+        return status(PEERS, round(45 + 6 * (wall() - began)) % 140 * MIB, wall())
+
+    async def search(text: str) -> Sequence[Found]:
+        if text == "hostile":
+            return (Found(HOSTILE, 1, (HOSTILE,)),)
+        return (Found(f"{text}-1.0-1-any.pkg.tar.zst", 3 * MIB, ("this host", "10.0.0.3:15678")),)
+
+    local = Loopback()
+    here = ClientAudience(local, [])
+    fronts = {
+        "": PageFront(now, wall, here),
+        "static": StaticFront(here),
+        "events": EventsFront(Events(watched(now, wall), reactor), here),
+        "search": SearchFront(search, "atlas", wall, here),
+    }
+    router = Router(fronts, AccessLog(lambda _: None, reactor), reactor, hosts=Hosts(local, ["atlas"]))
+    port = reactor.listenTCP(0, Site(router, reactor), interface="127.0.0.1")
+    new = port_file.with_suffix(".new")
+    new.write_text(str(port.getHost().port))
+    new.rename(port_file)
+    reactor.run()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of the page."""
+    port_file = tmp_path_factory.mktemp("page") / "port"
+    program = "import pathlib, sys; from tests.e2e.test_page import serve; serve(pathlib.Path(sys.argv[1]))"
+    with subprocess.Popen([sys.executable, "-c", program, str(port_file)], cwd=ROOT) as server:
+        try:
+            ends = time.monotonic() + WAIT
+            while not port_file.exists():
+                assert server.poll() is None and time.monotonic() < ends, "the page is not served"
+                time.sleep(0.05)
+            yield f"http://localhost:{port_file.read_text()}/"
+        finally:
+            server.kill()
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The script of axe-core."""
+    found = subprocess.run([ROOT / "tools" / "axe.sh"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if found.returncode:
+        _lacking(found.stderr.strip())
+    return (ROOT / found.stdout.strip()).read_text()
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Chrome]:
+    """Chromium, with a profile of its own."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        _lacking("chromium and chromium-driver are not installed")
+    options = ChromeOptions()
+    options.binary_location = str(chromium)
+    arguments = [
+        "--headless=new",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--hide-scrollbars",
+        "--no-first-run",
+        "--disable-background-networking",
+        f"--user-data-dir={tmp_path}/profile",
+    ]
+    if os.geteuid() == 0:
+        arguments.append("--no-sandbox")
+    for argument in arguments:
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    chrome = Chrome(options=options, service=ChromeService(str(driver)))
+    try:
+        yield chrome
+    finally:
+        chrome.quit()
+
+
+def _lacking(what: str) -> None:
+    if os.environ.get("PACSERVE_REQUIRE_E2E") == "1":
+        pytest.fail(what, pytrace=False)
+    pytest.skip(what)
+
+
+def look(browser: Chrome, scheme: str, size: tuple[int, int]) -> None:
+    """Sets how the page is looked at, at the next load."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size == PHONE}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def until_live(browser: Chrome) -> None:
+    """Waits until the first event has come."""
+    WebDriverWait(browser, WAIT).until(lambda _: browser.find_element(By.ID, "live").text == "This page is live.")
+
+
+def requested(browser: Chrome, page: str) -> list[str]:
+    """The URLs of all requests that the page has made since the last look; Chromium's own first tab makes some, too."""
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    return [one["request"]["url"] for one in asked if one["documentURL"].startswith(page)]
+
+
+def complaints(browser: Chrome) -> list[str]:
+    """What the console says."""
+    return [entry["message"] for entry in browser.get_log("browser")]
+
+
+def violations(browser: Chrome, axe: str) -> list[str]:
+    """What axe-core finds, but for what it calls minor."""
+    browser.execute_script(axe)
+    found = browser.execute_async_script("const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then(done)")
+    return [
+        f"{one['id']} ({one['impact']}): {[node['html'] for node in one['nodes'][:3]]}" for one in found["violations"] if one["impact"] != "minor"
+    ]
+
+
+def test_nothing_foreign_and_no_complaint(page: str, browser: Chrome) -> None:
+    """The page asks its own host alone, and the console stays empty: nothing breaks the Content-Security-Policy."""
+    browser.get(page)
+    until_live(browser)
+    time.sleep(1.5)
+    own = ("", "static/page.css", "static/page.js", "static/icon.svg", "events")
+    assert set(requested(browser, page)) == {page + path for path in own}
+    assert complaints(browser) == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_accessible(page: str, browser: Chrome, axe: str, scheme: str, size: tuple[int, int]) -> None:
+    """axe-core finds nothing in either scheme, on a desk and on a phone, with the tables of the plots folded and open."""
+    look(browser, scheme, size)
+    for target in ("", "search?q=zlib"):
+        browser.get(page + target)
+        browser.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+        assert violations(browser, axe) == []
+        assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the window"
+
+
+def test_progress_moves(page: str, browser: Chrome) -> None:
+    """The bar of a download moves on without a reload, as the same element; what is said of it to a screen reader is there, too."""
+    browser.get(page)
+    until_live(browser)
+    bar = browser.find_element(By.CSS_SELECTOR, "#transfers progress")
+    before = bar.get_attribute("value")
+    WebDriverWait(browser, WAIT).until(lambda _: bar.get_attribute("value") != before)
+    assert "per cent done" in str(browser.find_element(By.ID, "announcement").get_attribute("textContent"))
+
+
+def test_script_draws_as_the_server_does(page: str, browser: Chrome) -> None:
+    """What the script makes of the first event is what the server had written, so that nothing jumps when the page becomes live."""
+    mirrors = "return document.getElementById('mirrors').outerHTML"
+    peers = "return [...document.querySelectorAll('#peers tr')].map(row => row.textContent.replace(/[0-9]+ (s|min|h) ago/g, ''))"
+    browser.get(page)
+    until_live(browser)
+    time.sleep(1.5)
+    live = browser.execute_script(mirrors), browser.execute_script(peers)
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    browser.get(page)
+    assert (browser.execute_script(mirrors), browser.execute_script(peers)) == live
+
+
+def test_without_scripts(page: str, browser: Chrome) -> None:
+    """Without scripts the page says the same, and the search works."""
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    browser.get(page)
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#peers tbody tr")) == PEERS
+    assert browser.find_elements(By.CSS_SELECTOR, "#hour-plot rect")
+    browser.find_element(By.ID, "q").send_keys("zlib", Keys.ENTER)
+    WebDriverWait(browser, WAIT).until(lambda _: "search?q=zlib" in browser.current_url)
+    assert browser.find_element(By.CSS_SELECTOR, "#found tbody th").text == "zlib-1.0-1-any.pkg.tar.zst"
+
+
+def test_keyboard(page: str, browser: Chrome) -> None:
+    """The first Tab leads to a link that skips to the content, and it is seen then."""
+    browser.get(page)
+    browser.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+    skip = browser.switch_to.active_element
+    assert skip.text == "Skip to the content"
+    assert skip.rect["x"] >= 0
+    skip.send_keys(Keys.ENTER)
+    assert browser.switch_to.active_element.get_attribute("id") == "main"
+
+
+def test_hostile_names(page: str, browser: Chrome) -> None:
+    """A file and a host that are called like a script are text: no element comes of them, and nothing is fetched."""
+    browser.get(f"{page}search?q=hostile")
+    assert "<script>alert(1)</script>" in browser.find_element(By.CSS_SELECTOR, "#found tbody th").text
+    assert browser.find_elements(By.CSS_SELECTOR, "script, #found img") == []
+    assert complaints(browser) == []
+
+
+def test_weight_and_first_paint(page: str, browser: Chrome, record_property: Callable[[str, object], None]) -> None:
+    """With 30 peers the page weighs less than 100 kB, and is painted within a second."""
+    paints, weight = [], 0
+    for _ in range(5):
+        browser.get(page)
+        until_live(browser)
+        paints.append(browser.execute_script("return performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+        sizes = "return [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].map(e => e.decodedBodySize)"
+        weight = max(weight, sum(browser.execute_script(sizes)))
+    record_property("first paint, ms", sorted(paints))
+    record_property("weight, bytes", weight)
+    print(f"first paint {sorted(paints)} ms, {weight} bytes")
+    assert weight < 100_000
+    assert sorted(paints)[2] < 1000
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_screenshot(page: str, browser: Chrome, scheme: str) -> None:
+    """What docs/ shows is made by C{PACSERVE_SCREENSHOTS=docs pytest tests/e2e/test_page.py}."""
+    look(browser, scheme, WIDE)
+    browser.get(page)
+    until_live(browser)
+    picture = browser.get_screenshot_as_png()
+    assert picture.startswith(b"\x89PNG")
+    folder = os.environ.get("PACSERVE_SCREENSHOTS")
+    if folder:
+        (ROOT / folder / f"page-{scheme}.png").write_bytes(picture)

@@ -155,7 +155,7 @@ def test_endless_url(victim: Daemon) -> None:
     host = victim_host(victim)
     before = victim.memory()
     for start in (b"GET /", b"GET /package/", b"GET /request/core/x86_64/", b"GET /" + b"%2e" * 1000, b"GET /" + b"a/" * 10_000, b"GET ", b""):
-        answer = exchange(host, start + b"x" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = exchange(host, start + b"x" * 100_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n")
         assert answer == b"" or answer.startswith(b"HTTP/1.1 4"), answer[:100]
         assert fetch_time(host) < PROMPT
     assert victim.memory() < before + GROWTH
@@ -188,7 +188,7 @@ def test_header_flood(victim: Daemon, piece: bytes) -> None:
     host = victim_host(victim)
     before = victim.memory()
     for _ in range(5):
-        assert flood(host, f"GET /package/{NAME} HTTP/1.1\r\nHost: localhost\r\n".encode(), piece * (1 + 60_000 // len(piece)), 30_000_000) < 20_000_000
+        assert flood(host, f"GET /package/{NAME} HTTP/1.1\r\nHost: h\r\n".encode(), piece * (1 + 60_000 // len(piece)), 30_000_000) < 20_000_000
     assert fetch_time(host) < PROMPT
     assert victim.memory() < before + GROWTH
 
@@ -212,13 +212,13 @@ def test_empty_lines_and_garbage(victim: Daemon) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "get", "X" * 500])
 def test_other_methods(victim: Daemon, method: str) -> None:
     """Only GET and HEAD do anything."""
-    answer = exchange_until_quiet(victim_host(victim), f"{method} /package/{NAME} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    answer = exchange_until_quiet(victim_host(victim), f"{method} /package/{NAME} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
     assert answer.startswith((b"HTTP/1.1 405 ", b"HTTP/1.1 501 ", b"HTTP/1.1 400 ")), answer[:100]
 
 
 @pytest.mark.parametrize(
     "head",
-    [b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000000", b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked"],
+    [b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10000000000", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked"],
     ids=["length", "chunked"],
 )
 @pytest.mark.parametrize("method", [b"POST", b"GET"])
@@ -249,7 +249,7 @@ def spooled(daemon: Daemon) -> int:
 def test_smuggled_requests(victim: Daemon) -> None:
     """A request whose end can be read in two ways is answered once at most."""
     host = victim_host(victim)
-    inner = f"GET /package/{NAME} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    inner = f"GET /package/{NAME} HTTP/1.1\r\nHost: h\r\n\r\n"
     for ambiguous in (
         f"Content-Length: 5\r\nContent-Length: {len(inner)}",
         f"Content-Length: {len(inner)}\r\nTransfer-Encoding: chunked",
@@ -257,7 +257,7 @@ def test_smuggled_requests(victim: Daemon) -> None:
         f"Content-Length: +{len(inner)}",
         "Content-Length: 9" + "9" * 5000,
     ):
-        answer = exchange_until_quiet(host, f"GET /package/absent HTTP/1.1\r\nHost: localhost\r\n{ambiguous}\r\n\r\n{inner}".encode())
+        answer = exchange_until_quiet(host, f"GET /package/absent HTTP/1.1\r\nHost: h\r\n{ambiguous}\r\n\r\n{inner}".encode())
         assert b"HTTP/1.1 200" not in answer, ambiguous
         assert answer.count(b"HTTP/1.1 ") <= 1, ambiguous
 
@@ -284,7 +284,7 @@ def test_clients_that_say_nothing(lab: Lab, victim: Daemon) -> None:
             stack.enter_context(connection) for connection in host.call(lambda: [socket.create_connection(("127.0.0.1", PORT)) for _ in range(500)])
         ]
         unended = []
-        for start in (b"G", b"GET /info HTTP/1.1\r\n", b"GET /info HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n"):
+        for start in (b"G", b"GET /info HTTP/1.1\r\n", b"GET /info HTTP/1.1\r\nHost: h\r\nX-Slow: ", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n"):
             connection = stack.enter_context(host.connect())
             connection.sendall(start)
             unended.append(connection)
@@ -326,7 +326,7 @@ def test_clients_that_do_not_read(lab: Lab, victim: Daemon, depot: Depot) -> Non
     with contextlib.ExitStack() as stack:
         for _ in range(50):
             connection = stack.enter_context(other.connect(host.ip))
-            connection.sendall(f"GET /package/{big} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * 20)
+            connection.sendall(f"GET /package/{big} HTTP/1.1\r\nHost: h\r\n\r\n".encode() * 20)
         time.sleep(1)
         assert fetch_time(host) < PROMPT
         assert victim.memory() < before + GROWTH

@@ -13,8 +13,8 @@ folder=${1:-.venv/axe-core-$version}
 script=$folder/axe.min.js
 if [ ! -e "$script" ]; then
     mkdir -p "$folder"
-    archive=$(mktemp)
-    trap 'rm -f "$archive"' EXIT
+    archive=$folder/new.tgz
+    trap 'rm -rf "$archive" "$folder/new"' EXIT
     python3 -c 'import shutil, sys, urllib.request
 with urllib.request.urlopen(sys.argv[1], timeout=30) as answer, open(sys.argv[2], "wb") as file:
     shutil.copyfileobj(answer, file)' "$url" "$archive" || {
@@ -25,6 +25,9 @@ with urllib.request.urlopen(sys.argv[1], timeout=30) as answer, open(sys.argv[2]
         echo "$url is not what it was: its SHA-512 differs" >&2
         exit 1
     }
-    tar -xzf "$archive" -C "$folder" --strip-components=1 package/axe.min.js package/LICENSE
+    # Moved into place when it is whole.
+    mkdir -p "$folder/new"
+    tar -xzf "$archive" -C "$folder/new" --strip-components=1 package/axe.min.js package/LICENSE
+    mv "$folder/new/LICENSE" "$folder/new/axe.min.js" "$folder"
 fi
 echo "$script"

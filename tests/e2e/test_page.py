@@ -6,11 +6,9 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
@@ -18,83 +16,20 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from pacserve.interfaces import LocalAddresses
-from pacserve.model import IPAddress
+from tests.e2e.lab.made_up_page import PEERS, served
 
 ROOT = Path(__file__).parents[2]
 WIDE, PHONE = (1280, 900), (390, 844)
 SCHEMES = ("light", "dark")
-PEERS = 30
 WAIT = 20.0
 """Seconds: two busy cores take their time."""
-
-
-class Loopback(LocalAddresses):
-    """A machine without a network."""
-
-    def owns(self, address: IPAddress) -> bool:
-        return address.is_loopback
-
-    def attached(self, address: IPAddress) -> bool:
-        return False
-
-
-def serve(port_file: Path) -> None:
-    """Serves the page of a made-up daemon, whose download goes on, until the process is ended."""
-    from twisted.internet import reactor as installed  # noqa: PLC0415
-
-    from pacserve.fronts.page import EventsFront, PageFront, SearchFront, StaticFront, watched  # noqa: PLC0415
-    from pacserve.page.found import Found  # noqa: PLC0415
-    from pacserve.report.status import Status  # noqa: PLC0415
-    from pacserve.web.access_log import AccessLog  # noqa: PLC0415
-    from pacserve.web.audience import ClientAudience  # noqa: PLC0415
-    from pacserve.web.events import Events  # noqa: PLC0415
-    from pacserve.web.hosts import Hosts  # noqa: PLC0415
-    from pacserve.web.router import Router  # noqa: PLC0415
-    from pacserve.web.site import Site  # noqa: PLC0415
-    from tests.unit.page.made_up import HOSTILE, MIB, status  # noqa: PLC0415
-
-    reactor: Any = installed
-    wall, began = reactor.seconds, reactor.seconds()
-
-    async def now() -> Status:
-        return status(PEERS, round(45 + 6 * (wall() - began)) % 140 * MIB, wall())
-
-    async def search(text: str) -> Sequence[Found]:
-        if text == "hostile":
-            return (Found(HOSTILE, 1, (HOSTILE,)),)
-        return (Found(f"{text}-1.0-1-any.pkg.tar.zst", 3 * MIB, ("this host", "10.0.0.3:15678")),)
-
-    local = Loopback()
-    here = ClientAudience(local, [])
-    fronts = {
-        "": PageFront(now, wall, here),
-        "static": StaticFront(here),
-        "events": EventsFront(Events(watched(now, wall), reactor), here),
-        "search": SearchFront(search, "atlas", wall, here),
-    }
-    router = Router(fronts, AccessLog(lambda _: None, reactor), reactor, hosts=Hosts(local, ["atlas"]))
-    port = reactor.listenTCP(0, Site(router, reactor), interface="127.0.0.1")
-    new = port_file.with_suffix(".new")
-    new.write_text(str(port.getHost().port))
-    new.rename(port_file)
-    reactor.run()
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of the page."""
-    port_file = tmp_path_factory.mktemp("page") / "port"
-    program = "import pathlib, sys; from tests.e2e.test_page import serve; serve(pathlib.Path(sys.argv[1]))"
-    with subprocess.Popen([sys.executable, "-c", program, str(port_file)], cwd=ROOT) as server:
-        try:
-            ends = time.monotonic() + WAIT
-            while not port_file.exists():
-                assert server.poll() is None and time.monotonic() < ends, "the page is not served"
-                time.sleep(0.05)
-            yield f"http://localhost:{port_file.read_text()}/"
-        finally:
-            server.kill()
+    with served(tmp_path_factory.mktemp("page")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -242,12 +177,42 @@ def test_keyboard(page: str, browser: Chrome) -> None:
     assert browser.switch_to.active_element.get_attribute("id") == "main"
 
 
+def test_focus_is_seen(page: str, browser: Chrome) -> None:
+    """Tab leads to the search and to the tables of the plots, and what has the focus has an outline."""
+    browser.get(page)
+    outline = "const style = getComputedStyle(document.activeElement); return [style.outlineStyle, parseFloat(style.outlineWidth)]"
+    reached = []
+    for _ in range(2 + 1 + len(browser.find_elements(By.TAG_NAME, "summary"))):
+        browser.switch_to.active_element.send_keys(Keys.TAB)
+        reached.append(browser.switch_to.active_element.tag_name)
+        style, width = browser.execute_script(outline)
+        assert style == "solid" and width >= 2, reached
+    assert reached[:4] == ["a", "input", "button", "summary"] and set(reached[3:]) == {"summary"}
+
+
 def test_hostile_names(page: str, browser: Chrome) -> None:
     """A file and a host that are called like a script are text: no element comes of them, and nothing is fetched."""
     browser.get(f"{page}search?q=hostile")
     assert "<script>alert(1)</script>" in browser.find_element(By.CSS_SELECTOR, "#found tbody th").text
-    assert browser.find_elements(By.CSS_SELECTOR, "script, #found img") == []
+    assert browser.find_elements(By.CSS_SELECTOR, "script, img, [onload]") == []
     assert complaints(browser) == []
+
+
+def test_hostile_status(tmp_path: Path, browser: Chrome) -> None:
+    """Peers, mirrors and downloads that are called like a script are text, as the server writes them and as the script changes them."""
+    foreign = "return [...document.querySelectorAll('script, img, [onload], [onerror]')].map(one => one.outerHTML)"
+    with served(tmp_path, hostile=True) as page:
+        browser.get(page)
+        until_live(browser)
+        bar = browser.find_element(By.CSS_SELECTOR, "#transfers progress")
+        before = bar.get_attribute("value")
+        WebDriverWait(browser, WAIT).until(lambda _: bar.get_attribute("value") != before)
+        for table in ("transfers", "peers", "mirrors", "recent"):
+            assert "<script>alert(1)</script>" in browser.find_element(By.ID, table).text
+        assert browser.execute_script(foreign) == ['<script src="/static/page.js" defer=""></script>']
+        assert {url.removeprefix(page) for url in requested(browser, page)} == {"", "static/page.css", "static/page.js", "static/icon.svg", "events"}
+        assert complaints(browser) == []
+        browser.get("about:blank")
 
 
 def test_weight_and_first_paint(page: str, browser: Chrome, record_property: Callable[[str, object], None]) -> None:

@@ -36,7 +36,7 @@ def status(host: Host) -> dict[str, dict[str, object]]:
 @pytest.fixture
 def slow(make_lab: MakeLab) -> Iterator[Lab]:
     """A LAN behind a thin line."""
-    yield make_lab(wan_mbit=16)
+    yield make_lab(wan_mbit=30)
 
 
 def test_live_progress(slow: Lab, browser: Chrome) -> None:

@@ -1,0 +1,101 @@
+"""The status page of a daemon that is made up, served for a browser."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pacserve.interfaces import LocalAddresses
+from pacserve.model import IPAddress
+from tests.e2e.lab.namespace import wait_until
+
+PEERS = 30
+_ROOT = Path(__file__).parents[3]
+# Seconds: two busy cores take their time.
+_START = 20.0
+
+
+class Loopback(LocalAddresses):
+    """A machine without a network."""
+
+    def owns(self, address: IPAddress) -> bool:
+        return address.is_loopback
+
+    def attached(self, address: IPAddress) -> bool:
+        return False
+
+
+def serve(port_file: Path, *, hostile: bool) -> None:
+    """
+    Serves the page of a made-up daemon, whose download goes on, until the process is ended.
+
+    @param hostile: Whatever other hosts call themselves or their files is an attack.
+    """
+    from twisted.internet import reactor as installed  # noqa: PLC0415
+
+    from pacserve.fronts.page import EventsFront, PageFront, SearchFront, StaticFront, watched  # noqa: PLC0415
+    from pacserve.page.found import Found  # noqa: PLC0415
+    from pacserve.report.status import Status  # noqa: PLC0415
+    from pacserve.web.access_log import AccessLog  # noqa: PLC0415
+    from pacserve.web.audience import ClientAudience  # noqa: PLC0415
+    from pacserve.web.events import Events  # noqa: PLC0415
+    from pacserve.web.hosts import Hosts  # noqa: PLC0415
+    from pacserve.web.router import Router  # noqa: PLC0415
+    from pacserve.web.site import Site  # noqa: PLC0415
+    from tests.unit.page.made_up import HOSTILE, MIB, peer, record, status, transfer  # noqa: PLC0415
+
+    reactor: Any = installed
+    wall, began = reactor.seconds, reactor.seconds()
+
+    async def now() -> Status:
+        done = round(45 + 6 * (wall() - began)) % 140 * MIB
+        shown = status(PEERS, done, wall())
+        if not hostile:
+            return shown
+        return replace(
+            shown,
+            host=replace(shown.host, name=HOSTILE),
+            peers=(replace(peer(0), address=HOSTILE, name=HOSTILE, reason=HOSTILE, state="dead"),),
+            mirrors=(replace(shown.mirrors[0], url=HOSTILE, repositories=(HOSTILE,), state=HOSTILE),),
+            transfers=(replace(transfer(done, HOSTILE), repository=HOSTILE, source=HOSTILE),),
+            recent=(replace(record(0, wall()), client=HOSTILE, path=HOSTILE, origin=HOSTILE),),
+        )
+
+    async def search(text: str) -> Sequence[Found]:
+        if text == "hostile":
+            return (Found(HOSTILE, 1, (HOSTILE,)),)
+        return (Found(f"{text}-1.0-1-any.pkg.tar.zst", 3 * MIB, ("this host", "10.0.0.3:15678")),)
+
+    local = Loopback()
+    here = ClientAudience(local, [])
+    fronts = {
+        "": PageFront(now, wall, here),
+        "static": StaticFront(here),
+        "events": EventsFront(Events(watched(now, wall), reactor), here),
+        "search": SearchFront(search, "atlas", wall, here),
+    }
+    router = Router(fronts, AccessLog(lambda _: None, reactor), reactor, hosts=Hosts(local, ["atlas"]))
+    port = reactor.listenTCP(0, Site(router, reactor), interface="127.0.0.1")
+    new = port_file.with_suffix(".new")
+    new.write_text(str(port.getHost().port))
+    new.rename(port_file)
+    reactor.run()
+
+
+@contextmanager
+def served(folder: Path, *, hostile: bool = False) -> Iterator[str]:
+    """The URL of a page that is served meanwhile."""
+    port_file = folder / "port"
+    program = f"import pathlib, sys; from tests.e2e.lab.made_up_page import serve; serve(pathlib.Path(sys.argv[1]), hostile={hostile})"
+    with subprocess.Popen([sys.executable, "-c", program, str(port_file)], cwd=_ROOT) as server:
+        try:
+            wait_until(lambda: port_file.exists() or server.poll() is not None, "the page to be served", _START)
+            assert server.poll() is None, "the page is not served"
+            yield f"http://localhost:{port_file.read_text()}/"
+        finally:
+            server.kill()

@@ -96,11 +96,13 @@ class Explaining:
 
     def _peers(self, wanted: Wanted) -> Iterator[_Verdict]:
         sizes = dict(self._parts.holdings.holders(wanted.request.name))
+        signed = {slot for slot, _ in self._parts.holdings.holders(f"{wanted.request.name}.sig")}
         how = "pacman is sent there" if self._parts.settings.hits is Hits.REDIRECT else "it is fetched from there and checked"
         now = self._parts.clock.seconds()
         for peer in self._parts.peers:
             problem = self._problem(peer, sizes.get(peer.slot), wanted, now)
-            yield f"peer {peer.endpoint or peer.configured}", not problem, problem or f"it holds the file: {how}"
+            lacking = "" if peer.slot in signed else ", but no signature of it, which would come from elsewhere"
+            yield f"peer {peer.endpoint or peer.configured}", not problem, problem or f"it holds the file{lacking}: {how}"
         for endpoint in self._parts.left_out():
             yield f"peer {endpoint}", False, "left out by --multicast-filter"
 

@@ -152,7 +152,7 @@ class Reporting:
                 done=download.file.written,
                 size=download.file.size,
                 seconds=now - download.began,
-                verified=download.expected is not None,
+                verified=download.expected is not None and download.expected.sha256 is not None,
             )
             for (repo, _, name), download in fetching.flights.running()
         )

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from ipaddress import IPv6Address, ip_address
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from pacserve import __version__
+from pacserve.config import values
 from pacserve.config.guide import GUIDE
 from pacserve.config.settings import (
     DEFAULT_GROUPS,
@@ -27,23 +25,11 @@ from pacserve.config.settings import (
     Misses,
     Settings,
 )
-from pacserve.model import IPAddress
 from pacserve.network.addresses import parse_endpoint, parse_network
 from pacserve.peers.announcement import LEAST_PORT
 from pacserve.peers.filters import parse_filter
 
 T = TypeVar("T")
-
-_AMOUNT = re.compile(r"([0-9]{1,12})([kKmMgG]?)\Z")
-_SECONDS = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,6})?\Z")
-_HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,10}\Z")
-_LEAST_INTERVAL = 1
-_MOST_INTERVAL = 3600
-# What Linux takes for a name, and an IPv6 zone can hold; IFNAMSIZ - 1 bytes.
-_INTERFACE = re.compile(r"(?!\.{1,2}\Z)[^/:%\s]+\Z")
-_INTERFACE_BYTES = 15
-# Bytes per second: with less, five files at once leave gaps in which pacman gives up.
-LEAST_RATE = 64 << 10
 
 EPILOG = f"""\
 To use it, put this line at the top of /etc/pacman.d/mirrorlist, and first in each repository that does not use the mirrorlist:
@@ -67,84 +53,6 @@ class _MoreHelp(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
         sys.stdout.write(GUIDE)
         parser.exit(0)
-
-
-def _value(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """Lets argparse show the message of a ValueError."""
-
-    def parsed(text: str) -> T:
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return parsed
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
-        raise ValueError(f"{text!r} is no port: give a number from 1 to 65535")
-    return int(text)
-
-
-def _address(text: str) -> str:
-    try:
-        ip_address(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is no IPv4 or IPv6 address: give one of this host's addresses, such as 127.0.0.1 or ::1") from None
-    return text
-
-
-def _path(text: str) -> str:
-    if not text or "\0" in text:
-        raise ValueError("a path is missing")
-    return str(Path(text).absolute())
-
-
-def _group(text: str) -> IPAddress:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        address = None
-    # Python 3.13 takes ::ffff:224.0.0.1 for a multicast address, which no IPv6 socket could join.
-    if address is None or "%" in text or not address.is_multicast or (isinstance(address, IPv6Address) and address.ipv4_mapped is not None):
-        raise ValueError(
-            f"{text!r} is no multicast address: give one from 224.0.0.0/4, such as {DEFAULT_GROUPS[0]}, or ff00::/8, such as {DEFAULT_GROUPS[1]}"
-        )
-    return address
-
-
-def _interval(text: str) -> float:
-    if not _SECONDS.match(text) or not _LEAST_INTERVAL <= float(text) <= _MOST_INTERVAL:
-        raise ValueError(f"{text!r} is no interval: give seconds from {_LEAST_INTERVAL} to {_MOST_INTERVAL}")
-    return float(text)
-
-
-def _interface(text: str) -> str:
-    if not _INTERFACE.match(text) or not text.isprintable() or len(text.encode()) > _INTERFACE_BYTES:
-        raise ValueError(f"{text!r} is no interface name: give one that 'ip link' shows, such as eth0")
-    return text
-
-
-def _amount(text: str) -> int:
-    match = _AMOUNT.match(text)
-    if match is None or not int(match[1]):
-        raise ValueError(f"{text!r} is no number of bytes: write for example 500k, 20M or 5G")
-    return int(match[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[match[2].lower()]
-
-
-def _name(text: str) -> str:
-    name = text.lower().rstrip(".")
-    if not _HOST_NAME.match(name):
-        raise ValueError(f"{text!r} is no host name: write for example pacserve.lan")
-    return name
-
-
-def _rate(text: str) -> int:
-    rate = _amount(text)
-    if rate < LEAST_RATE:
-        raise ValueError(f"{text} bytes per second are too few: pacman gives up when nothing comes for 10 seconds; give at least 64k")
-    return rate
 
 
 def default_spool(environment: Mapping[str, str], *, root: bool) -> str:
@@ -183,20 +91,26 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="ADDRESS",
         action="append",
         default=[],
-        type=_value(_address),
+        type=values.argument(values.address),
         help="listen on this address only; repeatable (default: all addresses of this host, IPv6 and IPv4)",
     )
-    network.add_argument("--port", metavar="PORT", type=_value(_port), default=DEFAULT_PORT, help="TCP port to listen on (default: %(default)s)")
+    network.add_argument(
+        "--port", metavar="PORT", type=values.argument(values.port), default=DEFAULT_PORT, help="TCP port to listen on (default: %(default)s)"
+    )
     pacman = parser.add_argument_group("pacman")
     pacman.add_argument(
-        "--pacman-conf", metavar="FILE", type=_value(_path), default=DEFAULT_PACMAN_CONF, help="pacman's configuration (default: %(default)s)"
+        "--pacman-conf",
+        metavar="FILE",
+        type=values.argument(values.path),
+        default=DEFAULT_PACMAN_CONF,
+        help="pacman's configuration (default: %(default)s)",
     )
     pacman.add_argument(
         "--cache-dir",
         metavar="DIR",
         action="append",
         default=[],
-        type=_value(_path),
+        type=values.argument(values.path),
         help="a folder with packages to serve; repeatable (default: every CacheDir of pacman's configuration)",
     )
     peers = parser.add_argument_group("other pacservers")
@@ -205,7 +119,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="HOST:PORT",
         action="append",
         default=[],
-        type=_value(lambda text: parse_endpoint(text, DEFAULT_PORT)),
+        type=values.argument(lambda text: parse_endpoint(text, DEFAULT_PORT)),
         help=f"a peer: name, IPv4 or [IPv6] address, the port may be left out ({DEFAULT_PORT}); repeatable",
     )
     finding = parser.add_argument_group("finding each other")
@@ -215,7 +129,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILTER",
         action="append",
         default=[],
-        type=_value(parse_filter),
+        type=values.argument(parse_filter),
         help="i:REGEX: of those, use the ones whose ADDRESS:PORT matches only; x:REGEX: never use those; repeatable",
     )
     finding.add_argument(
@@ -223,20 +137,20 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="ADDRESS",
         action="append",
         default=[],
-        type=_value(_group),
+        type=values.argument(values.group),
         help=f"a multicast group to announce to; repeatable (default: {' and '.join(map(str, DEFAULT_GROUPS))})",
     )
     finding.add_argument(
         "--multicast-port",
         metavar="PORT",
-        type=_value(_port),
+        type=values.argument(values.port),
         default=DEFAULT_MULTICAST_PORT,
         help="UDP port of the announcements, the same on all machines (default: %(default)s)",
     )
     finding.add_argument(
         "--multicast-interval",
         metavar="SECONDS",
-        type=_value(_interval),
+        type=values.argument(values.interval),
         default=DEFAULT_MULTICAST_INTERVAL,
         help=f"time between two announcements (default: {DEFAULT_MULTICAST_INTERVAL:g})",
     )
@@ -245,7 +159,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         action="append",
         default=[],
-        type=_value(_interface),
+        type=values.argument(values.interface),
         help="a network interface to announce on; repeatable (default: all but loopback and tunnels)",
     )
     audience = parser.add_argument_group("who may ask")
@@ -254,7 +168,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="CIDR",
         action="append",
         default=[],
-        type=_value(parse_network),
+        type=values.argument(parse_network),
         help="a network whose machines may point their pacman at this host (/request); repeatable (default: this host alone)",
     )
     audience.add_argument(
@@ -262,7 +176,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="CIDR",
         action="append",
         default=[],
-        type=_value(parse_network),
+        type=values.argument(parse_network),
         help="a further network whose pacservers may ask this one (/package, /info); repeatable "
         "(always: attached networks, private ranges and the addresses of --pacserver)",
     )
@@ -271,7 +185,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         action="append",
         default=[],
-        type=_value(_name),
+        type=values.argument(values.name),
         help="a further name of this host by which clients and browsers ask for it; repeatable (always: localhost, its addresses and its host name)",
     )
     delivery = parser.add_argument_group("delivering")
@@ -291,27 +205,27 @@ def build_parser() -> argparse.ArgumentParser:
         "--spool",
         metavar="DIR",
         default=default_spool(os.environ, root=os.geteuid() == 0),
-        type=_value(_path),
+        type=values.argument(values.path),
         help="where fetched files are kept, and offered to peers (default: %(default)s)",
     )
     delivery.add_argument(
         "--spool-size",
         metavar="BYTES",
         default=DEFAULT_SPOOL_SIZE,
-        type=_value(_amount),
+        type=values.argument(values.amount),
         help="the most bytes of these files; k, M and G are powers of 1024 (default: 5G)",
     )
     delivery.add_argument(
         "--wan-limit",
         metavar="BYTES",
-        type=_value(_rate),
+        type=values.argument(values.rate),
         help="the most bytes per second that pacserve fetches from mirrors, all files together; pacman is not limited where it is sent to a mirror "
         "(at least 64k; default: no limit)",
     )
     delivery.add_argument(
         "--lan-limit",
         metavar="BYTES",
-        type=_value(_rate),
+        type=values.argument(values.rate),
         help="the most bytes per second that pacserve sends to other hosts and fetches from peers, all files together; pacman is not limited where "
         "it is sent to a peer (at least 64k; default: no limit)",
     )
@@ -320,7 +234,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--state",
         metavar="DIR",
         default=default_state(os.environ, root=os.geteuid() == 0),
-        type=_value(_path),
+        type=values.argument(values.path),
         help="where the history of the traffic is kept (default: %(default)s)",
     )
     other.add_argument("--metrics-peers", action="store_true", help="let /metrics have series of each peer, by its address")

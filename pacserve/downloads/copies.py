@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -16,17 +15,15 @@ from io import FileIO
 
 from twisted.logger import Logger
 
+from pacserve.downloads import partial
 from pacserve.downloads.freshness import Copy, copy_from
 from pacserve.model import FileRequest, HeldFile
 
 # Copies.  pacman.conf names a handful of repositories, each with two databases and their signatures.
 COPIES_LIMIT = 128
-# Bytes of the disk that are left to others.
-_RESERVE = 64 << 20
 # Bytes of what is written down about a copy.
 _RECORD_LIMIT = 8192
 _PIECE = 1 << 20
-_PARTIAL = ".partial-"
 _RECORD = ".json"
 _OWN = re.compile(r"(?:\.partial-|[0-9a-f]{32}\.)(?:[0-9a-f]{16}|json)\Z")
 # Not through links, and without waiting for whoever writes a FIFO.
@@ -104,10 +101,9 @@ class Copies:
         """Whether the disk takes a file of so many bytes, and is not full after that."""
         try:
             os.makedirs(self._directory, mode=0o755, exist_ok=True)  # noqa: PTH103 - somebody may have cleaned up
-            found = os.statvfs(self._directory)
+            return partial.has_room(self._directory, size)
         except OSError:
             return False
-        return found.f_bavail * found.f_frsize >= size + _RESERVE
 
     def create(self) -> FileIO:
         """
@@ -116,8 +112,7 @@ class Copies:
         @raise OSError: It can't be made.
         """
         os.makedirs(self._directory, mode=0o755, exist_ok=True)  # noqa: PTH103 - somebody may have cleaned up
-        path = f"{self._directory}/{_PARTIAL}{secrets.token_hex(8)}"
-        return FileIO(path, "x+b", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644))
+        return partial.create(self._directory)
 
     def keep(self, file: FileIO, copy: Copy) -> Copy:
         """
@@ -131,7 +126,7 @@ class Copies:
         copy = replace(copy, data=secrets.token_hex(8))
         if copy.modified is not None:
             os.utime(file.fileno(), (copy.modified, copy.modified))
-        os.rename(_path(file), f"{self._directory}/{_file(copy)}")  # noqa: PTH104
+        os.rename(partial.path_of(file), f"{self._directory}/{_file(copy)}")  # noqa: PTH104
         try:
             self.note(copy)
         except OSError:
@@ -152,15 +147,14 @@ class Copies:
         with self.create() as record:
             try:
                 record.write(json.dumps(asdict(copy)).encode())
-                os.rename(_path(record), f"{self._directory}/{_key(copy)}{_RECORD}")  # noqa: PTH104
+                os.rename(partial.path_of(record), f"{self._directory}/{_key(copy)}{_RECORD}")  # noqa: PTH104
             except OSError:
                 self.discard(record)
                 raise
 
     def discard(self, file: FileIO) -> None:
         """Removes a file that did not become complete."""
-        with contextlib.suppress(OSError):
-            os.unlink(_path(file))  # noqa: PTH108
+        partial.discard(file)
 
     def _read(self, name: str) -> Copy | None:
         try:
@@ -216,9 +210,3 @@ def _digest(file: FileIO) -> str:
     while piece := file.read(_PIECE):
         digest.update(piece)
     return digest.hexdigest()
-
-
-def _path(file: FileIO) -> str:
-    if not isinstance(file.name, str):
-        raise OSError(errno.EINVAL, "no file of this folder")
-    return file.name

@@ -7,25 +7,23 @@ import errno
 import fcntl
 import hashlib
 import os
-import secrets
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
 from pacserve.alpm.names import parse_package_file
+from pacserve.downloads import partial
 from pacserve.downloads.freshness import believed
+from pacserve.downloads.partial import PARTIAL
 from pacserve.errors import ConfigurationError
 from pacserve.model import ExpectedFile
 
 # Locked by the daemon that has the spool.  That it is there says that the folder is one: in any other nothing is renamed or removed, ever.
 _LOCK = ".pacserve-spool"
-_PARTIAL = ".partial-"
 _UNVERIFIED = ".unverified-"
 # Whoever finds this knows that the daemon before ended as it should, and that the disk has what it was given.
 _CLEAN = ".clean"
-# Bytes of the disk that are left to others.
-_RESERVE = 64 << 20
 _PIECE = 1 << 20
 
 
@@ -83,7 +81,7 @@ class Spool:
             self.close()
             raise ConfigurationError(f"the spool {self.directory} can't be used: {error.strerror}; choose another folder with --spool") from error
         folder = Path(self.directory)
-        for path in folder.glob(f"{_PARTIAL}*"):
+        for path in folder.glob(f"{PARTIAL}*"):
             with contextlib.suppress(OSError):
                 path.unlink()
         try:
@@ -153,10 +151,9 @@ class Spool:
         """Whether the disk takes a file of so many bytes, and is not full after that."""
         try:
             self._own()
-            found = os.statvfs(self.directory)
+            return partial.has_room(self.directory, size)
         except OSError:
             return False
-        return found.f_bavail * found.f_frsize >= size + _RESERVE
 
     def create(self) -> FileIO:
         """
@@ -165,8 +162,7 @@ class Spool:
         @raise OSError: It can't be made.
         """
         self._own()
-        path = f"{self.directory}/{_PARTIAL}{secrets.token_hex(8)}"
-        return FileIO(path, "x+b", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644))
+        return partial.create(self.directory)
 
     def publish(self, file: FileIO, name: str, modified: int | None) -> None:
         """
@@ -182,12 +178,11 @@ class Spool:
         now = os.fstat(file.fileno()).st_mtime  # it was written a moment ago
         modified = believed(modified, now)
         os.utime(file.fileno(), (now, now if modified is None else modified))
-        os.rename(_path(file), f"{self.packages}/{name}")  # noqa: PTH104
+        os.rename(partial.path_of(file), f"{self.packages}/{name}")  # noqa: PTH104
 
     def discard(self, file: FileIO) -> None:
         """Removes a file that did not become complete."""
-        with contextlib.suppress(OSError):
-            os.unlink(_path(file))  # noqa: PTH108
+        partial.discard(file)
 
     def remove(self, name: str) -> None:
         """Removes a complete file."""
@@ -237,9 +232,3 @@ def _digest(path: Path) -> bytes:
 
 def _is_same(folder: str, other: str) -> bool:
     return os.path.realpath(folder) == os.path.realpath(other)
-
-
-def _path(file: FileIO) -> str:
-    if not isinstance(file.name, str):
-        raise OSError(errno.EINVAL, "no file of the spool")
-    return file.name

@@ -178,6 +178,15 @@ class WhyTests(Setup):
             self.assertIn(part, self.reasons[f"peer 10.0.0.{number}:15678"])
         self.assertIn("--multicast-filter", self.reasons["peer 10.9.9.9:15678"])
 
+    def test_signature(self) -> None:
+        """Of a peer that holds the package and no signature of it that is said; it would give the package all the same."""
+        self.add(size=SIZE)
+        signed = self.add(size=SIZE)
+        self.holdings.update(signed.slot, {f"{NAME}.sig": 119}, ())
+        self.assertEqual(self.why()[1], ("peer 10.0.0.1:15678", "used"))
+        self.assertIn("no signature", self.reasons["peer 10.0.0.1:15678"])
+        self.assertNotIn("no signature", self.reasons["peer 10.0.0.2:15678"])
+
     def test_many_peers(self) -> None:
         """Of a thousand peers those that would do are listed, and the others are counted."""
         for number in range(100):

@@ -24,16 +24,14 @@ from pacserve.alpm.pacman_conf import PacmanConf
 from pacserve.app.fetching import fetching_of, sources_of, take
 from pacserve.app.lan import LAN
 from pacserve.app.listening import listen
+from pacserve.app.mirroring import USER_AGENT, mirrors_of, read_of
 from pacserve.app.notify import ServiceNotifier
 from pacserve.app.reporting import Parts
 from pacserve.app.telling import Telling
 from pacserve.cache.packages import CachedPackages
 from pacserve.config.settings import Settings
 from pacserve.errors import StartError
-from pacserve.fetch.absences import Absences
-from pacserve.fetch.agents import mirror_agent, peer_agent
-from pacserve.fetch.connections import READ, READ_LIMITED
-from pacserve.fetch.guard import AddressGuard
+from pacserve.fetch.agents import peer_agent
 from pacserve.fetch.hosts import resolve_host
 from pacserve.fetch.proxy import Proxies
 from pacserve.fetch.rate import TokenBucket
@@ -41,14 +39,10 @@ from pacserve.fetch.stream import StreamingClient
 from pacserve.fronts.downloads import ClaimFront, FetchFront
 from pacserve.fronts.pacman import PacmanFront
 from pacserve.fronts.peer import InfoFront, PackageFront
-from pacserve.http.via import via_value
 from pacserve.interfaces import Front
 from pacserve.metrics.errors import ErrorCounts
 from pacserve.mirrors.health import MirrorHealth
-from pacserve.mirrors.inquiry import Inquiry
-from pacserve.mirrors.mirrors import Mirrors
 from pacserve.mirrors.servers import Servers
-from pacserve.mirrors.upstreams import MirrorUpstreams
 from pacserve.model import Endpoint, IPAddress
 from pacserve.network.addresses import parse_address
 from pacserve.network.machine import Machine
@@ -79,8 +73,6 @@ FAREWELL = 1.0
 # Threads for reading folders and inventories.  The reactor's own may all hang in name lookups when the way out of the LAN is broken, which is just
 # when peers matter most.
 THREADS = 2
-
-_USER_AGENT = f"pacserve/{__version__}"
 
 
 class Daemon:
@@ -124,7 +116,7 @@ class Daemon:
         self._databases = Databases(self._configuration, run, reactor)
         self._caches = caches = CachedPackages(self._cache_dirs, self._databases, self._in_thread, reactor, wall)
 
-        asking_peers = StreamingClient(peer_agent(reactor, _read_of(settings.lan_limit)), reactor, {"User-Agent": _USER_AGENT})
+        asking_peers = StreamingClient(peer_agent(reactor, read_of(settings.lan_limit)), reactor, {"User-Agent": USER_AGENT})
         peers = Roster()
         for endpoint in settings.pacservers:
             peers.add(partial(_peer, configured=endpoint))
@@ -148,7 +140,7 @@ class Daemon:
         self._proxies = Proxies(environment)
         names = _own_names() | frozenset(settings.names)
         servers, health = Servers(machine, names, settings.port), MirrorHealth()
-        mirrors, upstreams = self._mirrors(machine, instance, servers, health)
+        mirrors, upstreams = mirrors_of(settings, self._configuration, servers, health, self._proxies, machine, instance, reactor)
         lan_rate = TokenBucket(settings.lan_limit)
         table = Claims()
         claiming = PeerClaiming(peers, table, asking_peers, reactor, instance)
@@ -276,16 +268,6 @@ class Daemon:
             self._log.info("pacman.conf was read again")
         self._notifier.ready("Listening on " + ", ".join(_shown(port) for port in self._ports))
 
-    def _mirrors(self, machine: Machine, instance: str, servers: Servers, health: MirrorHealth) -> tuple[Mirrors, MirrorUpstreams]:
-        reactor = self._reactor
-        headers = {"User-Agent": _USER_AGENT, "Via": via_value(instance)}
-        read = _read_of(self._settings.wan_limit)
-        open_client = StreamingClient(mirror_agent(reactor, self._proxies, read=read), reactor, headers)
-        guarded_client = StreamingClient(mirror_agent(reactor, self._proxies, AddressGuard(machine), read=read), reactor, headers)
-        absences = Absences()
-        mirrors = Mirrors(self._configuration, servers, Inquiry(open_client, guarded_client, reactor), health, absences, reactor)
-        return mirrors, MirrorUpstreams(self._configuration, servers, open_client, guarded_client, health, absences, reactor)
-
     def _left_out(self) -> Sequence[Endpoint]:
         return () if self._lan is None else self._lan.left_out()
 
@@ -315,11 +297,6 @@ class Daemon:
 
     def _in_background(self, work: Any) -> None:
         Deferred.fromCoroutine(work).addErrback(lambda failure: self._log.failure("in the background", failure))
-
-
-def _read_of(limit: int | None) -> int:
-    """How much is read at once of what comes in under a limit."""
-    return READ if limit is None else READ_LIMITED
 
 
 def _pacing_of(limit: int | None, machine: Machine, pacing: Pacing) -> Callable[[IPAddress], Pacing | None]:

@@ -1,0 +1,48 @@
+"""What asks the mirrors, wired together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pacserve import __version__
+from pacserve.config.settings import Settings
+from pacserve.fetch.absences import Absences
+from pacserve.fetch.agents import mirror_agent
+from pacserve.fetch.connections import READ, READ_LIMITED
+from pacserve.fetch.guard import AddressGuard
+from pacserve.fetch.proxy import Proxies
+from pacserve.fetch.stream import StreamingClient
+from pacserve.http.via import via_value
+from pacserve.interfaces import ConfigurationSource
+from pacserve.mirrors.health import MirrorHealth
+from pacserve.mirrors.inquiry import Inquiry
+from pacserve.mirrors.mirrors import Mirrors
+from pacserve.mirrors.servers import Servers
+from pacserve.mirrors.upstreams import MirrorUpstreams
+from pacserve.network.machine import Machine
+
+USER_AGENT = f"pacserve/{__version__}"
+
+
+def mirrors_of(  # noqa: PLR0917
+    settings: Settings,
+    configuration: ConfigurationSource,
+    servers: Servers,
+    health: MirrorHealth,
+    proxies: Proxies,
+    machine: Machine,
+    instance: str,
+    reactor: Any,
+) -> tuple[Mirrors, MirrorUpstreams]:
+    """The mirrors as what pacman is sent to, and as what files are downloaded from."""
+    headers = {"User-Agent": USER_AGENT, "Via": via_value(instance)}
+    read, absences = read_of(settings.wan_limit), Absences()
+    client = StreamingClient(mirror_agent(reactor, proxies, read=read), reactor, headers)
+    guarded = StreamingClient(mirror_agent(reactor, proxies, AddressGuard(machine), read=read), reactor, headers)
+    mirrors = Mirrors(configuration, servers, Inquiry(client, guarded, reactor), health, absences, reactor)
+    return mirrors, MirrorUpstreams(configuration, servers, client, guarded, health, absences, reactor)
+
+
+def read_of(limit: int | None) -> int:
+    """How much is read at once of what comes in under a limit."""
+    return READ if limit is None else READ_LIMITED

@@ -17,8 +17,8 @@ from random import Random
 
 from benchmarks.packages import ARCH, package_name
 from pacserve.config.settings import DEFAULT_GROUPS, DEFAULT_MULTICAST_INTERVAL, DEFAULT_MULTICAST_PORT
-from pacserve.peers.announcement import Announcement, Kind
-from pacserve.peers.announcement import encode as encode_announcement
+from pacserve.discovery.announcement import Announcement, Kind
+from pacserve.discovery.announcement import encode as encode_announcement
 from pacserve.peers.inventory import PeerInfo, encode, pack
 
 PEERS_MOST = 1000

@@ -18,9 +18,6 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from pacserve import __version__
-from pacserve.alpm.children import ChildRunner
-from pacserve.alpm.databases import Databases
-from pacserve.alpm.pacman_conf import PacmanConf
 from pacserve.app.fetching import fetching_of, sources_of, take
 from pacserve.app.lan import LAN
 from pacserve.app.listening import listen
@@ -29,6 +26,8 @@ from pacserve.app.notify import ServiceNotifier
 from pacserve.app.reporting import Parts
 from pacserve.app.telling import Telling
 from pacserve.cache.packages import CachedPackages
+from pacserve.claims.claiming import KeptClaims, PeerClaiming
+from pacserve.claims.claims import Claims
 from pacserve.config.settings import Settings
 from pacserve.errors import StartError
 from pacserve.fetch.agents import peer_agent
@@ -37,17 +36,16 @@ from pacserve.fetch.proxy import Proxies
 from pacserve.fetch.rate import TokenBucket
 from pacserve.fetch.stream import StreamingClient
 from pacserve.fronts.downloads import ClaimFront, FetchFront
-from pacserve.fronts.pacman import PacmanFront
 from pacserve.fronts.peer import InfoFront, PackageFront
-from pacserve.interfaces import Front
 from pacserve.metrics.errors import ErrorCounts
 from pacserve.mirrors.health import MirrorHealth
-from pacserve.mirrors.servers import Servers
-from pacserve.model import Endpoint, IPAddress
-from pacserve.network.addresses import parse_address
+from pacserve.network.addresses import Endpoint, IPAddress, parse_address
 from pacserve.network.machine import Machine
-from pacserve.peers.claiming import KeptClaims, PeerClaiming
-from pacserve.peers.claims import Claims
+from pacserve.packages.children import ChildRunner
+from pacserve.pacman.databases import Databases
+from pacserve.pacman.front import PacmanFront
+from pacserve.pacman.pacman_conf import PacmanConf
+from pacserve.pacman.servers import Servers
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Peer
 from pacserve.peers.roster import Roster
@@ -56,12 +54,13 @@ from pacserve.peers.watch import PeerWatch
 from pacserve.report.ledger import Ledger
 from pacserve.resolver.resolver import Resolver
 from pacserve.web.access_log import AccessLog
+from pacserve.web.asking import Front
 from pacserve.web.audience import ClientAudience, PeerAudience
-from pacserve.web.connections import Connections, affordable
+from pacserve.web.bodies.pacing import Pacing
 from pacserve.web.hosts import Hosts
-from pacserve.web.pacing import Pacing
 from pacserve.web.router import Router
-from pacserve.web.site import Site
+from pacserve.web.server.connections import Connections, affordable
+from pacserve.web.server.site import Site
 
 T = TypeVar("T")
 
@@ -139,8 +138,8 @@ class Daemon:
 
         self._proxies = Proxies(environment)
         names = _own_names() | frozenset(settings.names)
-        servers, health = Servers(machine, names, settings.port), MirrorHealth()
-        mirrors, upstreams = mirrors_of(settings, self._configuration, servers, health, self._proxies, machine, instance, reactor)
+        servers, health = Servers(self._configuration, machine, names, settings.port), MirrorHealth()
+        mirrors, upstreams = mirrors_of(settings, servers, health, self._proxies, machine, instance, reactor)
         lan_rate = TokenBucket(settings.lan_limit)
         table = Claims()
         claiming = PeerClaiming(peers, table, asking_peers, reactor, instance)
@@ -156,7 +155,7 @@ class Daemon:
         self._access = AccessLog(asked, reactor, wall=wall, debug=settings.log_level == "debug")
         fronts: dict[str, Front] = {"claim": ClaimFront(KeptClaims(table, reactor), lan)}
         if self._fetching is not None:
-            fronts["fetch"] = FetchFront(self._fetching.source, caches, self._databases, self._configuration, lan)
+            fronts["fetch"] = FetchFront(self._fetching.source, caches, self._databases, self._knows, lan)
         parts = Parts(
             settings=settings,
             name=socket.gethostname(),
@@ -185,7 +184,7 @@ class Daemon:
                 **self._telling.fronts,
                 "request": PacmanFront(self._configuration, resolver, clients),
                 "package": PackageFront(caches, lan),
-                "info": InfoFront(caches, self._configuration, instance, lan),
+                "info": InfoFront(caches, self._architectures, instance, lan),
             },
             self._access,
             reactor,
@@ -276,6 +275,9 @@ class Daemon:
 
     def _architectures(self) -> Sequence[str]:
         return self._configuration.current().architectures
+
+    def _knows(self, repo: str) -> bool:
+        return repo in self._configuration.current().repositories
 
     def _pacman_cache_dirs(self) -> Sequence[str]:
         return self._settings.cache_dirs or self._configuration.current().cache_dirs

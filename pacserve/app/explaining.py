@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from pacserve.app.reporting import Parts, Reporting
 from pacserve.config.settings import Hits, Misses
-from pacserve.model import FileKind, FileRequest, Wanted
 from pacserve.network.addresses import parse_address
+from pacserve.packages.files import FileKind, FileRequest
 from pacserve.page.found import Found
 from pacserve.page.layout import SHORTEST_QUERY
 from pacserve.peers.peer import Peer, PeerState
 from pacserve.report.status import Reason, Why
+from pacserve.sources.candidates import Wanted
 
 # Peers that are told one by one.
 _PEERS_LIMIT = 64

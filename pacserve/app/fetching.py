@@ -12,16 +12,19 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pacserve.config.settings import Hits, Misses, Settings
-from pacserve.downloads.databases import DatabaseSource
-from pacserve.downloads.flights import Flights
-from pacserve.downloads.limits import Limits
-from pacserve.downloads.relay import RelaySource
-from pacserve.downloads.source import DownloadSource
-from pacserve.downloads.spool import Spool
 from pacserve.fetch.rate import TokenBucket
 from pacserve.fetch.stream import StreamingClient
-from pacserve.interfaces import Claiming, PackageSource, SyncDatabases, Upstreams
+from pacserve.indexes.databases import DatabaseSource
+from pacserve.packages.catalogue import Catalogue
 from pacserve.peers.source import PeerSource
+from pacserve.sources.candidates import PackageSource
+from pacserve.sources.upstreams import Upstreams
+from pacserve.transfer.claiming import Claiming
+from pacserve.transfer.flights import Flights
+from pacserve.transfer.limits import Limits
+from pacserve.transfer.relay import RelaySource
+from pacserve.transfer.source import DownloadSource
+from pacserve.transfer.spool import Spool
 
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 
@@ -45,7 +48,7 @@ class Fetching:
         self,
         settings: Settings,
         upstreams: Upstreams,
-        databases: SyncDatabases,
+        databases: Catalogue,
         claiming: Claiming,
         limits: Limits,
         cache_dirs: Callable[[], Sequence[str]],
@@ -115,7 +118,7 @@ class Fetching:
 def fetching_of(  # noqa: PLR0917
     settings: Settings,
     upstreams: Upstreams,
-    databases: SyncDatabases,
+    databases: Catalogue,
     claiming: Claiming,
     lan_rate: TokenBucket,
     cache_dirs: Callable[[], Sequence[str]],

@@ -8,15 +8,15 @@ from typing import Any
 
 from pacserve.cache.watch import CacheWatch
 from pacserve.config.settings import Settings
-from pacserve.interfaces import LocalAddresses, LocalPackages
-from pacserve.model import Endpoint, Inventory
+from pacserve.discovery.announcement import Announcement, Kind
+from pacserve.discovery.announcer import Announcer
+from pacserve.discovery.discovery import Discovery
+from pacserve.discovery.filters import PeerFilters
+from pacserve.discovery.multicast import MulticastLink
+from pacserve.discovery.neighbours import Neighbours
+from pacserve.network.addresses import Endpoint, LocalAddresses
 from pacserve.network.machine import interfaces, suspended
-from pacserve.peers.announcement import Announcement, Kind
-from pacserve.peers.announcer import Announcer
-from pacserve.peers.discovery import Discovery
-from pacserve.peers.filters import PeerFilters
-from pacserve.peers.multicast import MulticastLink
-from pacserve.peers.neighbours import Neighbours
+from pacserve.packages.inventory import Inventory, LocalPackages
 from pacserve.peers.roster import Roster
 from pacserve.peers.watch import PeerWatch
 

@@ -6,18 +6,17 @@ from typing import Any
 
 from pacserve import __version__
 from pacserve.config.settings import Settings
-from pacserve.fetch.absences import Absences
 from pacserve.fetch.agents import mirror_agent
 from pacserve.fetch.connections import READ, READ_LIMITED
 from pacserve.fetch.guard import AddressGuard
 from pacserve.fetch.proxy import Proxies
 from pacserve.fetch.stream import StreamingClient
 from pacserve.http.via import via_value
-from pacserve.interfaces import ConfigurationSource
+from pacserve.mirrors.absences import Absences
 from pacserve.mirrors.health import MirrorHealth
 from pacserve.mirrors.inquiry import Inquiry
+from pacserve.mirrors.mirror import MirrorList
 from pacserve.mirrors.mirrors import Mirrors
-from pacserve.mirrors.servers import Servers
 from pacserve.mirrors.upstreams import MirrorUpstreams
 from pacserve.network.machine import Machine
 
@@ -26,8 +25,7 @@ USER_AGENT = f"pacserve/{__version__}"
 
 def mirrors_of(  # noqa: PLR0917
     settings: Settings,
-    configuration: ConfigurationSource,
-    servers: Servers,
+    servers: MirrorList,
     health: MirrorHealth,
     proxies: Proxies,
     machine: Machine,
@@ -39,8 +37,8 @@ def mirrors_of(  # noqa: PLR0917
     read, absences = read_of(settings.wan_limit), Absences()
     client = StreamingClient(mirror_agent(reactor, proxies, read=read), reactor, headers)
     guarded = StreamingClient(mirror_agent(reactor, proxies, AddressGuard(machine), read=read), reactor, headers)
-    mirrors = Mirrors(configuration, servers, Inquiry(client, guarded, reactor), health, absences, reactor)
-    return mirrors, MirrorUpstreams(configuration, servers, client, guarded, health, absences, reactor)
+    mirrors = Mirrors(servers, Inquiry(client, guarded, reactor), health, absences, reactor)
+    return mirrors, MirrorUpstreams(servers, client, guarded, health, absences, reactor)
 
 
 def read_of(limit: int | None) -> int:

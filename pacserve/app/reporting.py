@@ -9,16 +9,16 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve import __version__
-from pacserve.alpm.databases import Databases
 from pacserve.app.fetching import Fetching
 from pacserve.cache.packages import CachedPackages
+from pacserve.claims.claims import Claims
 from pacserve.config.settings import Settings
-from pacserve.interfaces import ConfigurationSource
 from pacserve.mirrors.health import Fault, MirrorHealth
-from pacserve.mirrors.servers import Servers
 from pacserve.mirrors.upstreams import MirrorUpstreams
-from pacserve.model import Endpoint
-from pacserve.peers.claims import Claims
+from pacserve.network.addresses import Endpoint
+from pacserve.pacman.configuration import ConfigurationSource
+from pacserve.pacman.databases import Databases
+from pacserve.pacman.servers import Servers
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Peer
 from pacserve.peers.roster import Roster
@@ -129,7 +129,7 @@ class Reporting:
         architecture = configuration.architectures[0] if configuration.architectures else ""
         repositories: dict[str, list[str]] = {}
         for repo in configuration.repositories:
-            for mirror in parts.servers.mirrors(configuration, repo, architecture):
+            for mirror in parts.servers.mirrors(repo, architecture):
                 serves = repositories.setdefault(mirror.url.origin, [])
                 if repo not in serves:
                     serves.append(repo)

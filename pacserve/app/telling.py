@@ -16,12 +16,12 @@ from pacserve.app.reporting import Parts, Reporting
 from pacserve.fronts.metrics import MetricsFront
 from pacserve.fronts.page import EventsFront, PageFront, SearchFront, StaticFront, watched
 from pacserve.fronts.status import StatusFront, WhyFront
-from pacserve.interfaces import Audience, Front, Witness
 from pacserve.metrics.errors import ErrorCounts
 from pacserve.metrics.log import ErrorObserver
 from pacserve.metrics.requests import RequestCounts
 from pacserve.report.archive import Archive
-from pacserve.web.events import Events
+from pacserve.web.asking import Audience, Front, Witness
+from pacserve.web.bodies.events import Events
 
 if TYPE_CHECKING:
     from pacserve.metrics.exposition import Exposition

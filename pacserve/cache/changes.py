@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pacserve.model import Delta, Inventory
+from pacserve.packages.inventory import Delta, Inventory
 
 # Caches are looked at 4 times a second, and a peer is told once a minute at the latest: this is a minute of downloads without a pause.
 GENERATIONS_LIMIT = 256

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import FileIO
 
-from pacserve.alpm.names import parse_package_file
+from pacserve.packages.names import shared_file
 
 # Not through links, and without waiting for whoever writes a FIFO.
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -82,7 +82,7 @@ def list_folder(folder: str, limit: int) -> FolderListing:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                parsed = parse_package_file(entry.name)
+                parsed = shared_file(entry.name)
                 if parsed is None:
                     continue
                 try:

@@ -11,8 +11,8 @@ from twisted.logger import Logger
 from pacserve.cache.changes import Changes
 from pacserve.cache.completeness import SETTLING_TIME, changed_lately, complete
 from pacserve.cache.folders import FolderListing, list_folder, stamp
-from pacserve.interfaces import SyncDatabases
-from pacserve.model import Delta, Inventory
+from pacserve.packages.catalogue import Catalogue
+from pacserve.packages.inventory import Delta, Inventory
 
 # Files of all folders together; whoever reads an inventory takes no more.
 NAMES_LIMIT = 100_000
@@ -37,7 +37,7 @@ class Listing:
     def __init__(
         self,
         directories: Callable[[], Sequence[str]],
-        databases: SyncDatabases,
+        databases: Catalogue,
         in_thread: InThread,
         clock: IReactorTime,
         wall: Callable[[], float],

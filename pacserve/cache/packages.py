@@ -8,14 +8,17 @@ from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 
-from pacserve.alpm.names import PackageName, parse_package_file
 from pacserve.cache.completeness import complete
 from pacserve.cache.folders import open_file
 from pacserve.cache.listing import InThread, Listing
 from pacserve.errors import AbsentError
 from pacserve.http.validators import make_etag
-from pacserve.interfaces import Candidate, LocalPackages, PackageSource, SyncDatabases
-from pacserve.model import Answer, Delta, FileAnswer, FileKind, HeldFile, Inventory, Rank, Wanted
+from pacserve.packages.catalogue import Catalogue
+from pacserve.packages.files import FileKind, HeldFile
+from pacserve.packages.inventory import Delta, Inventory, LocalPackages
+from pacserve.packages.names import ContentName, PackageName, shared_file
+from pacserve.sources.candidates import Candidate, PackageSource, Rank, Wanted
+from pacserve.web.answers import Answer, FileAnswer
 
 
 class CachedPackages(LocalPackages, PackageSource):
@@ -29,7 +32,7 @@ class CachedPackages(LocalPackages, PackageSource):
     def __init__(
         self,
         directories: Callable[[], Sequence[str]],
-        databases: SyncDatabases,
+        databases: Catalogue,
         in_thread: InThread,
         clock: IReactorTime,
         wall: Callable[[], float],
@@ -40,7 +43,7 @@ class CachedPackages(LocalPackages, PackageSource):
         self._listing = Listing(directories, databases, in_thread, clock, wall)
 
     def open(self, name: str, size: int | None) -> HeldFile | None:
-        parsed = parse_package_file(name)
+        parsed = shared_file(name)
         if parsed is None:
             return None
         for folder in self._directories():
@@ -74,7 +77,7 @@ class CachedPackages(LocalPackages, PackageSource):
             return (_Cached(self, wanted),)
         return ()
 
-    def _is_complete(self, parsed: PackageName, name: str, found: os.stat_result, size: int | None) -> bool:
+    def _is_complete(self, parsed: PackageName | ContentName, name: str, found: os.stat_result, size: int | None) -> bool:
         if size is not None and not parsed.signature:
             return found.st_size == size
         stated = () if parsed.signature else self._databases.sizes(name)

@@ -8,8 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from pacserve.interfaces import LocalPackages
-from pacserve.model import Inventory
+from pacserve.packages.inventory import Inventory, LocalPackages
 
 # Seconds from the end of one look to the next one: hosts that upgrade one after the other wait longer for pacman to start.
 LOOK_INTERVAL = 0.25

@@ -25,9 +25,9 @@ from pacserve.config.settings import (
     Misses,
     Settings,
 )
+from pacserve.discovery.announcement import LEAST_PORT
+from pacserve.discovery.filters import parse_filter
 from pacserve.network.addresses import parse_endpoint, parse_network
-from pacserve.peers.announcement import LEAST_PORT
-from pacserve.peers.filters import parse_filter
 
 T = TypeVar("T")
 

@@ -6,9 +6,8 @@ import enum
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
-from pacserve.model import Endpoint, IPAddress
-from pacserve.network.addresses import IPNetwork
-from pacserve.peers.filters import Filter
+from pacserve.discovery.filters import Filter
+from pacserve.network.addresses import Endpoint, IPAddress, IPNetwork
 
 DEFAULT_PORT = 15678
 DEFAULT_MULTICAST_PORT = 15679

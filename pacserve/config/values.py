@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pacserve.config.settings import DEFAULT_GROUPS
-from pacserve.model import IPAddress
+from pacserve.network.addresses import IPAddress
 
 T = TypeVar("T")
 

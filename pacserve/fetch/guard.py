@@ -15,9 +15,7 @@ from zope.interface import implementer
 
 from pacserve.errors import FetchError
 from pacserve.fetch.urls import is_localhost, literal_address
-from pacserve.interfaces import LocalAddresses
-from pacserve.model import IPAddress
-from pacserve.network.addresses import parse_address
+from pacserve.network.addresses import IPAddress, LocalAddresses, parse_address
 
 # IPv6 addresses that carry an IPv4 address in their last 32 bits: RFC 4291, 2.5.5.1 and RFC 6052, 2.1.
 _CARRIERS = (IPv6Network("::/96"), IPv6Network("64:ff9b::/96"))

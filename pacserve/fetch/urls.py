@@ -15,8 +15,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address
 from urllib.parse import unquote_to_bytes, urljoin
 
-from pacserve.model import IPAddress
-from pacserve.network.addresses import parse_address
+from pacserve.network.addresses import IPAddress, parse_address
 
 # The longest URL that is asked for: twice what RFC 9110, 4.1 asks everybody to support would fill a log line for nothing.
 URL_LIMIT = 4096

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from pacserve.alpm.names import architecture, file_name, kind_of, repository_name
+from pacserve.claims.keeping import ClaimKeeper
 from pacserve.errors import RequestError
-from pacserve.interfaces import Audience, ClaimKeeper, ConfigurationSource, Front, LocalPackages, RunningDownloads, SyncDatabases
-from pacserve.model import Answer, Ask, DocumentAnswer, FileAnswer, FileKind, FileRequest, HeldFile, StreamAnswer
+from pacserve.packages.catalogue import Catalogue
+from pacserve.packages.files import FileKind, FileRequest, HeldFile
+from pacserve.packages.inventory import LocalPackages
+from pacserve.packages.names import architecture, file_name, kind_of
+from pacserve.transfer.running import RunningDownloads
+from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, StreamAnswer
+from pacserve.web.asking import Ask, Audience, Front
 
 _INSTANCE = re.compile(r"[0-9a-f]{32}\Z")
 _VERBS = ("ask", "renew", "finish", "release")
@@ -17,20 +22,24 @@ _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
 class FetchFront(Front):
-    """Hands on what is downloaded here, or has been.  It never starts a download: no peer can make this host use its WAN."""
+    """
+    Hands on what is downloaded here, or has been.  It never starts a download: no peer can make this host use its WAN.
+
+    @param knows: Says whether this host has a repository of a name.
+    """
 
     def __init__(
         self,
         downloads: RunningDownloads,
         packages: LocalPackages,
-        databases: SyncDatabases,
-        configuration: ConfigurationSource,
+        databases: Catalogue,
+        knows: Callable[[str], bool],
         audience: Audience,
     ) -> None:
         self._downloads = downloads
         self._packages = packages
         self._databases = databases
-        self._configuration = configuration
+        self._knows = knows
         self._audience = audience
 
     @property
@@ -38,7 +47,7 @@ class FetchFront(Front):
         return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
-        if _is_file(ask.parts) and ask.parts[0] in self._configuration.current().repositories:
+        if _is_file(ask.parts) and self._knows(ask.parts[0]):
             repo, arch, name = ask.parts
             request = FileRequest(repo, arch, name, kind_of(name))
             running = await self._downloads.running(request)
@@ -79,7 +88,7 @@ class ClaimFront(Front):
 
 def _is_file(parts: Sequence[str]) -> bool:
     """Whether the parts are REPO/ARCH/FILE."""
-    return len(parts) == 3 and repository_name(parts[0]) and architecture(parts[1]) and file_name(parts[2])
+    return len(parts) == 3 and architecture(parts[1]) and file_name(parts[2])
 
 
 def _is_key(parts: Sequence[str]) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from pacserve.errors import RequestError
-from pacserve.interfaces import Audience, Front
-from pacserve.model import Answer, Ask, DocumentAnswer
 from pacserve.report.status import Status
+from pacserve.web.answers import Answer, DocumentAnswer
+from pacserve.web.asking import Ask, Audience, Front
 
 if TYPE_CHECKING:
     from pacserve.metrics.exposition import Exposition

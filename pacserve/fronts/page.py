@@ -9,13 +9,13 @@ from urllib.parse import parse_qs
 
 from pacserve.errors import RequestError
 from pacserve.http.validators import matches_none_match
-from pacserve.interfaces import Audience, Front
-from pacserve.model import Answer, Ask, DocumentAnswer, EventsAnswer
 from pacserve.page.found import Found, render_found
 from pacserve.page.layout import LONGEST_QUERY
 from pacserve.page.overview import changing, render
 from pacserve.report.status import Status
-from pacserve.web.events import Events
+from pacserve.web.answers import Answer, DocumentAnswer, EventsAnswer
+from pacserve.web.asking import Ask, Audience, Front
+from pacserve.web.bodies.events import Events
 
 GiveStatus = Callable[[], Awaitable[Status]]
 Search = Callable[[str], Awaitable[Sequence[Found]]]

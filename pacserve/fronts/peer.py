@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pacserve.errors import RequestError
 from pacserve.http.target import query_number
 from pacserve.http.validators import matches_none_match
-from pacserve.interfaces import Audience, ConfigurationSource, Front, LocalPackages
-from pacserve.model import Answer, Ask, DocumentAnswer, FileAnswer, Inventory
+from pacserve.packages.inventory import Inventory, LocalPackages
 from pacserve.peers.inventory import PeerInfo, encode, pack
+from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer
+from pacserve.web.asking import Ask, Audience, Front
 
 # Deltas that are kept as they are sent: peers that are told of the same change know one of the last few generations.
 _DELTAS_KEPT = 4
@@ -58,9 +60,9 @@ class InfoFront(Front):
     @param instance: 128 random bits in hexadecimal, drawn at this start.
     """
 
-    def __init__(self, packages: LocalPackages, configuration: ConfigurationSource, instance: str, audience: Audience) -> None:
+    def __init__(self, packages: LocalPackages, architectures: Callable[[], Sequence[str]], instance: str, audience: Audience) -> None:
         self._packages = packages
-        self._configuration = configuration
+        self._architectures = architectures
         self._instance = instance
         self._audience = audience
         self._state: tuple[Inventory, tuple[str, ...]] | None = None
@@ -75,7 +77,7 @@ class InfoFront(Front):
         if ask.parts:
             raise RequestError(404, "ask for /info")
         since = query_number(ask.query, "since")
-        prepared = self._prepare(await self._packages.inventory(), self._configuration.current().architectures, since)
+        prepared = self._prepare(await self._packages.inventory(), tuple(self._architectures()), since)
         headers = [("ETag", prepared.etag), ("Vary", "Accept-Encoding"), ("Cache-Control", "no-cache")]
         condition = ask.header("If-None-Match")
         if condition is not None and matches_none_match(condition, prepared.etag):

@@ -14,6 +14,9 @@ _LATEST = 253_402_300_799
 _LONGEST_DATE = 40
 """Characters; the longest valid form, C{Wednesday, 06-Nov-94 08:49:37 GMT}, has 33."""
 
+# Seconds that a mirror's clock may be ahead of this host's.  A date beyond that says nothing: believed, it would keep off every update until then.
+_AHEAD = 86_400
+
 # The three forms of RFC 9110, 5.6.7: IMF-fixdate, RFC 850, asctime.
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
@@ -99,3 +102,13 @@ def matches_if_range(header: str, etag: str, modified: int) -> bool:
 
 def _opaque(tag: str) -> str:
     return tag.removeprefix("W/")
+
+
+def believed_date(text: str, now: float) -> int | None:
+    """The time of a Last-Modified in seconds since the epoch; None where it is none, or one to come."""
+    return believed(parse_date(text), now)
+
+
+def believed(modified: int | None, now: float) -> int | None:
+    """A time that somebody states in seconds since the epoch; None where it is one to come."""
+    return modified if modified is not None and 0 <= modified <= now + _AHEAD else None

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from pacserve.errors import AbsentError, FetchError
 from pacserve.fetch.client import HeadAnswer, HTTPClient
 from pacserve.fetch.urls import URL, parse_url, resolve_reference
-from pacserve.mirrors.servers import Mirror
+from pacserve.mirrors.mirror import Mirror
 
 REDIRECTS_LIMIT = 5
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.errors import AbsentError
-from pacserve.fetch.absences import Absences
-from pacserve.interfaces import Candidate, ConfigurationSource, PackageSource
+from pacserve.mirrors.absences import Absences
 from pacserve.mirrors.health import MirrorHealth
 from pacserve.mirrors.inquiry import Inquiry, Question
+from pacserve.mirrors.mirror import Mirror, MirrorList
 from pacserve.mirrors.race import Race
-from pacserve.mirrors.servers import Mirror, Servers
-from pacserve.model import FileRequest, Rank, RedirectAnswer, Wanted
+from pacserve.packages.files import FileRequest
+from pacserve.sources.candidates import Candidate, PackageSource, Rank, Wanted
+from pacserve.web.answers import RedirectAnswer
 
 # Seconds for which a mirror's yes holds: as long as that of a peer, for several clients that ask for the same file at once.
 YES_HOLDS = 1.0
@@ -30,17 +31,15 @@ class Mirrors(PackageSource):
     The URL is always the mirror's own, whatever it redirects to: pacman follows redirects itself, and finds what is right for it.
     """
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
-        configuration: ConfigurationSource,
-        servers: Servers,
+        mirrors: MirrorList,
         inquiry: Inquiry,
         health: MirrorHealth,
         absences: Absences,
         clock: IReactorTime,
     ) -> None:
-        self._configuration = configuration
-        self._servers = servers
+        self._mirrors = mirrors
         self._inquiry = inquiry
         self._health = health
         self._absences = absences
@@ -52,7 +51,7 @@ class Mirrors(PackageSource):
         return Rank.MIRRORS
 
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
-        mirrors = self._servers.mirrors(self._configuration.current(), wanted.request.repo, wanted.request.arch)
+        mirrors = self._mirrors.mirrors(wanted.request.repo, wanted.request.arch)
         return (_MirrorsCandidate(self, wanted, mirrors),) if mirrors else ()
 
     async def find(self, wanted: Wanted, mirrors: Sequence[Mirror], deadline: float) -> RedirectAnswer:

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from pacserve.errors import AbsentError, FetchError
 from pacserve.mirrors.health import Fault, MirrorHealth
 from pacserve.mirrors.inquiry import Found, Inquiry, Question, UnfitError
-from pacserve.mirrors.servers import Mirror
+from pacserve.mirrors.mirror import Mirror
 
 # Seconds after which the next mirror is asked as well.  A new connection to another continent with TLS takes some 0.6 s.
 PATIENCE = 1.0

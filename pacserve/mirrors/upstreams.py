@@ -9,14 +9,14 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.errors import FetchError
-from pacserve.fetch.absences import Absences
 from pacserve.fetch.stream import BodyStream, StreamingClient
 from pacserve.fetch.urls import parse_url
-from pacserve.interfaces import ConfigurationSource, Upstream, Upstreams
+from pacserve.mirrors.absences import Absences
 from pacserve.mirrors.health import Fault, MirrorHealth
 from pacserve.mirrors.inquiry import REDIRECTS, REDIRECTS_LIMIT, target
-from pacserve.mirrors.servers import Mirror, Servers
-from pacserve.model import FileKind, FileRequest
+from pacserve.mirrors.mirror import Mirror, MirrorList
+from pacserve.packages.files import FileKind, FileRequest
+from pacserve.sources.upstreams import Upstream, Upstreams
 
 # Seconds without an answer after which a mirror counts as slow when another one has given the file meanwhile.
 SLOW = 2.0
@@ -62,16 +62,14 @@ class MirrorUpstreams(Upstreams):
 
     def __init__(  # noqa: PLR0917
         self,
-        configuration: ConfigurationSource,
-        servers: Servers,
+        mirrors: MirrorList,
         client: StreamingClient,
         guarded: StreamingClient,
         health: MirrorHealth,
         absences: Absences,
         clock: IReactorTime,
     ) -> None:
-        self._configuration = configuration
-        self._servers = servers
+        self._mirrors = mirrors
         self._absences = absences
         self._means = _Means(client, guarded, health, clock)
 
@@ -83,7 +81,7 @@ class MirrorUpstreams(Upstreams):
         now = self._means.clock.seconds()
         if request.kind is not FileKind.DATABASE and self._absences.reasons(request, now) is not None:
             return ()
-        mirrors = self._servers.mirrors(self._configuration.current(), request.repo, request.arch)
+        mirrors = self._mirrors.mirrors(request.repo, request.arch)
         in_order = self._means.health.in_order(mirrors, lambda mirror: mirror.url.origin, now)
         return [_MirrorUpstream(mirror, self._means) for mirror in in_order]
 

@@ -7,11 +7,13 @@ IPv4-mapped IPv6 addresses (C{::ffff:a.b.c.d}, RFC 4291, 2.5.5.2) are unmapped h
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
+from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Protocol
 
-from pacserve.model import Endpoint, IPAddress
-
+IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
 
 PRIVATE_NETWORKS: tuple[IPNetwork, ...] = (
@@ -29,6 +31,39 @@ _HOST_NAME = re.compile(
 _ZONE = re.compile(r"[A-Za-z0-9_.-]{1,15}\Z")  # an interface name, at most IFNAMSIZ - 1 bytes
 _ENDPOINT = re.compile(r"(?:\[(?P<bracketed>[^\]]*)\]|(?P<plain>[^:\[\]]*))(?::(?P<port>[0-9]{1,5}))?\Z")
 _LOOKS_LIKE_IPV4 = re.compile(r"[0-9.]+\Z")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Endpoint:
+    """
+    Where a peer listens.
+
+    @ivar host: An IPv4 address, an IPv6 address without brackets (link-local ones with C{%zone}), or a host name that is still to be resolved.
+    @ivar port: A TCP port.
+    """
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """C{http://HOST:PORT}, the zone of a link-local address written as RFC 6874 has it."""
+        return f"http://{self}".replace("%", "%25")
+
+
+class LocalAddresses(Protocol):
+    """Knows this machine's own addresses, as they are now."""
+
+    @abstractmethod
+    def owns(self, address: IPAddress) -> bool:
+        """Whether the address is loopback or one of this machine's own."""
+
+    @abstractmethod
+    def attached(self, address: IPAddress) -> bool:
+        """Whether the address is in a network that one of this machine's interfaces is directly attached to."""
 
 
 @lru_cache(maxsize=1024)

@@ -13,9 +13,7 @@ import netifaces
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from pacserve.interfaces import LocalAddresses
-from pacserve.model import IPAddress
-from pacserve.network.addresses import IPNetwork, parse_address
+from pacserve.network.addresses import IPAddress, IPNetwork, LocalAddresses, parse_address
 from pacserve.network.usable import Interface, InterfaceAddress
 
 # Seconds for which a look at the interfaces is good: a laptop that roams is known by its new address soon, and a request costs no system call.

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, IPv6Network
 
-from pacserve.model import IPAddress
+from pacserve.network.addresses import IPAddress
 
 InterfaceAddress = IPv4Interface | IPv6Interface
 

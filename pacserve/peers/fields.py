@@ -10,8 +10,8 @@ import json
 import re
 from typing import Any
 
-from pacserve.alpm.names import architecture
 from pacserve.errors import RemoteProtocolError
+from pacserve.packages.names import architecture
 
 GENERATION_LIMIT = 1 << 63
 ARCHITECTURES_LIMIT = 16

@@ -12,8 +12,8 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pacserve.alpm.names import parse_package_file
 from pacserve.errors import RemoteProtocolError
+from pacserve.packages.names import parse_package_file
 from pacserve.peers import fields
 
 PROTOCOL_VERSION = 1

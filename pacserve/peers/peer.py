@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from pacserve.model import Endpoint
+from pacserve.network.addresses import Endpoint
 from pacserve.peers.standing import Standing
 
 # Seconds between two looks at a peer that answers; most of these are 304 without a body.

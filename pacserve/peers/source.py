@@ -15,13 +15,14 @@ from twisted.internet.interfaces import IReactorTime
 from pacserve.errors import AbsentError, FetchError, RemoteProtocolError
 from pacserve.fetch.client import HTTPClient
 from pacserve.fetch.hedging import first_yes
-from pacserve.interfaces import Candidate, LocalAddresses, PackageSource
-from pacserve.model import Answer, Endpoint, FileKind, IPAddress, Rank, RedirectAnswer, Wanted
-from pacserve.network.addresses import parse_address
+from pacserve.network.addresses import Endpoint, IPAddress, LocalAddresses, parse_address
+from pacserve.packages.files import FileKind
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Peer, PeerState
 from pacserve.peers.roster import Roster
 from pacserve.peers.urls import package_url
+from pacserve.sources.candidates import Candidate, PackageSource, Rank, Wanted
+from pacserve.web.answers import Answer, RedirectAnswer
 
 # Seconds that a holder has to say whether it has a file: what a request may lose by asking before it goes to a mirror.
 CONFIRM_BUDGET = 0.15

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pacserve.model import Endpoint, FileRequest
+from pacserve.network.addresses import Endpoint
+from pacserve.packages.files import FileRequest
 
 
 def package_url(peer: Endpoint, name: str) -> str:

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 
 from pacserve.errors import FetchError, RemoteProtocolError
 from pacserve.fetch.client import BodyAnswer, HTTPClient
-from pacserve.model import Endpoint
+from pacserve.network.addresses import Endpoint
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.inventory import NAMES_LIMIT, PACKED_LIMIT, PeerInfo, decode, unpack
 from pacserve.peers.peer import Identity, Peer, PeerState

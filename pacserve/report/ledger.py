@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pacserve.interfaces import LocalAddresses, Witness
-from pacserve.model import Answered
+from pacserve.network.addresses import LocalAddresses
 from pacserve.report.origins import Origin, origin_of
 from pacserve.report.status import Bucket, Record, Tally, TrafficStatus
+from pacserve.web.asking import Answered, Witness
 
 MINUTE = 60
 HOUR = 3600

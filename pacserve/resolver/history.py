@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pacserve.model import IPAddress
+from pacserve.network.addresses import IPAddress
 
 # Seconds for which a holder is not named again for a file: a person who runs pacman a second time does so within this time.
 MEMORY = 3600.0

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pacserve.interfaces import Candidate, PackageSource
-from pacserve.model import Wanted
+from pacserve.sources.candidates import Candidate, PackageSource, Wanted
 
 
 def in_order(sources: Sequence[PackageSource], wanted: Wanted) -> Iterator[Candidate]:

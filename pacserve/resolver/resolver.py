@@ -10,10 +10,14 @@ from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.errors import AbsentError, FetchError, RequestError
-from pacserve.interfaces import Candidate, FileResolver, LocalAddresses, PackageSource, SyncDatabases
-from pacserve.model import Answer, FileKind, FileRequest, IPAddress, Rank, RedirectAnswer, Wanted
+from pacserve.network.addresses import IPAddress, LocalAddresses
+from pacserve.packages.catalogue import Catalogue
+from pacserve.packages.files import FileKind, FileRequest
 from pacserve.resolver.history import History
 from pacserve.resolver.policy import in_order
+from pacserve.resolver.resolving import FileResolver
+from pacserve.sources.candidates import Candidate, PackageSource, Rank, Wanted
+from pacserve.web.answers import Answer, RedirectAnswer
 
 # Seconds.  pacman gives up after 10 and counts that against this daemon; the rest is for a busy machine.
 ANSWER_DEADLINE = 7.5
@@ -35,7 +39,7 @@ class Resolver(FileResolver):
         self,
         caches: PackageSource,
         others: Sequence[PackageSource],
-        databases: SyncDatabases,
+        databases: Catalogue,
         local: LocalAddresses,
         clock: IReactorTime,
         noted: Callable[[FetchError], object] = lambda _: None,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import formatTime
 
-from pacserve.model import IPAddress
+from pacserve.network.addresses import IPAddress
 
 FLUSH_AFTER = 0.1
 """Seconds that a line may wait for others to be written together with it."""

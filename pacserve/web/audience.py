@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from pacserve.interfaces import Audience, LocalAddresses
-from pacserve.model import IPAddress
-from pacserve.network.addresses import IPNetwork, in_private_range
+from pacserve.network.addresses import IPAddress, IPNetwork, LocalAddresses, in_private_range
+from pacserve.web.asking import Audience
 
 
 class ClientAudience(Audience):

@@ -11,9 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from pacserve.errors import RequestError
-from pacserve.interfaces import LocalAddresses
-from pacserve.model import IPAddress
-from pacserve.network.addresses import parse_address
+from pacserve.network.addresses import IPAddress, LocalAddresses, parse_address
 
 PEER_PATHS = frozenset({"package", "info", "claim", "fetch"})
 """The first parts of the paths that peers ask for."""

@@ -15,14 +15,14 @@ from twisted.web.server import NOT_DONE_YET
 
 from pacserve.errors import RequestError
 from pacserve.http.target import query_of, split_target
-from pacserve.interfaces import Front, Witness
-from pacserve.model import Answer, Answered, Ask, EventsAnswer, FileAnswer, IPAddress, RedirectAnswer, StreamAnswer
-from pacserve.network.addresses import parse_address
+from pacserve.network.addresses import IPAddress, parse_address
 from pacserve.web.access_log import AccessLog, Asked
-from pacserve.web.body import Sent, send_document, send_file, send_stream
+from pacserve.web.answers import Answer, EventsAnswer, FileAnswer, RedirectAnswer, StreamAnswer
+from pacserve.web.asking import Answered, Ask, Front, Witness
+from pacserve.web.bodies.body import Sent, send_document, send_file, send_stream
+from pacserve.web.bodies.pacing import Pacing
 from pacserve.web.hosts import Hosts, stated_host
-from pacserve.web.pacing import Pacing
-from pacserve.web.responses import Responder, abort, field_value, header_getter
+from pacserve.web.server.responses import Responder, abort, field_value, header_getter
 
 _METHODS = {b"GET": "GET", b"HEAD": "HEAD", b"POST": "POST"}
 

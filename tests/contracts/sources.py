@@ -10,9 +10,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import AbsentError, FetchError
-from pacserve.interfaces import Candidate, PackageSource
-from pacserve.model import Answer, DocumentAnswer, EventsAnswer, FileAnswer, FileKind, FileRequest, Rank, RedirectAnswer, StreamAnswer, Wanted
 from pacserve.network.addresses import parse_address
+from pacserve.packages.files import FileKind, FileRequest
+from pacserve.sources.candidates import Candidate, PackageSource, Rank, Wanted
+from pacserve.web.answers import Answer, DocumentAnswer, EventsAnswer, FileAnswer, RedirectAnswer, StreamAnswer
 from tests.fakes.network import Line, Network, Page
 
 NAME = "c++pkg-1:2.0+r3.gabc~rc1-1-any.pkg.tar.zst"

@@ -11,18 +11,19 @@ from typing import TypeVar
 from twisted.internet.defer import succeed
 
 from pacserve.cache.packages import CachedPackages
-from pacserve.fetch.absences import Absences
 from pacserve.fetch.client import HTTPClient
-from pacserve.interfaces import ConfigurationSource, PackageSource
+from pacserve.mirrors.absences import Absences
 from pacserve.mirrors.health import MirrorHealth
 from pacserve.mirrors.inquiry import Inquiry
 from pacserve.mirrors.mirrors import Mirrors
-from pacserve.mirrors.servers import Servers
-from pacserve.model import Endpoint, PacmanConfiguration, Repository
+from pacserve.network.addresses import Endpoint
+from pacserve.pacman.configuration import ConfigurationSource, PacmanConfiguration, Repository
+from pacserve.pacman.servers import Servers
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Peer, PeerState
 from pacserve.peers.roster import Roster
 from pacserve.peers.source import PeerSource
+from pacserve.sources.candidates import PackageSource
 from tests.contracts import sources
 from tests.contracts.sources import DATABASES, NAME, SIZE
 from tests.fakes.interfaces import Addresses, Databases
@@ -123,7 +124,7 @@ class MirrorTests(sources.RemoteSourceContract):
     def source(self) -> PackageSource:
         self.become(Page(bytes(SIZE)))
         client = HTTPClient(self.network, self.clock)
-        return Mirrors(TwoMirrors(), Servers(Addresses(), (), 15678), Inquiry(client, client, self.clock), MirrorHealth(), Absences(), self.clock)
+        return Mirrors(Servers(TwoMirrors(), Addresses(), (), 15678), Inquiry(client, client, self.clock), MirrorHealth(), Absences(), self.clock)
 
     def take_away(self) -> None:
         self.become(Page(status=404))

@@ -1,4 +1,4 @@
-"""L{pacserve.peers.multicast} with real sockets, interfaces and a switch."""
+"""L{pacserve.discovery.multicast} with real sockets, interfaces and a switch."""
 
 from __future__ import annotations
 

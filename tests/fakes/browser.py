@@ -11,8 +11,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from pacserve.web.outgoing import Outgoing
-from pacserve.web.site import Site
+from pacserve.web.server.outgoing import Outgoing
+from pacserve.web.server.site import Site
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 
-from pacserve.alpm.children import ChildOutcome
+from pacserve.packages.children import ChildOutcome
 
 
 class Children:
     """
-    A L{pacserve.alpm.children.Run}.
+    A L{pacserve.packages.children.Run}.
 
     @ivar commands: What was run, in order.
     @ivar running: The children that have not ended, in order; a cancelled one has ended.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
-from pacserve.model import IPAddress
-from pacserve.peers.sockets import RECEIVE_BUFFER, Datagram, GroupSocket
+from pacserve.discovery.sockets import RECEIVE_BUFFER, Datagram, GroupSocket
+from pacserve.network.addresses import IPAddress
 
 
 class MemoryGroupSocket(GroupSocket):

@@ -6,32 +6,15 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from io import FileIO
 from typing import Any
 
-from pacserve.interfaces import (
-    Audience,
-    Candidate,
-    ConfigurationSource,
-    FileResolver,
-    LocalAddresses,
-    LocalPackages,
-    PackageSource,
-    SyncDatabases,
-)
-from pacserve.model import (
-    Answer,
-    Ask,
-    Delta,
-    DocumentAnswer,
-    ExpectedFile,
-    FileRequest,
-    HeldFile,
-    Inventory,
-    IPAddress,
-    PacmanConfiguration,
-    Rank,
-    Repository,
-    Wanted,
-)
-from pacserve.network.addresses import parse_address
+from pacserve.network.addresses import IPAddress, LocalAddresses, parse_address
+from pacserve.packages.catalogue import Catalogue
+from pacserve.packages.files import ExpectedFile, FileRequest, HeldFile
+from pacserve.packages.inventory import Delta, Inventory, LocalPackages
+from pacserve.pacman.configuration import ConfigurationSource, PacmanConfiguration, Repository
+from pacserve.resolver.resolving import FileResolver
+from pacserve.sources.candidates import Candidate, PackageSource, Rank, Wanted
+from pacserve.web.answers import Answer, DocumentAnswer
+from pacserve.web.asking import Ask, Audience
 
 
 class Addresses(LocalAddresses):
@@ -64,7 +47,7 @@ class Configuration(ConfigurationSource):
         return self.value
 
 
-class Databases(SyncDatabases):
+class Databases(Catalogue):
     """
     States these sizes, by repository and name.
 

@@ -7,7 +7,7 @@ from random import Random
 
 from twisted.internet.task import Clock
 
-from pacserve.interfaces import LANLink, LANListener
+from pacserve.discovery.link import LANLink, LANListener
 
 # Seconds that a datagram is on its way.
 DELAY = 0.0005

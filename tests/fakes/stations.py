@@ -11,19 +11,18 @@ from twisted.internet.task import Clock
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 
+from pacserve.discovery.announcement import Announcement, Kind
+from pacserve.discovery.announcer import Announcer
+from pacserve.discovery.discovery import Discovery
+from pacserve.discovery.filters import PeerFilters, parse_filter
+from pacserve.discovery.link import LANListener
+from pacserve.discovery.neighbours import Neighbours
 from pacserve.errors import FetchError
 from pacserve.fetch.client import BodyAnswer, HTTPClient
 from pacserve.fetch.urls import parse_url
-from pacserve.interfaces import LANListener, LocalAddresses
-from pacserve.model import Endpoint, IPAddress
-from pacserve.network.addresses import IPNetwork, parse_address, parse_network
-from pacserve.peers.announcement import Announcement, Kind
-from pacserve.peers.announcer import Announcer
-from pacserve.peers.discovery import Discovery
-from pacserve.peers.filters import PeerFilters, parse_filter
+from pacserve.network.addresses import Endpoint, IPAddress, IPNetwork, LocalAddresses, parse_address, parse_network
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.inventory import PeerInfo, encode
-from pacserve.peers.neighbours import Neighbours
 from pacserve.peers.peer import Peer, PeerState
 from pacserve.peers.roster import Roster
 from pacserve.peers.watch import PeerWatch

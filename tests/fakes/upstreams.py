@@ -9,7 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.errors import FetchError
-from pacserve.interfaces import IncomingBody, Upstream
+from pacserve.fetch.answers import IncomingBody
+from pacserve.sources.upstreams import Upstream
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pacserve.interfaces import LocalAddresses
-from pacserve.model import IPAddress
+from pacserve.network.addresses import IPAddress, LocalAddresses
 from tests.e2e.lab.namespace import wait_until
 
 PEERS = 30
@@ -43,10 +42,10 @@ def serve(port_file: Path, *, hostile: bool) -> None:
     from pacserve.report.status import Status  # noqa: PLC0415
     from pacserve.web.access_log import AccessLog  # noqa: PLC0415
     from pacserve.web.audience import ClientAudience  # noqa: PLC0415
-    from pacserve.web.events import Events  # noqa: PLC0415
+    from pacserve.web.bodies.events import Events  # noqa: PLC0415
     from pacserve.web.hosts import Hosts  # noqa: PLC0415
     from pacserve.web.router import Router  # noqa: PLC0415
-    from pacserve.web.site import Site  # noqa: PLC0415
+    from pacserve.web.server.site import Site  # noqa: PLC0415
     from tests.unit.page.made_up import HOSTILE, MIB, peer, record, status, transfer  # noqa: PLC0415
 
     reactor: Any = installed

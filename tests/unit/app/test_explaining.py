@@ -12,17 +12,21 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.app.explaining import Explaining
 from pacserve.app.reporting import Parts, Reporting
+from pacserve.claims.claims import Claims
 from pacserve.config.settings import Misses, Settings
 from pacserve.mirrors.health import Fault, MirrorHealth
-from pacserve.mirrors.servers import Servers
-from pacserve.model import Answered, Endpoint, HeldFile, Inventory, PacmanConfiguration, Repository, Wanted
-from pacserve.network.addresses import parse_address
-from pacserve.peers.claims import Claims
+from pacserve.network.addresses import Endpoint, parse_address
+from pacserve.packages.files import HeldFile
+from pacserve.packages.inventory import Inventory
+from pacserve.pacman.configuration import PacmanConfiguration, Repository
+from pacserve.pacman.servers import Servers
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Identity, Peer, PeerState
 from pacserve.peers.roster import Roster
 from pacserve.report.ledger import Ledger
 from pacserve.report.status import Why
+from pacserve.sources.candidates import Wanted
+from pacserve.web.asking import Answered
 from tests.fakes.interfaces import Addresses, Configuration
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
@@ -106,7 +110,7 @@ class Setup(SynchronousTestCase):
             caches=self.caches,  # type: ignore[arg-type]
             peers=self.roster,
             holdings=self.holdings,
-            servers=Servers(local, [], 15678),
+            servers=Servers(configuration, local, [], 15678),
             health=self.health,
             upstreams=Rates(),  # type: ignore[arg-type]
             claims=Claims(),

@@ -12,10 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.app.fetching import Fetching
 from pacserve.config.settings import Settings
-from pacserve.downloads.limits import UNLIMITED
 from pacserve.errors import ConfigurationError
-from pacserve.interfaces import Claim, Claiming, Upstream, Upstreams
-from pacserve.model import ExpectedFile, FileRequest
+from pacserve.packages.files import ExpectedFile, FileRequest
+from pacserve.sources.upstreams import Upstream, Upstreams
+from pacserve.transfer.claiming import Claim, Claiming
+from pacserve.transfer.limits import UNLIMITED
 from tests.fakes.interfaces import Databases
 
 ZLIB, XZ = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst", "xz-5.6.3-1-x86_64.pkg.tar.zst"

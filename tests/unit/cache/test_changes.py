@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.cache.changes import GENERATIONS_LIMIT, NAMES_LIMIT, Changes
-from pacserve.model import Delta, Inventory
+from pacserve.packages.inventory import Delta, Inventory
 
 FILES = st.dictionaries(st.sampled_from("abcde"), st.integers(1, 3))
 

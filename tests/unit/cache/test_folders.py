@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.alpm.names import parse_package_file
 from pacserve.cache.folders import FolderListing, list_folder, open_file, stamp
+from pacserve.packages.names import parse_package_file
 
 ZLIB = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 BASH = "bash-5.2-1-x86_64.pkg.tar.zst"

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.cache.completeness import SETTLING_TIME
 from pacserve.cache.folders import FolderListing, FoundFile
 from pacserve.cache.listing import NAMES_LIMIT, RESCAN_INTERVAL, Listing
-from pacserve.model import Delta, Inventory
+from pacserve.packages.inventory import Delta, Inventory
 from tests.fakes.interfaces import Databases
 
 ZLIB = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"

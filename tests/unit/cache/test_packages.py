@@ -9,13 +9,16 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.alpm.names import kind_of
 from pacserve.cache.completeness import LARGEST_SIGNATURE, SETTLING_TIME
 from pacserve.cache.folders import FolderListing
 from pacserve.cache.packages import CachedPackages
 from pacserve.errors import AbsentError
-from pacserve.model import Delta, FileAnswer, FileRequest, Rank, Wanted
 from pacserve.network.addresses import parse_address
+from pacserve.packages.files import FileRequest
+from pacserve.packages.inventory import Delta
+from pacserve.packages.names import kind_of
+from pacserve.sources.candidates import Rank, Wanted
+from pacserve.web.answers import FileAnswer
 from tests.fakes.interfaces import Databases
 
 ZLIB = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"

@@ -15,7 +15,7 @@ from pacserve.cache.folders import FolderListing
 from pacserve.cache.listing import RESCAN_INTERVAL
 from pacserve.cache.packages import CachedPackages
 from pacserve.cache.watch import LOOK_INTERVAL, CacheWatch
-from pacserve.model import Inventory
+from pacserve.packages.inventory import Inventory
 from tests.fakes.interfaces import Databases, Packages
 
 ZLIB = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"

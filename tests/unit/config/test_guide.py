@@ -8,8 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.config.guide import GUIDE
 from pacserve.config.options import build_parser, parse_options
-from pacserve.model import Endpoint
-from pacserve.peers.filters import PeerFilters, parse_filter
+from pacserve.discovery.filters import PeerFilters, parse_filter
+from pacserve.network.addresses import Endpoint
 
 
 class GuideTests(SynchronousTestCase):

@@ -15,8 +15,8 @@ from pacserve import __version__
 from pacserve.config.guide import GUIDE
 from pacserve.config.options import default_spool, parse_options
 from pacserve.config.settings import Settings
-from pacserve.model import Endpoint
-from pacserve.peers.filters import parse_filter
+from pacserve.discovery.filters import parse_filter
+from pacserve.network.addresses import Endpoint
 
 OPTIONS = (
     *("--bind", "--port", "--pacman-conf", "--cache-dir", "--pacserver", "--clients", "--peers", "--name"),

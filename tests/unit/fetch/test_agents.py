@@ -13,8 +13,7 @@ from pacserve.fetch.agents import mirror_agent, peer_agent
 from pacserve.fetch.client import HTTPClient
 from pacserve.fetch.guard import AddressGuard
 from pacserve.fetch.proxy import Proxies
-from pacserve.interfaces import LocalAddresses
-from pacserve.model import IPAddress
+from pacserve.network.addresses import IPAddress, LocalAddresses
 
 PROXIES = Proxies({"http_proxy": "http://u:p@10.9.9.9:3128", "https_proxy": "10.9.9.9:3128", "no_proxy": "10.0.0.5"})
 

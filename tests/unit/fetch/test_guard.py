@@ -14,8 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.errors import FetchError
 from pacserve.fetch.connections import tcp_endpoint
 from pacserve.fetch.guard import AddressGuard, GuardedReactor
-from pacserve.interfaces import LocalAddresses
-from pacserve.model import IPAddress
+from pacserve.network.addresses import IPAddress, LocalAddresses
 
 
 class Local(LocalAddresses):

@@ -5,11 +5,14 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from pacserve.claims.keeping import ClaimKeeper
 from pacserve.errors import RequestError
 from pacserve.fronts.downloads import ClaimFront, FetchFront
-from pacserve.interfaces import ArrivingFile, ClaimKeeper, RunningDownloads
-from pacserve.model import Answer, DocumentAnswer, ExpectedFile, FileAnswer, FileRequest, StreamAnswer
-from tests.fakes.interfaces import Configuration, Databases, Everyone, Packages, ask
+from pacserve.packages.files import ExpectedFile, FileRequest
+from pacserve.transfer.running import RunningDownloads
+from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, StreamAnswer
+from pacserve.web.bodies.arriving import ArrivingFile
+from tests.fakes.interfaces import Databases, Everyone, Packages, ask
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 INSTANCE = "a" * 32
@@ -41,7 +44,7 @@ class Keeper(ClaimKeeper):
 class FetchFrontTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.downloads, self.packages = Running(), Packages({NAME: 5})
-        self.front = FetchFront(self.downloads, self.packages, Databases({("core", NAME): 5}), Configuration("core"), Everyone())
+        self.front = FetchFront(self.downloads, self.packages, Databases({("core", NAME): 5}), "core".__eq__, Everyone())
 
     def answer(self, *parts: str) -> Deferred[Answer]:
         """Asks for a path."""
@@ -59,7 +62,7 @@ class FetchFrontTests(SynchronousTestCase):
         answer = self.successResultOf(self.answer("core", "x86_64", NAME))
         assert isinstance(answer, FileAnswer)
         answer.held.file.close()
-        front = FetchFront(self.downloads, self.packages, Databases({("core", NAME): 6}), Configuration("core"), Everyone())
+        front = FetchFront(self.downloads, self.packages, Databases({("core", NAME): 6}), "core".__eq__, Everyone())
         self.failureResultOf(Deferred.fromCoroutine(front.answer(ask("core", "x86_64", NAME))), RequestError)
 
     def test_nothing_else(self) -> None:
@@ -80,7 +83,7 @@ class FetchFrontTests(SynchronousTestCase):
             def expected(self, repo: str, name: str) -> ExpectedFile:
                 return ExpectedFile(5, bytes(32))
 
-        front = FetchFront(self.downloads, self.packages, Known({("core", NAME): 5}), Configuration("core"), Everyone())
+        front = FetchFront(self.downloads, self.packages, Known({("core", NAME): 5}), "core".__eq__, Everyone())
         for one, etag in ((front, f'"{bytes(32).hex()}"'), (self.front, '"tag"')):
             answer = self.successResultOf(Deferred.fromCoroutine(one.answer(ask("core", "x86_64", NAME))))
             assert isinstance(answer, FileAnswer)
@@ -90,7 +93,7 @@ class FetchFrontTests(SynchronousTestCase):
     def test_audience(self) -> None:
         """Whom it answers is what it was given."""
         audience = Everyone()
-        front = FetchFront(self.downloads, self.packages, Databases(), Configuration("core"), audience)
+        front = FetchFront(self.downloads, self.packages, Databases(), "core".__eq__, audience)
         self.assertEqual((front.audience, ClaimFront(Keeper(), audience).audience, front.changes), (audience, audience, False))
 
 

@@ -10,8 +10,8 @@ from pacserve.fronts.metrics import MetricsFront
 from pacserve.metrics.errors import ErrorCounts
 from pacserve.metrics.exposition import Exposition
 from pacserve.metrics.requests import RequestCounts
-from pacserve.model import Answer, DocumentAnswer
 from pacserve.report.status import Status
+from pacserve.web.answers import Answer, DocumentAnswer
 from tests.fakes.interfaces import Everyone, ask
 from tests.unit.metrics.statuses import status
 

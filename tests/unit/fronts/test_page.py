@@ -14,15 +14,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import RequestError
 from pacserve.fronts.page import EventsFront, PageFront, SearchFront, StaticFront, watched
-from pacserve.interfaces import Front
-from pacserve.model import Ask, EventsAnswer
 from pacserve.page.found import Found
 from pacserve.page.layout import LONGEST_QUERY
 from pacserve.page.overview import changing, render
 from pacserve.page.text import clean
 from pacserve.report.status import Status
 from pacserve.web.access_log import AccessLog
-from pacserve.web.events import Events
+from pacserve.web.answers import EventsAnswer
+from pacserve.web.asking import Ask, Front
+from pacserve.web.bodies.events import Events
 from pacserve.web.router import Router
 from tests.fakes.browser import Browser, Response, site_of
 from tests.fakes.interfaces import Everyone

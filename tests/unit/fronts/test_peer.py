@@ -5,8 +5,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import RequestError
 from pacserve.fronts.peer import InfoFront, PackageFront
-from pacserve.model import Delta, DocumentAnswer, FileAnswer, Inventory
+from pacserve.packages.inventory import Delta, Inventory
 from pacserve.peers.inventory import PeerInfo, decode, unpack
+from pacserve.web.answers import DocumentAnswer, FileAnswer
 from tests.fakes.interfaces import Configuration, Everyone, Packages, ask
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
@@ -50,7 +51,7 @@ class InfoFrontCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.packages = Packages({NAME: 100}, generation=7)
         self.configuration = Configuration(architectures=("x86_64", "x86_64_v3"))
-        self.front = InfoFront(self.packages, self.configuration, INSTANCE, Everyone())
+        self.front = InfoFront(self.packages, lambda: self.configuration.value.architectures, INSTANCE, Everyone())
 
     def info(self, *, query: str = "", **headers: str) -> DocumentAnswer:
         """What the front answers."""
@@ -113,7 +114,7 @@ class InfoFrontTests(InfoFrontCase):
     def test_another_start(self) -> None:
         """A daemon that was started again is not taken for the one before, though it counts its generations from the same number."""
         etag = dict(self.info().headers)["ETag"]
-        self.front = InfoFront(self.packages, self.configuration, "f" * 32, Everyone())
+        self.front = InfoFront(self.packages, lambda: self.configuration.value.architectures, "f" * 32, Everyone())
         self.assertEqual(self.info(If_None_Match=etag).status, 200)
 
     def test_nothing_below(self) -> None:
@@ -125,7 +126,7 @@ class InfoFrontTests(InfoFrontCase):
     def test_audience(self) -> None:
         """The front names who may ask it."""
         audience = Everyone()
-        self.assertIs(InfoFront(self.packages, self.configuration, INSTANCE, audience).audience, audience)
+        self.assertIs(InfoFront(self.packages, lambda: self.configuration.value.architectures, INSTANCE, audience).audience, audience)
 
 
 class DeltaTests(InfoFrontCase):

@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import RequestError
 from pacserve.fronts.status import StatusFront, WhyFront
-from pacserve.model import Answer, DocumentAnswer
 from pacserve.report.status import HostStatus, Status, TrafficStatus, Why, decode
+from pacserve.web.answers import Answer, DocumentAnswer
 from tests.fakes.interfaces import Everyone, ask
 
 STATUS = Status(

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.errors import (
-    AbsentError,
-    ConfigurationError,
-    FetchError,
-    IntegrityError,
-    RemoteProtocolError,
-    RequestError,
-    StartError,
-)
+from pacserve.errors import AbsentError, ConfigurationError, FetchError, IntegrityError, RemoteProtocolError, RequestError, StartError
 from pacserve.metrics.errors import ErrorClass, ErrorCounts
 
 

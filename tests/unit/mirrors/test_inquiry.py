@@ -16,7 +16,7 @@ from pacserve.errors import AbsentError, FetchError
 from pacserve.fetch.client import HTTPClient
 from pacserve.fetch.urls import parse_url
 from pacserve.mirrors.inquiry import Found, Inquiry, Question, UnfitError
-from pacserve.mirrors.servers import Mirror
+from pacserve.mirrors.mirror import Mirror
 
 NAME = "a-1-1-any.pkg.tar.zst"
 

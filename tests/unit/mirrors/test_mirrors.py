@@ -10,14 +10,17 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
 from pacserve.errors import AbsentError, FetchError
-from pacserve.fetch.absences import REMEMBERED, Absences
 from pacserve.fetch.client import HeadAnswer, HTTPClient
-from pacserve.interfaces import ConfigurationSource, LocalAddresses
+from pacserve.mirrors.absences import REMEMBERED, Absences
 from pacserve.mirrors.health import MirrorHealth
 from pacserve.mirrors.inquiry import Inquiry
 from pacserve.mirrors.mirrors import YES_HOLDS, Mirrors
-from pacserve.mirrors.servers import Servers
-from pacserve.model import FileKind, FileRequest, IPAddress, PacmanConfiguration, Rank, RedirectAnswer, Repository, Wanted
+from pacserve.network.addresses import IPAddress, LocalAddresses
+from pacserve.packages.files import FileKind, FileRequest
+from pacserve.pacman.configuration import ConfigurationSource, PacmanConfiguration, Repository
+from pacserve.pacman.servers import Servers
+from pacserve.sources.candidates import Rank, Wanted
+from pacserve.web.answers import RedirectAnswer
 
 PACKAGE = FileRequest("core", "x86_64", "a-1:2+3~4-1-any.pkg.tar.zst", FileKind.PACKAGE)
 DATABASE = FileRequest("core", "x86_64", "core.db", FileKind.DATABASE)
@@ -64,7 +67,7 @@ class MirrorsTests(SynchronousTestCase):
         self.clock = Clock()
         self.client = Table(answers)
         inquiry = Inquiry(self.client, self.client, self.clock)
-        return Mirrors(Configuration(), Servers(Local(), (), 15678), inquiry, MirrorHealth(), Absences(), self.clock)
+        return Mirrors(Servers(Configuration(), Local(), (), 15678), inquiry, MirrorHealth(), Absences(), self.clock)
 
     def settle(self, source: Mirrors, request: FileRequest, size: int | None = None) -> Deferred[Any]:
         """Settles the one candidate."""

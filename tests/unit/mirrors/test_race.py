@@ -11,8 +11,8 @@ from pacserve.errors import AbsentError, FetchError
 from pacserve.fetch.urls import parse_url
 from pacserve.mirrors.health import FIRST_PENALTY, MirrorHealth
 from pacserve.mirrors.inquiry import Found, Inquiry, Question, UnfitError
+from pacserve.mirrors.mirror import Mirror
 from pacserve.mirrors.race import PATIENCE, Race, describe
-from pacserve.mirrors.servers import Mirror
 
 
 def mirror(name: str) -> Mirror:

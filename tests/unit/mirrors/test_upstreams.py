@@ -10,17 +10,18 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import IAgent
 
 from pacserve.errors import FetchError
-from pacserve.fetch.absences import REMEMBERED, Absences
 from pacserve.fetch.agents import mirror_agent
 from pacserve.fetch.guard import AddressGuard
 from pacserve.fetch.proxy import Proxies
 from pacserve.fetch.stream import BodyStream, StreamingClient
-from pacserve.interfaces import Upstream
+from pacserve.mirrors.absences import REMEMBERED, Absences
 from pacserve.mirrors.health import MirrorHealth
 from pacserve.mirrors.inquiry import REDIRECTS_LIMIT
-from pacserve.mirrors.servers import Servers
 from pacserve.mirrors.upstreams import RATE_LIFETIME, SLOW, MirrorUpstreams
-from pacserve.model import FileKind, FileRequest, PacmanConfiguration, Repository
+from pacserve.packages.files import FileKind, FileRequest
+from pacserve.pacman.configuration import PacmanConfiguration, Repository
+from pacserve.pacman.servers import Servers
+from pacserve.sources.upstreams import Upstream
 from tests.fakes.interfaces import Addresses, Configuration
 from tests.fakes.network import Line, Network, Page
 from tests.fakes.wires import Wires
@@ -42,8 +43,7 @@ class Setup(SynchronousTestCase):
         configuration = Configuration()
         configuration.value = PacmanConfiguration(("x86_64",), (), "/nowhere", {"core": Repository("core", servers)})
         return MirrorUpstreams(
-            configuration,
-            Servers(Addresses("192.0.2.9"), ["me"], 15678),
+            Servers(configuration, Addresses("192.0.2.9"), ["me"], 15678),
             StreamingClient(agent or self.network, self.clock, VIA),
             StreamingClient(guarded or self.guarded, self.clock, VIA),
             self.health,

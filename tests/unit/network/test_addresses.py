@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.model import Endpoint
-from pacserve.network.addresses import in_private_range, parse_address, parse_endpoint, parse_network
+from pacserve.network.addresses import Endpoint, in_private_range, parse_address, parse_endpoint, parse_network
 
 
 class AddressTests(SynchronousTestCase):

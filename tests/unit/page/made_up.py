@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from pacserve.report.status import (
-    Bucket,
-    HostStatus,
-    MirrorStatus,
-    PeerStatus,
-    Record,
-    SpoolStatus,
-    Status,
-    Tally,
-    TrafficStatus,
-    TransferStatus,
-)
+from pacserve.report.status import Bucket, HostStatus, MirrorStatus, PeerStatus, Record, SpoolStatus, Status, Tally, TrafficStatus, TransferStatus
 
 NOW = 1_795_252_086.0
 """2026-11-21T09:08:06Z."""

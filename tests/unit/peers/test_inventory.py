@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.alpm.names import architecture, parse_package_file
 from pacserve.errors import RemoteProtocolError
+from pacserve.packages.names import architecture, parse_package_file
 from pacserve.peers.inventory import NAMES_LIMIT, UNPACKED_LIMIT, PeerInfo, decode, encode, pack, unpack
 
 INSTANCE = "0123456789abcdef" * 2

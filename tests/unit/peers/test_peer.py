@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.model import Endpoint
+from pacserve.network.addresses import Endpoint
 from pacserve.peers.peer import LAST_PENALTY, LAST_REFRESH, REFRESH_INTERVAL, SILENCES_UNTIL_FORGOTTEN, Peer, PeerState
 
 HERE = Endpoint("10.0.0.3", 15678)

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.model import Endpoint
+from pacserve.network.addresses import Endpoint
 from pacserve.peers.peer import Peer
 from pacserve.peers.roster import Roster
 

@@ -10,9 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import AbsentError, FetchError
 from pacserve.fetch.client import HTTPClient
-from pacserve.interfaces import Candidate
-from pacserve.model import Answer, Endpoint, FileKind, FileRequest, Rank, RedirectAnswer, Wanted
-from pacserve.network.addresses import parse_address
+from pacserve.network.addresses import Endpoint, parse_address
+from pacserve.packages.files import FileKind, FileRequest
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Peer, PeerState
 from pacserve.peers.roster import Roster
@@ -29,6 +28,8 @@ from pacserve.peers.source import (
     PeerSource,
 )
 from pacserve.peers.standing import HALF_LIFE
+from pacserve.sources.candidates import Candidate, Rank, Wanted
+from pacserve.web.answers import Answer, RedirectAnswer
 from tests.fakes.interfaces import Addresses
 from tests.fakes.network import Line, Network, Page
 

@@ -3,7 +3,8 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.fetch.urls import parse_url
-from pacserve.model import Endpoint, FileKind, FileRequest
+from pacserve.network.addresses import Endpoint
+from pacserve.packages.files import FileKind, FileRequest
 from pacserve.peers.urls import claim_url, fetch_url, info_url, package_url
 
 NAME = "c++pkg-1:2.0+r3~rc1-1-any.pkg.tar.zst"

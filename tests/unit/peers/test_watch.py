@@ -13,13 +13,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.fetch.client import HTTPClient
 from pacserve.fronts.peer import InfoFront
-from pacserve.model import Delta, Endpoint, Inventory
+from pacserve.network.addresses import Endpoint
+from pacserve.packages.inventory import Delta, Inventory
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.inventory import PACKED_LIMIT, PeerInfo, encode, pack
 from pacserve.peers.peer import LAST_REFRESH, REFRESH_INTERVAL, Peer, PeerState
 from pacserve.peers.roster import Roster
 from pacserve.peers.watch import INFO_TIMEOUT, INVENTORIES_LIMIT, LOOKS_LIMIT, PeerWatch
-from tests.fakes.interfaces import Configuration, Everyone, Packages, ask
+from tests.fakes.interfaces import Everyone, Packages, ask
 from tests.fakes.network import Line, Network, Page
 
 OWN, OTHER, THIRD = "0" * 32, "1" * 32, "2" * 32
@@ -412,7 +413,7 @@ class Telling(Page):
     def __init__(self, instance: str, files: Mapping[str, int], generation: int = 1) -> None:
         super().__init__()
         self._packages = Packages()
-        self._front = InfoFront(self._packages, Configuration(), instance, Everyone())
+        self._front = InfoFront(self._packages, lambda: ("x86_64",), instance, Everyone())
         self._past: dict[int, Mapping[str, int]] = {}
         self.answers: list[tuple[int, str]] = []
         self.become(generation, files)

@@ -5,8 +5,9 @@ from ipaddress import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import AbsentError
-from pacserve.model import FileKind, FileRequest, Rank, Wanted
+from pacserve.packages.files import FileKind, FileRequest
 from pacserve.resolver.policy import in_order
+from pacserve.sources.candidates import Rank, Wanted
 from tests.fakes.interfaces import Choice, Source
 
 WANTED = Wanted(FileRequest("core", "x86_64", "zlib-1.3-1-x86_64.pkg.tar.zst", FileKind.PACKAGE), None, IPv4Address("127.0.0.1"))

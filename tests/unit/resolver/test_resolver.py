@@ -8,10 +8,11 @@ from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import AbsentError, FetchError, RemoteProtocolError, RequestError
-from pacserve.interfaces import PackageSource
-from pacserve.model import Answer, DocumentAnswer, FileKind, FileRequest, Rank, RedirectAnswer
 from pacserve.network.addresses import parse_address
+from pacserve.packages.files import FileKind, FileRequest
 from pacserve.resolver.resolver import ANSWER_DEADLINE, Resolver
+from pacserve.sources.candidates import PackageSource, Rank
+from pacserve.web.answers import Answer, DocumentAnswer, RedirectAnswer
 from tests.fakes.interfaces import Addresses, Choice, Databases, Source
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"

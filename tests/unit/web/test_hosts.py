@@ -8,9 +8,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import RequestError
-from pacserve.model import DocumentAnswer
 from pacserve.network.addresses import parse_address
 from pacserve.web.access_log import AccessLog
+from pacserve.web.answers import DocumentAnswer
 from pacserve.web.hosts import PEER_PATHS, Hosts, stated_host
 from pacserve.web.router import Router
 from tests.fakes.browser import Browser, site_of

@@ -15,11 +15,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import FetchError, RequestError
-from pacserve.interfaces import Audience, Front, Witness
-from pacserve.model import Answer, Answered, Ask, DocumentAnswer, EventsAnswer, FileAnswer, HeldFile, IPAddress, RedirectAnswer
-from pacserve.network.addresses import parse_address
+from pacserve.network.addresses import IPAddress, parse_address
+from pacserve.packages.files import HeldFile
 from pacserve.web.access_log import AccessLog
-from pacserve.web.events import Events
+from pacserve.web.answers import Answer, DocumentAnswer, EventsAnswer, FileAnswer, RedirectAnswer
+from pacserve.web.asking import Answered, Ask, Audience, Front, Witness
+from pacserve.web.bodies.events import Events
 from pacserve.web.hosts import Hosts
 from pacserve.web.router import Router
 from tests.fakes.browser import Browser, site_of

@@ -1,1 +1,0 @@
-"""What pacman knows: file names, pacman.conf, sync databases."""

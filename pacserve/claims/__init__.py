@@ -1,0 +1,1 @@
+"""Who downloads what for the LAN, and who follows whom."""

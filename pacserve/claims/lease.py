@@ -1,0 +1,88 @@
+"""The claim on a download, as who holds it sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pacserve.claims.claims import Verdict
+from pacserve.errors import FetchError
+
+# Seconds between two signs of life.
+RENEWAL = 0.5
+# How often the keeper is told of the end of a download, should it not answer: it would take the silence for a lost lease.
+FAREWELLS = 3
+
+
+class Lease:
+    """
+    Shows the keeper that a download goes on, and tells it of the end.  One thing is said at a time: nothing piles up at a keeper that hangs, and
+    nothing arrives out of order.
+
+    A keeper that says that the claim is lost was started anew, or took this host for dead.  It is asked once more: if nobody else downloads the file
+    by now, others can still follow this host.  Otherwise the download goes on without a claim.
+
+    @param tell: Says something to the keeper: C{ask}, C{renew}, C{finish} or C{release}.  Raises L{FetchError} where it does not answer.
+    """
+
+    _log = Logger()
+
+    def __init__(self, tell: Callable[[str], Awaitable[Verdict]], clock: IReactorTime) -> None:
+        self._tell = tell
+        self._clock = clock
+        self._last_words = ""
+        self._tries = 0
+        self._timer: IDelayedCall | None = clock.callLater(RENEWAL, self._due)
+
+    def end(self, last_words: str) -> None:
+        """
+        The download has ended.
+
+        @param last_words: C{finish} or C{release}.
+        """
+        if self._last_words:
+            return
+        self._last_words, self._tries = last_words, FAREWELLS
+        if self._timer is not None:
+            self._timer.cancel()
+            self._due()
+
+    def _due(self) -> None:
+        self._timer = None
+        telling = Deferred.fromCoroutine(self._farewell() if self._last_words else self._renew())
+        telling.addErrback(self._defect).addCallback(self._told, self._clock.seconds())
+
+    def _defect(self, failure: Failure) -> bool:
+        self._log.failure("telling the keeper of a claim", failure)
+        return False
+
+    def _told(self, goes_on: bool, began: float) -> None:
+        if self._last_words and self._tries == FAREWELLS:
+            self._due()  # the end came while the keeper was told that the download goes on
+        elif goes_on:
+            self._timer = self._clock.callLater(max(0.0, began + RENEWAL - self._clock.seconds()), self._due)
+
+    async def _renew(self) -> bool:
+        """Whether there is still something to say."""
+        try:
+            verdict = await self._tell("renew")
+            if not verdict.granted and not self._last_words:
+                verdict = await self._tell("ask")
+        except FetchError as error:
+            self._log.debug("the keeper of a claim was not told that the download goes on: {error}", error=error)
+            return True
+        return verdict.granted
+
+    async def _farewell(self) -> bool:
+        """Whether there is still something to say."""
+        self._tries -= 1
+        try:
+            await self._tell(self._last_words)
+        except FetchError as error:
+            self._log.debug("the keeper of a claim was not told that the download has ended: {error}", error=error)
+            return self._tries > 0
+        return False

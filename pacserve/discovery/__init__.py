@@ -1,0 +1,1 @@
+"""Who is there: other pacservers of the LAN that announce themselves."""

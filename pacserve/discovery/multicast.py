@@ -1,0 +1,276 @@
+"""The LANs that this machine is in, by UDP multicast."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from ipaddress import IPv6Address
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime, IReadDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pacserve.discovery.link import LANLink, LANListener
+from pacserve.discovery.memberships import Memberships
+from pacserve.discovery.sockets import RECEIVE_BUFFER, Datagram, GroupSocket, open_socket
+from pacserve.errors import StartError
+from pacserve.network.addresses import IPAddress
+from pacserve.network.usable import Interface, sources, usable
+
+# Seconds between looks at the interfaces: what changed is noticed within 5 s also when the reactor is busy.
+POLL_INTERVAL = 2.0
+# Seconds of suspension that others may have noticed.
+_LONG_SLEEP = 5.0
+# Datagrams that are taken in one turn of the reactor, so that a flood does not keep pacman waiting.
+_DATAGRAMS_PER_TURN = 64
+
+_Source = tuple[IPAddress, int]
+
+
+class ReadingReactor(Protocol):
+    """What reading needs of a reactor (IReactorFDSet)."""
+
+    def addReader(self, reader: IReadDescriptor) -> None: ...  # noqa: N802
+
+    def removeReader(self, reader: IReadDescriptor) -> None: ...  # noqa: N802
+
+
+class MulticastLink(LANLink):
+    """
+    Sends to groups and hears them, on every usable interface by itself: neither needs a route.
+
+    What arrives by other interfaces or was not sent to one of the groups is ignored.  Interfaces are looked at every L{POLL_INTERVAL}, and what the
+    kernel refused is tried again then.
+
+    @param groups: Multicast addresses of either version; a version of which there is none is not used.
+    @param names: The interfaces to use (L{usable}); empty for all that will do.
+    @param read: The interfaces as they are now.
+    @param suspended: Seconds that the machine has slept so far.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        groups: Sequence[IPAddress],
+        port: int,
+        names: Collection[str],
+        *,
+        reactor: ReadingReactor,
+        clock: IReactorTime,
+        read: Callable[[], Sequence[Interface]],
+        suspended: Callable[[], float],
+        open_socket: Callable[[int, int], GroupSocket] = open_socket,
+    ) -> None:
+        self._groups = tuple(dict.fromkeys(groups))
+        self._port = port
+        self._names = names
+        self._reactor = reactor
+        self._clock = clock
+        self._read = read
+        self._suspended = suspended
+        self._open_socket = open_socket
+        self._listener: LANListener | None = None
+        self._ears: dict[int, _Ear] = {}
+        self._interfaces: dict[int, Interface] = {}
+        self._memberships = Memberships(clock)
+        self._unsent: dict[_Source, bytes] = {}
+        self._slept = 0.0
+        self._told_of_buffer = False
+        self._timer: IDelayedCall | None = None
+
+    def start(self, listener: LANListener) -> None:
+        try:
+            self._open()
+        except OSError as error:
+            self._close()
+            raise StartError(_explain(error, self._port)) from error
+        self._listener = listener
+        self._slept = self._suspended()
+        self._look()
+        self._log.info("discovery on {interfaces}, UDP port {port}", interfaces=self._in_use(), port=self._port)
+        self._timer = self._clock.callLater(POLL_INTERVAL, self._poll)
+
+    def stop(self) -> None:
+        self._listener = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._close()
+
+    def send(self, payload: bytes, version: int) -> None:
+        for interface in self._interfaces.values():
+            for source in sources(interface, version):
+                self._send_from(source, interface.index, payload)
+
+    def _send_from(self, source: IPAddress, index: int, payload: bytes) -> None:
+        self._unsent.pop((source, index), None)
+        ear = self._ears.get(source.version)
+        if ear is None:
+            return
+        for group in self._groups_of(source.version):
+            try:
+                ear.socket.send(payload, group, index, source)
+            except OSError as error:
+                self._log.debug("not sent to {group} from {source}: {reason}", group=group, source=source, reason=_reason(error))
+                # An IPv6 address is not used before it is known to be nobody else's, which takes a second or two (RFC 4862, 5.4).
+                if error.errno == errno.EADDRNOTAVAIL:
+                    self._unsent[source, index] = payload
+
+    def _groups_of(self, version: int) -> Sequence[IPAddress]:
+        return [group for group in self._groups if group.version == version]
+
+    def _open(self) -> None:
+        """
+        Opens the sockets that are missing, as far as the kernel has their IP version.
+
+        @raise OSError: The port can't be had.
+        """
+        for version in {group.version for group in self._groups} - set(self._ears):
+            try:
+                opened = self._open_socket(version, self._port)
+            except OSError as error:
+                if error.errno in (errno.EADDRINUSE, errno.EACCES, errno.EPERM):
+                    raise
+                self._log.debug("no UDP over IPv{version}: {reason}", version=version, reason=_reason(error))
+                continue
+            self._ears[version] = ear = _Ear(opened, self._datagram_received, partial(self._lost, version))
+            self._reactor.addReader(ear)
+            self._tell_of_buffer(opened.buffer())
+
+    def _tell_of_buffer(self, size: int) -> None:
+        if size < RECEIVE_BUFFER and not self._told_of_buffer:
+            self._told_of_buffer = True
+            self._log.info(
+                "announcements have a receive buffer of {size} KiB: a large LAN needs {wanted} KiB, so set the sysctl net.core.rmem_max to {bytes}",
+                size=size >> 10,
+                wanted=RECEIVE_BUFFER >> 10,
+                bytes=RECEIVE_BUFFER,
+            )
+
+    def _close(self) -> None:
+        for version, ear in self._ears.items():
+            self._reactor.removeReader(ear)
+            ear.socket.close()
+            self._memberships.forget(version)
+        self._ears.clear()
+        self._interfaces.clear()
+        self._unsent.clear()
+
+    def _lost(self, version: int) -> None:
+        """The reactor gave a socket up, which the kernel has reason for at most when a network fails; the next poll opens another one."""
+        ear = self._ears.pop(version, None)
+        if ear is not None:
+            ear.socket.close()
+            self._memberships.forget(version)
+
+    def _poll(self) -> None:
+        self._timer = self._clock.callLater(POLL_INTERVAL, self._poll)
+        try:
+            self._open()
+        except OSError as error:
+            self._log.debug("UDP port {port}: {reason}", port=self._port, reason=_reason(error))
+        try:
+            changed = self._look()
+            self._send_again()
+            if self._woke_up() or changed:
+                self._log.info("discovery starts afresh on {interfaces}", interfaces=self._in_use())
+                if self._listener is not None:
+                    self._listener.network_changed()
+        except Exception:
+            self._log.failure("looking at the interfaces")
+
+    def _look(self) -> bool:
+        """Joins and leaves according to the interfaces as they are now, and says whether those changed."""
+        now = {interface.index: interface for interface in usable(self._read(), self._names)}
+        changed = _identity(now.values()) != _identity(self._interfaces.values())
+        self._interfaces = now
+        wanted = {(group, index) for index, interface in now.items() for group in self._groups if sources(interface, group.version)}
+        self._memberships.keep(wanted, {version: ear.socket for version, ear in self._ears.items()})
+        return changed
+
+    def _send_again(self) -> None:
+        unsent, self._unsent = self._unsent, {}
+        for (source, index), payload in unsent.items():
+            if index in self._interfaces and source in sources(self._interfaces[index], source.version):
+                self._send_from(source, index, payload)
+
+    def _woke_up(self) -> bool:
+        before, self._slept = self._slept, self._suspended()
+        return self._slept - before > _LONG_SLEEP
+
+    def _in_use(self) -> str:
+        used = {interface.name for interface in self._interfaces.values()}
+        missing = f" (there is no {', '.join(sorted(set(self._names) - used))} with an address)" if set(self._names) - used else ""
+        return (", ".join(sorted(used)) or "no interface yet") + missing
+
+    def _datagram_received(self, datagram: Datagram) -> None:
+        interface = self._interfaces.get(datagram.index)
+        if interface is None or datagram.destination not in self._groups or self._listener is None:
+            return
+        if datagram.payload is None:
+            self._log.debug("a datagram of {source} is too long", source=datagram.source)
+            return
+        source = datagram.source
+        if isinstance(source, IPv6Address) and source.ipv4_mapped is not None:
+            return  # no host may send from such an address (RFC 4291, 2.5.5.2, and RFC 6890)
+        zone = f"%{interface.name}" if source.version == 6 and source.is_link_local else ""
+        self._listener.datagram_received(datagram.payload, f"{source}{zone}")
+
+
+@implementer(IReadDescriptor)
+class _Ear:
+    """
+    Reads a socket whenever the reactor says so.  Nothing that happens there may reach the reactor, which would not let it read again.
+
+    @param lost: Called when the reactor will not read it any more.
+    """
+
+    _log = Logger()
+
+    def __init__(self, opened: GroupSocket, received: Callable[[Datagram], None], lost: Callable[[], None]) -> None:
+        self.socket = opened
+        self._received = received
+        self._lost = lost
+
+    def doRead(self) -> None:  # noqa: N802
+        for _ in range(_DATAGRAMS_PER_TURN):
+            try:
+                datagram = self.socket.receive()
+            except BlockingIOError:
+                return
+            except OSError as error:  # it may be closed, by who was just told of a datagram
+                self._log.debug("nothing received: {reason}", reason=_reason(error))
+                return
+            try:
+                if datagram is not None:
+                    self._received(datagram)
+            except Exception:
+                self._log.failure("receiving a datagram")
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    def logPrefix(self) -> str:  # noqa: N802
+        return "multicast"
+
+    def connectionLost(self, reason: Failure) -> None:  # noqa: N802
+        self._lost()
+
+
+def _identity(interfaces: Collection[Interface]) -> set[object]:
+    """What a change of which is a change of the network; the order of the addresses is not."""
+    return {(interface.index, interface.name, frozenset(interface.addresses)) for interface in interfaces}
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _explain(error: OSError, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"UDP port {port} is in use by a program that does not share it: stop it, or choose another port with --multicast-port"
+    return f"UDP port {port} can't be opened without more rights: choose a port from 1024 up with --multicast-port"

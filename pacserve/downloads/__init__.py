@@ -1,1 +1,0 @@
-"""Downloads that are shared while they run."""

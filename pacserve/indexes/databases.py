@@ -1,0 +1,301 @@
+"""Databases come from a mirror; this host asks once for all who want one, and keeps the last good copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from pacserve.errors import AbsentError, FetchError, PacserveError, RequestError
+from pacserve.http.validators import believed_date
+from pacserve.indexes.copies import Copies
+from pacserve.indexes.freshness import SIGNATURE, Copy, believed_etag
+from pacserve.indexes.judging import JudgedMirror, Sought, judged
+from pacserve.indexes.revalidation import Flight, InThread, Plan, ask, begun, checked, is_to_be_kept
+from pacserve.mirrors.absences import Absences
+from pacserve.packages.files import FileKind, FileRequest
+from pacserve.sources.candidates import Candidate, PackageSource, Rank, Wanted
+from pacserve.sources.upstreams import Upstreams
+from pacserve.transfer.download import FIRST_PATIENCE, Download
+from pacserve.transfer.limits import UNLIMITED, Limits
+from pacserve.transfer.reading import DownloadedFile
+from pacserve.web.answers import Answer, FileAnswer, StreamAnswer
+
+# Seconds that the mirrors have until the last good copy is served: pacman gives up after 10, and the resolver after 7.5.
+BUDGET = 6.0
+# Databases that are fetched at the same time.
+FLIGHTS_LIMIT = 32
+# Seconds for which an ended download may still be opened: its end and the beginning of an answer may be one moment.
+LINGER = 10.0
+
+
+class DatabaseSource(PackageSource):
+    """
+    Fetches sync databases, and all else of a repository that is no package, and serves the last good copy where no mirror can give one.
+
+    A signature comes from the mirror that its database came from, and from nowhere else, or the two might not fit.
+
+    @param directory: Where the copies are kept.
+    @param wall: Gives the seconds since the epoch.
+    """
+
+    _log = Logger()
+
+    def __init__(  # noqa: PLR0917
+        self,
+        directory: str,
+        upstreams: Upstreams,
+        clock: IReactorTime,
+        wall: Callable[[], float],
+        in_thread: InThread,
+        limits: Limits = UNLIMITED,
+    ) -> None:
+        self._copies = Copies(directory)
+        self._upstreams = upstreams
+        self._clock = clock
+        self._wall = wall
+        self._in_thread = in_thread
+        self._limits = limits
+        self._absences = Absences()
+        self._flights: dict[FileRequest, Flight] = {}
+        self._lingering: dict[Download, IDelayedCall] = {}
+        # Copies that were served without any mirror having said that they are of today.
+        self._unconfirmed: set[tuple[str, str, str]] = set()
+        # Repositories without a mirror, of which the log knows.
+        self._down: set[str] = set()
+
+    @property
+    def best(self) -> Rank:
+        return Rank.DOWNLOAD
+
+    def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
+        return (_Database(self, wanted.request),) if wanted.request.kind is FileKind.DATABASE else ()
+
+    def start(self) -> None:
+        """Cleans the folder up.  One that can't be used is logged."""
+        self._copies.open()
+
+    def stop(self) -> None:
+        """Ends what is being fetched."""
+        for flight in list(self._flights.values()):
+            flight.running.cancel()
+        for download, timer in list(self._lingering.items()):
+            timer.cancel()
+            self._close(download)
+
+    async def answer(self, request: FileRequest) -> Answer:
+        """
+        A file, or what of it is arriving.
+
+        @raise RequestError: 404 where the mirror of a database has no signature of it, 504 where it can't say: nobody else is to be asked.
+        @raise AbsentError: No mirror has the file.
+        @raise FetchError: It can't be fetched here, and there is no copy.
+        """
+        reasons = self._absences.reasons(request, self._clock.seconds())
+        if reasons is not None:
+            raise _nothing(request, reasons)
+        await checked(self._flights.get(request))
+        flight = self._flights.get(request)
+        outcome = await (self._begin(request) if flight is None else flight).outcome()
+        if isinstance(outcome, Download):
+            return StreamAnswer(DownloadedFile(outcome, self._clock), "downloaded")
+        held = self._copies.hold(outcome)
+        if held is None:
+            raise FetchError("the copy has gone")
+        return FileAnswer(held, f"copy of {outcome.mirror}")
+
+    def _begin(self, request: FileRequest) -> Flight:
+        if len(self._flights) >= FLIGHTS_LIMIT:
+            raise FetchError("too many databases are fetched already")
+        flight = Flight()
+        self._flights[request] = flight
+        flight.running = Deferred.fromCoroutine(self._fly(request, flight))
+        flight.running.addBoth(lambda _: self._flights.pop(request, None))
+        return flight
+
+    async def _fly(self, request: FileRequest, flight: Flight) -> None:
+        try:
+            if request.name.endswith(SIGNATURE):
+                await checked(self._flights.get(replace(request, name=request.name.removesuffix(SIGNATURE))))
+            await self._fetch(self._plan(request), flight)
+        except PacserveError as error:
+            flight.decide(error)
+        except CancelledError:
+            flight.decide(FetchError("this daemon stops"))
+        except Exception:
+            self._log.failure("fetching {request}", request=request)
+            flight.decide(FetchError("a defect of this daemon"))
+
+    def _plan(self, request: FileRequest) -> Plan:
+        copy = self._copies.find(request)
+        if not request.name.endswith(SIGNATURE):
+            sought = Sought(request.name, copy, None if copy is None else copy.modified, self._wall)
+            return Plan(request, sought, judged(self._upstreams.upstreams(request), sought, self._clock, FIRST_PATIENCE), copy)
+        whole = self._copies.find(replace(request, name=request.name.removesuffix(SIGNATURE)))
+        if whole is None:
+            raise FetchError("what it would be the signature of is not here")
+        if copy is not None and copy.belongs != whole.sha256:
+            copy = None
+        sought = Sought(request.name, copy, None, self._wall)
+        mirrors = judged(self._upstreams.upstreams(request), sought, self._clock, FIRST_PATIENCE)
+        mirrors = [mirror for mirror in mirrors if mirror.identity == whole.mirror]
+        return Plan(request, sought, () if _key(whole) in self._unconfirmed else mirrors, copy, whole)
+
+    async def _fetch(self, plan: Plan, flight: Flight) -> None:
+        until = self._clock.seconds() + BUDGET
+        try:
+            mirror, body = await ask(plan, until, self._clock)
+        except AbsentError as error:
+            raise self._absent(plan, error) from error
+        except FetchError as error:
+            flight.decide(self._fall_back(plan, error))
+            return
+        if body is None:
+            flight.decide(self._confirmed(plan, mirror))
+            return
+        if not self._copies.has_room(body.answer.length or 0):
+            body.drop()
+            raise FetchError("the spool's disk is full")
+        mirror.begin(body)
+        others = [other for other in plan.mirrors if other is not mirror]
+        try:
+            download = Download(plan.request.name, None, [mirror, *others], self._copies.create, self._clock, self._limits)
+        except OSError as error:
+            body.drop()
+            raise FetchError(f"the spool can't be written: {error.strerror}") from error
+        running = Deferred.fromCoroutine(self._run(plan, download))
+        try:
+            if await begun(download, until, self._clock):
+                flight.decide(download)
+                await running
+                return
+        finally:
+            running.cancel()
+        flight.decide(self._fall_back(plan, FetchError(f"{mirror.label}: nothing came that is of use")))
+
+    async def _run(self, plan: Plan, download: Download) -> None:
+        try:
+            await download.run()
+            if await is_to_be_kept(plan, download, self._in_thread):
+                self._keep(plan, download)
+        except FetchError as error:
+            self._log.debug("{request} could not be fetched: {error}", request=plan.request, error=error)
+        except OSError as error:
+            self._log.warn("{request} could not be kept: {error}", request=plan.request, error=error.strerror)
+        except CancelledError:
+            self._log.debug("{request} is not fetched any more", request=plan.request)
+        except Exception:
+            self._log.failure("fetching {request}", request=plan.request)
+        finally:
+            for file in download.files:
+                self._copies.discard(file.file)
+            self._lingering[download] = self._clock.callLater(LINGER, self._close, download)
+
+    def _close(self, download: Download) -> None:
+        del self._lingering[download]
+        for file in download.files:
+            file.close()
+
+    def _keep(self, plan: Plan, download: Download) -> None:
+        request, file, version = plan.request, download.file, download.version
+        copy = Copy(
+            request.repo,
+            request.arch,
+            request.name,
+            "",
+            file.written,
+            file.sha256.hex(),
+            plan.sought.giver,
+            None if version is None else believed_date(version.modified, self._wall()),
+            "" if version is None else believed_etag(version.etag),
+            "" if plan.whole is None else plan.whole.sha256,
+        )
+        copy = self._copies.keep(file.file, copy)
+        self._absences.forget(replace(request, name=f"{request.name}{SIGNATURE}"))
+        self._well(plan, copy)
+        if plan.whole is not None:
+            self._note_signed(plan.whole, signed=True)
+
+    def _confirmed(self, plan: Plan, mirror: JudgedMirror) -> Copy:
+        """The copy, which a mirror has as well."""
+        copy = plan.copy
+        if copy is None:
+            raise FetchError(f"{mirror.label}: it compared with nothing")
+        if copy.mirror != mirror.identity:
+            copy = replace(copy, mirror=mirror.identity, etag="")
+            try:
+                self._copies.note(copy)
+            except OSError as error:
+                raise FetchError(f"the spool can't be written: {error.strerror}") from error
+        self._well(plan, copy)
+        return copy
+
+    def _well(self, plan: Plan, copy: Copy) -> None:
+        """A mirror answered; the next trouble is news again."""
+        if plan.whole is None:
+            self._unconfirmed.discard(_key(copy))
+            self._down.discard(copy.repo)
+
+    def _fall_back(self, plan: Plan, error: FetchError) -> Copy:
+        """
+        The last good copy.
+
+        @raise RequestError: There is none of a signature, and no other one would do.
+        @raise FetchError: There is none.
+        """
+        request, copy = plan.request, plan.copy
+        if plan.whole is not None:
+            if copy is not None:
+                return copy
+            if plan.whole.unsigned:
+                raise RequestError(404, f"{request}: {plan.whole.mirror} has no signature", plan.whole.mirror)
+            raise RequestError(504, f"{request}: its database is of {plan.whole.mirror}, which can't be asked: {error}", plan.whole.mirror)
+        if copy is None:
+            raise error
+        self._unconfirmed.add(_key(copy))
+        if request.repo not in self._down:
+            self._down.add(request.repo)
+            self._log.warn("{request} can't be had from a mirror; the last good copy is served: {error}", request=request, error=error)
+        return copy
+
+    def _absent(self, plan: Plan, error: AbsentError) -> PacserveError:
+        """What it means that all mirrors that were asked have no such file."""
+        self._absences.remember(plan.request, str(error), self._clock.seconds())
+        if plan.whole is not None:
+            self._note_signed(plan.whole, signed=False)
+        return _nothing(plan.request, str(error))
+
+    def _note_signed(self, whole: Copy, *, signed: bool) -> None:
+        """Remembers whether a database has a signature, for when its mirror can't be asked."""
+        known = self._copies.find(FileRequest(whole.repo, whole.arch, whole.name, FileKind.DATABASE))
+        if known is None or known.data != whole.data or known.unsigned is not signed:
+            return
+        try:
+            self._copies.note(replace(known, unsigned=not signed))
+        except OSError as error:
+            self._log.debug("{name}: {error}", name=whole.name, error=error.strerror)
+
+
+@dataclass(frozen=True, slots=True)
+class _Database(Candidate):
+    source: DatabaseSource
+    request: FileRequest
+
+    @property
+    def rank(self) -> Rank:
+        return Rank.DOWNLOAD
+
+    async def settle(self, deadline: float) -> Answer:
+        return await self.source.answer(self.request)
+
+
+def _key(copy: Copy) -> tuple[str, str, str]:
+    return copy.repo, copy.arch, copy.name
+
+
+def _nothing(request: FileRequest, reasons: str) -> PacserveError:
+    """What whoever asks for a file is told that the mirrors do not have: of a signature only one mirror was to be asked, and nobody else is."""
+    return RequestError(404, f"{request}: {reasons}", reasons) if request.name.endswith(SIGNATURE) else AbsentError(reasons)

@@ -1,0 +1,41 @@
+"""A mirror, and the URLs under which it has files."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import quote
+
+from pacserve.fetch.urls import URL
+
+# What pacman leaves raw in a file name; names have passed a grammar that has nothing else in it.
+_RAW = "@:+~"
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """
+    A mirror of one repository for one architecture.
+
+    @ivar base: The Server line as pacman uses it, a password included.
+    @ivar url: The same, understood.
+    @ivar local: It is on this host or its link by the very address or name that pacman.conf gives, so its redirects may lead there too.
+    """
+
+    base: str
+    url: URL
+    local: bool
+
+    def file_url(self, name: str) -> str:
+        """The URL of a file, as pacman makes it: a slash and the name behind the Server line."""
+        return f"{self.base}/{quote(name, safe=_RAW)}"
+
+
+class MirrorList(Protocol):
+    """Knows the mirrors of repositories."""
+
+    @abstractmethod
+    def mirrors(self, repo: str, arch: str) -> Sequence[Mirror]:
+        """The mirrors of a repository in the order of its configuration, each once; empty where the repository is not known."""

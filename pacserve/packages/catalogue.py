@@ -1,0 +1,53 @@
+"""What is stated of the files of repositories."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Protocol
+
+from pacserve.packages.files import ExpectedFile
+
+
+class Catalogue(Protocol):
+    """Knows what the sync databases state of package files."""
+
+    @property
+    @abstractmethod
+    def revision(self) -> int:
+        """Grows whenever the databases may state something else than before."""
+
+    @abstractmethod
+    async def refresh(self, repo: str) -> None:
+        """
+        Reads the database of C{repo} again if it changed since it was last read.  Returns without waiting when it did not, and after a bounded
+        time when reading takes long or fails; never raises.
+        """
+
+    @abstractmethod
+    async def refresh_all(self) -> None:
+        """Refreshes the databases of all repositories as L{refresh} does, all at once."""
+
+    @abstractmethod
+    async def read_all(self) -> bool:
+        """
+        Refreshes the databases of all repositories and waits until each was read, however long that takes; never raises.
+
+        @return: Whether all that there are could be read, so that a file that none of them states is in none.
+        """
+
+    @abstractmethod
+    def size(self, repo: str, name: str) -> int | None:
+        """The size in bytes that the database of C{repo} states for the package file C{name}; None where it does not know it."""
+
+    @abstractmethod
+    def expected(self, repo: str, name: str) -> ExpectedFile | None:
+        """What the database of C{repo} states for the package file C{name}; None where it does not know it."""
+
+    @abstractmethod
+    def all_expected(self, name: str) -> Sequence[ExpectedFile]:
+        """What the databases of all repositories state for the package file C{name}; empty where none knows it."""
+
+    @abstractmethod
+    def sizes(self, name: str) -> Sequence[int]:
+        """The sizes that the databases of all repositories state for the package file C{name}; empty where none knows it."""

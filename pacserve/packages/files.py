@@ -1,0 +1,60 @@
+"""Files of repositories, as every part of pacserve speaks of them.  Values only."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from io import FileIO
+
+
+class FileKind(enum.Enum):
+    """What pacman asks for; it decides who may be asked for it."""
+
+    PACKAGE = "package"
+    SIGNATURE = "signature"
+    """The detached signature of a package."""
+    DATABASE = "database"
+    """A sync database, its signature, and everything else in a repository that is not a package: it comes from mirrors only."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRequest:
+    """One file of one repository, as pacman asks for it: every field has passed its grammar."""
+
+    repo: str
+    arch: str
+    name: str
+    kind: FileKind
+
+    def __str__(self) -> str:
+        return f"{self.repo}/{self.arch}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedFile:
+    """
+    What a sync database states of a package file.
+
+    @ivar size: Bytes.
+    @ivar sha256: 32 bytes, None where it states none.
+    """
+
+    size: int
+    sha256: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFile:
+    """
+    A complete file of a local package cache, open for reading.  Whoever receives it closes it.
+
+    @ivar size: Bytes.
+    @ivar modified: The mtime in whole seconds since the epoch.
+    @ivar etag: A strong entity tag with its quotes (RFC 9110, 8.8.3).
+    """
+
+    name: str
+    file: FileIO
+    size: int
+    modified: int
+    etag: str

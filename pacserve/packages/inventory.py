@@ -1,0 +1,65 @@
+"""What a host holds."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from pacserve.packages.files import HeldFile
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """
+    The complete package files and signatures of the local caches.
+
+    @ivar generation: Grows by at least one whenever C{files} changed.
+    @ivar files: The size in bytes of each file by its name.
+    """
+
+    generation: int
+    files: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """
+    What leads from one inventory to a later one.
+
+    @ivar since: The generation of the earlier one.
+    @ivar generation: That of the later one.
+    @ivar files: The sizes in bytes of the files that were added or changed, by name.
+    @ivar removed: The names that went; the earlier one need not have had all of them.
+    """
+
+    since: int
+    generation: int
+    files: Mapping[str, int]
+    removed: tuple[str, ...]
+
+
+class LocalPackages(Protocol):
+    """The local package caches, complete files only."""
+
+    @abstractmethod
+    def open(self, name: str, size: int | None) -> HeldFile | None:
+        """
+        Opens a package file or signature, looked up in the folders themselves.
+
+        @param size: The only size that will do, None for any size at which the file counts as complete.
+        @return: None where no cache holds the complete file.  The caller closes the file.
+        """
+
+    @abstractmethod
+    async def inventory(self) -> Inventory:
+        """What the caches hold.  Folders and databases that changed are read again first."""
+
+    @abstractmethod
+    def changes(self, since: int) -> Delta | None:
+        """
+        What leads from the inventory of the generation C{since} to the one that was read last.  Nothing is read.
+
+        @return: None where that generation is not known, or not any more.
+        """

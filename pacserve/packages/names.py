@@ -1,0 +1,98 @@
+"""
+The grammars of names: files of a repository, and files as hosts share them.  Pure, and the only door for names from outside.
+
+Package files of pacman are shared by name.  The files of every other package system are shared by content, as C{LABEL@SHA256.blob}: one grammar for
+all of them, so that a host passes on files of systems that it does not have.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pacserve.packages.files import FileKind
+
+_FILE = re.compile(r"(?=.{1,255}\Z)[A-Za-z0-9@_+:~-][A-Za-z0-9@._+:~-]*\Z")
+# The label is for people; no "@" in it, so that no package file of pacman has such a name.
+_CONTENT = re.compile(r"(?P<label>[A-Za-z0-9_+][A-Za-z0-9._+~-]{0,127})@(?P<sha256>[0-9a-f]{64})\.blob\Z")
+_ARCHITECTURE = re.compile(r"[a-z0-9_]{1,32}\Z")
+_PACKAGE = re.compile(
+    r"(?=.{1,255}\Z)"
+    r"(?P<name>[A-Za-z0-9@_+][A-Za-z0-9@._+-]*)"
+    r"-(?P<version>(?:[0-9]+:)?[A-Za-z0-9@._+~]+-[0-9]+(?:\.[0-9]+)?)"
+    r"-(?P<arch>[a-z0-9_]+)"
+    r"(?P<suffix>\.pkg\.tar(?:\.(?:gz|bz2|xz|zst|lzo|lrz|lz4|lz|Z))?)"
+    r"(?P<signature>\.sig)?\Z"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PackageName:
+    """
+    The parts of a package file's name.
+
+    @ivar version: As pacman prints it: C{EPOCH:VERSION-RELEASE}, the epoch often missing.
+    @ivar suffix: From C{.pkg.tar} on.
+    @ivar signature: Whether it is the detached signature of the package file.
+    """
+
+    name: str
+    version: str
+    arch: str
+    suffix: str
+    signature: bool
+
+
+def file_name(text: str) -> bool:
+    """Whether C{text} may be the name of a file of a repository: one path part, not hidden, at most 255 bytes."""
+    return _FILE.match(text) is not None
+
+
+def architecture(text: str) -> bool:
+    """Whether C{text} may be an architecture (makepkg.conf(5), CARCH)."""
+    return _ARCHITECTURE.match(text) is not None
+
+
+def parse_package_file(text: str) -> PackageName | None:
+    """The parts of the name of a package file or its signature (PKGBUILD(5)); None for every other name."""
+    match = _PACKAGE.match(text)
+    if match is None:
+        return None
+    return PackageName(match["name"], match["version"], match["arch"], match["suffix"], match["signature"] is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class ContentName:
+    """
+    The parts of the name of a file that is shared by its content.
+
+    @ivar label: For people; it decides nothing.
+    @ivar sha256: Of the content, 32 bytes.
+    """
+
+    label: str
+    sha256: bytes
+
+    @property
+    def signature(self) -> bool:
+        """No file that is shared by content is a detached signature of another one: the digest in its name says what it is."""
+        return False
+
+
+def parse_content_name(text: str) -> ContentName | None:
+    """The parts of C{LABEL@SHA256.blob}; None for every other name."""
+    match = _CONTENT.match(text)
+    return None if match is None else ContentName(match["label"], bytes.fromhex(match["sha256"]))
+
+
+def shared_file(text: str) -> PackageName | ContentName | None:
+    """The parts of a name under which hosts share a file; None where no host shares a file of that name."""
+    return parse_package_file(text) or parse_content_name(text)
+
+
+def kind_of(text: str) -> FileKind:
+    """The kind of a file whose name passed L{file_name}."""
+    parsed = shared_file(text)
+    if parsed is None:
+        return FileKind.DATABASE
+    return FileKind.SIGNATURE if parsed.signature else FileKind.PACKAGE

@@ -1,0 +1,96 @@
+"""pacman.conf(5) as C{pacman-conf} prints it.  Rules only: texts go in, values come out."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from pacserve.packages.names import architecture
+
+_REPOSITORY = re.compile(r"(?=.{1,128}\Z)[A-Za-z0-9@_+][A-Za-z0-9@._+-]*\Z")
+_SECTION = re.compile(r"\[(.*)\]\Z")
+_INCLUDE = re.compile(r"\s*Include\s*=\s*(\S.*?)\s*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """
+    A repository of pacman.conf.
+
+    @ivar servers: Its Server lines in pacman's order, C{$repo} and C{$arch} expanded, every scheme, without a trailing slash.
+    """
+
+    name: str
+    servers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PacmanConfiguration:
+    """
+    What pacserve needs of pacman.conf(5), fully resolved.
+
+    @ivar architectures: In pacman's order; C{$arch} stands for the first.
+    @ivar cache_dirs: Absolute paths.
+    @ivar database_dir: DBPath; the sync databases are in its folder C{sync}.
+    """
+
+    architectures: tuple[str, ...]
+    cache_dirs: tuple[str, ...]
+    database_dir: str
+    repositories: Mapping[str, Repository]
+
+
+class ConfigurationSource(Protocol):
+    """Knows pacman.conf."""
+
+    @abstractmethod
+    def current(self) -> PacmanConfiguration:
+        """The configuration as it was last read well.  Cheap: it is called for every request."""
+
+
+def parse_configuration(printed: str) -> PacmanConfiguration:
+    """
+    Reads what C{pacman-conf} prints: everything resolved, a section for C{[options]} and one for each repository.
+
+    Keys that are not known are left alone, so that later versions of pacman do no harm; so is a repository with an odd name.
+
+    @raise ValueError: It does not say what every pacman-conf says.
+    """
+    options: dict[str, list[str]] = {}
+    servers: dict[str, list[str]] = {}
+    section = ""
+    for line in printed.splitlines():
+        header = _SECTION.match(line.strip())
+        if header is not None:
+            section = header[1]
+            if section != "options" and repository_name(section):
+                servers.setdefault(section, [])
+            continue
+        key, _, value = (part.strip() for part in line.partition("="))
+        if section == "options":
+            options.setdefault(key, []).append(value)
+        elif key == "Server" and section in servers:
+            servers[section].append(value.rstrip("/"))
+    architectures = tuple(name for value in options.get("Architecture", ()) for name in value.split() if architecture(name))
+    database_dir = next(iter(options.get("DBPath", ())), "")
+    if not database_dir.startswith("/"):
+        raise ValueError("pacman-conf prints no DBPath")
+    return PacmanConfiguration(
+        architectures=tuple(dict.fromkeys(architectures)),
+        cache_dirs=tuple(dict.fromkeys(value for value in options.get("CacheDir", ()) if value.startswith("/"))),
+        database_dir=database_dir,
+        repositories={name: Repository(name, tuple(dict.fromkeys(urls))) for name, urls in servers.items()},
+    )
+
+
+def repository_name(text: str) -> bool:
+    """Whether C{text} may be the name of a repository (pacman.conf(5))."""
+    return _REPOSITORY.match(text) is not None
+
+
+def included(text: str) -> list[str]:
+    """The patterns (glob(7)) of the Include lines of a configuration file."""
+    return [match[1] for match in map(_INCLUDE.match, text.splitlines()) if match is not None]

@@ -1,0 +1,212 @@
+"""What the sync databases state of package files, kept in memory and read again when pacman has written them."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, gatherResults
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from pacserve.errors import FetchError
+from pacserve.packages.catalogue import Catalogue
+from pacserve.packages.children import Run
+from pacserve.packages.files import ExpectedFile
+from pacserve.packages.names import parse_package_file
+from pacserve.pacman.configuration import ConfigurationSource
+
+# Seconds that a request waits for a database that is being read; pacman's patience is 10 s in all.
+PATIENCE = 3.0
+# Seconds after which a database that could not be read is tried again, though it has not changed.
+RETRY_INTERVAL = 60.0
+# Child processes at the same time: one for each core of a small machine.
+CHILDREN_LIMIT = 2
+# Packages of one database; Arch's largest has some 15,000.
+PACKAGES_LIMIT = 500_000
+
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+# Bits of a packed number: the size, and above it the digest with a bit more that says that there is one.
+_SIZE_BITS = 52
+_SIZE = (1 << _SIZE_BITS) - 1
+_DIGEST = (1 << 256) - 1
+
+Stamp = tuple[int, int, int]
+
+
+@dataclass(slots=True)
+class _Database:
+    """
+    One repository's database.
+
+    @ivar stamp: Of the file that C{sizes} was read from, or that could not be read.
+    @ivar failed_at: When it could not be read, None if it could.
+    @ivar reading: Fires when the reading that is under way has ended.
+    """
+
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    stamp: Stamp | None = None
+    failed_at: float | None = None
+    reading: Deferred[None] | None = None
+
+
+class Databases(Catalogue):
+    """The sync databases of the repositories in pacman.conf, read by L{pacserve.pacman.database_reader} in child processes."""
+
+    _log = Logger()
+
+    def __init__(self, configuration: ConfigurationSource, run: Run, clock: IReactorTime) -> None:
+        self._configuration = configuration
+        self._run = run
+        self._clock = clock
+        self._databases: dict[str, _Database] = {}
+        self._revision = 0
+        self._children = DeferredSemaphore(CHILDREN_LIMIT)
+
+    @property
+    def revision(self) -> int:
+        return self._revision
+
+    async def refresh(self, repo: str) -> None:
+        configuration = self._configuration.current()
+        if repo not in configuration.repositories:
+            return
+        database = self._databases.get(repo)
+        if database is None:
+            database = self._databases[repo] = _Database()
+        if database.reading is None:
+            stamp = _stamp(configuration.database_dir, repo)
+            if not self._outdated(database, stamp):
+                return
+            if stamp is None:
+                database.sizes, database.stamp, database.failed_at = {}, None, None
+                self._revision += 1
+                return
+            reading = Deferred.fromCoroutine(self._read(configuration.database_dir, repo, database, stamp))
+            if reading.called:
+                return
+            database.reading = reading
+            reading.addBoth(lambda _: setattr(database, "reading", None))
+        await self._ended(database.reading)
+
+    async def refresh_all(self) -> None:
+        await gatherResults([Deferred.fromCoroutine(self.refresh(repo)) for repo in self._configuration.current().repositories])
+
+    async def read_all(self) -> bool:
+        repositories = tuple(self._configuration.current().repositories)
+        await self.refresh_all()
+        databases = [self._databases[repo] for repo in repositories if repo in self._databases]
+        for database in databases:
+            while database.reading is not None:
+                await self._ended(database.reading)
+        return len(databases) == len(repositories) and all(database.failed_at is None for database in databases)
+
+    def size(self, repo: str, name: str) -> int | None:
+        database = self._databases.get(repo)
+        packed = None if database is None else database.sizes.get(name)
+        return None if packed is None else packed & _SIZE
+
+    def expected(self, repo: str, name: str) -> ExpectedFile | None:
+        database = self._databases.get(repo)
+        packed = None if database is None else database.sizes.get(name)
+        if packed is None:
+            return None
+        digest = packed >> _SIZE_BITS
+        return ExpectedFile(packed & _SIZE, (digest & _DIGEST).to_bytes(32, "big") if digest else None)
+
+    def all_expected(self, name: str) -> Sequence[ExpectedFile]:
+        found = (self.expected(repo, name) for repo in self._configuration.current().repositories)
+        return [expected for expected in found if expected is not None]
+
+    def sizes(self, name: str) -> Sequence[int]:
+        repositories = self._configuration.current().repositories
+        return [database.sizes[name] & _SIZE for repo, database in self._databases.items() if repo in repositories and name in database.sizes]
+
+    def find(self, text: str, most: int) -> Sequence[tuple[str, str]]:
+        """
+        The package files whose name contains C{text}, each with its repository, in pacman's order of these; the best matches first.
+
+        @param most: How many are given.
+        """
+        found: list[tuple[int, str, str]] = []
+        for repo in self._configuration.current().repositories:
+            database = self._databases.get(repo)
+            for name in () if database is None else database.sizes:
+                if text in name:
+                    parsed = parse_package_file(name)
+                    package = "" if parsed is None else parsed.name
+                    found.append((0 if text in (name, package) else 1 if package.startswith(text) else 2, repo, name))
+        return [(repo, name) for _, repo, name in sorted(found, key=lambda one: one[0])[:most]]
+
+    def _outdated(self, database: _Database, stamp: Stamp | None) -> bool:
+        if database.stamp != stamp:
+            return True
+        return database.failed_at is not None and not 0 <= self._clock.seconds() - database.failed_at < RETRY_INTERVAL
+
+    async def _ended(self, reading: Deferred[None] | None) -> None:
+        """Waits for a reading, but not too long, and without ending it for the others when this caller goes away."""
+        if reading is None:
+            return
+        waiting: Deferred[None] = Deferred()
+        reading.addBoth(lambda _: None if waiting.called else waiting.callback(None))
+        waiting.addTimeout(PATIENCE, self._clock)
+        try:
+            await waiting
+        except DeferredTimeoutError:
+            self._log.debug("a database takes long to read")
+
+    async def _read(self, database_dir: str, repo: str, database: _Database, stamp: Stamp) -> None:
+        try:
+            database.sizes = await self._children.run(lambda: Deferred.fromCoroutine(self._sizes(database_dir, repo)))
+            database.failed_at = None
+            self._revision += 1
+        except FetchError as error:
+            database.failed_at = self._clock.seconds()
+            self._log.debug("the database of {repo} can't be read: {error}", repo=repo, error=error)
+        except CancelledError:
+            raise
+        except Exception:
+            database.failed_at = self._clock.seconds()
+            self._log.failure("reading the database of {repo}", repo=repo)
+        database.stamp = stamp
+
+    async def _sizes(self, database_dir: str, repo: str) -> Mapping[str, int]:
+        # -P: modules that lie in the folder where the daemon was started are none of ours.
+        outcome = await self._run((sys.executable, "-P", "-m", "pacserve.pacman.database_reader", database_dir, repo))
+        if outcome.status != 0:
+            raise FetchError(outcome.complaint or f"exit status {outcome.status}")
+        sizes: dict[str, int] = {}
+        for raw in BytesIO(outcome.output):  # line by line: all of them at once would be some megabytes more
+            name, _, rest = raw.decode("utf-8", "replace").rstrip("\r\n").partition("\t")
+            size, _, digest = rest.partition("\t")
+            if not (size.isascii() and size.isdigit() and len(size) <= 15):
+                continue
+            parsed = parse_package_file(name)
+            if parsed is not None and not parsed.signature and int(size) > 0:  # libalpm gives 0 where the database states no size
+                sizes[name] = _packed(int(size), digest)
+                if len(sizes) >= PACKAGES_LIMIT:
+                    break
+        return sizes
+
+
+def _packed(size: int, digest: str) -> int:
+    """Size and SHA-256 as one number, which takes a third of the memory of two values; 15,000 packages have one each."""
+    if not _SHA256.match(digest):
+        return size
+    return ((1 << 256) + int(digest, 16) << _SIZE_BITS) + size
+
+
+def _stamp(database_dir: str, repo: str) -> Stamp | None:
+    try:
+        found = os.stat(f"{database_dir.rstrip('/')}/sync/{repo}.db")  # noqa: PTH116 - for every request: a Path takes five times as long
+    except OSError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        return None  # whoever opens a pipe waits for a writer
+    return (found.st_mtime_ns, found.st_ino, found.st_size)

@@ -1,0 +1,62 @@
+"""What pacman talks to: C{/request/REPO/ARCH/FILE}."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from pacserve.errors import RequestError
+from pacserve.http.via import names_pacserve
+from pacserve.packages.files import FileRequest
+from pacserve.packages.names import file_name, kind_of
+from pacserve.pacman.configuration import ConfigurationSource
+from pacserve.resolver.resolving import FileResolver
+from pacserve.web.answers import Answer
+from pacserve.web.asking import Ask, Audience, Front
+
+# Characters.  What is longer must not be remembered, either.
+_LONGEST_NAME = 255
+
+_REST = re.compile(r"bytes=(?P<first>[0-9]{1,15})-\Z")
+
+
+class PacmanFront(Front):
+    """Turns the path into a L{FileRequest}, and refuses what pacman would not ask without asking anyone."""
+
+    def __init__(self, configuration: ConfigurationSource, resolver: FileResolver, audience: Audience) -> None:
+        self._configuration = configuration
+        self._resolver = resolver
+        self._audience = audience
+
+    @property
+    def audience(self) -> Audience:
+        return self._audience
+
+    async def answer(self, ask: Ask) -> Answer:
+        if len(ask.parts) != 3:
+            raise RequestError(404, "ask for /request/REPO/ARCH/FILE")
+        repo, arch, name = ask.parts
+        configuration = self._configuration.current()
+        if repo not in configuration.repositories:
+            raise RequestError(404, "there is no such repository in pacman.conf")
+        if arch not in configuration.architectures:
+            raise RequestError(404, f"pacman.conf is for {' '.join(configuration.architectures)}")
+        request = _file_request(repo, arch, name) if len(name) <= _LONGEST_NAME else None
+        if request is None:
+            raise RequestError(404, "no file of a repository has such a name")
+        via = ask.header("Via")
+        local_only = via is not None and names_pacserve(via)
+        return await self._resolver.resolve(
+            request, ask.client, local_only=local_only, looking=ask.method == "HEAD", offset=_first(ask.header("Range"))
+        )
+
+
+def _first(field: str | None) -> int:
+    """The first byte that a Range asks for in the form that pacman gives it when it goes on with a file; 0 for every other one."""
+    match = None if field is None else _REST.match(field)
+    return 0 if match is None else int(match["first"])
+
+
+@lru_cache(maxsize=4096)
+def _file_request(repo: str, arch: str, name: str) -> FileRequest | None:
+    return FileRequest(repo, arch, name, kind_of(name)) if file_name(name) else None

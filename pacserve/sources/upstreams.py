@@ -1,0 +1,65 @@
+"""Hosts that files can be downloaded from."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from pacserve.fetch.answers import IncomingBody
+from pacserve.packages.files import FileRequest
+
+
+class Upstream(Protocol):
+    """
+    A host that a file can be downloaded from.
+
+    @cvar trusted: Whether what it gives may be handed on before all of it was checked.
+    @cvar wan: Whether what it gives comes from outside the LAN.
+    """
+
+    trusted: bool = True
+    wan: bool = True
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """For messages and the log."""
+
+    @abstractmethod
+    async def open(self, name: str, headers: Mapping[str, str], timeout: float) -> IncomingBody:
+        """
+        Asks for a file.  Redirects have been followed.
+
+        @param timeout: Seconds for everything up to the last header.
+        @raise FetchError: No answer.
+        """
+
+    @property
+    def rate(self) -> float | None:
+        """Bytes per second that it gave lately; None where that is not known."""
+        return None
+
+    def measured(self, rate: float) -> None:
+        """It gave so many bytes per second."""
+        return
+
+    @abstractmethod
+    def succeeded(self) -> None:
+        """It gave what it was asked for."""
+
+    @abstractmethod
+    def failed(self) -> None:
+        """It gave nothing, or began to give a file and did not end."""
+
+    @abstractmethod
+    def lied(self) -> None:
+        """What it gave is not what it should have been."""
+
+
+class Upstreams(Protocol):
+    """Knows where files can be downloaded from."""
+
+    @abstractmethod
+    def upstreams(self, request: FileRequest) -> Sequence[Upstream]:
+        """The hosts that may have a file, best first.  Nobody is asked."""

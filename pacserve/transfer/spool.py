@@ -1,0 +1,234 @@
+"""The folder that downloads are kept in."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+
+from pacserve.errors import ConfigurationError
+from pacserve.http.validators import believed
+from pacserve.packages.files import ExpectedFile
+from pacserve.packages.names import shared_file
+from pacserve.transfer import partial
+from pacserve.transfer.partial import PARTIAL
+
+# Locked by the daemon that has the spool.  That it is there says that the folder is one: in any other nothing is renamed or removed, ever.
+_LOCK = ".pacserve-spool"
+_UNVERIFIED = ".unverified-"
+# Whoever finds this knows that the daemon before ended as it should, and that the disk has what it was given.
+_CLEAN = ".clean"
+_PIECE = 1 << 20
+
+
+class _ForeignError(OSError):
+    """The folder is full of what is not the spool's."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledFile:
+    """
+    A complete file of the spool.
+
+    @ivar used: When it was last read or written, in seconds since the epoch.
+    """
+
+    name: str
+    size: int
+    used: float
+
+
+class Spool:
+    """
+    Holds complete files in a folder C{pkg}, which is a package cache like any other, and beside it those that arrive.
+
+    @param limit: Bytes of all complete files together; the least recently used go first.
+    @ivar packages: The folder of the complete files.
+    """
+
+    def __init__(self, directory: str, limit: int) -> None:
+        self.directory = directory
+        self.packages = f"{directory}/pkg"
+        self._limit = limit
+        self._lock: FileIO | None = None
+
+    def open(self, filled: str | None = None) -> None:
+        """
+        Makes the folder where it is missing, takes possession of it, and removes what never became complete.
+
+        @param filled: The package cache that pacman fills, which does not become a spool, not even while it is empty.
+        @raise ConfigurationError: It can't be used, another daemon uses it, or it has packages and is no spool.
+        """
+        try:
+            if filled is not None and not os.path.lexists(f"{self.directory}/{_LOCK}") and _is_same(self.packages, filled):
+                raise _ForeignError
+            self._own()
+        except _ForeignError:
+            self.close()
+            raise ConfigurationError(
+                f"{self.packages} is no spool of pacserve's, which would remove packages there: choose another folder with --spool, an empty one"
+            ) from None
+        except BlockingIOError:
+            self.close()
+            raise ConfigurationError(f"the spool {self.directory} is used by another pacserve: give each a folder of its own with --spool") from None
+        except OSError as error:
+            self.close()
+            raise ConfigurationError(f"the spool {self.directory} can't be used: {error.strerror}; choose another folder with --spool") from error
+        folder = Path(self.directory)
+        for path in folder.glob(f"{PARTIAL}*"):
+            with contextlib.suppress(OSError):
+                path.unlink()
+        try:
+            (folder / _CLEAN).unlink()
+        except OSError:
+            for file in self.files():
+                with contextlib.suppress(OSError):
+                    Path(self.packages, file.name).rename(folder / f"{_UNVERIFIED}{file.name}")
+
+    def unverified(self) -> Sequence[Path]:
+        """The files that are hidden until L{verify} has found them to be right."""
+        return sorted(Path(self.directory).glob(f"{_UNVERIFIED}*"))
+
+    def verify(self, expected: Callable[[str], Collection[ExpectedFile]], *, certain: bool) -> None:
+        """
+        Gives back their names to the files of a daemon that did not end as it should, as far as they are what the databases state.  It reads all of
+        them.
+
+        @param certain: Whether every database was read, so that what none of them states is removed; otherwise it stays hidden for the next time.
+        """
+        for path in self.unverified():
+            if self._lock is None:
+                return
+            name = path.name.removeprefix(_UNVERIFIED)
+            with contextlib.suppress(OSError):
+                digest = _digest(path)
+                if shared_file(name) is not None and any(digest == one.sha256 for one in expected(name)):
+                    path.rename(f"{self.packages}/{name}")
+                elif certain:
+                    path.unlink()
+
+    def close(self) -> None:
+        """Gives the folder free."""
+        if self._lock is not None:
+            with contextlib.suppress(OSError):
+                Path(self.directory, _CLEAN).touch()
+            self._lock.close()
+            self._lock = None
+
+    def _own(self) -> None:
+        """
+        Makes the folder where it is missing and takes possession of it, also when somebody has cleaned up since.
+
+        @raise BlockingIOError: Another daemon has it.
+        @raise _ForeignError: There is something in the folder of the packages, and it was never a spool's.
+        @raise OSError: It can't be used.
+        """
+        os.makedirs(self.packages, mode=0o755, exist_ok=True)  # noqa: PTH103
+        with contextlib.suppress(FileNotFoundError):
+            if self._lock is not None and os.path.samestat(os.fstat(self._lock.fileno()), os.lstat(f"{self.directory}/{_LOCK}")):
+                return
+        create = 0 if os.listdir(self.packages) else os.O_CREAT  # noqa: PTH208
+        try:
+            lock = FileIO(os.open(f"{self.directory}/{_LOCK}", os.O_RDWR | create | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644), "r+b")
+        except FileNotFoundError:
+            raise _ForeignError(errno.ENOTEMPTY, "the folder is no spool") from None
+        try:
+            fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            raise
+        if self._lock is not None:
+            self._lock.close()
+        self._lock = lock
+
+    def has_room(self, size: int) -> bool:
+        """Whether the disk takes a file of so many bytes, and is not full after that."""
+        try:
+            self._own()
+            return partial.has_room(self.directory, size)
+        except OSError:
+            return False
+
+    def create(self) -> FileIO:
+        """
+        A new empty file, which is hidden until it is published.
+
+        @raise OSError: It can't be made.
+        """
+        self._own()
+        return partial.create(self.directory)
+
+    def publish(self, file: FileIO, name: str, modified: int | None) -> None:
+        """
+        Gives a complete file its name.
+
+        @param name: The name of a package file or signature.
+        @param modified: Its mtime in seconds since the epoch; None, or one to come, for now.
+        @raise OSError: It has gone, or its name can't be taken.
+        @raise ValueError: There is no such name in a package cache.
+        """
+        if shared_file(name) is None:
+            raise ValueError(name)
+        now = os.fstat(file.fileno()).st_mtime  # it was written a moment ago
+        modified = believed(modified, now)
+        os.utime(file.fileno(), (now, now if modified is None else modified))
+        os.rename(partial.path_of(file), f"{self.packages}/{name}")  # noqa: PTH104
+
+    def discard(self, file: FileIO) -> None:
+        """Removes a file that did not become complete."""
+        partial.discard(file)
+
+    def remove(self, name: str) -> None:
+        """Removes a complete file."""
+        with contextlib.suppress(OSError):
+            os.unlink(f"{self.packages}/{name}")  # noqa: PTH108
+
+    def files(self) -> Iterator[SpooledFile]:
+        """The complete files.  What is there besides them is not the spool's."""
+        try:
+            entries = list(os.scandir(self.packages))
+        except OSError:
+            return
+        for entry in entries:
+            if shared_file(entry.name) is None:
+                continue
+            with contextlib.suppress(OSError):
+                found = entry.stat(follow_symlinks=False)
+                yield SpooledFile(entry.name, found.st_size, max(found.st_atime, found.st_ctime))
+
+    def trim(self, elsewhere: Callable[[str, int], bool]) -> list[str]:
+        """
+        Removes files until the spool is within its limit; one that is being read stays readable for who reads it.
+
+        @param elsewhere: Says whether a package cache holds a file of this name and size as well; such files go first.
+        @return: The names that went.
+        """
+        kept = list(self.files())
+        excess = sum(file.size for file in kept) - self._limit
+        removed = []
+        if excess > 0:
+            for file in sorted(kept, key=lambda file: (not elsewhere(file.name, file.size), file.used)):
+                if excess <= 0:
+                    break
+                self.remove(file.name)
+                removed.append(file.name)
+                excess -= file.size
+        return removed
+
+
+def _digest(path: Path) -> bytes:
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.digest()
+
+
+def _is_same(folder: str, other: str) -> bool:
+    return os.path.realpath(folder) == os.path.realpath(other)

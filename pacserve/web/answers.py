@@ -1,0 +1,75 @@
+"""What a request is answered with.  Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pacserve.packages.files import HeldFile
+from pacserve.web.bodies.arriving import ArrivingFile
+from pacserve.web.bodies.events import Events
+
+
+@dataclass(frozen=True, slots=True)
+class FileAnswer:
+    """The answer is a local file."""
+
+    held: HeldFile
+    origin: str = "cache"
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectAnswer:
+    """
+    The answer is a 307 to who holds the file.
+
+    @ivar origin: For the access log: C{peer 10.0.0.3:15678} or C{mirror https://example.org/core/os/x86_64}.
+    @ivar size: The bytes that whoever was asked stated, None where nobody did.
+    @ivar holder: Names the host for L{Wanted.avoid}; empty for hosts that are never avoided.
+    """
+
+    url: str
+    origin: str
+    size: int | None = None
+    holder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentAnswer:
+    """
+    The answer is made here and stands in memory.
+
+    @ivar headers: Everything but Content-Length, which is set from the body; for 304 the body is empty.
+    @ivar quiet: Logged at debug only: what peers ask again and again in the background.
+    """
+
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = (("Content-Type", "text/plain; charset=utf-8"),)
+    status: int = 200
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAnswer:
+    """
+    The answer is a file that may still be arriving.
+
+    @ivar file: A L{ArrivingFile}, which knows who gives it.
+    @ivar origin: What is done with it: C{downloaded}, C{relayed}.
+    """
+
+    file: ArrivingFile
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventsAnswer:
+    """
+    The answer is a stream of server-sent events, which lasts as long as the client stays.
+
+    @ivar events: A L{pacserve.web.bodies.events.Events}.
+    """
+
+    events: Events
+
+
+Answer = FileAnswer | RedirectAnswer | DocumentAnswer | StreamAnswer | EventsAnswer

@@ -1,0 +1,1 @@
+"""Bodies of responses: files, documents, and what is still arriving."""

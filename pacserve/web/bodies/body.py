@@ -1,0 +1,181 @@
+"""Response bodies: files of a package cache, with ranges and preconditions, and documents that stand in memory."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.tcp import Connection
+from twisted.web.http import Request
+
+from pacserve.errors import RequestError
+from pacserve.http.conditional import decide
+from pacserve.http.validators import format_date
+from pacserve.packages.files import HeldFile
+from pacserve.web.bodies.arriving import ArrivingFile
+from pacserve.web.bodies.copying import CopyingProducer
+from pacserve.web.bodies.following import FollowingProducer
+from pacserve.web.bodies.pacing import HeldReader, Pacing
+from pacserve.web.bodies.sendfile import SendfileProducer
+from pacserve.web.server.responses import Responder, header_getter
+
+AT_ONCE = 48 * 1024
+"""Bytes up to which a body is sent with its head in one write, which is cheaper than sendfile(2) for so few."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """
+    What became of a body.
+
+    @ivar size: The bytes of the body that were sent.
+    @ivar complete: False when the connection ended first.
+    """
+
+    status: int
+    size: int
+    complete: bool = True
+
+
+async def send_file(request: Request, responder: Responder, held: HeldFile, pacing: Pacing | None = None) -> Sent:
+    """
+    Answers a GET or HEAD with a file, which is closed whatever happens.
+
+    When the file turns out to be shorter than it was, or can't be read, after the head was sent, the connection is aborted: its length was promised.
+
+    @param pacing: Limits how fast it is sent.
+    @raise RequestError: 500, the file can't be read, and nothing was sent yet.
+    """
+    try:
+        decision = decide(request.method.decode("ascii"), header_getter(request), held.size, held.modified, held.etag)
+        fields = f"Last-Modified: {format_date(held.modified)}\r\nETag: {held.etag}\r\nAccept-Ranges: bytes\r\n"
+        if decision.status == 304:
+            responder.send(request, 304, fields)
+            return Sent(304, 0)
+        if decision.status == 416:
+            responder.send(request, 416, f"{fields}Content-Range: bytes */{held.size}\r\nContent-Length: 0\r\n")
+            return Sent(416, 0)
+        first, length = 0, held.size
+        if decision.range is not None:
+            first, length = decision.range.first, decision.range.length
+            fields += f"Content-Range: {decision.range.content_range(held.size)}\r\n"
+        fields += f"Content-Type: application/octet-stream\r\nContent-Length: {length}\r\n"
+        if request.method == b"HEAD" or not length:
+            responder.send(request, decision.status, fields)
+            return Sent(decision.status, 0)
+        if length <= AT_ONCE:
+            responder.send(request, decision.status, fields, _read_at_once(held, first, length))
+            return Sent(decision.status, length)
+        responder.begin(request, decision.status, fields)
+        if pacing is not None:
+            return await _follow(request, decision.status, FollowingProducer(request, HeldReader(held), first, length, pacing))
+        return await _send_long(request, decision.status, _file_producer(request, held.file.fileno(), first, length), length)
+    finally:
+        held.file.close()
+
+
+async def send_stream(request: Request, responder: Responder, file: ArrivingFile, pacing: Pacing | None = None) -> Sent:
+    """
+    Answers a GET or HEAD with a file that may still be arriving.
+
+    When it fails after the head was sent, the connection is aborted.  Of a file whose size is not known yet no range is sent, and the body comes in
+    chunks: were its end that of the connection, a daemon that is killed would seem to have sent all.  HTTP/1.0 knows no better.
+    """
+    size, modified, etag = file.size, file.modified, file.etag
+    fields = "".join(
+        [
+            f"Last-Modified: {format_date(modified)}\r\n" if modified is not None else "",
+            f"ETag: {etag}\r\n" if etag else "",
+            "Content-Type: application/octet-stream\r\n",
+        ]
+    )
+    status, first, length = 200, 0, size
+    chunked = size is None and request.clientproto == b"HTTP/1.1"
+    if size is not None:
+        decision = decide(request.method.decode("ascii"), _known_conditions(request, modified), size, modified or 0, etag or _no_tag())
+        status = decision.status
+        if status == 304:
+            responder.send(request, 304, fields)
+            return Sent(304, 0)
+        if status == 416:
+            responder.send(request, 416, f"{fields}Content-Range: bytes */{size}\r\nContent-Length: 0\r\n")
+            return Sent(416, 0)
+        if decision.range is not None:
+            first, length = decision.range.first, decision.range.length
+            fields += f"Content-Range: {decision.range.content_range(size)}\r\n"
+        fields += f"Accept-Ranges: bytes\r\nContent-Length: {length}\r\n"
+    elif chunked:
+        fields += "Transfer-Encoding: chunked\r\n"
+    else:
+        request.channel.persistent = False
+    if request.method == b"HEAD":
+        responder.send(request, status, fields)
+        return Sent(status, 0)
+    reader = file.reader()
+    try:
+        responder.begin(request, status, fields)
+        return await _follow(request, status, FollowingProducer(request, reader, first, length, pacing, chunked=chunked))
+    finally:
+        reader.close()
+
+
+async def send_document(request: Request, responder: Responder, status: int, fields: str, body: bytes) -> Sent:
+    """
+    Answers a GET or HEAD with a body that stands in memory, of which a slow client has only a piece copied for it.
+
+    @param fields: The header lines without Content-Length.
+    """
+    if status != 304:
+        fields += f"Content-Length: {len(body)}\r\n"
+    if request.method == b"HEAD" or status == 304 or len(body) <= AT_ONCE:
+        responder.send(request, status, fields, body)
+        return Sent(status, 0 if request.method == b"HEAD" else len(body))
+    responder.begin(request, status, fields)
+    return await _send_long(request, status, CopyingProducer(request, lambda offset, size: body[offset : offset + size], 0, len(body)), len(body))
+
+
+def _read_at_once(held: HeldFile, first: int, length: int) -> bytes:
+    try:
+        data = os.pread(held.file.fileno(), length, first)
+    except OSError as error:
+        raise RequestError(500, f"{held.name} can't be read: {error.strerror}") from error
+    if len(data) != length:
+        raise RequestError(500, f"{held.name} has become shorter while it was opened")
+    return data
+
+
+def _file_producer(request: Request, descriptor: int, first: int, length: int) -> SendfileProducer | CopyingProducer:
+    transport: object = request.transport
+    if isinstance(transport, Connection) and not request.isSecure():
+        return SendfileProducer(request.channel, transport, descriptor, first, length)
+    return CopyingProducer(request, lambda offset, size: os.pread(descriptor, size, offset), first, length)
+
+
+def _known_conditions(request: Request, modified: int | None) -> Callable[[str], str | None]:
+    """The headers of a request, without a condition on a date that nobody knows."""
+    header = header_getter(request)
+    return lambda name: None if modified is None and name == "If-Modified-Since" else header(name)
+
+
+def _no_tag() -> str:
+    """An entity tag that nobody can have heard of."""
+    return f'"{secrets.token_hex(8)}"'
+
+
+async def _follow(request: Request, status: int, producer: FollowingProducer) -> Sent:
+    request.notifyFinish().addErrback(lambda _: producer.stopProducing())
+    await producer.run()
+    if producer.complete:
+        request.finish()
+    return Sent(status, producer.sent, producer.complete)
+
+
+async def _send_long(request: Request, status: int, producer: SendfileProducer | CopyingProducer, length: int) -> Sent:
+    request.notifyFinish().addErrback(lambda _: producer.stopProducing())
+    await producer.run()
+    if producer.left:
+        return Sent(status, length - producer.left, complete=False)
+    request.finish()
+    return Sent(status, length)

@@ -1,0 +1,89 @@
+"""Bodies that are read and written piece by piece, for transports that sendfile(2) can't write to, and for what is no file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.logger import Logger
+from twisted.web.http import Request
+from zope.interface import implementer
+
+from pacserve.web.server.responses import abort
+
+PIECE = 64 * 1024
+"""Bytes that are read and written at once."""
+
+
+@implementer(IPushProducer)
+class CopyingProducer:
+    """
+    Sends a part of something that can be read at any offset, as fast as the client takes it.
+
+    @ivar left: Bytes that are still to be written.
+    """
+
+    _log = Logger()
+
+    def __init__(self, request: Request, read: Callable[[int, int], bytes], first: int, length: int) -> None:
+        """
+        @param read: Gives up to so many bytes (the second argument) from an offset on (the first); none means that it has become shorter.
+        """
+        self._request = request
+        self._read = read
+        self._offset = first
+        self.left = length
+        self._paused = False
+        self._writing = False
+        self._ended: Deferred[None] | None = Deferred()
+
+    async def run(self) -> None:
+        """Returns when everything was written, or the connection is lost: then there is something left."""
+        ended = self._ended
+        if ended is None:
+            return
+        self._request.registerProducer(self, True)
+        self.resumeProducing()
+        await ended
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        self._paused = False
+        if self._writing:
+            return
+        self._writing = True
+        try:
+            while self.left and not self._paused and self._ended is not None:
+                self._write_piece()
+        except OSError as error:
+            self._abort(error)
+        finally:
+            self._writing = False
+        if not self.left and self._ended is not None:
+            self._request.unregisterProducer()
+            self._end()
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        self._paused = True
+
+    def stopProducing(self) -> None:  # noqa: N802
+        self._end()
+
+    def _write_piece(self) -> None:
+        piece = self._read(self._offset, min(self.left, PIECE))
+        if not piece:
+            raise OSError("the file has become shorter")
+        self._offset += len(piece)
+        self.left -= len(piece)
+        self._request.channel.write(piece)
+
+    def _abort(self, error: OSError) -> None:
+        """Ends the connection, since the length of the body was promised."""
+        self._log.warn("a file could not be sent any further: {error}", error=error)
+        self._paused = True
+        abort(self._request)
+
+    def _end(self) -> None:
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended.callback(None)

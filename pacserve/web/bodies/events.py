@@ -1,0 +1,206 @@
+"""Server-sent events (WHATWG HTML, 9.2): a page that is open is told what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import Request
+from zope.interface import implementer
+
+from pacserve.errors import RequestError
+from pacserve.web.bodies.body import Sent
+from pacserve.web.server.responses import Responder
+
+MOST = 16
+"""Pages that are told at the same time.  Each has a connection for as long as it is open."""
+
+INTERVAL = 1.0
+"""Seconds between two looks at what may have changed; nobody looks while no page is open."""
+
+HEARTBEAT = 15.0
+"""Seconds without a change after which a comment is sent: the kernel finds out then that a client has vanished, and proxies keep the connection."""
+
+PATIENCE = 10.0
+"""Seconds that a look may take."""
+
+_FIELDS = "Content-Type: text/event-stream\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+_BEGINNING = b"retry: 3000\n\n"
+_BEAT = b":\n\n"
+
+Parts = Mapping[str, str]
+"""JSON on one line, by the name of what it describes."""
+
+
+@implementer(IPushProducer)
+class _Listener:
+    """
+    A client.
+
+    What it does not take is not kept: of each part only the newest state waits for it, so that a slow client costs no more than one state, and sees
+    fewer steps.
+
+    @ivar sent: Bytes.
+    @ivar ended: Fires when it is told no more.
+    """
+
+    def __init__(self, request: Request, sent: int) -> None:
+        self.sent = sent
+        self.ended: Deferred[bool] = Deferred()
+        self._request = request
+        self._waiting: dict[str, str] = {}
+        self._flowing = True
+        self._gone = False
+
+    def tell(self, parts: Parts) -> None:
+        """Tells what has changed, now or when the client takes it."""
+        self._waiting.update(parts)
+        self._flush()
+
+    def beat(self) -> None:
+        """Shows that the connection is alive."""
+        if self._flowing and not self._gone:
+            self._write(_BEAT)
+
+    def end(self, *, complete: bool) -> None:
+        """Tells it no more."""
+        if self._gone:
+            return
+        self._gone = True
+        self._waiting.clear()
+        if complete:
+            self._request.unregisterProducer()
+        self.ended.callback(complete)
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        self._flowing = False
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        self._flowing = True
+        self._flush()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        self.end(complete=False)
+
+    def _flush(self) -> None:
+        if not self._waiting or not self._flowing or self._gone:
+            return
+        parts = ",".join([f'"{name}":{text}' for name, text in self._waiting.items()])
+        self._waiting.clear()
+        self._write(f"data: {{{parts}}}\n\n".encode())
+
+    def _write(self, data: bytes) -> None:
+        self.sent += len(data)
+        self._request.channel.write(data)
+
+
+class Events:
+    """
+    Looks once a second at what may have changed, while somebody wants to know, and tells it to all who do.
+    """
+
+    _log = Logger()
+
+    def __init__(self, look: Callable[[], Awaitable[Parts]], clock: IReactorTime, *, most: int = MOST) -> None:
+        """
+        @param look: Gives all parts as they are now; their names are the same every time, and plain words.
+        @param most: Clients at the same time.
+        """
+        self._look = look
+        self._clock = clock
+        self._most = most
+        self._listeners: dict[_Listener, None] = {}
+        self._state: dict[str, str] = {}
+        self._timer: IDelayedCall | None = None
+        self._looking: Deferred[None] | None = None
+        self._told = 0.0
+        self._failing = False
+        self._stopped = False
+
+    def __len__(self) -> int:
+        return len(self._listeners)
+
+    async def send(self, request: Request, responder: Responder) -> Sent:
+        """
+        Answers a request with events, until the client leaves or L{stop} is called.
+
+        @raise RequestError: 503, there is no room for one more.
+        """
+        request.channel.persistent = False  # the body ends with the connection
+        if self._stopped or len(self._listeners) >= self._most:
+            raise RequestError(503, "pacserve stops" if self._stopped else f"{self._most} pages are open already: close one")
+        if request.method == b"HEAD":
+            responder.send(request, 200, _FIELDS)
+            return Sent(200, 0)
+        responder.begin(request, 200, _FIELDS, _BEGINNING)
+        listener = _Listener(request, len(_BEGINNING))
+        request.notifyFinish().addErrback(lambda _: listener.stopProducing())
+        request.registerProducer(listener, True)
+        self._listeners[listener] = None
+        try:
+            if self._state:
+                listener.tell(self._state)
+            if self._timer is None and self._looking is None:
+                self._tick()
+            complete = await listener.ended
+        finally:
+            self._leave(listener)
+        if complete:
+            request.finish()
+        return Sent(200, listener.sent, complete)
+
+    def stop(self) -> None:
+        """Ends all of them, and takes no more."""
+        self._stopped = True
+        for listener in tuple(self._listeners):
+            listener.end(complete=True)
+
+    def _leave(self, listener: _Listener) -> None:
+        self._listeners.pop(listener, None)
+        if self._listeners:
+            return
+        self._state.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._looking is not None:
+            self._looking.cancel()
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._looking = Deferred.fromCoroutine(self._tell())
+        self._looking.addTimeout(PATIENCE, self._clock)
+        self._looking.addErrback(self._failed)
+        self._looking.addBoth(self._rest)
+
+    async def _tell(self) -> None:
+        parts = await self._look()
+        self._failing = False
+        changed = {name: text for name, text in parts.items() if self._state.get(name) != text}
+        self._state.update(changed)
+        if changed:
+            self._told = self._clock.seconds()
+            self._all(lambda listener: listener.tell(changed))
+
+    def _failed(self, failure: Failure) -> None:
+        """Logs the first failure of several in a row: there is a look every second."""
+        if self._listeners and not self._failing:
+            self._failing = True
+            self._log.failure("looking for what has changed", failure)
+
+    def _rest(self, _: object) -> None:
+        self._looking = None
+        if self._listeners:
+            now = self._clock.seconds()
+            if now - self._told >= HEARTBEAT:
+                self._told = now
+                self._all(_Listener.beat)
+            self._timer = self._clock.callLater(INTERVAL, self._tick)
+
+    def _all(self, do: Callable[[_Listener], None]) -> None:
+        listeners: Iterable[_Listener] = tuple(self._listeners)
+        for listener in listeners:
+            do(listener)

@@ -1,0 +1,149 @@
+"""Bodies that are sent while they arrive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.web.http import Request
+from zope.interface import implementer
+
+from pacserve.web.bodies.arriving import ArrivingReader
+from pacserve.web.bodies.copying import PIECE as PACED_PIECE
+from pacserve.web.bodies.pacing import Pacing
+from pacserve.web.server.responses import abort
+
+PIECE = 512 * 1024
+"""Bytes that are written at once.  Fewer where the flow is limited, or a client would get at once what it may have in many seconds."""
+
+
+@implementer(IPushProducer)
+class FollowingProducer:
+    """
+    Sends a part of a file as fast as it arrives and the client takes it, whichever is slower.
+
+    @ivar sent: Bytes that were written so far.
+    @ivar complete: Whether all of the part was.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, request: Request, reader: ArrivingReader, first: int, length: int | None, pacing: Pacing | None = None, *, chunked: bool = False
+    ) -> None:
+        """
+        @param length: Bytes to send; None for all until the file ends.
+        @param pacing: Limits how fast they are.
+        @param chunked: Whether the body is sent in chunks (RFC 9112, 7.1).
+        """
+        self._request = request
+        self._reader = reader
+        self._offset = first
+        self._length = length
+        self._pacing = pacing
+        self._chunked = chunked
+        self._resting: Deferred[None] | None = None
+        self._flowing: Deferred[None] | None = None
+        self._arriving: Deferred[bool] | None = None
+        self._gone = False
+        self.sent = 0
+        self.complete = False
+
+    async def run(self) -> None:
+        """
+        Returns when everything was written, or the client has gone.
+
+        When the file fails the connection is aborted: the client must not take what it has got for the whole.
+        """
+        self._request.registerProducer(self, True)
+        nothing = False
+        try:
+            while not self._gone and (self._length is None or self.sent < self._length):
+                if not await self._more():
+                    break
+                await self._writable()
+                if not self._gone:
+                    written = self._write_piece()
+                    if not written and nothing:
+                        break  # somebody has cut the file off: nothing is where something was said to be, and was again
+                    nothing = not written
+                    await self._rest(written)
+        except OSError as error:
+            self._log.warn("a file could not be sent any further: {error}", error=error)
+            abort(self._request)
+            self._gone = True
+            return
+        finally:
+            if not self._gone:
+                self._request.unregisterProducer()
+        self._end()
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        if self._flowing is None:
+            self._flowing = Deferred()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        flowing, self._flowing = self._flowing, None
+        if flowing is not None:
+            flowing.callback(None)
+
+    def stopProducing(self) -> None:  # noqa: N802
+        self._gone = True
+        self.resumeProducing()
+        for waiting in (self._arriving, self._resting):
+            if waiting is not None:
+                waiting.cancel()
+
+    async def _more(self) -> bool:
+        """Waits until there is more of the file, but not for a client that has gone."""
+        asking: Any = self._reader.more(self._offset)
+        try:
+            asking.send(None)  # what is there already needs no Deferred
+        except StopIteration as end:
+            there: bool = end.value
+            return there
+        self._arriving = Deferred.fromCoroutine(asking)
+        try:
+            return await self._arriving
+        except CancelledError:
+            return False
+        finally:
+            self._arriving = None
+
+    async def _writable(self) -> None:
+        if self._flowing is not None:
+            await self._flowing
+
+    def _write_piece(self) -> int:
+        most = PIECE if self._pacing is None else PACED_PIECE
+        piece = self._reader.read(self._offset, most if self._length is None else min(most, self._length - self.sent))
+        if piece:
+            self._offset += len(piece)
+            self.sent += len(piece)
+            self._request.channel.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
+        return len(piece)
+
+    async def _rest(self, count: int) -> None:
+        """Waits until more may be sent, but not for a client that has gone."""
+        wait = 0.0 if self._pacing is None else self._pacing.take(count)
+        if self._pacing is None or wait <= 0:
+            return
+        self._resting = deferLater(self._pacing.clock, wait)
+        try:
+            await self._resting
+        except CancelledError:
+            return
+        finally:
+            self._resting = None
+
+    def _end(self) -> None:
+        if self._gone:
+            return
+        self.complete = self._reader.whole if self._length is None else self.sent == self._length
+        if not self.complete:
+            abort(self._request)
+        elif self._chunked:
+            self._request.channel.write(b"0\r\n\r\n")

@@ -1,0 +1,45 @@
+"""Bodies that are sent no faster than a limit wants them to be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
+
+from pacserve.packages.files import HeldFile
+from pacserve.web.bodies.arriving import ArrivingReader
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """
+    A limit that several bodies share.
+
+    @ivar take: Told of bytes that were sent, gives the seconds until more may be.
+    """
+
+    take: Callable[[int], float]
+    clock: IReactorTime
+
+
+class HeldReader(ArrivingReader):
+    """Reads a file all of which is there.  Who gave it closes it."""
+
+    def __init__(self, held: HeldFile) -> None:
+        self._held = held
+
+    def read(self, offset: int, size: int) -> bytes:
+        return os.pread(self._held.file.fileno(), size, offset)
+
+    async def more(self, offset: int) -> bool:
+        return offset < os.fstat(self._held.file.fileno()).st_size  # it may have become shorter
+
+    @property
+    def whole(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """It is not this reader's."""
+        return

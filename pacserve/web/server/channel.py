@@ -1,0 +1,293 @@
+"""One HTTP/1 connection of a client, with bounds for everything that the client can make long, many or slow."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.interfaces import IAddress, ISSLTransport
+from twisted.internet.protocol import connectionDone
+from twisted.internet.tcp import Connection
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.http import Request as HTTPRequest
+from twisted.web.resource import IResource
+
+from pacserve.network.addresses import IPAddress
+from pacserve.web.server.connections import ClientConnection, Connections
+from pacserve.web.server.flushing import Flusher
+from pacserve.web.server.outgoing import Outgoing, outgoing
+
+LONGEST_LINE = 8192
+"""Bytes of the request line or of one header: what nginx and Apache allow, and far more than pacman or a peer send."""
+
+MOST_HEADERS = 100
+MOST_HEADER_BYTES = 16384
+"""All headers of a request together."""
+
+HEAD_TIMEOUT = 15.0
+"""Seconds from the beginning of a connection, or from the first byte of a further request, to the end of its head."""
+
+IDLE_TIMEOUT = 60.0
+"""Seconds that a connection is kept between two requests."""
+
+STALL_TIMEOUT = 60.0
+"""Seconds in which a client must acknowledge at least one byte of those that wait for it."""
+
+CLOSE_TIMEOUT = 6.0
+"""Seconds that a client has to close, after it was told that its request is refused, or after this side closed."""
+
+_MOST_DISCARDED = 1024 * 1024
+"""Bytes of a refused request that are read, so that its client gets to see the answer: closing with unread bytes would reset the connection."""
+
+
+_SOMEWHERE = IPv4Address("TCP", "", 0)
+"""This end of every connection, for Twisted, which asks for it with each request: nobody wants to know, and the kernel's answer takes its time."""
+
+
+class Phase(enum.Enum):
+    """What a connection is doing."""
+
+    FRESH = "nothing came yet"
+    IDLE = "between two requests"
+    HEAD = "a request's head is arriving"
+    RESPONSE = "a request is being answered"
+    REFUSED = "the client was told to go"
+    CLOSING = "closed by this side, what is left is being sent"
+
+
+_TIMEOUTS = {
+    Phase.FRESH: HEAD_TIMEOUT,
+    Phase.IDLE: IDLE_TIMEOUT,
+    Phase.HEAD: HEAD_TIMEOUT,
+    Phase.RESPONSE: STALL_TIMEOUT,
+    Phase.REFUSED: CLOSE_TIMEOUT,
+    Phase.CLOSING: CLOSE_TIMEOUT,
+}
+
+
+class Request(HTTPRequest):
+    """A request without a body, given straight to the resource."""
+
+    channel: Any
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802
+        pass
+
+    def parseCookies(self) -> None:  # noqa: N802
+        pass
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
+        pass
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
+        self.method, self.uri, self.clientproto = command, path, version
+        self.channel.resource.render(self)
+
+
+class Channel(HTTPChannel, ClientConnection):
+    """
+    An HTTP/1 connection.
+
+    What Twisted does with timers of its own for each request is done by L{Connections} for all of them, which also gives the head of a request an
+    absolute deadline: a byte now and then does not extend it.  Requests with a body are refused before a byte of it is kept.
+    """
+
+    MAX_LENGTH = LONGEST_LINE
+    totalHeadersSize = 2 * MOST_HEADER_BYTES  # noqa: N815  # only for folded lines, which headerReceived sees when they have ended
+    requestFactory = Request  # noqa: N815
+    factory = None
+    timeOut = None  # noqa: N815
+    transport: Any
+    _log = Logger()
+
+    def __init__(
+        self,
+        resource: IResource,
+        client: IPAddress,
+        connections: Connections,
+        flusher: Flusher,
+        measure: Callable[[object], Outgoing | None] = outgoing,
+    ) -> None:
+        """
+        @param resource: Its C{render} answers every request, and finishes it itself, now or later.
+        @param measure: Tells of the transport how far the client has taken what was sent.
+        """
+        super().__init__()
+        self.resource = resource
+        self._client = client
+        self._connections = connections
+        self._flusher = flusher
+        self._measure = measure
+        self._phase = Phase.FRESH
+        self._since: float | None = None  # set by the first check after a change, which costs a request less than asking the clock
+        self._acknowledged = -1
+        self._headers = 0
+        self._header_bytes = 0
+        self._discarded = 0
+        self._retired = False
+        self._congested = False
+        self._flushable: Connection | None = None
+        self._done: HTTPRequest | None = None
+        self._peer: IAddress | None = None
+
+    @property
+    def client(self) -> IPAddress:
+        return self._client
+
+    # The connection begins and ends.
+
+    def connectionMade(self) -> None:  # noqa: N802
+        super().connectionMade()
+        if isinstance(self.transport, Connection) and not ISSLTransport.providedBy(self.transport):
+            self._flushable = self.transport
+        self._connections.add(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
+        self._connections.remove(self)
+        super().connectionLost(reason)
+
+    def getPeer(self) -> IAddress:  # noqa: N802
+        if self._peer is None:
+            self._peer = super().getPeer()
+        return self._peer
+
+    def getHost(self) -> IAddress:  # noqa: N802
+        return _SOMEWHERE
+
+    # A request arrives.
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        if self._phase is Phase.IDLE:
+            self._enter(Phase.HEAD)
+        elif self._phase is Phase.FRESH:
+            self._phase = Phase.HEAD  # its time runs since the connection began
+        elif self._phase is Phase.REFUSED:
+            self._discarded += len(data)
+            if self._discarded > _MOST_DISCARDED:
+                self._close()
+            return
+        super().dataReceived(data)
+
+    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if self.requests else HTTPStatus.REQUEST_URI_TOO_LONG)
+
+    def headerReceived(self, line: bytes) -> bool:  # noqa: N802
+        if self._phase is Phase.REFUSED:
+            return False
+        self._headers += 1
+        self._header_bytes += len(line)
+        if self._headers > MOST_HEADERS or self._header_bytes > MOST_HEADER_BYTES:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            return False
+        try:
+            return bool(super().headerReceived(line))
+        except ValueError:  # a Content-Length of more digits than Python reads
+            self._refuse(HTTPStatus.BAD_REQUEST)
+            return False
+
+    def allHeadersReceived(self) -> None:  # noqa: N802
+        self._headers = self._header_bytes = 0
+        if self.length != 0:
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            return
+        super().allHeadersReceived()
+        if self._retired:
+            self.persistent = 0
+
+    def allContentReceived(self) -> None:  # noqa: N802
+        self._enter(Phase.RESPONSE)
+        super().allContentReceived()
+
+    # A response goes out.
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+        if self._flushable is not None:
+            self._flusher.add(self._flushable)
+
+    def requestDone(self, request: HTTPRequest) -> None:  # noqa: N802
+        if self._congested and self.persistent:
+            self._done = request  # the next one of a pipeline waits until this client takes what it has asked for
+            return
+        if self.persistent:
+            self._enter(Phase.IDLE)
+        super().requestDone(request)
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        self._congested = True
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        self._congested = False
+        super().resumeProducing()
+        request, self._done = self._done, None
+        if request is not None:
+            self.requestDone(request)
+
+    # The connection is looked after.
+
+    def check(self, now: float) -> None:
+        if self._since is None or (self._phase is Phase.RESPONSE and not self._stalls()):
+            self._since = now
+        elif now - self._since > _TIMEOUTS[self._phase]:
+            self._time_out()
+
+    def retire(self) -> None:
+        self._retired = True
+        if self._phase in (Phase.FRESH, Phase.IDLE):
+            self._close()
+        elif self._phase is Phase.RESPONSE:
+            self.persistent = 0
+
+    def abort(self) -> None:
+        self.transport.abortConnection()
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        self._since = None
+
+    def _stalls(self) -> bool:
+        """Whether bytes wait for the client, and it has acknowledged none since the last look."""
+        now = self._measure(self.transport)
+        if now is None:
+            return False
+        before, self._acknowledged = self._acknowledged, now.acknowledged
+        return now.waiting > 0 and now.acknowledged == before
+
+    def _time_out(self) -> None:
+        self._log.debug("{client} was waited for too long: {phase}", client=self._client, phase=self._phase.value)
+        if self._phase is Phase.HEAD:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        elif self._phase in (Phase.RESPONSE, Phase.CLOSING):
+            self.transport.abortConnection()
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        self._enter(Phase.CLOSING)
+        self.loseConnection()
+
+    def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802
+        self._refuse(HTTPStatus.BAD_REQUEST)
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        """Answers what is no acceptable request, and ends the connection in such a way that its client can read the answer."""
+        if self._phase is Phase.REFUSED:
+            return
+        self._log.debug("{client} sent what is refused: {status}", client=self._client, status=status.value)
+        body = f"{status.phrase}\n"
+        head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        self.transport.write((head + body).encode("ascii"))
+        self._enter(Phase.REFUSED)
+        self.clearLineBuffer()
+        self.setRawMode()
+        close_writing = getattr(self.transport, "loseWriteConnection", None)
+        if close_writing is None or self.isSecure():
+            self._close()
+        else:
+            close_writing()

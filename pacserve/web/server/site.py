@@ -1,0 +1,58 @@
+"""The HTTP server: makes a L{Channel} of each connection that there is room for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
+from twisted.web.resource import IResource
+from zope.interface import implementer
+
+from pacserve.network.addresses import parse_address
+from pacserve.web.server.channel import Channel
+from pacserve.web.server.connections import Connections
+from pacserve.web.server.flushing import Flusher
+from pacserve.web.server.outgoing import Outgoing, outgoing
+
+
+@implementer(IProtocolFactory)
+class Site:
+    """
+    Serves one leaf resource by HTTP/1.
+
+    It is no L{twisted.web.server.Site}, whose sessions, traversal, log and timers have no use here and cost time in every request.
+
+    @ivar connections: Those that are open.
+    """
+
+    def __init__(
+        self,
+        resource: IResource,
+        clock: IReactorTime,
+        *,
+        connections: Connections | None = None,
+        measure: Callable[[object], Outgoing | None] = outgoing,
+    ) -> None:
+        """
+        @param resource: Its C{render} answers every request, and finishes it itself, now or later.
+        @param measure: Tells of a transport how far the other side has taken what was sent.
+        """
+        self.connections = Connections(clock) if connections is None else connections
+        self._resource = resource
+        self._flusher = Flusher(clock)
+        self._measure = measure
+
+    def buildProtocol(self, addr: IAddress) -> Channel | None:  # noqa: N802
+        """A channel for the connection; None, upon which it is closed, where there is no room for one more of its client."""
+        address: Any = addr
+        client = parse_address(address.host)
+        if not self.connections.admits(client):
+            return None
+        return Channel(self._resource, client, self.connections, self._flusher, self._measure)
+
+    def doStart(self) -> None:  # noqa: N802
+        """Nothing has to be there before the first connection."""
+
+    def doStop(self) -> None:  # noqa: N802
+        """Connections outlive the ports that accepted them: L{Connections.retire} and L{Connections.abort} end them."""

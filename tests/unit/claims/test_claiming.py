@@ -1,0 +1,277 @@
+"""Tests for L{pacserve.claims.claiming}."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
+from twisted.web.server import Request
+
+from pacserve.claims.claiming import KeptClaims, PeerClaiming, claim_key, decode_verdict, encode_verdict
+from pacserve.claims.claims import LEASE, Claims, Verdict
+from pacserve.claims.lease import RENEWAL
+from pacserve.claims.rendezvous import keepers
+from pacserve.claims.round import CLAIM_BUDGET, KEEPERS_ASKED
+from pacserve.errors import RemoteProtocolError
+from pacserve.fetch.stream import StreamingClient
+from pacserve.network.addresses import Endpoint
+from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
+from pacserve.peers.conduct import AVOIDED, DISTRUST, FAILURES_LIMIT
+from pacserve.peers.peer import Identity, Peer, PeerState
+from pacserve.peers.roster import Roster
+from pacserve.transfer.claiming import Claim
+from tests.fakes.network import Line, Network, Page
+
+OWN = "0" * 32
+REQUEST = FileRequest("core", "x86_64", "zlib-1:1.3.1-2-x86_64.pkg.tar.zst", FileKind.PACKAGE)
+EXPECTED = ExpectedFile(5, bytes(range(32)))
+KEY = claim_key(REQUEST.name, bytes(range(32)))
+
+
+class Keeper(Resource):
+    """A host that keeps claims."""
+
+    isLeaf = True  # noqa: N815
+
+    def __init__(self, answer: Callable[[str, str, str], bytes]) -> None:
+        super().__init__()
+        self._answer = answer
+        self.asked: list[tuple[str, ...]] = []
+
+    def render(self, request: Request) -> bytes:
+        """Answers."""
+        parts = tuple(part.decode() for part in request.postpath or ())
+        self.asked.append((request.method.decode(), *parts))
+        return self._answer(parts[1], parts[2], "/".join(parts[3:]))
+
+
+class VerdictTests(SynchronousTestCase):
+    def test_there_and_back(self) -> None:
+        """What is sent is understood."""
+        for verdict in (Verdict(None, granted=True), Verdict(None, granted=False), Verdict("a" * 32, granted=False)):
+            self.assertEqual(decode_verdict(encode_verdict(verdict)), verdict)
+
+    @given(st.binary() | st.recursive(st.none() | st.booleans() | st.text(), lambda inner: st.dictionaries(
+        st.sampled_from(["follow", "granted", "x"]), inner)).map(lambda value: json.dumps(value).encode()))  # fmt: skip
+    def test_anything(self, text: bytes) -> None:
+        """Whatever a host answers is a verdict, or an error that is known."""
+        try:
+            verdict = decode_verdict(text)
+        except RemoteProtocolError:
+            return
+        self.assertRegex(verdict.follow or "0" * 32, r"\A[0-9a-f]{32}\Z")
+        self.assertFalse(verdict.granted and verdict.follow)
+
+    def test_key(self) -> None:
+        """Hosts that expect different bytes under one name have different keys."""
+        keys = {claim_key("a", bytes(32)), claim_key("a", bytes(range(32))), claim_key("b", bytes(32))}
+        self.assertEqual(len(keys), 3)
+
+
+class ClaimingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.network = Network()
+        self.roster = Roster()
+        self.table = Claims()
+        client = StreamingClient(self.network, self.clock)
+        self.claiming = PeerClaiming(self.roster, self.table, client, self.clock, OWN)
+
+    def add(self, instance: str, answer: Callable[[str, str, str], bytes] | Line | Page) -> Keeper | Line | Page:
+        """One more peer."""
+        endpoint = Endpoint(f"10.0.0.{len(self.roster) + 2}", 15678)
+        self.roster.add(
+            lambda slot: Peer(
+                slot, endpoint, (endpoint.host,), endpoint, state=PeerState.KNOWN, identity=Identity(instance, 1, ("x86_64",), 0), verified=True
+            )
+        )
+        host = answer if isinstance(answer, (Line, Page)) else Keeper(answer)
+        self.network.hosts[str(endpoint)] = host
+        return host
+
+    def claim(self, expected: ExpectedFile | None = EXPECTED) -> Deferred[Claim]:
+        """Begins to claim the file."""
+        return Deferred.fromCoroutine(self.claiming.claim(REQUEST, expected))
+
+    def other_keeper(self) -> str:
+        """An instance id that keeps the claims of the file rather than this host."""
+        return next(one for one in (f"{number:032x}" for number in range(1, 1000)) if keepers(KEY, [one, OWN])[0] == one)
+
+    def test_alone(self) -> None:
+        """A host without peers grants itself the claim, renews it as long as the download runs, and ends it."""
+        claim = self.successResultOf(self.claim())
+        self.assertEqual((claim.leaders, len(self.table)), ([], 1))
+        self.clock.pump([RENEWAL] * 20)
+        self.assertEqual(self.table.ask(KEY, "1" * 32, "x", self.clock.seconds()), Verdict(OWN, granted=False))
+        claim.end(kept=False)
+        self.assertEqual((len(self.table), self.clock.getDelayedCalls()), (0, []))
+
+    def test_keeper(self) -> None:
+        """The keeper is told of the start, of each half second and of the end."""
+        keeper = self.add(self.other_keeper(), lambda what, instance, key: encode_verdict(Verdict(None, granted=True)))
+        assert isinstance(keeper, Keeper)
+        claim = self.successResultOf(self.claim())
+        self.clock.advance(RENEWAL)
+        claim.end(kept=True)
+        self.assertEqual([asked[2] for asked in keeper.asked], ["ask", "renew", "finish"])
+        self.assertEqual({asked[0] for asked in keeper.asked}, {"POST"})
+        self.assertEqual({(asked[3], *asked[4:]) for asked in keeper.asked}, {(OWN, REQUEST.name, bytes(range(32)).hex())})
+
+    def test_follow(self) -> None:
+        """Who is told to follow a peer follows it where it is known to be."""
+        instance = self.other_keeper()
+        self.add(instance, lambda *_: encode_verdict(Verdict(instance, granted=False)))
+        (leader,) = self.successResultOf(self.claim()).leaders
+        self.assertEqual(leader.label, "peer 10.0.0.2:15678")
+        Deferred.fromCoroutine(leader.open(REQUEST.name, {}, 1.0)).addErrback(lambda _: None)
+        self.assertEqual(self.network.asked[-1], f"GET http://10.0.0.2:15678/fetch/core/x86_64/{REQUEST.name}")
+
+    def test_liar(self) -> None:
+        """A leader that served wrong bytes is not followed again for an hour."""
+        instance = self.other_keeper()
+        self.add(instance, lambda *_: encode_verdict(Verdict(instance, granted=False)))
+        (leader,) = self.successResultOf(self.claim()).leaders
+        leader.lied()
+        (peer,) = self.roster
+        self.assertFalse(peer.may_be_asked(self.clock.seconds()), "nor is it asked for what it holds")
+        peer.asked_again_at = 0.0
+        self.assertEqual(self.successResultOf(self.claim()).leaders, [])
+        self.assertEqual(self.table.ask("key", "f" * 32, "10.0.0.2", self.clock.seconds()), Verdict(None, granted=False))
+        self.clock.advance(DISTRUST)
+        self.assertEqual(len(self.successResultOf(self.claim()).leaders), 1)
+
+    def test_useless(self) -> None:
+        """A leader that gave nothing several times is not followed for a while, and nobody is sent elsewhere for that."""
+        instance = self.other_keeper()
+        self.add(instance, lambda *_: encode_verdict(Verdict(instance, granted=False)))
+        for _ in range(FAILURES_LIMIT):
+            (leader,) = self.successResultOf(self.claim()).leaders
+            leader.failed()
+        self.assertEqual(self.successResultOf(self.claim()).leaders, [])
+        (peer,) = self.roster
+        self.assertTrue(peer.may_be_asked(self.clock.seconds()))
+        self.clock.advance(AVOIDED)
+        self.assertEqual(len(self.successResultOf(self.claim()).leaders), 1)
+
+    def test_liar_renamed(self) -> None:
+        """A liar that was started anew has another id, and is not followed either."""
+        first = self.other_keeper()
+        follow = first
+        self.add(first, lambda *_: encode_verdict(Verdict(follow, granted=False)))
+        (leader,) = self.successResultOf(self.claim()).leaders
+        leader.lied()
+        (peer,) = self.roster
+        peer.asked_again_at = 0.0
+        follow = next(one for one in (f"{number:032x}" for number in range(1000, 2000)) if keepers(KEY, [one, OWN])[0] == one)
+        peer.identity = Identity(follow, 1, ("x86_64",), 0)
+        self.assertEqual(self.successResultOf(self.claim()).leaders, [])
+
+    def test_unknown(self) -> None:
+        """What no database states a digest of is not claimed either: nobody could tell whether what comes is right."""
+        for expected in (None, ExpectedFile(5, None)):
+            claim = self.successResultOf(self.claim(expected))
+            claim.end(kept=True)
+            self.assertEqual((claim.leaders, len(self.table), self.network.asked), ([], 0, []))
+
+    def test_impersonated(self) -> None:
+        """Who states the id of a known peer does not take its place, but when that one has served wrong bytes."""
+        instance = self.other_keeper()
+        for _ in range(2):
+            self.add(instance, lambda *_: encode_verdict(Verdict(instance, granted=False)))
+        (leader,) = self.successResultOf(self.claim()).leaders
+        self.assertEqual(leader.label, "peer 10.0.0.2:15678")
+        leader.lied()
+        (leader,) = self.successResultOf(self.claim()).leaders
+        self.assertEqual(leader.label, "peer 10.0.0.3:15678")
+
+    def test_signature(self) -> None:
+        """Signatures are not claimed: nobody could tell whether it belongs to the package of this host."""
+        request = FileRequest("core", "x86_64", f"{REQUEST.name}.sig", FileKind.SIGNATURE)
+        claim = self.successResultOf(Deferred.fromCoroutine(self.claiming.claim(request, None)))
+        claim.end(kept=True)
+        self.assertEqual((claim.leaders, len(self.table), self.network.asked), ([], 0, []))
+
+    def test_names_asker(self) -> None:
+        """A keeper that names the asker itself, or a copy of this machine with its id, is of no use, and nobody follows itself."""
+        self.add(self.other_keeper(), lambda *_: encode_verdict(Verdict(OWN, granted=False)))
+        self.add(OWN, lambda *_: encode_verdict(Verdict(None, granted=True)))
+        self.assertEqual(self.successResultOf(self.claim()).leaders, [])
+        self.assertEqual(len(self.network.asked), 1)
+
+    def test_unknown_leader(self) -> None:
+        """A leader that this host does not know is ignored: no keeper makes it talk to an address of its choice."""
+        self.add(self.other_keeper(), lambda *_: encode_verdict(Verdict("e" * 32, granted=False)))
+        self.assertEqual(self.successResultOf(self.claim()).leaders, [])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_silent_keeper(self) -> None:
+        """A keeper that does not answer in time, or nonsense, is passed over for the next."""
+        first = self.other_keeper()
+        both = json.dumps({"follow": first, "granted": True}).encode()
+        answers: tuple[Any, ...] = (
+            Line.SILENT,
+            Line.REFUSES,
+            lambda *_: b"nonsense",
+            lambda *_: b"x" * 5000,
+            lambda *_: both,
+            Page(b"", 403),
+            Page(b"", 404),
+        )
+        for answer in answers:
+            self.setUp()
+            self.add(first, answer)
+            claiming = self.claim()
+            self.clock.pump([CLAIM_BUDGET] * KEEPERS_ASKED)
+            self.assertEqual(self.successResultOf(claiming).leaders, [])
+            self.assertEqual(len(self.table), 1, answer)
+
+    def test_all_silent(self) -> None:
+        """However many keepers are silent, half a second is all that is lost; each is told that it need not keep what it may have heard."""
+        for number in range(1, 10):
+            self.add(f"{number:032x}", Line.SILENT)
+        claiming = self.claim()
+        self.clock.pump([0.01] * 49)
+        self.assertLessEqual(len([line for line in self.network.asked if "/ask/" in line]), KEEPERS_ASKED)
+        self.successResultOf(claiming).end(kept=False)
+        self.clock.advance(CLAIM_BUDGET)
+        self.assertEqual(
+            len([line for line in self.network.asked if "/release/" in line]), len([line for line in self.network.asked if "/ask/" in line])
+        )
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_cancelled(self) -> None:
+        """Who does not want the file any more takes back what it asked."""
+        self.add(self.other_keeper(), Line.SILENT)
+        claiming = self.claim()
+        claiming.cancel()
+        self.failureResultOf(claiming, CancelledError)
+        self.clock.advance(CLAIM_BUDGET)
+        self.assertEqual([line.split("/")[4] for line in self.network.asked], ["ask", "release"])
+        self.assertEqual((len(self.network.cancelled), self.clock.getDelayedCalls()), (2, []))
+
+    def test_keeper_dies(self) -> None:
+        """A keeper that dies while the download runs disturbs nothing."""
+        self.add(self.other_keeper(), lambda *_: encode_verdict(Verdict(None, granted=True)))
+        claim = self.successResultOf(self.claim())
+        self.network.hosts["10.0.0.2:15678"] = Line.REFUSES
+        self.clock.pump([RENEWAL] * 4)
+        claim.end(kept=True)
+        self.clock.pump([RENEWAL] * 4)
+        self.assertEqual((self.clock.getDelayedCalls(), self.flushLoggedErrors()), ([], []))
+
+    def test_kept(self) -> None:
+        """What is kept for others is what the table says."""
+        kept = KeptClaims(self.table, self.clock)
+        self.assertEqual(decode_verdict(kept.keep("ask", "1" * 32, "key", "10.0.0.3")), Verdict(None, granted=True))
+        self.assertEqual(decode_verdict(kept.keep("ask", "2" * 32, "key", "10.0.0.4")), Verdict("1" * 32, granted=False))
+        self.assertEqual(decode_verdict(kept.keep("renew", "1" * 32, "key", "10.0.0.3")), Verdict(None, granted=True))
+        kept.keep("finish", "1" * 32, "key", "10.0.0.3")
+        self.clock.advance(2 * LEASE)
+        self.assertEqual(decode_verdict(kept.keep("ask", "2" * 32, "key", "10.0.0.4")), Verdict("1" * 32, granted=False))
+        kept.keep("release", "1" * 32, "key", "10.0.0.3")
+        self.assertEqual(decode_verdict(kept.keep("ask", "2" * 32, "key", "10.0.0.4")), Verdict(None, granted=True))

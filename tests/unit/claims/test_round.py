@@ -1,0 +1,150 @@
+"""Tests for L{pacserve.claims.round}."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.claims.claims import Verdict
+from pacserve.claims.round import CLAIM_BUDGET, ROUND, SLOW, Round, SlowKeepers, Tell
+from pacserve.errors import FetchError, RemoteProtocolError
+
+FOLLOW, GRANTED = Verdict("a" * 32, granted=False), Verdict(None, granted=True)
+
+
+class Keeper(Tell):
+    """A keeper that answers after some seconds, with a verdict or an error; None means never."""
+
+    def __init__(self, clock: Clock, delay: float, answer: Verdict | Exception | None) -> None:
+        self._clock = clock
+        self._delay = delay
+        self._answer = answer
+        self.told: list[str] = []
+
+    def __call__(self, what: str, timeout: float = CLAIM_BUDGET) -> Deferred[Verdict]:
+        self.told.append(what)
+        answering: Deferred[Verdict] = Deferred()
+        answering.addTimeout(timeout, self._clock, onTimeoutCancel=_no_answer)
+        if what == "ask" and self._answer is not None:
+            self._clock.callLater(self._delay, self._say, answering)
+        return answering
+
+    def _say(self, answering: Deferred[Verdict]) -> None:
+        if answering.called:
+            return
+        if isinstance(self._answer, Exception):
+            answering.errback(self._answer)
+        elif self._answer is not None:
+            answering.callback(self._answer)
+
+
+def _no_answer(_: object, __: float) -> Verdict:
+    raise FetchError("no answer")
+
+
+class RoundTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.slow = SlowKeepers()
+
+    def ask(self, *keepers: tuple[float, Verdict | Exception | None]) -> Deferred[tuple[Verdict, Tell]]:
+        """Begins a round with keepers that answer so, after so many seconds."""
+        self.keepers = [Keeper(self.clock, delay, answer) for delay, answer in keepers]
+        return Deferred.fromCoroutine(Round([(f"{number}", keeper) for number, keeper in enumerate(self.keepers)], self.slow, self.clock).run())
+
+    def after(self, seconds: float) -> None:
+        """Time goes by in small steps."""
+        self.clock.pump([0.01] * round(seconds / 0.01))
+
+    def released(self) -> list[int]:
+        """Who was told that a claim is not needed."""
+        return [number for number, keeper in enumerate(self.keepers) if "release" in keeper.told]
+
+    def test_first(self) -> None:
+        """The first keeper's word counts at once, and nobody else is asked."""
+        asking = self.ask((0.1, GRANTED), (0.0, FOLLOW))
+        self.after(0.11)
+        self.assertEqual(self.successResultOf(asking), (GRANTED, self.keepers[0]))
+        self.assertEqual(self.keepers[1].told, [])
+
+    def test_late(self) -> None:
+        """A first keeper that is late is heard before a claim counts that the next one granted, which is given back."""
+        asking = self.ask((0.3, FOLLOW), (0.0, GRANTED))
+        self.after(0.29)
+        self.assertNoResult(asking)
+        self.after(0.02)
+        self.assertEqual(self.successResultOf(asking)[0], FOLLOW)
+        self.assertEqual(self.released(), [1])
+
+    def test_silent(self) -> None:
+        """A claim of the second counts when the first had its time; who did not answer is told to forget it, and not waited for for a while."""
+        asking = self.ask((0.0, None), (0.0, GRANTED))
+        self.after(ROUND + 0.01)
+        self.assertEqual(self.successResultOf(asking), (GRANTED, self.keepers[1]))
+        self.assertEqual(self.released(), [0])
+        asking = self.ask((0.0, None), (0.0, GRANTED))
+        self.after(CLAIM_BUDGET + 0.01)
+        self.successResultOf(asking)
+        self.clock.advance(SLOW)
+        asking = self.ask((0.0, None), (0.0, GRANTED))
+        self.after(ROUND - 0.01)
+        self.assertNoResult(asking)
+        self.after(0.02)
+        self.successResultOf(asking)
+
+    def test_refuses(self) -> None:
+        """Nobody waits for a keeper that has failed, or is none."""
+        for error in (FetchError("refused"), RemoteProtocolError("nonsense")):
+            asking = self.ask((0.2, error), (0.0, GRANTED))
+            self.after(0.21)
+            self.assertEqual(self.successResultOf(asking), (GRANTED, self.keepers[1]))
+
+    def test_follow(self) -> None:
+        """Whom a later keeper names is followed at once: that costs nobody anything."""
+        asking = self.ask((0.0, None), (0.0, FOLLOW))
+        self.after(CLAIM_BUDGET + 0.01)
+        self.assertEqual(self.successResultOf(asking), (FOLLOW, self.keepers[1]))
+        self.assertEqual(self.released(), [0])
+
+    def test_cancelled(self) -> None:
+        """Whoever leaves gives back what it may have been granted."""
+        asking = self.ask((0.0, None), (0.0, GRANTED))
+        self.after(0.2)
+        asking.cancel()
+        self.failureResultOf(asking, CancelledError)
+        self.assertEqual(self.released(), [0, 1])
+
+    def test_nobody(self) -> None:
+        """Without any answer the round ends in time."""
+        asking = self.ask((0.0, None), (0.0, None), (0.0, None))
+        self.after(ROUND + 0.01)
+        self.failureResultOf(asking, FetchError)
+        self.assertEqual(self.released(), [0, 1, 2])
+
+    @given(
+        st.lists(
+            st.tuples(st.floats(0, 1), st.sampled_from([FOLLOW, GRANTED, None, FetchError("x"), RemoteProtocolError("x")])), min_size=1, max_size=3
+        )
+    )
+    def test_ends(self, keepers: list[tuple[float, Verdict | Exception | None]]) -> None:
+        """However the keepers behave the round ends in time, holds at most one claim, and leaves nothing behind."""
+        self.setUp()
+        asking = self.ask(*keepers)
+        asking.addErrback(lambda failure: failure.trap(FetchError) and None)
+        self.after(ROUND + 0.02)
+        result = self.successResultOf(asking)
+        granted = [number for number, keeper in enumerate(self.keepers) if keeper.told == ["ask"] and keepers[number][1] is GRANTED]
+        held = [number for number in granted if result is not None and self.keepers[number] is result[1]]
+        self.assertEqual(granted, held)
+        self.clock.pump([1.0] * 2)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_bounded(self) -> None:
+        """However many keepers are slow, the last thousand are remembered."""
+        for number in range(3000):
+            self.slow.note(str(number), 0.0)
+        self.assertFalse(self.slow.lately("1975", 1.0))
+        self.assertTrue(self.slow.lately("1976", 1.0))

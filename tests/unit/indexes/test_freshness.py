@@ -1,0 +1,154 @@
+"""Tests for L{pacserve.indexes.freshness}."""
+
+from dataclasses import asdict, dataclass, field, replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.fetch.answers import AnswerHead
+from pacserve.http.validators import format_date
+from pacserve.indexes.freshness import DATABASE_LIMIT, Copy, Verdict, begins_database, conditions, copy_from, is_database, judge
+
+NOW = 1_800_000_000
+COPY = Copy("core", "x86_64", "core.db", "0123456789abcdef", 5000, "ab" * 32, "mirror http://a", NOW - 1000, '"e"')
+
+
+@dataclass
+class Answer(AnswerHead):
+    """A head."""
+
+    status: int = 200
+    length: int | None = 5000
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def header(self, name: str) -> str | None:
+        return self.headers.get(name)
+
+
+def dated(seconds: int, status: int = 200, length: int | None = 5000, **headers: str) -> Answer:
+    """An answer with a Last-Modified."""
+    return Answer(status, length, {"Last-Modified": format_date(seconds), **headers})
+
+
+def judged(answer: Answer, mirror: str = "mirror http://b", copy: Copy | None = COPY) -> Verdict:
+    """What an answer is worth to a host that has the copy."""
+    return judge(answer, mirror, copy, None if copy is None else copy.modified, DATABASE_LIMIT, NOW)
+
+
+class JudgeTests(SynchronousTestCase):
+    def test_by_status(self) -> None:
+        """404 and 410 are a no; what is neither that nor a file is a failure, and so is a 304 that nobody asked for."""
+        for status, verdict in ((404, Verdict.ABSENT), (410, Verdict.ABSENT), (403, Verdict.FAILED), (503, Verdict.FAILED), (206, Verdict.FAILED)):
+            self.assertEqual(judged(Answer(status)), verdict)
+        self.assertEqual(judged(Answer(304), copy=None), Verdict.FAILED)
+
+    def test_by_date(self) -> None:
+        """A later file is new, an earlier one is older; one of the same time is the same where its length is, too."""
+        for answer, verdict in (
+            (dated(NOW - 999), Verdict.NEW),
+            (dated(NOW - 1001), Verdict.OLDER),
+            (dated(NOW - 1000), Verdict.SAME),
+            (dated(NOW - 1000, length=4999), Verdict.NEW),
+            (dated(NOW - 1000, length=None), Verdict.NEW),
+        ):
+            self.assertEqual(judged(answer), verdict)
+            self.assertEqual(judged(answer, copy=None), Verdict.NEW)
+
+    def test_unbelievable_dates(self) -> None:
+        """A date that can't be, or can't be read, is as none: only the mirror of the copy is believed then."""
+        for headers in ({"Last-Modified": format_date(NOW + 90_000)}, {"Last-Modified": "yesterday"}, {}, {"ETag": 'W/"e"'}):
+            self.assertEqual(judged(Answer(headers=headers)), Verdict.OLDER)
+            self.assertEqual(judged(Answer(headers=headers), COPY.mirror), Verdict.NEW)
+            self.assertEqual(judged(Answer(headers=headers), copy=replace(COPY, modified=None)), Verdict.NEW)
+
+    def test_not_modified(self) -> None:
+        """A 304 confirms the copy when it names it; one that names nothing only from the mirror that the copy is of."""
+        for answer, mirror, verdict in (
+            (dated(NOW - 1000, 304), "b", Verdict.SAME),
+            (dated(NOW - 2000, 304), "b", Verdict.OLDER),
+            (dated(NOW - 2000, 304), COPY.mirror, Verdict.OLDER),
+            (Answer(304, None, {"ETag": '"e"'}), "b", Verdict.SAME),
+            (Answer(304, None, {"ETag": '"f"'}), "b", Verdict.OLDER),
+            (Answer(304, None), "b", Verdict.OLDER),
+            (Answer(304, None), COPY.mirror, Verdict.SAME),
+        ):
+            self.assertEqual(judged(answer, mirror), verdict)
+
+    def test_limit(self) -> None:
+        """What is stated to be longer than pacman takes is a failure."""
+        self.assertEqual(judged(dated(NOW, length=DATABASE_LIMIT)), Verdict.NEW)
+        self.assertEqual(judged(dated(NOW, length=DATABASE_LIMIT + 1)), Verdict.FAILED)
+
+    def test_conditions(self) -> None:
+        """Nothing is compared with what is not there."""
+        self.assertEqual(conditions(None, "a"), {})
+        self.assertEqual(conditions(replace(COPY, modified=None, etag=""), COPY.mirror), {})
+        self.assertEqual(conditions(COPY, COPY.mirror), {"If-Modified-Since": format_date(NOW - 1000), "If-None-Match": '"e"'})
+
+
+class DatabaseTests(SynchronousTestCase):
+    def test_names(self) -> None:
+        """Databases are archives; their signatures and other files are not."""
+        for name in ("core.db", "core.files", "core.db.tar.gz", "core.files.tar", "core.db.tar.zst"):
+            self.assertTrue(is_database(name))
+        for name in ("core.db.sig", "core.db.tar.gz.sig", "lastupdate", "db", "core.db.old"):
+            self.assertFalse(is_database(name))
+
+    def test_beginnings(self) -> None:
+        """What repo-add makes begins as a database, whatever it was compressed with; a page does not."""
+        for data in (b"\x1f\x8b", b"\xfd7zXZ\0", b"(\xb5/\xfd", b"\x50\x2a\x4d\x18", b"BZh9", b"\x04\x22\x4d\x18", bytes(257) + b"ustar\x0000"):
+            self.assertIs(begins_database(data), True)
+        for data in (b"", b"\x1f", b"<!doctype html>", bytes(100)):
+            self.assertIsNone(begins_database(data))
+        for data in (b"<!doctype html>" * 20, bytes(262)):
+            self.assertIs(begins_database(data), False)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+
+
+class RecordTests(SynchronousTestCase):
+    def test_read_again(self) -> None:
+        """What was written is read."""
+        for copy in (COPY, replace(COPY, modified=None, etag="", belongs="cd" * 32, unsigned=True)):
+            self.assertEqual(copy_from(asdict(copy)), copy)
+
+    @given(JSON)
+    def test_anything(self, fields: object) -> None:
+        """What has another form is no copy."""
+        self.assertIsNone(copy_from(fields))
+
+    @given(st.sampled_from(sorted(asdict(COPY))), JSON)
+    def test_one_field(self, name: str, value: object) -> None:
+        """One field that is not of its form spoils the copy; what is accepted can be neither a path nor end a header."""
+        copy = copy_from({**asdict(COPY), name: value})
+        if copy is not None:
+            self.assertRegex(copy.data, r"\A[0-9a-f]{16}\Z")
+            self.assertRegex(copy.etag, r'\A("[!-~]*")?\Z')
+            self.assertTrue(0 <= copy.size <= DATABASE_LIMIT)
+            self.assertTrue(copy.modified is None or 0 <= copy.modified < 1 << 40)
+
+    def test_hostile_fields(self) -> None:
+        """Values that would do harm are refused."""
+        for name, value in (
+            ("data", "../../../etc/pwd"),
+            ("data", "0123456789abcdef\n"),
+            ("size", -1),
+            ("size", True),
+            ("size", DATABASE_LIMIT + 1),
+            ("sha256", ""),
+            ("modified", -1),
+            ("modified", 10**20),
+            ("modified", 1.5),
+            ("etag", '"a"\r\nHost: b'),
+            ("etag", 'W/"a"'),
+            ("belongs", "x"),
+            ("mirror", "m" * 2000),
+            ("unsigned", 1),
+        ):
+            self.assertIsNone(copy_from({**asdict(COPY), name: value}), (name, value))
+        self.assertIsNone(copy_from({**asdict(COPY), "more": 1}))

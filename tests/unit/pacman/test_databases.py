@@ -1,0 +1,361 @@
+"""Tests for L{pacserve.pacman.databases}."""
+
+import os
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.errors import FetchError
+from pacserve.packages.children import ChildOutcome
+from pacserve.packages.names import parse_package_file
+from pacserve.pacman.configuration import PacmanConfiguration, Repository
+from pacserve.pacman.databases import CHILDREN_LIMIT, PATIENCE, RETRY_INTERVAL, Databases
+from tests.fakes.children import Children, printed
+from tests.fakes.interfaces import Configuration
+
+ZLIB = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
+BASH = "bash-5.2-1-x86_64.pkg.tar.zst"
+TEXTS = st.text() | st.lists(
+    st.sampled_from((ZLIB, BASH, "\t", "\n", "0", "1", "99", "-1", "٣", "1" * 16, "../", "\x1e", "\r")), max_size=30
+).map("".join)  # fmt: skip
+
+
+class DatabasesCase(SynchronousTestCase):
+    """A machine whose repositories are core, extra and multilib."""
+
+    def setUp(self) -> None:
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.sync = Path(folder.name) / "sync"
+        self.sync.mkdir()
+        self.clock = Clock()
+        self.clock.advance(1000.0)
+        self.children = Children()
+        self.configuration = Configuration()
+        self.configure("core", "extra", "multilib")
+        self.databases = Databases(self.configuration, self.children, self.clock)
+
+    def configure(self, *repositories: str) -> None:
+        """Changes pacman.conf."""
+        names = {name: Repository(name, ()) for name in repositories}
+        self.configuration.value = PacmanConfiguration(("x86_64",), (), f"{self.sync.parent}/", names)
+
+    def write(self, repo: str, text: str = "a database") -> None:
+        """Writes a database as pacman does: the new one takes the place of the old one."""
+        new = self.sync / f"{repo}.new"
+        new.write_text(text)
+        new.replace(self.sync / f"{repo}.db")
+
+    def refresh(self, repo: str) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.databases.refresh(repo))
+
+    def read(self, repo: str, text: str) -> None:
+        """Writes a database, and lets a child say that this is in it."""
+        self.write(repo)
+        waiting = self.refresh(repo)
+        self.children.end(printed(text))
+        self.successResultOf(waiting)
+
+
+class RefreshTests(DatabasesCase):
+    def test_read(self) -> None:
+        """A database is read by one child, which is told where it is, and the sizes of its packages are known."""
+        self.write("core")
+        waiting = self.refresh("core")
+        self.assertNoResult(waiting)
+        self.assertIsNone(self.databases.size("core", ZLIB))
+        self.children.end(printed(f"{ZLIB}\t1234\n{BASH}\t5\n"))
+        self.successResultOf(waiting)
+        self.assertEqual((self.databases.size("core", ZLIB), self.databases.size("core", BASH)), (1234, 5))
+        self.assertEqual(len(self.children.commands), 1)
+        command = self.children.commands[0]
+        self.assertEqual((command[0], *command[-3:]), (sys.executable, "pacserve.pacman.database_reader", f"{self.sync.parent}/", "core"))
+
+    def test_unchanged(self) -> None:
+        """A database that was read is not read again as long as it stays the same, however long that is."""
+        self.read("core", f"{ZLIB}\t1\n")
+        for _ in range(3):
+            self.clock.advance(RETRY_INTERVAL)
+            self.successResultOf(self.refresh("core"))
+        self.assertEqual(len(self.children.commands), 1)
+
+    def test_changed(self) -> None:
+        """A new database is read once; until then what the old one stated is known."""
+        self.read("core", f"{ZLIB}\t1\n")
+        self.write("core")
+        waiting = self.refresh("core")
+        self.assertEqual(self.databases.size("core", ZLIB), 1)
+        self.children.end(printed(f"{BASH}\t2\n"))
+        self.successResultOf(waiting)
+        self.assertEqual((self.databases.size("core", ZLIB), self.databases.size("core", BASH)), (None, 2))
+        self.successResultOf(self.refresh("core"))
+        self.assertEqual(len(self.children.commands), 2)
+
+    def test_same_time(self) -> None:
+        """A new database is noticed even if it has the mtime of the old one, which pacman takes from the mirror."""
+        for _ in range(2):
+            self.write("core")
+            os.utime(self.sync / "core.db", (1, 1))
+            waiting = self.refresh("core")
+            self.children.end(printed(""))
+            self.successResultOf(waiting)
+        self.assertEqual(len(self.children.commands), 2)
+
+    def test_changed_meanwhile(self) -> None:
+        """A database that changes while it is read is read once more."""
+        self.write("core", "one")
+        waiting = self.refresh("core")
+        self.write("core", "another")
+        self.children.end(printed(f"{ZLIB}\t1\n"))
+        self.successResultOf(waiting)
+        self.assertNoResult(self.refresh("core"))
+        self.assertEqual(len(self.children.commands), 2)
+
+    def test_vanished(self) -> None:
+        """What a database stated is forgotten with it, and known again with the next one."""
+        self.read("core", f"{ZLIB}\t1\n")
+        (self.sync / "core.db").unlink()
+        self.successResultOf(self.refresh("core"))
+        self.assertIsNone(self.databases.size("core", ZLIB))
+        self.assertEqual(self.databases.sizes(ZLIB), [])
+        self.read("core", f"{ZLIB}\t2\n")
+        self.assertEqual(self.databases.size("core", ZLIB), 2)
+
+    def test_revision(self) -> None:
+        """The revision grows when a database was read or has gone, and at no other time."""
+        seen = [self.databases.revision]
+        self.read("core", f"{ZLIB}\t1\n")
+        seen.append(self.databases.revision)
+        self.successResultOf(self.refresh("core"))
+        self.successResultOf(self.refresh("extra"))
+        self.assertEqual(self.databases.revision, seen[-1])
+        self.write("core")
+        waiting = self.refresh("core")
+        self.assertEqual(self.databases.revision, seen[-1])
+        self.children.end(FetchError("took more than 30 s"))
+        self.successResultOf(waiting)
+        self.assertEqual(self.databases.revision, seen[-1])
+        (self.sync / "core.db").unlink()
+        for _ in range(2):
+            self.successResultOf(self.refresh("core"))
+        seen.append(self.databases.revision)
+        self.assertEqual(seen, [seen[0], seen[0] + 1, seen[0] + 2])
+
+    def test_missing(self) -> None:
+        """No child is started for a database that is not there, nor for a repository that pacman.conf does not name."""
+        self.write("unknown")
+        for repo in ("core", "unknown", "../x"):
+            self.successResultOf(self.refresh(repo))
+        self.assertEqual(self.children.commands, [])
+        self.assertIsNone(self.databases.size("unknown", ZLIB))
+
+    def test_pipe(self) -> None:
+        """What is no regular file is not read: a child that opens a pipe waits for whoever writes into it."""
+        os.mkfifo(self.sync / "core.db")
+        (self.sync / "extra.db").mkdir()
+        for repo in ("core", "extra"):
+            self.successResultOf(self.refresh(repo))
+        self.assertEqual(self.children.commands, [])
+        self.assertIsNone(self.databases.size("core", ZLIB))
+
+    def test_all(self) -> None:
+        """All databases that changed are read when all are asked for, and one that takes long does not make the others wait."""
+        self.read("extra", "")
+        for repo in ("core", "multilib"):
+            self.write(repo)
+        waiting = Deferred.fromCoroutine(self.databases.refresh_all())
+        self.assertEqual([command[-1] for command in self.children.commands], ["extra", "core", "multilib"])
+        self.children.end(printed(""))
+        self.assertNoResult(waiting)
+        self.clock.advance(PATIENCE)
+        self.successResultOf(waiting)
+
+
+class WaitingTests(DatabasesCase):
+    def test_read_all(self) -> None:
+        """Whoever has to know waits for all databases, also for longer than a request does."""
+        self.write("core")
+        self.write("extra")
+        waiting = Deferred.fromCoroutine(self.databases.read_all())
+        for _ in range(4):
+            self.clock.advance(PATIENCE)
+        self.children.end(printed(f"{ZLIB}\t1\n"))
+        self.assertNoResult(waiting)
+        self.clock.advance(PATIENCE)
+        self.assertNoResult(waiting)
+        self.children.end(printed(f"{BASH}\t2\n"))
+        self.assertIs(self.successResultOf(waiting), True)
+        self.assertEqual((self.databases.sizes(ZLIB), self.databases.sizes(BASH)), ([1], [2]))
+        self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.databases.read_all())), True)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_not_all_read(self) -> None:
+        """Whoever has to know is told when a database could not be read, also when that was a while ago."""
+        self.write("core")
+        waiting = Deferred.fromCoroutine(self.databases.read_all())
+        self.children.end(FetchError("too slow"))
+        self.assertIs(self.successResultOf(waiting), False)
+        self.clock.advance(RETRY_INTERVAL - 1)
+        self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.databases.read_all())), False)
+
+    def test_shared(self) -> None:
+        """All who ask meanwhile share one child, and all are answered when it ends."""
+        self.write("core")
+        waiting = [self.refresh("core") for _ in range(5)]
+        self.assertEqual(len(self.children.commands), 1)
+        self.children.end(printed(f"{ZLIB}\t1\n"))
+        for each in waiting:
+            self.successResultOf(each)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_patience(self) -> None:
+        """A request waits two seconds for a database, the next one for the same reading as long, and its outcome is used when it comes."""
+        self.write("core")
+        first = self.refresh("core")
+        self.clock.advance(PATIENCE - 0.1)
+        second = self.refresh("core")
+        self.assertNoResult(first)
+        self.clock.advance(0.1)
+        self.successResultOf(first)
+        self.assertNoResult(second)
+        self.clock.advance(PATIENCE)
+        self.successResultOf(second)
+        self.assertEqual((len(self.children.commands), self.children.cancelled), (1, 0))
+        self.children.end(printed(f"{ZLIB}\t1\n"))
+        self.assertEqual(self.databases.size("core", ZLIB), 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_cancelled(self) -> None:
+        """Who goes away does not end the reading for the others."""
+        self.write("core")
+        gone, stays = self.refresh("core"), self.refresh("core")
+        gone.cancel()
+        self.failureResultOf(gone, CancelledError)
+        self.assertNoResult(stays)
+        self.assertEqual(self.children.cancelled, 0)
+        self.children.end(printed(f"{ZLIB}\t1\n"))
+        self.successResultOf(stays)
+        self.assertEqual(self.databases.size("core", ZLIB), 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_again_from_a_callback(self) -> None:
+        """Who asks again the moment that a reading ends gets an answer, and no second child."""
+        self.write("core")
+        first = self.refresh("core")
+        second: list[Deferred[None]] = []
+        first.addCallback(lambda _: second.append(self.refresh("core")))
+        self.children.end(printed(f"{ZLIB}\t1\n"))
+        self.successResultOf(second[0])
+        self.assertEqual(len(self.children.commands), 1)
+
+    def test_few_children(self) -> None:
+        """However many databases changed, two children run at a time, and all are read in the end."""
+        names = [f"repo{number}" for number in range(7)]
+        self.configure(*names)
+        for name in names:
+            self.write(name)
+        waiting = [self.refresh(name) for name in names]
+        while self.children.running:
+            self.children.end(printed(f"{ZLIB}\t1\n"))
+        for each in waiting:
+            self.successResultOf(each)
+        self.assertEqual((self.children.most, len(self.children.commands)), (CHILDREN_LIMIT, len(names)))
+        self.assertEqual(self.databases.sizes(ZLIB), [1] * len(names))
+
+
+class FailureTests(DatabasesCase):
+    def read_badly(self, outcome: ChildOutcome | Exception) -> None:
+        """One reading that ends like this."""
+        waiting = self.refresh("core")
+        self.children.end(outcome)
+        self.successResultOf(waiting)
+
+    def test_retried(self) -> None:
+        """A database that can't be read is tried again after a minute, and what was known before stays known."""
+        self.read("core", f"{ZLIB}\t1\n")
+        self.write("core")
+        self.read_badly(ChildOutcome(1, b"", "could not open database"))
+        for _ in range(10):
+            self.clock.advance(RETRY_INTERVAL / 10 - 0.01)
+            self.successResultOf(self.refresh("core"))
+        self.assertEqual(len(self.children.commands), 2)
+        self.assertEqual(self.databases.size("core", ZLIB), 1)
+        self.clock.advance(0.2)
+        self.read_badly(FetchError("took more than 30 s"))
+        self.successResultOf(self.refresh("core"))
+        self.assertEqual(len(self.children.commands), 3)
+
+    def test_changed(self) -> None:
+        """A database that can't be read is tried again at once when it changes, and well read it is left alone."""
+        self.write("core")
+        self.read_badly(FetchError("is not installed"))
+        self.read("core", f"{ZLIB}\t1\n")
+        self.clock.advance(2 * RETRY_INTERVAL)
+        self.successResultOf(self.refresh("core"))
+        self.assertEqual(len(self.children.commands), 2)
+
+    def test_clock_set_back(self) -> None:
+        """A clock that goes back does not put off the next try for ever."""
+        self.write("core")
+        self.read_badly(FetchError("failed"))
+        self.clock.rightNow = 1.0
+        self.assertNoResult(self.refresh("core"))
+
+    def test_defect(self) -> None:
+        """A defect of our own is logged, hurts nobody who waits, and is not repeated for each request."""
+        self.write("core")
+        self.read_badly(ZeroDivisionError())
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.successResultOf(self.refresh("core"))
+        self.assertEqual(len(self.children.commands), 1)
+
+    def test_at_once(self) -> None:
+        """A child that can't even be started is a failure like others."""
+        self.write("core")
+        self.children.answer = FetchError("is not installed")
+        for _ in range(2):
+            self.successResultOf(self.refresh("core"))
+        self.assertEqual(len(self.children.commands), 1)
+
+
+class SizesTests(DatabasesCase):
+    def test_several(self) -> None:
+        """A name in several repositories has the size of each; the requested one alone decides for it."""
+        self.read("core", f"{ZLIB}\t1\n")
+        self.read("extra", f"{ZLIB}\t2\n{BASH}\t3\n")
+        self.assertEqual(sorted(self.databases.sizes(ZLIB)), [1, 2])
+        self.assertEqual(self.databases.sizes(BASH), [3])
+        self.assertEqual(self.databases.sizes("other-1-1-any.pkg.tar.zst"), [])
+        self.assertEqual((self.databases.size("core", ZLIB), self.databases.size("extra", ZLIB), self.databases.size("core", BASH)), (1, 2, None))
+
+    def test_removed_repository(self) -> None:
+        """What the database of a repository stated that pacman.conf no longer names counts no more."""
+        self.read("core", f"{ZLIB}\t1\n")
+        self.configure("extra")
+        self.assertEqual(self.databases.sizes(ZLIB), [])
+
+    def test_junk(self) -> None:
+        """Lines that are no package file and its size are left out, the others are taken."""
+        junk = (
+            f"{ZLIB}\n{ZLIB}\t\n{ZLIB}\t-1\n{ZLIB}\t1.5\n{ZLIB}\t0\n{ZLIB}\t{'9' * 16}\n{ZLIB}\t٣\n{ZLIB}\t1 \n"
+            f"../{ZLIB}\t1\n{ZLIB}.part\t1\n.{ZLIB}\t1\ncore.db\t1\n\t1\n\n\udcff\t1\n"
+        )
+        self.read("core", f"{junk}{BASH}\t7\n{junk}")
+        self.assertEqual([self.databases.sizes(name) for name in (ZLIB, BASH, f"{ZLIB}.part", f"../{ZLIB}", "core.db")], [[], [7], [], [], []])
+
+    @given(TEXTS)
+    def test_any_text(self, text: str) -> None:
+        """Whatever a child prints, only package files with a size are known."""
+        databases = Databases(self.configuration, Children(printed(text)), self.clock)
+        self.write("core")
+        self.successResultOf(Deferred.fromCoroutine(databases.refresh("core")))
+        for word in (*text.replace("\t", "\n").splitlines(), ZLIB, BASH):
+            size = databases.size("core", word)
+            if size is not None:
+                self.assertTrue(parse_package_file(word) is not None and 0 < size < 10**15)

@@ -1,0 +1,329 @@
+"""Mirrors that have every fault at any byte and moment of a clock that is moved by hand, and clients that see what comes of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from io import FileIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock, deferLater
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.errors import FetchError
+from pacserve.fetch.answers import IncomingBody
+from pacserve.packages.files import ExpectedFile
+from pacserve.sources.upstreams import Upstream
+from pacserve.transfer.download import Download
+from pacserve.transfer.reading import DownloadedFile
+
+NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
+DATA = bytes(range(256)) * 40
+EXPECTED = ExpectedFile(len(DATA), hashlib.sha256(DATA).digest())
+MIDDLE = DATA[:5000] + b"X" + DATA[5001:]
+# What mirrors have, by a name that is shorter than what it stands for.
+CONTENTS = {
+    "right": DATA,
+    "first byte": b"X" + DATA[1:],
+    "middle": MIDDLE,
+    "last byte": DATA[:-1] + b"X",
+    "shorter": DATA[:-1],
+    "half": DATA[:5000],
+    "longer": DATA + b"x",
+    "longer, middle": MIDDLE + b"xyz",
+    "shorter, middle": MIDDLE[:-1],
+    "empty": b"",
+}
+MODIFIED = "Thu, 01 Jan 2026 00:00:00 GMT"
+# How often a second the clock is moved.
+TICKS = 4
+
+
+@dataclass(frozen=True)
+class Fault:
+    """
+    What is wrong with one answer.
+
+    @ivar at: The byte of the file at which it shows.
+    @ivar kind: C{breaks} the connection, C{ends} as if that were all, C{stalls} for C{seconds} and goes on.
+    """
+
+    at: int
+    kind: str
+    seconds: float = 1e6
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """
+    How a mirror answers.
+
+    @ivar content: Which of L{CONTENTS} it has.
+    @ivar faults: One for each answer, the last one for all that follow; None for an answer without.
+    @ivar refuses: The reason why there is no answer.
+    @ivar status: The only thing that it answers.
+    @ivar delay: Seconds until the head of an answer.
+    @ivar piece: Bytes that come at once.
+    @ivar interval: Seconds between two pieces.
+    @ivar more_stated: Bytes that Content-Length states and that never come.
+    @ivar chunked: It states no Content-Length.
+    """
+
+    content: str = "right"
+    faults: tuple[Fault | None, ...] = ()
+    refuses: str = ""
+    status: int | None = None
+    delay: float = 0.0
+    piece: int = 2000
+    interval: float = 0.0
+    more_stated: int = 0
+    chunked: bool = False
+    ranges: bool = True
+    etag: str = '"same"'
+    modified: str = MODIFIED
+
+    @property
+    def data(self) -> bytes:
+        """The file that it has."""
+        return CONTENTS[self.content]
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head of an answer."""
+
+    status: int
+    length: int | None
+    fields: Mapping[str, str]
+
+    def header(self, name: str) -> str | None:
+        return self.fields.get(name)
+
+
+class Body(IncomingBody):
+    """
+    A body that comes piece by piece.
+
+    @ivar used: Whether it was consumed or dropped.
+    """
+
+    def __init__(self, clock: Clock, head: Head, first: int, behaviour: Behaviour, fault: Fault | None) -> None:
+        self._clock = clock
+        self._head = head
+        self._first = first
+        self._behaviour = behaviour
+        self._fault = fault
+        self.used = False
+
+    @property
+    def answer(self) -> Head:
+        return self._head
+
+    async def consume(self, take: Callable[[bytes], float], stall: float) -> None:
+        self.used = True
+        data, offset = self._behaviour.data, self._first
+        if self._head.status not in (200, 206):
+            return
+        fault = self._fault
+        while True:
+            if fault is not None and offset >= fault.at:
+                if fault.kind == "breaks":
+                    raise FetchError("the connection was lost")
+                if fault.kind == "ends":
+                    break
+                await self._pause(fault.seconds, stall)
+                fault = None
+            if offset >= len(data):
+                break
+            end = min(offset + self._behaviour.piece, len(data))
+            if fault is not None and offset < fault.at:
+                end = min(end, fault.at)
+            wait = take(data[offset:end])
+            offset = end
+            if wait > 0:
+                await deferLater(self._clock, wait)
+            if self._behaviour.interval:
+                await self._pause(self._behaviour.interval, stall)
+        if self._head.length is not None and offset - self._first < self._head.length:
+            raise FetchError("the connection ended before all of the body came")
+
+    async def _pause(self, seconds: float, stall: float) -> None:
+        await deferLater(self._clock, min(seconds, stall))
+        if seconds >= stall:
+            raise FetchError(f"nothing came for {stall:.3g} s")
+
+    def drop(self) -> None:
+        self.used = True
+
+
+class SimulatedMirror(Upstream):
+    """
+    A mirror.
+
+    @ivar asked: When it was asked, and from which byte on.
+    @ivar verdicts: What was said of it.
+    """
+
+    def __init__(self, clock: Clock, number: int, behaviour: Behaviour, *, trusted: bool = True) -> None:
+        self._clock = clock
+        self._number = number
+        self.behaviour = behaviour
+        self.trusted = trusted
+        self.asked: list[tuple[float, int]] = []
+        self.bodies: list[Body] = []
+        self.verdicts: list[str] = []
+
+    @property
+    def label(self) -> str:
+        return f"mirror {self._number}"
+
+    async def open(self, name: str, headers: Mapping[str, str], timeout: float) -> Body:
+        behaviour = self.behaviour
+        asked_from = int(headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        faults = behaviour.faults
+        fault = faults[min(len(self.asked), len(faults) - 1)] if faults else None
+        self.asked.append((self._clock.seconds(), asked_from))
+        if behaviour.refuses:
+            raise FetchError(behaviour.refuses)
+        if behaviour.delay:
+            await deferLater(self._clock, min(behaviour.delay, timeout))
+        if behaviour.delay > timeout:
+            raise FetchError("no answer")
+        return self._answer(asked_from if behaviour.ranges else 0, fault)
+
+    def _answer(self, first: int, fault: Fault | None) -> Body:
+        behaviour = self.behaviour
+        size = len(behaviour.data)
+        fields = {"ETag": behaviour.etag, "Last-Modified": behaviour.modified}
+        if behaviour.status is not None:
+            head = Head(behaviour.status, 0, fields)
+        elif first and first >= size:
+            head = Head(416, 0, fields)
+        else:
+            length = None if behaviour.chunked else size - first + behaviour.more_stated
+            if first:
+                fields["Content-Range"] = f"bytes {first}-{size - 1}/{size}"
+            head = Head(206 if first else 200, length, fields)
+        self.bodies.append(Body(self._clock, head, first, behaviour, fault))
+        return self.bodies[-1]
+
+    def succeeded(self) -> None:
+        self.verdicts.append("succeeded")
+
+    def failed(self) -> None:
+        self.verdicts.append("failed")
+
+    def lied(self) -> None:
+        self.verdicts.append("lied")
+
+
+class Client:
+    """
+    A client that is sent a download, by the rules of L{pacserve.web.bodies.following}: it was promised so many bytes, or the end
+    says that it was all.
+
+    @ivar got: What it was sent.
+    @ivar complete: Whether it takes that for all of what it asked for; None while more may come.
+    @ivar longest: Seconds that it waited at most from one byte to the next.
+    """
+
+    def __init__(self, download: Download, clock: Clock, first: int = 0) -> None:
+        file = DownloadedFile(download, clock)
+        size = file.size
+        self.first = first if size is not None and first < size else 0
+        self.got = b""
+        self.complete: bool | None = None
+        self.longest = 0.0
+        self._length = None if size is None else size - self.first
+        self._clock = clock
+        self._reader = file.reader()
+        self._running = Deferred.fromCoroutine(self._read())
+        self._running.addErrback(lambda failure: failure.trap(CancelledError) and None)
+
+    async def _read(self) -> None:
+        try:
+            last = None
+            while self._length is None or len(self.got) < self._length:
+                offset = self.first + len(self.got)
+                if not await self._reader.more(offset):
+                    break
+                piece = self._reader.read(offset, 3000 if self._length is None else min(3000, self._length - len(self.got)))
+                if piece and last is not None:
+                    self.longest = max(self.longest, self._clock.seconds() - last)
+                if piece:
+                    last = self._clock.seconds()
+                self.got += piece
+            self.complete = self._reader.whole if self._length is None else len(self.got) == self._length
+        finally:
+            self._reader.close()
+
+    def leave(self) -> None:
+        """It wants nothing more."""
+        self._running.cancel()
+
+
+@dataclass
+class Scene:
+    """
+    A download from some mirrors, in a folder of its own.
+
+    @ivar clock: What all of it goes by.
+    """
+
+    folder: Path
+    clock: Clock = field(default_factory=Clock)
+    files: list[FileIO] = field(default_factory=list)
+
+    def create(self) -> FileIO:
+        """A new file of the spool."""
+        self.files.append(FileIO(self.folder / f"{len(self.files)}", "x+b"))
+        return self.files[-1]
+
+    def mirrors(self, behaviours: Sequence[Behaviour], *, trusted: bool = True) -> list[SimulatedMirror]:
+        """Mirrors that behave so."""
+        return [SimulatedMirror(self.clock, number, behaviour, trusted=trusted) for number, behaviour in enumerate(behaviours)]
+
+    def download(self, mirrors: Sequence[Upstream], expected: ExpectedFile | None = EXPECTED) -> Download:
+        """A download that has not begun."""
+        return Download(NAME, expected, mirrors, self.create, self.clock)
+
+    def pass_time(self, seconds: float) -> None:
+        """Moves the clock."""
+        self.clock.pump([1 / TICKS] * int(seconds * TICKS))
+
+    def close(self) -> None:
+        """Nothing of it is needed any more."""
+        for file in self.files:
+            file.close()
+        self.files.clear()
+
+
+class SceneCase(SynchronousTestCase):
+    """Tests with a scene for each example."""
+
+    def setUp(self) -> None:
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self._folder = Path(folder.name)
+        self._count = 0
+        self._scene: Scene | None = None
+
+    def scene(self) -> Scene:
+        """An empty scene; the one before is over."""
+        if self._scene is not None:
+            self._scene.close()
+        self._count += 1
+        folder = self._folder / f"{self._count}"
+        folder.mkdir()
+        self._scene = Scene(folder)
+        self.addCleanup(self._scene.close)
+        return self._scene
+
+    def assert_left_nothing(self, scene: Scene, mirrors: Sequence[SimulatedMirror]) -> None:
+        """Every answer was taken or dropped, and nothing is left that the clock would start."""
+        self.assertEqual(scene.clock.getDelayedCalls(), [])
+        for mirror in mirrors:
+            self.assertTrue(all(body.used for body in mirror.bodies), mirror.label)

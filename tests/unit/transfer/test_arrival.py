@@ -1,0 +1,101 @@
+"""Tests for L{pacserve.transfer.arrival}."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from io import FileIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.errors import FetchError, IntegrityError
+from pacserve.fetch.answers import AnswerHead
+from pacserve.packages.files import ExpectedFile
+from pacserve.transfer.arrival import Arrival, OtherVersionError
+from tests.unit.transfer.simulator import Behaviour, SimulatedMirror
+
+DATA = b"x" * 1000
+MOST = 2000
+ROOM = 1500
+
+
+@dataclass(frozen=True)
+class Head(AnswerHead):
+    """The head of an answer."""
+
+    status: int = 200
+    length: int | None = len(DATA)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def header(self, name: str) -> str | None:
+        return self.headers.get(name)
+
+
+class ArrivalTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.source = SimulatedMirror(Clock(), 1, Behaviour())
+        self.other = SimulatedMirror(Clock(), 2, Behaviour())
+
+    def create(self) -> FileIO:
+        """A new file."""
+        file = FileIO(self.folder / str(len(list(self.folder.iterdir()))), "x+b")
+        self.addCleanup(file.close)
+        return file
+
+    def arrival(self, expected: ExpectedFile | None = None) -> Arrival:
+        """Nothing has arrived yet."""
+        return Arrival(expected, self.create, lambda: None, MOST, lambda size: size <= ROOM)
+
+    def room(self) -> int:
+        """The bytes that the files take of the disk, as far as they are not full of nothing."""
+        return sum(path.stat().st_size for path in self.folder.iterdir())
+
+    def test_too_large(self) -> None:
+        """A source that states a size for which there is no room, or that nothing of the kind has, is not believed, and takes no room."""
+        for length in (ROOM + 1, MOST + 1, 10**15):
+            self.assertRaises(FetchError, self.arrival().begin, self.source, Head(length=length))
+        self.assertEqual(self.room(), 0)
+
+    def test_too_much(self) -> None:
+        """Of a file whose size nobody states no more is taken than there may be."""
+        arrival = self.arrival()
+        arrival.begin(self.source, Head(length=None))
+        arrival.add(self.source, bytes(MOST))
+        self.assertRaises(IntegrityError, arrival.add, self.source, b"x")
+
+    def test_begun_again(self) -> None:
+        """However often a file is begun again, no more of the disk is taken than two files need."""
+        arrival = self.arrival(ExpectedFile(len(DATA), None))
+        for _ in range(5):
+            arrival.begin(self.source, Head())
+            arrival.file.reserve()
+            arrival.add(self.source, DATA[:10])
+            arrival.restart()
+        self.assertEqual(len(arrival.files), 6)
+        self.assertLessEqual(self.room(), 2 * len(DATA))
+
+    def test_other_version(self) -> None:
+        """What can't be shown to be the same file does not go on; the source may be asked for all of it."""
+        arrival = self.arrival()
+        arrival.begin(self.source, Head(headers={"ETag": '"a"'}))
+        arrival.add(self.source, DATA[:10])
+        head = Head(206, 990, {"Content-Range": "bytes 10-999/1000", "ETag": '"b"'})
+        self.assertRaises(OtherVersionError, arrival.begin, self.other, head)
+        self.assertEqual((arrival.file.written, arrival.wanted), (0, {}))
+
+    def test_goes_on(self) -> None:
+        """An equal validator and size go on; of what came from several nobody knows who was wrong."""
+        arrival = self.arrival(ExpectedFile(len(DATA), sha256(DATA).digest()))
+        arrival.begin(self.source, Head(headers={"ETag": '"a"'}))
+        arrival.add(self.source, DATA[:10])
+        self.assertEqual((arrival.wanted, arrival.missing, arrival.is_of(self.source)), ({"Range": "bytes=10-"}, 990, True))
+        arrival.begin(self.other, Head(206, 990, {"Content-Range": "bytes 10-999/1000", "ETag": '"a"'}))
+        arrival.add(self.other, DATA[10:])
+        arrival.finish()
+        self.assertEqual((arrival.giver, arrival.is_of(self.source), arrival.all_here), (self.other.label, False, True))

@@ -1,0 +1,414 @@
+"""Tests for L{pacserve.transfer.flights}, L{pacserve.transfer.source} and L{pacserve.transfer.relay}."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.errors import FetchError
+from pacserve.fetch.stream import StreamingClient
+from pacserve.network.addresses import parse_address
+from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
+from pacserve.sources.candidates import Rank, Wanted
+from pacserve.sources.upstreams import Upstream, Upstreams
+from pacserve.transfer import leading
+from pacserve.transfer.claiming import Claim, Claiming
+from pacserve.transfer.download import HEAD_TIMEOUT, LEADER_STALL
+from pacserve.transfer.flights import FLIGHTS_LIMIT, LINGER, Flights
+from pacserve.transfer.limits import UNLIMITED
+from pacserve.transfer.reading import RESERVE
+from pacserve.transfer.relay import RelaySource
+from pacserve.transfer.source import AHEAD, AHEAD_SECONDS, DownloadSource
+from pacserve.transfer.spool import Spool
+from pacserve.web.answers import Answer, RedirectAnswer, StreamAnswer
+from pacserve.web.bodies.arriving import ArrivingFile
+from tests.fakes.interfaces import Choice, Databases, Source
+from tests.fakes.network import Network, Page
+from tests.fakes.upstreams import Mirror
+
+DATA = bytes(range(256)) * 40
+EXPECTED = ExpectedFile(len(DATA), hashlib.sha256(DATA).digest())
+NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
+REQUEST = FileRequest("core", "x86_64", NAME, FileKind.PACKAGE)
+SIGNATURE = FileRequest("core", "x86_64", NAME + ".sig", FileKind.SIGNATURE)
+DATABASE = FileRequest("core", "x86_64", "core.db", FileKind.DATABASE)
+
+
+class Leave(Claim):
+    """A claim that is granted, or one with a leader."""
+
+    def __init__(self, leaders: Sequence[Upstream]) -> None:
+        self._leaders = leaders
+        self.ended: list[bool] = []
+
+    @property
+    def leaders(self) -> Sequence[Upstream]:
+        return self._leaders
+
+    def end(self, *, kept: bool) -> None:
+        self.ended.append(kept)
+
+
+class Office(Claiming):
+    """Grants every claim."""
+
+    def __init__(self) -> None:
+        self.leaders: list[Upstream] = []
+        self.claims: list[Leave] = []
+        self.delay: Deferred[None] | None = None
+
+    async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
+        if self.delay is not None:
+            await self.delay
+        self.claims.append(Leave(self.leaders))
+        return self.claims[-1]
+
+
+class Mirrors(Upstreams):
+    """These mirrors, for every file."""
+
+    def __init__(self) -> None:
+        self.mirrors: list[Mirror] = []
+
+    def upstreams(self, request: FileRequest) -> Sequence[Upstream]:
+        return self.mirrors
+
+
+class Known(Databases):
+    """Databases that know the package."""
+
+    def __init__(self, expected: ExpectedFile | None = EXPECTED) -> None:
+        super().__init__()
+        self.known = expected
+
+    def expected(self, repo: str, name: str) -> ExpectedFile | None:
+        return self.known if (repo, name) == ("core", NAME) else None
+
+
+class Setup(SynchronousTestCase):
+    def setUp(self) -> None:
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.clock = Clock()
+        self.office = Office()
+        self.upstreams = Mirrors()
+        self.known = Known()
+        self.published: list[str] = []
+        self.spool = Spool(str(self.folder), 1 << 30)
+        self.spool.open()
+        self.addCleanup(self.spool.close)
+        self.flights = Flights(self.spool, self.clock, UNLIMITED, self.office, self.published.append)
+        self.addCleanup(self.flights.stop)
+        self.source = DownloadSource(self.flights, self.upstreams, self.known, self.clock)
+
+    def mirror(self, data: bytes = DATA, **faults: object) -> Mirror:
+        """One more mirror."""
+        self.upstreams.mirrors.append(Mirror(self.clock, f"mirror {len(self.upstreams.mirrors)}", data, **faults))
+        return self.upstreams.mirrors[-1]
+
+    def settle(self, request: FileRequest = REQUEST) -> Deferred[Answer]:
+        """Begins to answer a request."""
+        (candidate,) = self.source.candidates(Wanted(request, None, parse_address("127.0.0.1")))
+        return Deferred.fromCoroutine(candidate.settle(self.clock.seconds() + 7))
+
+    def content(self, answer: Answer) -> bytes:
+        """All that a client is sent."""
+        assert isinstance(answer, StreamAnswer)
+        reader = answer.file.reader()
+        data = b""
+        self.addCleanup(reader.close)
+        while self.successResultOf(Deferred.fromCoroutine(reader.more(len(data)))):
+            data += reader.read(len(data), 1000)
+        return data
+
+    def running(self) -> ArrivingFile | None:
+        """What is told to a peer that asks for the download."""
+        return self.successResultOf(Deferred.fromCoroutine(self.source.running(REQUEST)))
+
+    def names(self) -> list[str]:
+        """What is in the spool, hidden files included."""
+        return sorted({*os.listdir(self.folder), *os.listdir(self.folder / "pkg")} - {".pacserve-spool", "pkg"})  # noqa: PTH208
+
+
+class FlightsTests(Setup):
+    def test_published(self) -> None:
+        """A file that is what the database states is kept under its name, with the time of the mirror, and the LAN is told."""
+        self.mirror()
+        self.assertEqual(self.content(self.successResultOf(self.settle())), DATA)
+        self.assertEqual((self.names(), self.published), ([NAME], [NAME]))
+        self.assertEqual((self.folder / "pkg" / NAME).stat().st_mtime, 1767225600)
+        self.assertEqual([claim.ended for claim in self.office.claims], [[True]])
+
+    def test_shared(self) -> None:
+        """All who ask while a download runs share it, and the first may go."""
+        mirror = self.mirror(dies_at=[3000], dying="stalls")
+        first, second = self.settle(), self.settle()
+        self.assertEqual((len(mirror.asked), len(self.office.claims)), (1, 1))
+        for one in (first, second):
+            answer = self.successResultOf(one)
+            assert isinstance(answer, StreamAnswer)
+        self.assertIsNotNone(self.running())
+        self.clock.pump([1.0] * 5)
+        self.assertEqual((self.content(answer), self.running()), (DATA, None))
+
+    def test_many_readers(self) -> None:
+        """However many read a file while it arrives, it is asked for once, and each gets all of it at the pace that it reads at."""
+        mirror = self.mirror(dies_at=[3000], dying="stalls")
+        answers = [self.successResultOf(self.settle()) for _ in range(16)]
+        gone, *readers = [answer.file.reader() for answer in answers if isinstance(answer, StreamAnswer)]
+        gone.close()
+        fast = [reader.read(0, 10_000) for reader in readers]
+        self.assertEqual(fast, [DATA[: 3000 - RESERVE]] * 15)
+        mirror.bodies[0].go_on(DATA[3000:])
+        self.assertEqual([data + reader.read(len(data), 10_000) for data, reader in zip(fast, readers, strict=True)], [DATA] * 15)
+        for reader in readers:
+            reader.close()
+        self.assertEqual((len(mirror.asked), self.names()), (1, [NAME]))
+
+    def test_nobody_left(self) -> None:
+        """The last reader to leave does not stop what the LAN wants."""
+        mirror = self.mirror(dies_at=[3000], dying="stalls")
+        answer = self.successResultOf(self.settle())
+        assert isinstance(answer, StreamAnswer)
+        reader = answer.file.reader()
+        waiting = Deferred.fromCoroutine(reader.more(3000))
+        waiting.cancel()
+        self.failureResultOf(waiting, CancelledError)
+        reader.close()
+        mirror.bodies[0].go_on(DATA[3000:])
+        self.assertEqual((self.names(), self.published), ([NAME], [NAME]))
+
+    def test_impatient(self) -> None:
+        """Who leaves before the first byte takes nobody else down."""
+        mirror = self.mirror(silent=True)
+        first, second = self.settle(), self.settle()
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        mirror.faults.clear()
+        self.clock.advance(HEAD_TIMEOUT)
+        self.failureResultOf(second, FetchError)
+        self.assertEqual(self.content(self.successResultOf(self.settle())), DATA)
+
+    def test_asked_from_the_end(self) -> None:
+        """Who asks at the very moment at which a download fails begins a new one."""
+        self.mirror(status=404)
+        again: list[Deferred[Answer]] = []
+
+        def failed(_: object) -> None:
+            self.upstreams.mirrors.clear()
+            self.mirror()
+            again.append(self.settle())
+
+        self.office.delay = Deferred()
+        self.settle().addErrback(failed)
+        self.office.delay.callback(None)
+        (second,) = again
+        self.assertEqual(self.content(self.successResultOf(second)), DATA)
+
+    def test_unknown(self) -> None:
+        """What no database knows is handed on and not kept: nobody could tell whether it is right."""
+        self.mirror(b"signature")
+        self.assertEqual(self.content(self.successResultOf(self.settle(SIGNATURE))), b"signature")
+        self.assertEqual((self.names(), self.office.claims[0].ended), ([], [False]))
+
+    def test_wrong(self) -> None:
+        """What is not what the database states is not kept, and who asks next is served from elsewhere."""
+        self.mirror(DATA[::-1])
+        self.failureResultOf(self.settle(), FetchError)
+        self.assertEqual((self.names(), self.office.claims[0].ended), ([], [False]))
+        self.upstreams.mirrors.clear()
+        self.mirror()
+        self.successResultOf(self.settle())
+
+    def test_failed(self) -> None:
+        """A download that fails before its first byte leaves the request to others, and nothing behind."""
+        self.mirror(status=404)
+        self.failureResultOf(self.settle(), FetchError)
+        self.clock.advance(LINGER)
+        self.assertEqual((self.names(), self.running(), self.clock.getDelayedCalls()), ([], None, []))
+
+    def test_no_mirror(self) -> None:
+        """Without a mirror nothing is downloaded."""
+        self.failureResultOf(self.settle(), FetchError)
+        self.assertEqual(self.names(), [])
+
+    def test_leader(self) -> None:
+        """Who is told whom to follow asks that host alone, and the keeper again when it breaks off."""
+        leader = Mirror(self.clock, "leader", DATA, dies_at=[4000], etag='"another"')
+        self.office.leaders = [leader]
+        mirror = self.mirror()
+        answer = self.successResultOf(self.settle())
+        self.clock.advance(leading.PAUSE)
+        self.assertEqual(self.content(answer), DATA)
+        self.assertEqual((leader.asked, mirror.asked), ([{}, {"Range": "bytes=4000-"}], []))
+        self.assertEqual([claim.ended for claim in self.office.claims], [[False], [True]])
+
+    def test_leader_gone(self) -> None:
+        """When the leader has gone and the claim becomes this host's, what is missing comes from a mirror, from that byte on."""
+        leader = Mirror(self.clock, "leader", DATA, dies_at=[4000] * 99, etag='"another"')
+        self.office.leaders = [leader]
+        mirror = self.mirror()
+        answer = self.successResultOf(self.settle())
+        self.clock.advance(leading.PAUSE)
+        self.office.leaders = []
+        self.clock.advance(leading.PAUSE)
+        self.assertEqual(self.content(answer), DATA)
+        self.assertEqual((len(leader.asked), mirror.asked), (2, [{"Range": "bytes=4000-"}]))
+
+    def test_leader_of_no_use(self) -> None:
+        """A leader that gives nothing any more is followed for some seconds, whatever the keeper says; then a mirror is asked."""
+        for dying in ("breaks", "stalls"):
+            leader = Mirror(self.clock, "leader", DATA, dies_at=[4000] * 99, dying=dying)
+            self.office.leaders = [leader]
+            self.upstreams.mirrors.clear()
+            mirror = self.mirror()
+            answer = self.successResultOf(self.settle())
+            self.clock.pump([0.1] * int(10 * (LEADER_STALL + leading.PATIENCE + leading.PAUSE + 1)))
+            self.assertEqual(self.content(answer), DATA)
+            self.assertEqual(mirror.asked, [{"Range": "bytes=4000-"}])
+            self.spool.remove(NAME)
+
+    def test_drip(self) -> None:
+        """Leaders that give a little and no more are followed only so often, and each is blamed."""
+        leader = Mirror(self.clock, "leader", DATA, dies_at=[number * 100 for number in range(1, 99)])
+        self.office.leaders = [leader]
+        mirror = self.mirror()
+        self.settle()
+        self.clock.pump([0.1] * 100)
+        self.assertEqual((len(leader.asked), mirror.asked), (leading.USELESS_LIMIT, [{"Range": f"bytes={100 * leading.USELESS_LIMIT}-"}]))
+        self.assertEqual(leader.verdicts, ["failed"] * leading.USELESS_LIMIT)
+
+    def test_lying_leader(self) -> None:
+        """A leader whose bytes are wrong is told of, and the file comes from a mirror."""
+        leader = Mirror(self.clock, "leader", DATA[::-1])
+        self.office.leaders = [leader]
+        self.mirror()
+        answer = self.settle()
+        self.office.leaders = []
+        self.clock.advance(leading.PAUSE)
+        self.successResultOf(answer)
+        self.assertEqual((leader.verdicts, (self.folder / "pkg" / NAME).read_bytes()), (["lied", "failed"], DATA))
+
+    def test_before_the_first_byte(self) -> None:
+        """A peer that follows is told of a download once something has arrived, or nothing will: before, it could not know of which version it is."""
+        mirror = self.mirror(dies_at=[0], dying="stalls")
+        self.settle()
+        for answer in (asked := [Deferred.fromCoroutine(self.source.running(REQUEST)) for _ in range(2)]):
+            self.assertNoResult(answer)
+        mirror.bodies[0].go_on(DATA)
+        for answer in asked:
+            file = self.successResultOf(answer)
+            assert file is not None
+            self.assertIsNotNone(file.modified)
+
+    def test_another_file(self) -> None:
+        """Who expects other bytes than those that are downloaded does not get these."""
+        self.mirror(dies_at=[3000], dying="stalls")
+        self.successResultOf(self.settle())
+        self.known.known = ExpectedFile(len(DATA), bytes(32))
+        self.failureResultOf(self.settle(), FetchError)
+
+    def test_looking(self) -> None:
+        """Who only asks for the head of a file starts no download, and is told of one that runs."""
+        self.mirror(dies_at=[3000], dying="stalls")
+        wanted = Wanted(REQUEST, None, parse_address("127.0.0.1"), looking=True)
+        self.assertEqual(self.source.candidates(wanted), ())
+        self.settle()
+        self.assertEqual(len(self.source.candidates(wanted)), 1)
+
+    def test_far_ahead(self) -> None:
+        """Who has more of a file than has arrived is not let wait for the rest."""
+        self.mirror(dies_at=[3000], dying="stalls")
+        for offset, candidates in ((AHEAD, 1), (AHEAD + 1, 0)):
+            self.assertEqual(len(self.source.candidates(Wanted(REQUEST, None, parse_address("127.0.0.1"), offset=offset))), candidates)
+        self.settle()
+        self.assertEqual(len(self.source.candidates(Wanted(REQUEST, None, parse_address("127.0.0.1"), offset=AHEAD + 3000))), 1)
+
+    def test_fast_mirror(self) -> None:
+        """Where a mirror is known to be fast the client may be further ahead."""
+        self.mirror().known = AHEAD
+        for offset, candidates in ((int(AHEAD_SECONDS * AHEAD), 1), (int(AHEAD_SECONDS * AHEAD) + 1, 0)):
+            self.assertEqual(len(self.source.candidates(Wanted(REQUEST, None, parse_address("127.0.0.1"), offset=offset))), candidates)
+
+    def test_databases(self) -> None:
+        """Databases are not downloaded here."""
+        self.assertEqual(self.source.candidates(Wanted(DATABASE, None, parse_address("127.0.0.1"))), ())
+
+    def test_full(self) -> None:
+        """A file that the disk has no room for is not begun."""
+        self.mirror()
+        source = DownloadSource(self.flights, self.upstreams, Known(ExpectedFile(1 << 60, bytes(32))), self.clock)
+        (candidate,) = source.candidates(Wanted(REQUEST, None, parse_address("127.0.0.1")))
+        error = self.failureResultOf(Deferred.fromCoroutine(candidate.settle(7.0)), FetchError).value
+        self.assertIn("full", str(error))
+
+    def test_bounded(self) -> None:
+        """Only so many downloads run at a time; who is one too many is served from elsewhere."""
+        self.mirror(dies_at=[10] * 1000, dying="stalls")
+        for number in range(FLIGHTS_LIMIT):
+            self.flights.join(FileRequest("core", "x86_64", f"p{number}-1-1-any.pkg.tar.zst", FileKind.PACKAGE), lambda: None, self.upstreams.mirrors)
+        self.assertRaises(FetchError, self.flights.join, REQUEST, lambda: None, self.upstreams.mirrors)
+        self.flights.stop()
+        self.assertEqual((self.names(), self.clock.getDelayedCalls()), ([], []))
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_defect(self) -> None:
+        """A defect ends the download for all who read it, and is logged."""
+
+        async def broken(request: FileRequest, expected: ExpectedFile | None) -> Claim:
+            raise ZeroDivisionError
+
+        self.office.claim = broken  # type: ignore[method-assign]
+        self.mirror()
+        self.failureResultOf(self.settle(), FetchError)
+        self.assertEqual((len(self.flushLoggedErrors(ZeroDivisionError)), self.names()), (1, []))
+
+
+class RelayTests(Setup):
+    def setUp(self) -> None:
+        super().setUp()
+        self.network = Network()
+        self.distrusted: list[str] = []
+        self.peer = RedirectAnswer(f"http://10.0.0.3:15678/package/{NAME}/data", "peer 10.0.0.3:15678", len(DATA), "10.0.0.3:15678")
+
+    def relay(self, request: FileRequest = REQUEST) -> list[Deferred[Answer]]:
+        """Begins to answer a request."""
+        client = StreamingClient(self.network, self.clock)
+        peers = Source(Choice(Rank.PEER, self.peer))
+        source = RelaySource(peers, self.flights, self.upstreams, Known(), client, self.clock, self.distrusted.append)
+        wanted = Wanted(request, None, parse_address("127.0.0.1"))
+        return [Deferred.fromCoroutine(candidate.settle(7.0)) for candidate in source.candidates(wanted)]
+
+    def test_good(self) -> None:
+        """What the peer has is handed on when it was checked; nobody else is asked."""
+        mirror = self.mirror()
+        self.network.hosts["10.0.0.3:15678"] = Page(DATA)
+        (answer,) = map(self.successResultOf, self.relay())
+        self.assertEqual(self.content(answer), DATA)
+        assert isinstance(answer, StreamAnswer)
+        self.assertEqual((f"{answer.file.giver}, {answer.origin}", mirror.asked, self.names()), ("peer 10.0.0.3:15678, relayed", [], [NAME]))
+
+    def test_wrong(self) -> None:
+        """What a lying peer sends reaches nobody: the file comes from a mirror, and the peer is told of."""
+        self.mirror()
+        self.network.hosts["10.0.0.3:15678"] = Page(DATA[::-1])
+        (answer,) = map(self.successResultOf, self.relay())
+        self.assertEqual(self.content(answer), DATA)
+        self.assertEqual(self.distrusted, ["10.0.0.3:15678"])
+
+    def test_gone(self) -> None:
+        """Where the peer does not answer any more the file comes from a mirror."""
+        self.mirror()
+        (answer,) = map(self.successResultOf, self.relay())
+        self.assertEqual(self.content(answer), DATA)
+        self.assertEqual(self.distrusted, [])
+
+    def test_unknown(self) -> None:
+        """What no database knows can't be checked, and does not come from a peer."""
+        self.assertEqual(self.relay(SIGNATURE), [])

@@ -1,0 +1,59 @@
+"""Tests for L{pacserve.transfer.pace}."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.transfer.pace import CRAWL, CRAWL_TIME, FAR_SLOWER, WINDOW, Pace
+
+BEST = 1_000_000.0
+
+
+class PaceTests(SynchronousTestCase):
+    def arrive(self, pace: Pace, rate: float, wait: float = 0.0, left: int | None = 10**9) -> bool:
+        """Bytes at this rate, ten times a second; whether the source should be left."""
+        return any(pace.arrived(int(rate / 10), wait, left, tenth / 10) for tenth in range(1, int(20 * WINDOW)))
+
+    def test_far_slower(self) -> None:
+        """A source is left when it is far slower than another one was, not when it is somewhat slower."""
+        self.assertTrue(self.arrive(Pace(BEST, 0.0), BEST * FAR_SLOWER * 0.9))
+        self.assertFalse(self.arrive(Pace(BEST, 0.0), BEST * FAR_SLOWER * 1.1))
+
+    def test_not_at_once(self) -> None:
+        """It gets some seconds to show how fast it is."""
+        pace = Pace(BEST, 0.0)
+        self.assertFalse(pace.arrived(10, 0.0, None, WINDOW - 0.1))
+        self.assertTrue(pace.arrived(10, 0.0, None, WINDOW + 0.1))
+
+    def test_nothing_to_compare(self) -> None:
+        """Where no other is known nobody is left."""
+        self.assertFalse(self.arrive(Pace(None, 0.0), 1))
+
+    def test_crawls(self) -> None:
+        """Whoever gives next to nothing for long crawls, though nobody else is known; a limit of this host is not held against it."""
+        for rate, wait, crawls in ((CRAWL / 2, 0.0, True), (CRAWL * 2, 0.0, False), (CRAWL / 2, 1.0, False)):
+            pace = Pace(None, 0.0)
+            for second in range(1, 50):
+                pace.arrived(int(rate), wait, None, float(second))
+                self.assertFalse(pace.crawls and second < CRAWL_TIME)
+            self.assertIs(pace.crawls, crawls)
+
+    def test_nearly_there(self) -> None:
+        """It is not left for the little that is still missing."""
+        self.assertFalse(self.arrive(Pace(BEST, 0.0), 100_000, left=400_000))
+
+    def test_limited(self) -> None:
+        """It is not to blame for the limits of this host."""
+        self.assertFalse(self.arrive(Pace(BEST, 0.0), 100, wait=0.05))
+
+    def test_slow_later(self) -> None:
+        """It is judged by what it gives now, not by what it gave before."""
+        pace = Pace(BEST, 0.0)
+        self.assertFalse(pace.arrived(10**8, 0.0, None, WINDOW))
+        self.assertTrue(pace.arrived(10, 0.0, None, 2 * WINDOW + 0.1))
+
+    def test_rate(self) -> None:
+        """Its speed is that of the times at which it was read."""
+        pace = Pace(None, 10.0)
+        self.assertIsNone(pace.rate(10.0))
+        pace.arrived(1000, 1.0, None, 10.0)
+        pace.arrived(1000, 0.0, None, 12.0)
+        self.assertEqual((pace.rate(12.0), pace.total), (2000.0, 2000))

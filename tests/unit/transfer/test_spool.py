@@ -1,0 +1,222 @@
+"""Tests for L{pacserve.transfer.spool}."""
+
+import hashlib
+import os
+from collections.abc import Collection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.errors import ConfigurationError
+from pacserve.packages.files import ExpectedFile
+from pacserve.transfer.spool import Spool
+
+ZLIB, XZ = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst", "xz-5.6.3-1-x86_64.pkg.tar.zst"
+
+
+class SpoolTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.spooled = Path(folder.name) / "spool"
+        self.folder = self.spooled / "pkg"
+
+    def spool(self, limit: int = 1 << 30) -> Spool:
+        """A spool that is open."""
+        spool = Spool(str(self.spooled), limit)
+        spool.open()
+        self.addCleanup(spool.close)
+        return spool
+
+    def put(self, spool: Spool, name: str, data: bytes = b"data", modified: int | None = None) -> None:
+        """Writes and publishes a file."""
+        with spool.create() as file:
+            file.write(data)
+            spool.publish(file, name, modified)
+
+    def names(self) -> set[str]:
+        """What is in the folder and not hidden."""
+        return {path.name for path in self.folder.iterdir() if not path.name.startswith(".")}
+
+    def test_published(self) -> None:
+        """A file has its name when it is complete, and is hidden before that."""
+        spool = self.spool()
+        with spool.create() as file:
+            self.assertEqual(self.names(), set())
+            file.write(b"data")
+            spool.publish(file, ZLIB, 1_000_000)
+        self.assertEqual(self.names(), {ZLIB})
+        self.assertEqual(((self.folder / ZLIB).read_bytes(), (self.folder / ZLIB).stat().st_mtime), (b"data", 1_000_000))
+
+    def test_names(self) -> None:
+        """Nothing but a package file is published."""
+        spool = self.spool()
+        with spool.create() as file:
+            for name in ("../evil", "core.db", ".hidden", "a/b", ""):
+                self.assertRaises(ValueError, spool.publish, file, name, None)
+            spool.discard(file)
+            spool.discard(file)
+        self.assertEqual((sorted(path.name for path in self.spooled.iterdir()), self.names()), ([".pacserve-spool", "pkg"], set()))
+
+    def test_locked(self) -> None:
+        """A second daemon on the same spool is told so, until the first has ended."""
+        first = self.spool()
+        error = self.assertRaises(ConfigurationError, Spool(str(self.spooled), 1).open)
+        self.assertIn("--spool", str(error))
+        first.close()
+        self.spool()
+
+    def test_no_folder(self) -> None:
+        """A folder that can't be made is named."""
+        self.spooled.parent.joinpath("file").touch()
+        error = self.assertRaises(ConfigurationError, Spool(str(self.spooled.parent / "file" / "spool"), 1).open)
+        self.assertIn("file/spool", str(error))
+
+    def test_removed_while_running(self) -> None:
+        """A folder that somebody removes is made again."""
+        spool = self.spool()
+        (self.spooled / ".pacserve-spool").unlink()
+        self.folder.rmdir()
+        self.spooled.rmdir()
+        self.assertTrue(spool.has_room(1))
+        self.assertRaises(ConfigurationError, Spool(str(self.spooled), 1).open)
+        self.put(spool, ZLIB)
+        self.assertEqual(self.names(), {ZLIB})
+
+    def test_taken_while_running(self) -> None:
+        """When another daemon has made the removed folder anew it is that one's, and this one keeps nothing there."""
+        spool = self.spool()
+        (self.spooled / ".pacserve-spool").unlink()
+        self.folder.rmdir()
+        self.spooled.rmdir()
+        self.spool()
+        self.assertFalse(spool.has_room(1))
+        self.assertRaises(OSError, spool.create)
+
+    def test_clean_end(self) -> None:
+        """What a daemon has left that ended well is there at once; what had not arrived wholly is removed."""
+        spool = self.spool()
+        self.put(spool, ZLIB)
+        spool.create().close()
+        spool.close()
+        self.spool()
+        self.assertEqual(({path.name for path in self.spooled.iterdir()}, self.names()), ({"pkg", ".pacserve-spool"}, {ZLIB}))
+
+    def test_crash(self) -> None:
+        """After a crash only files are trusted that are what the databases state, and no other is offered meanwhile."""
+        spool = self.spool()
+        for name, data in ((ZLIB, b"good"), (XZ, b"torn"), ("old-1-1-any.pkg.tar.zst", b"unknown")):
+            self.put(spool, name, data)
+        spool.close()
+        (self.spooled / ".clean").unlink()  # as after a crash
+        again = self.spool()
+        self.assertEqual(self.names(), set())
+
+        def expected(name: str) -> Collection[ExpectedFile]:
+            return [ExpectedFile(4, hashlib.sha256(b"good").digest())] if name in (ZLIB, XZ) else ()
+
+        again.verify(expected, certain=True)
+        self.assertEqual(self.names(), {ZLIB})
+        self.assertEqual(list(again.unverified()), [])
+
+    def test_crash_without_databases(self) -> None:
+        """What no database states stays hidden as long as not every database was read, also over another start, and nothing is lost."""
+        spool = self.spool()
+        self.put(spool, ZLIB, b"good")
+        spool.close()
+        (self.spooled / ".clean").unlink()
+        again = self.spool()
+        for _ in range(2):
+            again.verify(lambda _: (), certain=False)
+            self.assertEqual((self.names(), len(again.unverified())), (set(), 1))
+            again.close()
+            again = self.spool()
+        again.verify(lambda _: [ExpectedFile(4, hashlib.sha256(b"good").digest())], certain=False)
+        self.assertEqual((self.names(), list(again.unverified())), ({ZLIB}, []))
+
+    def test_closed_meanwhile(self) -> None:
+        """A spool that was given free is not verified any more: it may be another daemon's."""
+        spool = self.spool()
+        self.put(spool, ZLIB)
+        spool.close()
+        (self.spooled / ".clean").unlink()
+        again = self.spool()
+        again.close()
+        again.verify(lambda _: (), certain=True)
+        self.assertEqual(len(again.unverified()), 1)
+
+    def test_packages_of_others(self) -> None:
+        """A folder with packages that is no spool is refused, with the option that chooses another one, and nothing in it is touched."""
+        self.folder.mkdir(parents=True)
+        for name in (ZLIB, "README"):
+            (self.folder / name).write_bytes(b"precious")
+            error = self.assertRaises(ConfigurationError, self.spool)
+            self.assertIn("--spool", str(error))
+            self.assertEqual(([path.name for path in self.spooled.iterdir()], self.names()), (["pkg"], {name}))
+            (self.folder / name).unlink()
+        self.spool()
+
+    def test_taken_by_others_while_running(self) -> None:
+        """Where somebody has put a folder of packages in the place of the spool nothing is kept, and nothing is touched."""
+        spool = self.spool()
+        (self.spooled / ".pacserve-spool").unlink()
+        (self.folder / ZLIB).write_bytes(b"precious")
+        self.assertFalse(spool.has_room(1))
+        self.assertRaises(OSError, spool.create)
+        self.assertEqual(self.names(), {ZLIB})
+
+    def test_folder_of_pacman(self) -> None:
+        """The package cache that pacman fills does not become a spool, not even while it is empty; a spool may become one that pacman fills."""
+        self.folder.mkdir(parents=True)
+        spool = Spool(str(self.spooled), 1)
+        self.assertRaises(ConfigurationError, spool.open, f"{self.spooled}/../spool/pkg/")
+        self.assertEqual([path.name for path in self.spooled.iterdir()], ["pkg"])
+        spool.open("/nowhere")
+        spool.close()
+        spool.open(str(self.folder))
+        spool.close()
+
+    def test_trim(self) -> None:
+        """Beyond the limit the least recently used go, and before them those that a package cache holds as well."""
+        spool = self.spool(limit=25)
+        for number, name in enumerate("abcd"):
+            self.put(spool, f"{name}-1-1-any.pkg.tar.zst", bytes(10))
+            os.utime(self.folder / f"{name}-1-1-any.pkg.tar.zst", (1000 + number, 1000 + number))
+        removed = spool.trim(lambda name, size: name.startswith("d") and size == 10)
+        self.assertEqual([name[0] for name in removed], ["d", "a"])
+        self.assertEqual({name[0] for name in self.names()}, {"b", "c"})
+        self.assertEqual(spool.trim(lambda name, size: True), [])
+
+    def test_date_to_come(self) -> None:
+        """A time that a mirror states and that is still to come is not believed, nor one that there is not; a clock may be some hours ahead."""
+        spool = self.spool()
+        now = int((self.spooled / "pkg").stat().st_mtime)
+        for modified in (now + 10 * 86_400, 253_402_300_799, -1):
+            self.put(spool, ZLIB, modified=modified)
+            self.assertLess(abs((self.folder / ZLIB).stat().st_mtime - now), 3600)
+        self.put(spool, ZLIB, modified=now + 7200)
+        self.assertEqual((self.folder / ZLIB).stat().st_mtime, now + 7200)
+
+    def test_trim_by_use(self) -> None:
+        """What goes is what was not used for longest, whatever its date says."""
+        spool = self.spool(limit=15)
+        first, second = (f"{name}-1-1-any.pkg.tar.zst" for name in "ab")
+        now = int((self.spooled / "pkg").stat().st_mtime)
+        for name, used, modified in ((first, now + 1000, 1000), (second, now + 500, now + 80_000)):
+            self.put(spool, name, bytes(10))
+            os.utime(self.folder / name, (used, modified))
+        self.assertEqual(spool.trim(lambda name, size: False), [second])
+
+    def test_others_files(self) -> None:
+        """What is not the spool's is not counted, and stays."""
+        spool = self.spool(limit=0)
+        (self.folder / "README").write_text("mine")
+        spool.trim(lambda name, size: False)
+        self.assertEqual(self.names(), {"README"})
+
+    def test_room(self) -> None:
+        """A file that the disk does not take is known before it is fetched."""
+        spool = self.spool()
+        self.assertTrue(spool.has_room(1))
+        self.assertFalse(spool.has_room(1 << 60))

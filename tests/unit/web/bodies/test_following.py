@@ -1,0 +1,248 @@
+"""Tests for L{pacserve.web.bodies.following} and of what L{pacserve.web.bodies.body} sends while it arrives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http import Request
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from pacserve.web.bodies import following
+from pacserve.web.bodies.arriving import ArrivingFile, ArrivingReader
+from pacserve.web.bodies.body import Sent, send_stream
+from pacserve.web.bodies.copying import PIECE
+from pacserve.web.bodies.pacing import Pacing
+from pacserve.web.server.responses import Responder
+from tests.fakes.browser import Browser, site_of
+
+DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
+
+
+class Growing(ArrivingFile, ArrivingReader):
+    """
+    A file that arrives by hand.
+
+    @ivar closed: How often a reader was done with it.
+    """
+
+    def __init__(self, size: int | None) -> None:
+        self._size = size
+        self.data = b""
+        self.ended = False
+        self.failed = False
+        self.closed = 0
+        self.date: int | None = 784111777
+        self.tag = '"tag"'
+        self.cut_off = False
+        self._waiting: list[Deferred[None]] = []
+
+    @property
+    def size(self) -> int | None:
+        return self._size
+
+    @property
+    def modified(self) -> int | None:
+        return self.date
+
+    @property
+    def etag(self) -> str:
+        return self.tag
+
+    @property
+    def giver(self) -> str:
+        return "mirror http://a"
+
+    def reader(self) -> ArrivingReader:
+        return self
+
+    def arrive(self, data: bytes = b"", *, end: bool = False) -> None:
+        """More of it is there."""
+        self.data += data
+        self.ended = end
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.callback(None)
+
+    def read(self, offset: int, size: int) -> bytes:
+        return b"" if self.cut_off else self.data[offset : offset + size]
+
+    async def more(self, offset: int) -> bool:
+        while offset >= len(self.data):
+            if self.ended:
+                return False
+            waiting: Deferred[None] = Deferred()
+            self._waiting.append(waiting)
+            await waiting
+        return True
+
+    @property
+    def whole(self) -> bool:
+        return self.ended and not self.failed
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Stream(Resource):
+    """Answers every request with a file that arrives."""
+
+    isLeaf = True  # noqa: N815
+
+    def __init__(self, file: Growing) -> None:
+        super().__init__()
+        self.file = file
+        self.sent: list[Deferred[Sent]] = []
+        self.pacing: Pacing | None = None
+        self._responder = Responder(lambda: 0.0)
+
+    def render(self, request: Request) -> Any:
+        """Answers."""
+        self.sent.append(Deferred.fromCoroutine(send_stream(request, self._responder, self.file, self.pacing)))
+        return NOT_DONE_YET
+
+
+class FollowingTests(SynchronousTestCase):
+    def open(self, size: int | None) -> None:
+        """A file of this size of which nothing has arrived, and a client."""
+        self.file = Growing(size)
+        self.stream = Stream(self.file)
+        self.browser = Browser(site_of(self.stream, Clock()))
+
+    def sent(self) -> Sent:
+        """What became of the response."""
+        return self.successResultOf(self.stream.sent[-1])
+
+    def test_while_it_arrives(self) -> None:
+        """The head is sent at once, with the size that is known, and each piece when it is there."""
+        self.open(6)
+        self.browser.ask("/")
+        head = self.browser.wire.value()
+        self.assertIn(b"Content-Length: 6\r\n", head)
+        self.assertIn(f"Last-Modified: {DATE}".encode(), head)
+        self.assertTrue(head.endswith(b"\r\n\r\n"))
+        self.file.arrive(b"abc")
+        self.assertTrue(self.browser.wire.value().endswith(b"\r\n\r\nabc"))
+        self.assertNoResult(self.stream.sent[-1])
+        self.file.arrive(b"def")
+        (response,) = self.browser.responses()
+        self.assertEqual((response.status, response.body, self.sent(), self.file.closed), (200, b"abcdef", Sent(200, 6), 1))
+        self.assertEqual(self.browser.get("/").body, b"abcdef")
+
+    def test_ranges(self) -> None:
+        """A range is answered exactly, as soon as it is there; what lies behind it is not waited for."""
+        self.open(10)
+        self.file.arrive(b"0123")
+        self.browser.ask("/", "Range: bytes=2-5")
+        self.file.arrive(b"456")
+        (response,) = self.browser.responses()
+        self.assertEqual((response.status, response.headers["content-range"], response.body), (206, "bytes 2-5/10", b"2345"))
+        response = self.browser.get("/", "Range: bytes=10-")
+        self.assertEqual((response.status, response.headers["content-range"]), (416, "bytes */10"))
+
+    def test_head_and_validators(self) -> None:
+        """Neither HEAD nor who has the file waits for it."""
+        self.open(10)
+        self.assertEqual(self.browser.get("/", method="HEAD").headers["content-length"], "10")
+        self.assertEqual(self.browser.get("/", 'If-None-Match: "tag"').status, 304)
+
+    def test_failed(self) -> None:
+        """A file that fails ends the connection, so that the client does not take it for whole."""
+        self.open(6)
+        self.browser.ask("/")
+        self.file.arrive(b"abc", end=True)
+        self.assertTrue(self.browser.closed)
+        self.assertEqual((self.sent(), self.file.closed), (Sent(200, 3, complete=False), 1))
+
+    def test_no_size(self) -> None:
+        """A file whose size is not known comes in chunks, so that only the last one says that this was all; the connection stays."""
+        self.open(None)
+        self.browser.ask("/", "Range: bytes=1-")
+        self.file.arrive(b"abc")
+        self.file.arrive(bytes(20))
+        self.assertFalse(self.browser.wire.value().endswith(b"0\r\n\r\n"))
+        self.file.arrive(end=True)
+        head, _, body = self.browser.wire.value().partition(b"\r\n\r\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 200 "))
+        self.assertIn(b"Transfer-Encoding: chunked", head)
+        self.assertNotIn(b"Content-Length", head)
+        self.assertEqual(body, b"3\r\nabc\r\n14\r\n" + bytes(20) + b"\r\n0\r\n\r\n")
+        self.assertEqual((self.browser.closed, self.sent()), (False, Sent(200, 23)))
+
+    def test_no_size_and_old_client(self) -> None:
+        """A client that knows no chunks is told that the file ends with the connection."""
+        self.open(None)
+        self.browser.ask("/", version="HTTP/1.0")
+        self.file.arrive(b"abc")
+        self.file.arrive(end=True)
+        data = self.browser.wire.value()
+        self.assertIn(b"Connection: close\r\n", data)
+        self.assertTrue(data.endswith(b"\r\n\r\nabc"))
+        self.assertEqual((self.browser.closed or self.browser.wire.half_closed, self.sent()), (True, Sent(200, 3)))
+
+    def test_no_date(self) -> None:
+        """Who has an older file gets this one, though nobody knows from when it is; no condition holds that nobody can know to hold."""
+        self.open(4)
+        self.file.date = None
+        self.file.tag = ""
+        self.file.arrive(b"abcd")
+        for condition in (f"If-Modified-Since: {DATE}", 'If-None-Match: "unknown"'):
+            response = self.browser.get("/", condition)
+            self.assertEqual((response.status, response.body), (200, b"abcd"))
+
+    def test_cut_off(self) -> None:
+        """A file that somebody cuts off while it is read ends the connection, and nothing spins."""
+        self.open(6)
+        self.file.arrive(b"abcd")
+        self.file.cut_off = True
+        self.browser.ask("/")
+        self.assertTrue(self.browser.closed)
+        self.assertEqual(self.sent(), Sent(200, 0, complete=False))
+
+    def test_no_size_and_failed(self) -> None:
+        """Where the end of the connection is the end of the file, one that failed does not end like one that is whole."""
+        self.open(None)
+        self.browser.ask("/")
+        self.file.arrive(b"abc")
+        self.file.failed = True
+        self.file.arrive(end=True)
+        self.assertTrue(self.browser.closed)
+        self.assertEqual(self.sent(), Sent(200, 3, complete=False))
+
+    def test_paced(self) -> None:
+        """With a limit each piece waits until there is room for it, for a client that is still there."""
+        clock = Clock()
+        self.open(10 * PIECE)
+        self.stream.pacing = Pacing(lambda count: 1.0 if count else 0.0, clock)
+        self.browser.ask("/")
+        self.file.arrive(bytes(10 * PIECE))
+        for number in range(1, 4):
+            self.assertTrue((number - 1) * PIECE < len(self.browser.wire.value()) < (number + 1) * PIECE)
+            clock.advance(1.0)
+        self.browser.close(cleanly=False)
+        self.assertEqual((self.sent(), self.file.closed, clock.getDelayedCalls()), (Sent(200, 4 * PIECE, complete=False), 1, []))
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_slow_client(self) -> None:
+        """A client that takes nothing is sent no more than its buffer holds, and goes on when it does."""
+        self.open(4_000_000)
+        self.browser.wire.limit = 100_000
+        self.browser.ask("/")
+        self.file.arrive(bytes(4_000_000))
+        self.assertLess(len(self.browser.wire.value()), 2 * following.PIECE)
+        for _ in range(20):
+            self.browser.wire.take()
+        self.assertEqual(len(self.browser.responses()[0].body), 4_000_000)
+        self.assertEqual(self.sent(), Sent(200, 4_000_000))
+
+    def test_client_leaves(self) -> None:
+        """A client that goes is waited for no more, whether the file arrives or not."""
+        self.open(6)
+        self.browser.ask("/")
+        self.file.arrive(b"abc")
+        self.browser.close(cleanly=False)
+        self.assertEqual((self.sent(), self.file.closed), (Sent(200, 3, complete=False), 1))
+        self.assertEqual(self.flushLoggedErrors(), [])

@@ -1,0 +1,326 @@
+"""Tests for L{pacserve.web.server.channel}."""
+
+import tempfile
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http import Request
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from pacserve.web.server.channel import HEAD_TIMEOUT, IDLE_TIMEOUT, STALL_TIMEOUT
+from pacserve.web.server.outgoing import Outgoing
+from pacserve.web.server.responses import Responder
+from tests.fakes.browser import Browser, Response, site_of
+
+SWEEP = 2
+
+
+class Echo(Resource):
+    """
+    Answers with the target, at once or, below C{/later}, when it is told to.
+
+    @ivar waiting: The requests that wait.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[Request] = []
+        self.count = 0
+        self._responder = Responder(lambda: 0.0)
+
+    def render(self, request: Request) -> int:
+        self.count += 1
+        if request.uri.startswith(b"/later"):
+            self.waiting.append(request)
+        else:
+            self.answer(request)
+        return NOT_DONE_YET
+
+    def answer(self, request: Request) -> None:
+        """Answers a request that waits."""
+        self._responder.send(request, 200, f"Content-Length: {len(request.uri)}\r\n", request.uri)
+
+
+class ChannelTestCase(SynchronousTestCase):
+    """Has one connection to a site that echoes."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.echo = Echo()
+        self.site = site_of(self.echo, self.clock)
+        self.browser = Browser(self.site)
+
+    def pass_time(self, seconds: float) -> None:
+        """Lets so much time pass, and the sweep that follows."""
+        self.clock.pump([SWEEP] * (int(seconds / SWEEP) + 1))
+
+    def refusal(self) -> Response:
+        """The response by which the connection ends, after which nothing is answered any more."""
+        (response,) = self.browser.responses()
+        self.assertEqual(response.headers["connection"], "close")
+        self.assertTrue(self.browser.wire.half_closed)
+        self.browser.ask("/again")
+        self.assertEqual(self.browser.wire.value(), b"")
+        return response
+
+
+class RequestTests(ChannelTestCase):
+    def test_keep_alive(self) -> None:
+        """One request after the other is answered on one connection."""
+        for target in ("/a", "/b", "/c"):
+            self.assertEqual(self.browser.get(target).body, target.encode())
+        self.assertFalse(self.browser.closed)
+
+    def test_pipelining(self) -> None:
+        """Requests that are sent without waiting are answered in their order, also where the first of them waits."""
+        self.browser.send(b"".join(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % target for target in (b"/a", b"/later", b"/b", b"/c")))
+        self.assertEqual([response.body for response in self.browser.responses()], [b"/a"])
+        self.echo.answer(self.echo.waiting[0])
+        self.assertEqual([response.body for response in self.browser.responses()], [b"/later", b"/b", b"/c"])
+
+    def test_byte_by_byte(self) -> None:
+        """A request may come in as many pieces as it has bytes."""
+        for byte in b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n":
+            self.browser.send(bytes([byte]))
+        self.assertEqual([response.body for response in self.browser.responses()], [b"/a"])
+
+    def test_old_http(self) -> None:
+        """HTTP/1.0 is answered, and the connection closed."""
+        self.assertEqual(self.browser.get("/a", version="HTTP/1.0").body, b"/a")
+        self.assertTrue(self.browser.closed)
+
+    def test_no_reading_ahead(self) -> None:
+        """A client that does not take its answers gets no more of them made: a pipeline does not fill the memory."""
+        self.browser.wire.limit = 10_000
+        request = b"GET /%s HTTP/1.1\r\n\r\n" % (b"x" * 1000)
+        self.browser.send(request * 50)
+        self.assertLess(self.echo.count, 15)
+        while self.echo.count < 50:
+            before = self.echo.count
+            self.browser.wire.take()
+            self.assertGreater(self.echo.count, before)
+            self.assertLess(self.echo.count, before + 15)
+        self.assertEqual(len(self.browser.responses()), 50)
+
+    def test_no_reading_ahead_to_the_end(self) -> None:
+        """The last request of a pipeline, too, whose connection is to be closed, waits for its client."""
+        self.browser.wire.limit = 100
+        self.browser.send(b"GET /%s HTTP/1.1\r\n\r\nGET /z HTTP/1.1\r\nConnection: close\r\n\r\n" % (b"x" * 1000))
+        self.assertEqual(self.echo.count, 1)
+        self.browser.wire.take()
+        self.assertEqual([response.body[-1:] for response in self.browser.responses()], [b"x", b"z"])
+        self.assertTrue(self.browser.closed)
+
+
+class RefusalTests(ChannelTestCase):
+    def test_long_target(self) -> None:
+        """A target of 100,000 bytes is refused before its line has come to an end."""
+        self.browser.send(b"GET /" + b"a" * 100_000)
+        self.assertEqual(self.refusal().status, 414)
+
+    def test_long_target_in_pieces(self) -> None:
+        """A target that grows piece by piece is refused as soon as it is too long, and what follows is not kept."""
+        self.browser.send(b"GET /")
+        for _ in range(1000):
+            self.browser.send(b"a" * 100)
+        self.assertEqual(self.refusal().status, 414)
+        self.assertEqual(len(self.browser.channel.clearLineBuffer()), 0)
+
+    def test_long_header(self) -> None:
+        """A header that is too long is refused, also one in many folded lines."""
+        for head, status in ((b"X: " + b"a" * 10_000 + b"\r\n", 431), (b"X: a\r\n" + b" aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" * 1000, 400)):
+            self.browser = Browser(self.site)
+            self.browser.send(b"GET / HTTP/1.1\r\n" + head + b"\r\n")
+            self.assertEqual(self.refusal().status, status)
+
+    def test_many_headers(self) -> None:
+        """A flood of headers is refused, by number and by size."""
+        for flood in (b"X: y\r\n" * 101, (b"X: " + b"a" * 8000 + b"\r\n") * 3):
+            self.browser = Browser(self.site)
+            self.browser.send(b"GET / HTTP/1.1\r\n" + flood + b"\r\n")
+            self.assertEqual(self.refusal().status, 431)
+
+    def test_headers_are_counted_by_request(self) -> None:
+        """Headers of earlier requests do not count."""
+        for _ in range(5):
+            self.assertEqual(self.browser.get("/a", *(f"X: {'y' * 200}" for _ in range(60))).status, 200)
+
+    def test_bodies(self) -> None:
+        """A request with a body is refused as soon as its head says so, and no file is made for it."""
+        self.patch(tempfile, "TemporaryFile", None)
+        for header in ("Content-Length: 1", "Content-Length: 999999999999", "Transfer-Encoding: chunked"):
+            self.browser = Browser(self.site)
+            self.browser.ask("/", header, "Expect: 100-continue", method="POST")
+            self.assertEqual(self.refusal().status, 413, header)
+        self.assertEqual(self.echo.count, 0)
+
+    def test_empty_body(self) -> None:
+        """A request that says that its body is empty is answered."""
+        self.assertEqual(self.browser.get("/a", "Content-Length: 0").body, b"/a")
+
+    def test_malformed(self) -> None:
+        """What is no HTTP is refused."""
+        for data in (
+            b"\r\n\r\n\r\n",
+            b"GET\r\n\r\n",
+            b"GET / HTTP/1.1 x y\r\n\r\n",
+            b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+            b"GET / HTTP/1.1\r\nno colon\r\nHost: x\r\n\r\n",
+            b"GET / HTTP/1.1\r\nna me: x\r\n\r\n",
+            b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+            b"GET / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+            b"GET / HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
+            b"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        ):
+            self.browser = Browser(self.site)
+            self.browser.send(data)
+            self.assertEqual(self.refusal().status, 400, data[:60])
+        self.assertEqual(self.echo.count, 0)
+
+    def test_after_refusal(self) -> None:
+        """A refused client has a while to see its answer and close, and may send no end of bytes neither in time nor in number."""
+        self.browser.send(b"nonsense\r\n")
+        self.pass_time(10)
+        self.assertTrue(self.browser.closed)
+        self.browser = Browser(self.site)
+        self.browser.send(b"nonsense\r\n")
+        for _ in range(20):
+            self.browser.send(b"x" * 65536)
+        self.assertTrue(self.browser.closed)
+
+    @given(st.lists(st.one_of(st.binary(), st.sampled_from((b"GET / HTTP/1.1\r\n", b"\r\n", b"Content-Length:", b"X: y\r\n"))), max_size=20))
+    def test_any_bytes(self, pieces: list[bytes]) -> None:
+        """Whatever bytes come, nothing is raised, and the next client is served."""
+        browser = Browser(self.site)
+        for piece in pieces:
+            browser.send(piece)
+        browser.close(cleanly=False)
+        self.assertEqual(Browser(self.site).get("/a").body, b"/a")
+
+
+class TimeTests(ChannelTestCase):
+    def test_silent(self) -> None:
+        """A connection on which nothing comes is closed soon."""
+        self.pass_time(HEAD_TIMEOUT - 4)
+        self.assertFalse(self.browser.closed)
+        self.pass_time(8)
+        self.assertTrue(self.browser.closed)
+        self.assertEqual(self.browser.wire.value(), b"")
+
+    def test_dripping(self) -> None:
+        """Half a request that gets longer by a byte each second is ended no later than one that does not."""
+        self.browser.send(b"GET / HTTP/1.1\r\nX: ")
+        for _ in range(int(HEAD_TIMEOUT) + 4):
+            self.browser.send(b"y")
+            self.clock.advance(1)
+        self.assertEqual(self.refusal().status, 408)
+
+    def test_dripping_late(self) -> None:
+        """Who begins late has only what is left of the time."""
+        self.pass_time(HEAD_TIMEOUT - 4)
+        self.browser.send(b"GET / HTTP/1.1\r\n")
+        self.pass_time(8)
+        self.assertEqual(self.refusal().status, 408)
+
+    def test_dripping_later(self) -> None:
+        """The same holds for a further request on a connection."""
+        self.browser.get("/a")
+        self.pass_time(IDLE_TIMEOUT - 10)
+        self.browser.send(b"GET / HTTP/1.1\r\nX: ")
+        self.pass_time(HEAD_TIMEOUT - 4)
+        self.assertFalse(self.browser.wire.half_closed)
+        self.pass_time(8)
+        self.assertEqual(self.refusal().status, 408)
+
+    def test_idle(self) -> None:
+        """A connection is kept for a while between two requests, and then closed."""
+        for _ in range(3):
+            self.browser.get("/a")
+            self.pass_time(IDLE_TIMEOUT - 4)
+        self.assertFalse(self.browser.closed)
+        self.pass_time(8)
+        self.assertTrue(self.browser.closed)
+
+    def test_stays_open(self) -> None:
+        """A client that lets the closing of its connection go unanswered is cut off."""
+        self.pass_time(HEAD_TIMEOUT + 4)
+        self.assertFalse(self.browser.wire.disconnected)
+        self.pass_time(10)
+        self.assertTrue(self.browser.wire.disconnected)
+
+    def test_long_answer(self) -> None:
+        """Who waits for an answer is not timed out: that the answer comes is not up to the client."""
+        self.browser.ask("/later")
+        self.pass_time(STALL_TIMEOUT * 2)
+        self.assertFalse(self.browser.closed)
+
+    def test_stalled(self) -> None:
+        """A client that takes nothing of what waits for it is cut off."""
+        self.browser.ask("/later")
+        self.browser.wire.outgoing = Outgoing(5000, 100)
+        self.pass_time(STALL_TIMEOUT - 4)
+        self.assertFalse(self.browser.closed)
+        self.pass_time(10)
+        self.assertTrue(self.browser.wire.disconnected)
+
+    def test_slow(self) -> None:
+        """A client that takes a little now and then is not cut off, however long it needs."""
+        self.browser.ask("/later")
+        for taken in range(10):
+            self.browser.wire.outgoing = Outgoing(5000, taken)
+            self.pass_time(STALL_TIMEOUT - 10)
+        self.assertFalse(self.browser.closed)
+
+    def test_waiting_for_us(self) -> None:
+        """A client that has taken everything is not blamed for what is not there yet."""
+        self.browser.ask("/later")
+        self.browser.wire.outgoing = Outgoing(0, 100)
+        self.pass_time(STALL_TIMEOUT * 3)
+        self.assertFalse(self.browser.closed)
+
+
+class EndTests(ChannelTestCase):
+    def test_retire_idle(self) -> None:
+        """When the daemon stops, connections without a request are closed at once."""
+        fresh = Browser(self.site)
+        self.browser.get("/a")
+        self.site.connections.retire()
+        self.assertTrue(self.browser.closed and fresh.closed)
+
+    def test_retire_busy(self) -> None:
+        """A response that is under way comes to its end, and then its connection is closed."""
+        self.browser.ask("/later")
+        self.site.connections.retire()
+        self.assertFalse(self.browser.closed)
+        self.echo.answer(self.echo.waiting[0])
+        self.assertEqual([response.body for response in self.browser.responses()], [b"/later"])
+        self.assertTrue(self.browser.closed)
+
+    def test_retire_half(self) -> None:
+        """A request that is half there is answered, and then its connection is closed."""
+        self.browser.send(b"GET /a HTTP/1.1\r\n")
+        self.site.connections.retire()
+        self.browser.send(b"\r\n")
+        (response,) = self.browser.responses()
+        self.assertEqual(response.headers["connection"], "close")
+        self.assertTrue(self.browser.closed)
+
+    def test_abort(self) -> None:
+        """Every connection can be ended at once."""
+        self.browser.ask("/later")
+        self.site.connections.abort()
+        self.assertTrue(self.browser.wire.disconnected)
+
+    def test_forgotten(self) -> None:
+        """A connection that has ended leaves nothing behind, whatever it was doing."""
+        for data in (b"", b"GET", b"GET /later HTTP/1.1\r\n\r\n", b"GET /a HTTP/1.1\r\n\r\n", b"nonsense\r\n"):
+            browser = Browser(self.site)
+            browser.send(data)
+            browser.close()
+        self.browser.close()
+        self.assertEqual(len(self.site.connections), 0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])

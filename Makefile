@@ -27,6 +27,7 @@ test-pacman7: setup-pacman7  ## Runs the end-to-end tests of pacman 7 in a Debia
 lint: setup-test  ## Runs ruff, mypy and import-linter.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	@! grep -rnE '\b[CL]\{|^[[:space:]]*(r?""")?@(param|ivar|cvar|return|raise)\b' --include=*.py pacserve tests tools benchmarks  # no epytext
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -14,10 +14,11 @@ class Comparison:
     """
     What one server does beside another.
 
-    @ivar rate: Amount per second.
-    @ivar cost: CPU seconds for each of the amount.
-    @ivar ratio: Of the rates, 2 is twice as fast as the reference.
-    @ivar cost_ratio: Of the costs, 2 is twice as expensive.
+    Attributes:
+        rate: Amount per second.
+        cost: CPU seconds for each of the amount.
+        ratio: Of the rates, 2 is twice as fast as the reference.
+        cost_ratio: Of the costs, 2 is twice as expensive.
     """
 
     rate: float

@@ -83,7 +83,8 @@ def _need_neighbours(peers: int) -> None:
     """
     Makes sure that the kernel has room for their link-layer addresses.
 
-    @raise SkippedError: It has not.
+    Raises:
+        SkippedError: It has not.
     """
     most = int(sh("sysctl -n net.ipv4.neigh.default.gc_thresh3").stdout)
     if most < peers:

@@ -1,4 +1,4 @@
-"""C{--misses fetch} against nginx as a caching proxy: a large file that nobody has yet, to one reader and to sixteen."""
+"""`--misses fetch` against nginx as a caching proxy: a large file that nobody has yet, to one reader and to sixteen."""
 
 from __future__ import annotations
 
@@ -60,8 +60,9 @@ class _Place:
     """
     A mirror, a daemon and a proxy that fetch from it, and files that neither has.
 
-    @ivar size: Bytes of each file.
-    @ivar asked_by_nginx: How often the proxy asked for the last file.
+    Attributes:
+        size: Bytes of each file.
+        asked_by_nginx: How often the proxy asked for the last file.
     """
 
     def __init__(self, lab: Lab, size: int) -> None:
@@ -88,7 +89,8 @@ class _Place:
         """
         Fetches the next file by the daemon.
 
-        @raise BenchmarkError: It was not verified, or the mirror was asked for it more than once.
+        Raises:
+            BenchmarkError: It was not verified, or the mirror was asked for it more than once.
         """
         name = self._names.pop()
         load = self._load(self._daemon, request_path(name), readers)

@@ -1,5 +1,5 @@
 """
-The daemon without its memory of which client was sent to which peer: C{python -m benchmarks.forgetful}, with the options of pacserve.
+The daemon without its memory of which client was sent to which peer: `python -m benchmarks.forgetful`, with the options of pacserve.
 
 A client that asks again is not sent to the same peer, so that a second run of pacman heals.  wrk asks again all the time and stands for many
 clients; the memory is still written and looked at, and costs the same.

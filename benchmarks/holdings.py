@@ -57,7 +57,8 @@ class _Lists:
     """
     Inventories, the same ones in each run.
 
-    @ivar names: Of all packages that there are.
+    Attributes:
+        names: Of all packages that there are.
     """
 
     def __init__(self) -> None:
@@ -89,7 +90,7 @@ def _few(holdings: Holdings, start: int) -> None:
 
 
 def _median(work: Callable[[int], None], repetitions: int = 1000) -> float:
-    """The median time in seconds; C{work} is given the number of the repetition."""
+    """The median time in seconds; `work` is given the number of the repetition."""
     taken = []
     for turn in range(repetitions):
         began = time.perf_counter()

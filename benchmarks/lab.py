@@ -24,11 +24,12 @@ class Lab:
     """
     One benchmark's place.
 
-    @ivar folder: Its temporary folder, which the caller removes.
-    @ivar quick: Whether a rough figure will do.
-    @ivar server_core: Where servers run that are measured; None where the machine has a single core.
-    @ivar client_core: Where load comes from.
-    @ivar repetitions: How often each figure is taken.
+    Attributes:
+        folder: Its temporary folder, which the caller removes.
+        quick: Whether a rough figure will do.
+        server_core: Where servers run that are measured; None where the machine has a single core.
+        client_core: Where load comes from.
+        repetitions: How often each figure is taken.
     """
 
     def __init__(self, folder: Path, *, quick: bool) -> None:
@@ -78,9 +79,10 @@ class Lab:
         """
         A daemon that knows its peers' inventories.
 
-        @param host: Where it runs and takes connections by all addresses; None for this machine's loopback.
-        @param options: Further ones.
-        @param ready: Waits until it is; without it the caller does.
+        Args:
+            host: Where it runs and takes connections by all addresses; None for this machine's loopback.
+            options: Further ones.
+            ready: Waits until it is; without it the caller does.
         """
         port = free_port()
         log = self.folder / f"pacserve-{port}.log"
@@ -108,7 +110,8 @@ class Lab:
         """
         A LAN, which is removed together with this place.
 
-        @raise SkippedError: Only root may make one.
+        Raises:
+            SkippedError: Only root may make one.
         """
         network = Network(self.folder, hosts)
         self._servers.callback(network.remove)
@@ -123,8 +126,9 @@ class Lab:
         """
         A pacman.conf.
 
-        @param server: The mirror.
-        @param sizes: Packages of a sync database of the usual size; None for no sync database.
+        Args:
+            server: The mirror.
+            sizes: Packages of a sync database of the usual size; None for no sync database.
         """
         database_dir = self.folder / f"{name}.db"
         if sizes is not None:

@@ -27,8 +27,9 @@ class Load:
     """
     What a server did.
 
-    @ivar amount: Requests or bytes.
-    @ivar cpu: CPU seconds of the server.
+    Attributes:
+        amount: Requests or bytes.
+        cpu: CPU seconds of the server.
     """
 
     amount: int
@@ -48,10 +49,13 @@ class Load:
 
 def requests(server: Server, path: str, seconds: float, core: int | None, *, keep_alive: bool = True) -> Load:
     """
-    Sends one and the same request again and again, by L{CONNECTIONS} connections at the same time.
+    Sends one and the same request again and again, by `CONNECTIONS` connections at the same time.
 
-    @param keep_alive: Without it each request has a connection of its own.
-    @raise BenchmarkError: Some were not answered well.
+    Args:
+        keep_alive: Without it each request has a connection of its own.
+
+    Raises:
+        BenchmarkError: Some were not answered well.
     """
     bound = () if core is None else ("taskset", "--cpu-list", str(core))
     header = () if keep_alive else ("--header", "Connection: close")
@@ -88,9 +92,10 @@ class Answer:
     """
     The beginning of an answer.
 
-    @ivar text: The head, and what came with it of the body.
-    @ivar size: Bytes of the body.
-    @ivar left: Those that are still to be received.
+    Attributes:
+        text: The head, and what came with it of the body.
+        size: Bytes of the body.
+        left: Those that are still to be received.
     """
 
     status: int
@@ -141,7 +146,8 @@ def latencies(port: int, paths: Iterable[str], status: int) -> list[float]:
     """
     The milliseconds from the request to the head of the answer, one request after the other on one connection.
 
-    @raise BenchmarkError: More than one answer of a hundred has another status: a busy machine may let a peer's time run out.
+    Raises:
+        BenchmarkError: More than one answer of a hundred has another status: a busy machine may let a peer's time run out.
     """
     taken: list[float] = []
     wrong: list[str] = []

@@ -17,8 +17,9 @@ class Host(Namespace):
     """
     A machine of the LAN.
 
-    @ivar address: IPv4; C{address6} IPv6.
-    @ivar port: The name of its port of the switch.
+    Attributes:
+        address: IPv4; `address6` IPv6.
+        port: The name of its port of the switch.
     """
 
     def __init__(self, prefix: str, number: int, folder: Path) -> None:
@@ -31,7 +32,8 @@ class Network:
     """
     Hosts at a switch, each in a network namespace of its own, that can reach each other and nobody else.
 
-    @ivar hosts: They have one interface, L{DEVICE}, with an address of each IP version.
+    Attributes:
+        hosts: They have one interface, `DEVICE`, with an address of each IP version.
     """
 
     def __init__(self, folder: Path, hosts: int) -> None:
@@ -43,7 +45,8 @@ class Network:
         """
         Makes it.
 
-        @raise SkippedError: Only root may.
+        Raises:
+            SkippedError: Only root may.
         """
         if os.geteuid() != 0:
             raise SkippedError("needs root, for network namespaces")

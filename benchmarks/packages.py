@@ -56,10 +56,11 @@ def write_package(folder: Path, package: str, size: int) -> str:
 
 def write_database(database_dir: Path, sizes: Mapping[str, int], *, packages: int = DATABASE_PACKAGES) -> None:
     """
-    Writes the sync database of L{REPO}.
+    Writes the sync database of `REPO`.
 
-    @param sizes: Packages that must stand in it, with the sizes of their files.
-    @param packages: How many it has with those.
+    Args:
+        sizes: Packages that must stand in it, with the sizes of their files.
+        packages: How many it has with those.
     """
     (database_dir / "sync").mkdir(parents=True)
     everything = dict(sizes)

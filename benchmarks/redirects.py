@@ -1,4 +1,4 @@
-"""Redirects per second and their CPU time, against C{return 302} of nginx."""
+"""Redirects per second and their CPU time, against `return 302` of nginx."""
 
 from __future__ import annotations
 

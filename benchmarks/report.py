@@ -12,9 +12,10 @@ class Aim:
     """
     What a figure should be.
 
-    @ivar limit: In the unit of what is judged.
-    @ivar least: Whether the limit is the least (else the most) that will do.
-    @ivar of_ratio: Whether the ratio to the reference is judged, else the value.
+    Attributes:
+        limit: In the unit of what is judged.
+        least: Whether the limit is the least (else the most) that will do.
+        of_ratio: Whether the ratio to the reference is judged, else the value.
     """
 
     limit: float
@@ -37,9 +38,10 @@ class Result:
     """
     One figure: a median of several repetitions.
 
-    @ivar benchmark: The name by which the benchmark is chosen.
-    @ivar reference: The same figure of whom pacserve is compared with, None where there is nobody.
-    @ivar ratio: Median of the ratios of each repetition, which is steadier than the ratio of the medians.
+    Attributes:
+        benchmark: The name by which the benchmark is chosen.
+        reference: The same figure of whom pacserve is compared with, None where there is nobody.
+        ratio: Median of the ratios of each repetition, which is steadier than the ratio of the medians.
     """
 
     benchmark: str

@@ -87,13 +87,16 @@ class SkippedError(Exception):
 
 class Server:
     """
-    A server process in a session of its own, so that Ctrl-C reaches it only through L{stop}.
+    A server process in a session of its own, so that Ctrl-C reaches it only through `stop`.
 
-    @param command: Takes no pid but the one that it is started with: it does not fork into the background.
-    @param core: The core that it is bound to, None for any.
-    @param log: A file for everything that it prints.
-    @ivar port: Where it listens, on 127.0.0.1.
-    @ivar started: When it was started, by L{time.perf_counter}.
+    Args:
+        command: Takes no pid but the one that it is started with: it does not fork into the background.
+        core: The core that it is bound to, None for any.
+        log: A file for everything that it prints.
+
+    Attributes:
+        port: Where it listens, on 127.0.0.1.
+        started: When it was started, by `time.perf_counter`.
     """
 
     def __init__(
@@ -125,10 +128,13 @@ class Server:
 
     def wait_for_log(self, text: str, times: int = 1, *, within: float = START_TIMEOUT) -> None:
         """
-        Returns when it has printed C{text} so often.
+        Returns when it has printed `text` so often.
 
-        @param within: Seconds.
-        @raise BenchmarkError: It has not.
+        Args:
+            within: Seconds.
+
+        Raises:
+            BenchmarkError: It has not.
         """
         deadline = time.monotonic() + within
         while (found := self.log.read_text("utf-8", "replace").count(text)) < times:
@@ -141,7 +147,8 @@ class Server:
         """
         Makes sure that it still runs.
 
-        @raise BenchmarkError: It has ended; the message ends with what it printed last.
+        Raises:
+            BenchmarkError: It has ended; the message ends with what it printed last.
         """
         if self._process.poll() is not None:
             raise BenchmarkError(f"a server has ended with {self._process.returncode}: {self.log.read_text('utf-8', 'replace')[-2000:]}")
@@ -163,9 +170,10 @@ class Server:
 
 def nginx(folder: Path, root: Path, port: int, core: int | None) -> Server:
     """
-    nginx with one worker that serves C{root} by sendfile and answers C{/redirect/} with 302.  Like pacserve it keeps an access log in a file.
+    nginx with one worker that serves `root` by sendfile and answers `/redirect/` with 302.  Like pacserve it keeps an access log in a file.
 
-    @param folder: For its configuration and temporary files.
+    Args:
+        folder: For its configuration and temporary files.
     """
     folder.mkdir()
     configuration = folder / "nginx.conf"
@@ -175,16 +183,17 @@ def nginx(folder: Path, root: Path, port: int, core: int | None) -> Server:
 
 def caching_nginx(folder: Path, upstream: str, port: int, core: int | None) -> Server:
     """
-    nginx with one worker that keeps what it fetches from C{upstream}.
+    nginx with one worker that keeps what it fetches from `upstream`.
 
-    @param folder: For its configuration, and for what it keeps.
-    @param upstream: The beginning of the URLs there.
+    Args:
+        folder: For its configuration, and for what it keeps.
+        upstream: The beginning of the URLs there.
     """
     return Server(caching_nginx_command(folder, upstream, "127.0.0.1", port), port, folder / "output.log", core=core)
 
 
 def caching_nginx_command(folder: Path, upstream: str, address: str, port: int) -> Sequence[str]:
-    """The command that starts such a server, whose configuration is written: one request for each file, however many ask (C{proxy_cache_lock})."""
+    """The command that starts such a server, whose configuration is written: one request for each file, however many ask (`proxy_cache_lock`)."""
     folder.mkdir()
     configuration = folder / "nginx.conf"
     configuration.write_text(_CACHING_CONF.format(folder=folder, upstream=upstream, address=address, port=port), "utf-8")
@@ -207,11 +216,12 @@ def pacserve(
     """
     The daemon, as a user starts it.
 
-    @param peers: Ports of its static peers.
-    @param options: Further ones.
-    @param within: The beginning of a command line that runs the rest in another namespace.
-    @param module: What C{python -m} runs.
-    @param bytecode: A folder for the C{.pyc} files of everything that is imported, None for where Python looks by itself.
+    Args:
+        peers: Ports of its static peers.
+        options: Further ones.
+        within: The beginning of a command line that runs the rest in another namespace.
+        module: What `python -m` runs.
+        bytecode: A folder for the `.pyc` files of everything that is imported, None for where Python looks by itself.
     """
     arguments = ["--port", str(port), "--pacman-conf", str(pacman_conf), "--cache-dir", str(cache_dir), "--state", f"{log}.state", *options]
     for peer in peers:

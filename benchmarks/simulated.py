@@ -1,7 +1,7 @@
 """
-Many peers in one process: C{python -m benchmarks.simulated NETWORK COUNT INTERFACE}, for a host to which the whole network was routed as its own.
+Many peers in one process: `python -m benchmarks.simulated NETWORK COUNT INTERFACE`, for a host to which the whole network was routed as its own.
 
-Each has an address, an instance id and an inventory, announces itself, and answers C{/info}; it has no files.
+Each has an address, an instance id and an inventory, announces itself, and answers `/info`; it has no files.
 """
 
 from __future__ import annotations

@@ -48,8 +48,9 @@ class Upgrade:
     """
     What it took that all hosts upgraded.
 
-    @ivar ratio: The bytes of packages that the mirror sent, for each byte of the packages of one host.
-    @ivar seconds: From the moment when pacman was started on all hosts until the last one ended.
+    Attributes:
+        ratio: The bytes of packages that the mirror sent, for each byte of the packages of one host.
+        seconds: From the moment when pacman was started on all hosts until the last one ended.
     """
 
     ratio: float
@@ -68,7 +69,8 @@ def measure(lab: Lab) -> Iterator[Result]:
     Whoever waits for nginx's lock gets no byte until the whole file is there.  pacman gives up after 10 s without one and goes to the mirror, so the
     big package, which takes 16 s at 12 Mbit/s, is fetched by almost every host.
 
-    @raise SkippedError: The LAN can't be made here; or, after everything else, apt-cacher-ng is not installed.
+    Raises:
+        SkippedError: The LAN can't be made here; or, after everything else, apt-cacher-ng is not installed.
     """
     reason = missing() or trial(lab.folder / "trial")
     if reason:

@@ -75,11 +75,12 @@ def _measure(count: int, bodies: _Bodies) -> Iterator[Result]:
 
 class _Bodies:
     """
-    How large answers to C{/info} are.
+    How large answers to `/info` are.
 
-    @ivar whole: Bytes of all names of a machine, packed.
-    @ivar upgrade: Bytes of what an upgrade changes.
-    @ivar nothing: Bytes of an answer without changes.
+    Attributes:
+        whole: Bytes of all names of a machine, packed.
+        upgrade: Bytes of what an upgrade changes.
+        nothing: Bytes of an answer without changes.
     """
 
     def __init__(self) -> None:

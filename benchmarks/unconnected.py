@@ -1,5 +1,5 @@
 """
-The daemon that soon closes idle connections: C{python -m benchmarks.unconnected}, with the options of pacserve.
+The daemon that soon closes idle connections: `python -m benchmarks.unconnected`, with the options of pacserve.
 
 Peers that announce themselves are not asked when nothing happens, so that after a minute there is no connection to any of them.  This comes to that
 without the minute.

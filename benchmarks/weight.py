@@ -33,7 +33,7 @@ def measure_memory(lab: Lab) -> Iterator[Result]:
 
 
 def measure_start(lab: Lab) -> Iterator[Result]:
-    """The time from the start of the process to the first byte of the answer to a request for a file in the cache, with C{.pyc} files."""
+    """The time from the start of the process to the first byte of the answer to a request for a file in the cache, with `.pyc` files."""
     cache = lab.path("cache")
     name = write_package(cache, "small", _SIZE)
     configuration = lab.configuration("daemon", cache, NO_MIRROR, {"small": _SIZE})

@@ -1,4 +1,4 @@
-"""C{python -m pacserve}."""
+"""`python -m pacserve`."""
 
 import sys
 

@@ -22,8 +22,9 @@ class RequestError(PacserveError):
     """
     A request is answered with an HTTP error.
 
-    @ivar status: The HTTP status code, 400 to 599.
-    @ivar origin: Who was asked before this answer was given, for the access log; empty when nobody was.
+    Attributes:
+        status: The HTTP status code, 400 to 599.
+        origin: Who was asked before this answer was given, for the access log; empty when nobody was.
     """
 
     def __init__(self, status: int, message: str, origin: str = "") -> None:

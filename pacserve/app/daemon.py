@@ -76,15 +76,18 @@ THREADS = 2
 
 class Daemon:
     """
-    The whole daemon: built by the constructor, which does no I/O, and running from L{start} to L{stop}.
+    The whole daemon: built by the constructor, which does no I/O, and running from `start` to `stop`.
 
-    @param reactor: Time, network, child processes and threads.
-    @param write: Takes the lines of the access log.
-    @param wall: Gives the seconds since the epoch; the reactor's own clock may be another one.
-    @param environment: The process environment, for proxies and the service manager.
-    @param open_files: How many files the process may have open.
-    @param inherited: Listening sockets from the service manager.
-    @ivar stopping: Whether L{stop} has been called.
+    Args:
+        reactor: Time, network, child processes and threads.
+        write: Takes the lines of the access log.
+        wall: Gives the seconds since the epoch; the reactor's own clock may be another one.
+        environment: The process environment, for proxies and the service manager.
+        open_files: How many files the process may have open.
+        inherited: Listening sockets from the service manager.
+
+    Attributes:
+        stopping: Whether `stop` has been called.
     """
 
     _log = Logger()
@@ -200,8 +203,9 @@ class Daemon:
         """
         Reads pacman.conf and answers requests from then on.
 
-        @raise ConfigurationError: pacman.conf can't be read.
-        @raise StartError: The port can't be had.
+        Raises:
+            ConfigurationError: pacman.conf can't be read.
+            StartError: The port can't be had.
         """
         await self._configuration.load()
         if self._fetching is not None:
@@ -234,7 +238,7 @@ class Daemon:
             await self._fetching.verify()
 
     async def stop(self) -> None:
-        """Takes no new connections, gives running transfers L{GRACE} seconds, and lets go of everything."""
+        """Takes no new connections, gives running transfers `GRACE` seconds, and lets go of everything."""
         self.stopping = True
         self._notifier.stopping()
         for port in self._ports:

@@ -34,8 +34,11 @@ class Explaining:
         """
         Where a package would come from.
 
-        @param text: The name of a package, or of its file.
-        @return: None where no database knows it.
+        Args:
+            text: The name of a package, or of its file.
+
+        Returns:
+            None where no database knows it.
         """
         await self._parts.databases.refresh_all()
         found = [(repo, name) for repo, name in self._parts.databases.find(text, FOUND_LIMIT) if text == name or name.rsplit("-", 3)[0] == text]
@@ -53,7 +56,7 @@ class Explaining:
         return Why(repo, name, size, tuple(reasons), self._parts.ledger.of(name))
 
     async def search(self, text: str) -> list[Found]:
-        """The package files whose name contains C{text}, each with its size in bytes and who holds it: C{this host} and the addresses of peers."""
+        """The package files whose name contains `text`, each with its size in bytes and who holds it: `this host` and the addresses of peers."""
         if len(text) < SHORTEST_QUERY:
             return []
         parts = self._parts

@@ -1,4 +1,4 @@
-"""What C{--misses fetch} and C{--hits relay} add to the daemon, wired together."""
+"""What `--misses fetch` and `--hits relay` add to the daemon, wired together."""
 
 from __future__ import annotations
 
@@ -33,13 +33,16 @@ class Fetching:
     """
     Downloads what nobody on the LAN has.
 
-    @param cache_dirs: Gives the folders of pacman.
-    @param wall: Gives the seconds since the epoch.
-    @ivar source: Where the resolver finds downloads of packages.
-    @ivar databases: Where it finds databases.
-    @ivar folder: What is a package cache as well.
-    @ivar spool: Where downloads are kept.
-    @ivar flights: Those that run.
+    Args:
+        cache_dirs: Gives the folders of pacman.
+        wall: Gives the seconds since the epoch.
+
+    Attributes:
+        source: Where the resolver finds downloads of packages.
+        databases: Where it finds databases.
+        folder: What is a package cache as well.
+        spool: Where downloads are kept.
+        flights: Those that run.
     """
 
     _log = Logger()
@@ -76,7 +79,8 @@ class Fetching:
         """
         Takes possession of the spool.
 
-        @raise ConfigurationError: It can't be used, another daemon uses it, or it has packages and is no spool.
+        Raises:
+            ConfigurationError: It can't be used, another daemon uses it, or it has packages and is no spool.
         """
         self.spool.open(next(iter(self._cache_dirs()), None))
         self.databases.start()

@@ -1,4 +1,4 @@
-"""What C{--multicast} adds to the daemon, wired together."""
+"""What `--multicast` adds to the daemon, wired together."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ class LAN:
     """
     Announces this host, and brings those that announce themselves into the roster.
 
-    @param architectures: Gives the architectures of this host.
-    @param instance: This daemon's own instance id.
+    Args:
+        architectures: Gives the architectures of this host.
+        instance: This daemon's own instance id.
     """
 
     def __init__(  # noqa: PLR0917
@@ -85,7 +86,8 @@ class LAN:
         """
         Listens, and announces what is found at a TCP port of this host.
 
-        @raise StartError: The UDP port can't be had.
+        Raises:
+            StartError: The UDP port can't be had.
         """
         self._port = port
         self._discovery.start()

@@ -32,9 +32,12 @@ def listen(reactor: ListeningReactor, factory: IProtocolFactory, bind: Sequence[
     """
     Opens the sockets.
 
-    @param bind: Addresses; empty for all of this host: one socket that takes IPv6 and IPv4, or IPv4 alone where there is no IPv6.
-    @param inherited: Listening stream sockets that the service manager has opened (systemd.socket(5)); they take the place of C{bind} and C{port}.
-    @raise StartError: An address can't be had; nothing is left open.
+    Args:
+        bind: Addresses; empty for all of this host: one socket that takes IPv6 and IPv4, or IPv4 alone where there is no IPv6.
+        inherited: Listening stream sockets that the service manager has opened (systemd.socket(5)); they take the place of `bind` and `port`.
+
+    Raises:
+        StartError: An address can't be had; nothing is left open.
     """
     if inherited:
         return _adopt(reactor, factory, inherited)

@@ -18,7 +18,8 @@ class LineObserver:
 
     What libraries say at info is left out: it is nothing that a user wants to know, such as each factory that starts.
 
-    @param least: The name of the least important level that is written.
+    Args:
+        least: The name of the least important level that is written.
     """
 
     def __init__(self, write: Callable[[str], object], least: str) -> None:
@@ -40,7 +41,8 @@ def line_writer(stream: TextIO | None) -> Callable[[str], None]:
     """
     A function that writes whole lines, and loses them when they can't be written: a full disk or a closed terminal must not stop the daemon.
 
-    @param stream: None, as C{sys.stderr} is where it was closed at the start, loses everything.
+    Args:
+        stream: None, as `sys.stderr` is where it was closed at the start, loses everything.
     """
 
     def write(text: str) -> None:
@@ -56,5 +58,5 @@ def line_writer(stream: TextIO | None) -> Callable[[str], None]:
 
 
 def begin_logging(write: Callable[[str], object], least: str) -> None:
-    """Sends every event from now on to C{write}."""
+    """Sends every event from now on to `write`."""
     globalLogBeginner.beginLoggingTo([LineObserver(write, least)], redirectStandardIO=False, discardBuffer=True)

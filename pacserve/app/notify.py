@@ -9,7 +9,8 @@ class ServiceNotifier:
     """
     Sends state to the service manager.  Without one, and when it does not listen, nothing happens: the daemon runs all the same.
 
-    @param address: The value of C{NOTIFY_SOCKET}: a path, or a name in the abstract namespace that begins with C{@}; None without a manager.
+    Args:
+        address: The value of `NOTIFY_SOCKET`: a path, or a name in the abstract namespace that begins with `@`; None without a manager.
     """
 
     def __init__(self, address: str | None) -> None:
@@ -20,14 +21,15 @@ class ServiceNotifier:
         self._send(f"READY=1\nSTATUS={status}")
 
     def status(self, status: str) -> None:
-        """One line on how things stand, shown by C{systemctl status}."""
+        """One line on how things stand, shown by `systemctl status`."""
         self._send(f"STATUS={status}")
 
     def reloading(self, monotonic: float) -> None:
         """
-        The configuration is being read again; L{ready} ends that.
+        The configuration is being read again; `ready` ends that.
 
-        @param monotonic: CLOCK_MONOTONIC in seconds.
+        Args:
+            monotonic: CLOCK_MONOTONIC in seconds.
         """
         self._send(f"RELOADING=1\nMONOTONIC_USEC={int(monotonic * 1_000_000)}")
 

@@ -33,11 +33,12 @@ class Parts:
     """
     What is looked at.
 
-    @ivar name: Of this host.
-    @ivar fetching: None where nothing is downloaded here.
-    @ivar left_out: Gives where hosts announced themselves that the filters leave out.
-    @ivar heard_at: Gives when another host was last heard by multicast.
-    @ivar wall: Gives the seconds since the epoch.
+    Attributes:
+        name: Of this host.
+        fetching: None where nothing is downloaded here.
+        left_out: Gives where hosts announced themselves that the filters leave out.
+        heard_at: Gives when another host was last heard by multicast.
+        wall: Gives the seconds since the epoch.
     """
 
     settings: Settings

@@ -35,8 +35,9 @@ class Telling:
     """
     Counts what is answered, and says so.
 
-    @ivar fronts: By the first part of the path.
-    @ivar witnesses: What is to be told of every answer.
+    Attributes:
+        fronts: By the first part of the path.
+        witnesses: What is to be told of every answer.
     """
 
     _log = Logger()

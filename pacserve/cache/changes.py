@@ -19,7 +19,8 @@ class _Step:
     """
     From one inventory to the next.
 
-    @ivar before: The generation of the former.
+    Attributes:
+        before: The generation of the former.
     """
 
     before: int
@@ -31,7 +32,7 @@ class _Step:
 
 
 class Changes:
-    """Remembers the latest changes of an inventory, within L{GENERATIONS_LIMIT} and L{NAMES_LIMIT}: who knows an older one takes the whole list."""
+    """Remembers the latest changes of an inventory, within `GENERATIONS_LIMIT` and `NAMES_LIMIT`: who knows an older one takes the whole list."""
 
     def __init__(self, inventory: Inventory) -> None:
         self._inventory = inventory
@@ -53,7 +54,8 @@ class Changes:
         """
         What leads from the inventory of that generation to the last one: nothing at all where that is the last one.
 
-        @return: None where it is not known: forgotten, never there, or yet to come.
+        Returns:
+            None where it is not known: forgotten, never there, or yet to come.
         """
         current = self._inventory.generation
         files: dict[str, int] = {}

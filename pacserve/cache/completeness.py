@@ -14,11 +14,12 @@ def complete(size: int, changed: float, now: float, stated: Sequence[int], *, si
     """
     Whether a file under its final name may be handed on.
 
-    @param size: Its size in bytes.
-    @param changed: Its ctime, in seconds since the epoch.
-    @param now: The time by the same clock.
-    @param stated: The sizes that sync databases state for it.  Where there is one, it decides.
-    @param signature: It is a detached signature, which no database states the size of.
+    Args:
+        size: Its size in bytes.
+        changed: Its ctime, in seconds since the epoch.
+        now: The time by the same clock.
+        stated: The sizes that sync databases state for it.  Where there is one, it decides.
+        signature: It is a detached signature, which no database states the size of.
     """
     if signature:
         return size <= LARGEST_SIGNATURE and settled(size, changed, now)

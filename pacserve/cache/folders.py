@@ -19,8 +19,9 @@ class FoundFile:
     """
     A package file or signature as it lies in a folder.
 
-    @ivar size: Bytes.
-    @ivar changed: The ctime in seconds since the epoch.
+    Attributes:
+        size: Bytes.
+        changed: The ctime in seconds since the epoch.
     """
 
     name: str
@@ -34,8 +35,9 @@ class FolderListing:
     """
     What a folder holds.
 
-    @ivar trouble: Why it can't be read, in the words of the system; empty when it can.
-    @ivar files: Package files and signatures, complete or not.
+    Attributes:
+        trouble: Why it can't be read, in the words of the system; empty when it can.
+        files: Package files and signatures, complete or not.
     """
 
     folder: str
@@ -47,8 +49,11 @@ def open_file(folder: str, name: str) -> tuple[FileIO, os.stat_result] | None:
     """
     Opens a regular file.
 
-    @param name: A name without a slash.
-    @return: None where there is no such file, it is a link or anything else, or may not be read.
+    Args:
+        name: A name without a slash.
+
+    Returns:
+        None where there is no such file, it is a link or anything else, or may not be read.
     """
     try:
         descriptor = os.open(f"{folder}/{name}", _FLAGS)
@@ -76,7 +81,8 @@ def list_folder(folder: str, limit: int) -> FolderListing:
     """
     The package files and signatures of a folder.  It may take a while, so it runs in a thread.
 
-    @param limit: The most files.
+    Args:
+        limit: The most files.
     """
     files: list[FoundFile] = []
     try:

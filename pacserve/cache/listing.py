@@ -27,9 +27,10 @@ class Listing:
     """
     What the folders hold.
 
-    @param directories: Gives the folders, first come first served where two hold the same name.
-    @param in_thread: Runs the reading of the folders where it does not stop the reactor.
-    @param wall: Gives the seconds since the epoch.
+    Args:
+        directories: Gives the folders, first come first served where two hold the same name.
+        in_thread: Runs the reading of the folders where it does not stop the reactor.
+        wall: Gives the seconds since the epoch.
     """
 
     _log = Logger()
@@ -75,7 +76,7 @@ class Listing:
         return self._inventory
 
     def changes(self, since: int) -> Delta | None:
-        """What leads from the inventory of the generation C{since} to the last one, None where that is not known any more."""
+        """What leads from the inventory of the generation `since` to the last one, None where that is not known any more."""
         return self._changes.since(since)
 
     def _outdated(self) -> bool:

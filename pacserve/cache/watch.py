@@ -18,10 +18,11 @@ class CacheWatch:
     """
     Has the inventory kept up to date, whoever asks for it.
 
-    A look costs a C{stat} of each cache folder and of each sync database; the folders are read when one of them changed, or when a file has settled
+    A look costs a `stat` of each cache folder and of each sync database; the folders are read when one of them changed, or when a file has settled
     that was being written.
 
-    @param changed: Called with the first inventory, and with each one of another generation after that.
+    Args:
+        changed: Called with the first inventory, and with each one of another generation after that.
     """
 
     _log = Logger()
@@ -36,12 +37,12 @@ class CacheWatch:
         self._stopped = True
 
     def start(self) -> None:
-        """Looks now, and L{LOOK_INTERVAL} after each look has ended."""
+        """Looks now, and `LOOK_INTERVAL` after each look has ended."""
         self._stopped = False
         self._look()
 
     def stop(self) -> None:
-        """Looks no more; C{changed} is not called again."""
+        """Looks no more; `changed` is not called again."""
         self._stopped = True
         if self._timer is not None:
             self._timer.cancel()

@@ -48,7 +48,8 @@ def decode_verdict(text: bytes) -> Verdict:
     """
     Reads an answer to a claim.
 
-    @raise RemoteProtocolError: It is none.
+    Raises:
+        RemoteProtocolError: It is none.
     """
     document = fields.parse_object(text, _WHERE)
     follow, granted = document.get("follow"), document.get("granted")
@@ -65,8 +66,9 @@ class PeerClaiming(Claiming):
     """
     Claims files with the peers that rendezvous hashing names, this host among them.
 
-    @param table: The claims that this host keeps.
-    @param instance: This daemon's own instance id.
+    Args:
+        table: The claims that this host keeps.
+        instance: This daemon's own instance id.
     """
 
     def __init__(self, peers: Roster, table: Claims, client: StreamingClient, clock: IReactorTime, instance: str) -> None:
@@ -101,8 +103,11 @@ class PeerClaiming(Claiming):
         """
         Tells a keeper something.
 
-        @param endpoint: None where that is this host.
-        @raise FetchError: It does not answer.
+        Args:
+            endpoint: None where that is this host.
+
+        Raises:
+            FetchError: It does not answer.
         """
         if keeper == self._instance or endpoint is None:
             return keep(self._table, what, key, self._instance, _HERE, self._clock.seconds())
@@ -155,7 +160,8 @@ def keep(table: Claims, what: str, key: str, instance: str, source: str, now: fl
     """
     Does what a host asks of the claims that are kept here.
 
-    @param what: C{ask}, C{renew}, C{finish} or C{release}.
+    Args:
+        what: `ask`, `renew`, `finish` or `release`.
     """
     if what == "ask":
         return table.ask(key, instance, source, now)

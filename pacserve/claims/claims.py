@@ -36,8 +36,9 @@ class Verdict:
     """
     What a host is told that wants to download a file.
 
-    @ivar follow: The instance id of the host to follow; None when it is to download the file itself.
-    @ivar granted: Whether it holds the claim now, and has to renew it.
+    Attributes:
+        follow: The instance id of the host to follow; None when it is to download the file itself.
+        granted: Whether it holds the claim now, and has to renew it.
     """
 
     follow: str | None
@@ -62,8 +63,9 @@ class _Offences:
     """
     What is held against an address.
 
-    @ivar losses: When it lost its last leases.
-    @ivar refused_until: Until then it gets none.
+    Attributes:
+        losses: When it lost its last leases.
+        refused_until: Until then it gets none.
     """
 
     losses: deque[float] = field(default_factory=lambda: deque(maxlen=LOSSES_LIMIT))
@@ -88,8 +90,9 @@ class Claims:
         """
         A host wants to download a file.  One that asks again gets nowhere with whom it was told to follow, and is told another one if possible.
 
-        @param instance: The host's instance id, as it states it.
-        @param source: The address that it asks from.
+        Args:
+            instance: The host's instance id, as it states it.
+            source: The address that it asks from.
         """
         self._expire(now)
         claim = self._get(key)
@@ -128,7 +131,7 @@ class Claims:
             self._end(key, claim)
 
     def distrust(self, source: str, now: float) -> None:
-        """A host served wrong bytes: it gets no claim for L{DISTRUST}, and loses those that it has."""
+        """A host served wrong bytes: it gets no claim for `DISTRUST`, and loses those that it has."""
         self._offend(source).refused_until = now + DISTRUST
         for key, claim in [*self._leased.items(), *self._finished.items()]:
             if claim.source == source:

@@ -18,9 +18,10 @@ class _Place:
     """
     The place of a host in the tree.
 
-    @ivar leader: Whom it was told to follow; empty for the root.
-    @ivar feeds: How many it feeds.
-    @ivar deserted: Whether one that it fed has asked for another leader: it gets no more.
+    Attributes:
+        leader: Whom it was told to follow; empty for the root.
+        feeds: How many it feeds.
+        deserted: Whether one that it fed has asked for another leader: it gets no more.
     """
 
     leader: str = ""
@@ -32,7 +33,8 @@ class Followers:
     """
     Tells each host whom to follow: the root or one that asked before it, so that there are no circles.
 
-    @param root: The instance id of the host that downloads the file.
+    Args:
+        root: The instance id of the host that downloads the file.
     """
 
     def __init__(self, root: str) -> None:
@@ -49,10 +51,13 @@ class Followers:
 
         One that asks again gets nowhere with its leader, and is told another one; the root is told again, since its lease shows that it is alive.
 
-        @param instance: Its instance id, which is not that of the root.
-        @param source: The address that it asks from.
-        @param room: Whether it may be remembered.
-        @return: None where nobody has room for it.
+        Args:
+            instance: Its instance id, which is not that of the root.
+            source: The address that it asks from.
+            room: Whether it may be remembered.
+
+        Returns:
+            None where nobody has room for it.
         """
         place = self._places.get(instance)
         before = ""

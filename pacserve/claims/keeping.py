@@ -14,8 +14,9 @@ class ClaimKeeper(Protocol):
         """
         Does what a host asks, and gives the answer as it is sent.
 
-        @param what: C{ask}, C{renew}, C{finish} or C{release}.
-        @param instance: The host's instance id, as it states it.
-        @param key: What is claimed.
-        @param source: The address that it asks from.
+        Args:
+            what: `ask`, `renew`, `finish` or `release`.
+            instance: The host's instance id, as it states it.
+            key: What is claimed.
+            source: The address that it asks from.
         """

@@ -22,7 +22,8 @@ class Leader(Upstream):
 
     Its entity tag says which file it downloads.  Nothing is taken where that is another one than this host expects, or none.
 
-    @param tell: Called with what came of it.
+    Args:
+        tell: Called with what came of it.
     """
 
     wan = False
@@ -70,6 +71,6 @@ class Leader(Upstream):
 
 
 def stated_digest(etag: str | None) -> bytes | None:
-    """The SHA-256 that the entity tag of a C{/fetch} states, None where it states none."""
+    """The SHA-256 that the entity tag of a `/fetch` states, None where it states none."""
     match = _DIGEST.match((etag or "").strip())
     return None if match is None else bytes.fromhex(match["hex"])

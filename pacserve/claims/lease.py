@@ -26,7 +26,8 @@ class Lease:
     A keeper that says that the claim is lost was started anew, or took this host for dead.  It is asked once more: if nobody else downloads the file
     by now, others can still follow this host.  Otherwise the download goes on without a claim.
 
-    @param tell: Says something to the keeper: C{ask}, C{renew}, C{finish} or C{release}.  Raises L{FetchError} where it does not answer.
+    Args:
+        tell: Says something to the keeper: `ask`, `renew`, `finish` or `release`.  Raises `FetchError` where it does not answer.
     """
 
     _log = Logger()
@@ -42,7 +43,8 @@ class Lease:
         """
         The download has ended.
 
-        @param last_words: C{finish} or C{release}.
+        Args:
+            last_words: `finish` or `release`.
         """
         if self._last_words:
             return

@@ -15,8 +15,9 @@ def keepers(key: str, instances: Iterable[str]) -> list[str]:
     """
     The instance ids in the order in which they are asked for the claims of a key: each host's place is that of its hash with the key.
 
-    @param key: What is claimed.
-    @param instances: Any order; each id once.
+    Args:
+        key: What is claimed.
+        instances: Any order; each id once.
     """
     return sorted(instances, key=lambda instance: _weight(key, instance), reverse=True)
 

@@ -27,14 +27,15 @@ _SLOW_LIMIT = 1024
 
 
 class Tell(Protocol):
-    """Says C{ask}, C{renew}, C{finish} or C{release} to a keeper."""
+    """Says `ask`, `renew`, `finish` or `release` to a keeper."""
 
     def __call__(self, what: str, timeout: float = CLAIM_BUDGET) -> Deferred[Verdict]:
         """
         What it answers.
 
-        @raise FetchError: Nothing in time.
-        @raise RemoteProtocolError: No verdict.
+        Raises:
+            FetchError: Nothing in time.
+            RemoteProtocolError: No verdict.
         """
 
 
@@ -63,7 +64,8 @@ class Round:
     A claim that a later keeper grants counts only when the ones before it had the whole time to answer: others may have reached them, and a busy
     machine that answers late is better heard than two downloads begun.
 
-    @param keepers: Their instance ids and how to tell them something, the first in the order first; at least one.
+    Args:
+        keepers: Their instance ids and how to tell them something, the first in the order first; at least one.
     """
 
     _log = Logger()
@@ -80,7 +82,8 @@ class Round:
         """
         What is true, and who said so.
 
-        @raise FetchError: Nobody answered.
+        Raises:
+            FetchError: Nobody answered.
         """
         return await first_yes([partial(self._ask, number) for number in range(len(self._keepers))], self._clock, CLAIM_BUDGET)
 

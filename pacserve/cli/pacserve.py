@@ -1,4 +1,4 @@
-"""The command C{pacserve}: the daemon."""
+"""The command `pacserve`: the daemon."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     Runs the daemon until it is told to stop.
 
-    @return: The exit status: 0 after SIGTERM or SIGINT, 1 when something it needs can't be had now, 78 when the configuration is wrong.  A wrong
-        command line ends with 2.
+    Returns:
+        The exit status: 0 after SIGTERM or SIGINT, 1 when something it needs can't be had now, 78 when the configuration is wrong.  A wrong command
+        line ends with 2.
     """
     settings = parse_options(sys.argv[1:] if arguments is None else arguments)
 

@@ -1,4 +1,4 @@
-"""The command C{pacsrv}: pacman through pacserve, and questions to the daemon."""
+"""The command `pacsrv`: pacman through pacserve, and questions to the daemon."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     Runs pacman in the place of this process, or answers a question.
 
-    @return: The exit status: 1 when something is wrong or can't be told.  A wrong command line ends with 2.
+    Returns:
+        The exit status: 1 when something is wrong or can't be told.  A wrong command line ends with 2.
     """
     call = parse_arguments(sys.argv[1:] if arguments is None else arguments)
     daemon = Daemon(call.port, time.monotonic)

@@ -1,4 +1,4 @@
-"""The text of C{--more-help}."""
+"""The text of `--more-help`."""
 
 from pacserve.config.settings import DEFAULT_GROUPS, DEFAULT_MULTICAST_PORT, DEFAULT_PORT
 

@@ -75,7 +75,7 @@ def _folder(environment: Mapping[str, str], given: str, default: str, root: bool
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of C{pacserve}."""
+    """The parser of `pacserve`."""
     parser = _Parser(
         prog="pacserve",
         usage="pacserve [options]",
@@ -249,7 +249,8 @@ def parse_options(arguments: Sequence[str]) -> Settings:
     """
     The settings that a command line asks for.
 
-    @raise SystemExit: With status 2 and one line on stderr when a value is wrong; with 0 after help, guide or version were printed.
+    Raises:
+        SystemExit: With status 2 and one line on stderr when a value is wrong; with 0 after help, guide or version were printed.
     """
     parser = build_parser()
     options = parser.parse_args(arguments)

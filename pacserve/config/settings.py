@@ -48,26 +48,27 @@ class Settings:
     """
     The options of the daemon, checked.
 
-    @ivar bind: Addresses to listen on; empty for all of this host, IPv6 and IPv4.
-    @ivar cache_dirs: Empty for every CacheDir of pacman.conf.
-    @ivar pacservers: Static peers.
-    @ivar clients: Who besides this host may ask C{/request}.
-    @ivar peers: Who besides the LAN may ask C{/package} and C{/info}.
-    @ivar names: Further names of this host, in lower case.
-    @ivar multicast: Whether this host announces itself and uses the peers that announce themselves.
-    @ivar multicast_filters: Which of those it uses; they mean nothing to C{pacservers}.
-    @ivar multicast_groups: IPv4 groups go out by IPv4, the others by IPv6.
-    @ivar multicast_port: UDP, to send to and to listen on.
-    @ivar multicast_interval: Seconds between two announcements.
-    @ivar misses: What becomes of a file that no one on the LAN has.
-    @ivar hits: What becomes of a file that a peer has.
-    @ivar state: Where the history of the traffic is kept.
-    @ivar metrics_peers: Whether C{/metrics} has series of each peer.
-    @ivar spool: Where downloads are kept.
-    @ivar spool_size: Bytes of all complete downloads.
-    @ivar wan_limit: Bytes per second that come from mirrors, None for no limit.
-    @ivar lan_limit: Bytes per second that go to other hosts and come from peers, None for no limit.
-    @ivar interfaces: Those to find peers on; empty for every usable one.
+    Attributes:
+        bind: Addresses to listen on; empty for all of this host, IPv6 and IPv4.
+        cache_dirs: Empty for every CacheDir of pacman.conf.
+        pacservers: Static peers.
+        clients: Who besides this host may ask `/request`.
+        peers: Who besides the LAN may ask `/package` and `/info`.
+        names: Further names of this host, in lower case.
+        multicast: Whether this host announces itself and uses the peers that announce themselves.
+        multicast_filters: Which of those it uses; they mean nothing to `pacservers`.
+        multicast_groups: IPv4 groups go out by IPv4, the others by IPv6.
+        multicast_port: UDP, to send to and to listen on.
+        multicast_interval: Seconds between two announcements.
+        misses: What becomes of a file that no one on the LAN has.
+        hits: What becomes of a file that a peer has.
+        state: Where the history of the traffic is kept.
+        metrics_peers: Whether `/metrics` has series of each peer.
+        spool: Where downloads are kept.
+        spool_size: Bytes of all complete downloads.
+        wan_limit: Bytes per second that come from mirrors, None for no limit.
+        lan_limit: Bytes per second that go to other hosts and come from peers, None for no limit.
+        interfaces: Those to find peers on; empty for every usable one.
     """
 
     bind: tuple[str, ...] = ()

@@ -39,10 +39,11 @@ class Announcement:
     """
     What a pacserver tells the LAN.
 
-    @ivar instance: As in its C{/info}.
-    @ivar port: Where it listens, TCP.
-    @ivar generation: Of its inventory; means nothing across instances.
-    @ivar architectures: Those of its pacman.conf.
+    Attributes:
+        instance: As in its `/info`.
+        port: Where it listens, TCP.
+        generation: Of its inventory; means nothing across instances.
+        architectures: Those of its pacman.conf.
     """
 
     kind: Kind
@@ -69,8 +70,11 @@ def decode(payload: bytes) -> Announcement | None:
     """
     Reads a datagram.  Fields that are not known are ignored, as are later versions as long as these fields stand.
 
-    @return: None where the kind is not known: it is of a later version, so nothing is asked of its other fields.
-    @raise RemoteProtocolError: It is no announcement, or one with a field that is missing, of the wrong type or out of its bounds.
+    Returns:
+        None where the kind is not known: it is of a later version, so nothing is asked of its other fields.
+
+    Raises:
+        RemoteProtocolError: It is no announcement, or one with a field that is missing, of the wrong type or out of its bounds.
     """
     if len(payload) > DATAGRAM_LIMIT:
         raise RemoteProtocolError(f"{_WHERE} is over {DATAGRAM_LIMIT:,} bytes")

@@ -31,9 +31,10 @@ class Announcer:
     There is at most one announcement to come; whatever it was planned for, it says how things are when it goes out, and so answers all that came in
     before.
 
-    @param describe: Gives what is announced.
-    @param hosts: Gives how many other hosts are known.
-    @param interval: Seconds between two announcements when nothing happens.
+    Args:
+        describe: Gives what is announced.
+        hosts: Gives how many other hosts are known.
+        interval: Seconds between two announcements when nothing happens.
     """
 
     def __init__(  # noqa: PLR0917

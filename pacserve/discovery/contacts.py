@@ -15,9 +15,10 @@ class Contacts:
     """
     Contacts hosts some time after it was planned, a few in each turn.
 
-    @param wanted: Says whether a host is still worth a question, by its instance id.
-    @param room: Gives how many questions may be added to those that are under way.
-    @param contact: Asks a host, and gives how many questions that were.
+    Args:
+        wanted: Says whether a host is still worth a question, by its instance id.
+        room: Gives how many questions may be added to those that are under way.
+        contact: Asks a host, and gives how many questions that were.
     """
 
     def __init__(self, clock: IReactorTime, wanted: Callable[[str], bool], room: Callable[[], int], contact: Callable[[str], int]) -> None:

@@ -47,11 +47,14 @@ class Discovery(LANListener):
     """
     Finds peers, and forgets those that have gone.
 
-    @param local: Says which addresses are this host's, and which are of its LANs.
-    @param architectures: Gives the architectures of this host.
-    @param instance: This daemon's own instance id.
-    @param interval: Seconds between two announcements of a host.
-    @ivar heard_at: When another host of this network was last heard; None where none ever was.
+    Args:
+        local: Says which addresses are this host's, and which are of its LANs.
+        architectures: Gives the architectures of this host.
+        instance: This daemon's own instance id.
+        interval: Seconds between two announcements of a host.
+
+    Attributes:
+        heard_at: When another host of this network was last heard; None where none ever was.
     """
 
     _log = Logger()
@@ -94,7 +97,8 @@ class Discovery(LANListener):
         """
         Listens, and says hello.
 
-        @raise StartError: The port can't be had.
+        Raises:
+            StartError: The port can't be had.
         """
         self._watch.looked = self._looked
         self._link.start(self)

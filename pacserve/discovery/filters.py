@@ -20,8 +20,9 @@ class Filter:
     """
     One expression.
 
-    @ivar excludes: Whether what it matches is rejected (C{x:}) or admitted (C{i:}).
-    @ivar expression: Searched for in C{10.0.0.3:15678} or C{[fd77::b]:15678}.
+    Attributes:
+        excludes: Whether what it matches is rejected (`x:`) or admitted (`i:`).
+        expression: Searched for in `10.0.0.3:15678` or `[fd77::b]:15678`.
     """
 
     excludes: bool
@@ -30,9 +31,10 @@ class Filter:
 
 def parse_filter(text: str) -> Filter:
     """
-    C{i:REGEX} or C{x:REGEX}, in the syntax of Python's module C{re}.
+    `i:REGEX` or `x:REGEX`, in the syntax of Python's module `re`.
 
-    @raise ValueError: With a message of one line that says what would be right, or in which the place of the mistake is marked.
+    Raises:
+        ValueError: With a message of one line that says what would be right, or in which the place of the mistake is marked.
     """
     prefix, colon, expression = text.partition(":")
     if not colon or prefix not in ("i", "x"):
@@ -65,9 +67,9 @@ class _Verdict(enum.Enum):
 
     ADMITTED = enum.auto()
     LEFT_OUT = enum.auto()
-    """There are C{i:} filters, and none matches."""
+    """There are `i:` filters, and none matches."""
     EXCLUDED = enum.auto()
-    """An C{x:} filter matches."""
+    """An `x:` filter matches."""
 
 
 class PeerFilters:
@@ -81,10 +83,11 @@ class PeerFilters:
 
     def admitted(self, addresses: Collection[Endpoint]) -> tuple[Endpoint, ...]:
         """
-        Those that may be used, in the same order.  None at all if an C{x:} filter matches any of them: a host that is excluded by its IPv4 address
+        Those that may be used, in the same order.  None at all if an `x:` filter matches any of them: a host that is excluded by its IPv4 address
         is not to be contacted by its IPv6 address, either.
 
-        @param addresses: All addresses that one instance is known by.
+        Args:
+            addresses: All addresses that one instance is known by.
         """
         verdicts = [(address, self._verdict(_text(address))) for address in addresses]
         if any(verdict is _Verdict.EXCLUDED for _, verdict in verdicts):

@@ -14,7 +14,8 @@ class LANLink(Protocol):
         """
         Begins to listen.
 
-        @raise StartError: The port can't be had; nothing is left open.
+        Raises:
+            StartError: The port can't be had; nothing is left open.
         """
 
     @abstractmethod
@@ -26,7 +27,8 @@ class LANLink(Protocol):
         """
         Sends to the groups of an IP version on every interface in use.  What can't be sent is lost as any datagram may be; never raises.
 
-        @param version: 4 or 6.
+        Args:
+            version: 4 or 6.
         """
 
 
@@ -38,8 +40,9 @@ class LANListener(Protocol):
         """
         A datagram came to one of the groups, by an interface that is in use.
 
-        @param payload: At most 1,024 bytes, of anybody's making.
-        @param source: The address that it came from, an IPv6 link-local one with C{%zone}; never an IPv4-mapped one.
+        Args:
+            payload: At most 1,024 bytes, of anybody's making.
+            source: The address that it came from, an IPv6 link-local one with `%zone`; never an IPv4-mapped one.
         """
 
     @abstractmethod

@@ -25,7 +25,7 @@ Membership = tuple[IPAddress, int]
 
 class Memberships:
     """
-    Joins and leaves groups.  What the kernel refuses is tried again by the next L{keep}: an interface that is just coming up, or one more than
+    Joins and leaves groups.  What the kernel refuses is tried again by the next `keep`: an interface that is just coming up, or one more than
     net.ipv4.igmp_max_memberships allows.
     """
 
@@ -37,9 +37,10 @@ class Memberships:
 
     def keep(self, wanted: Set[Membership], sockets: Mapping[int, GroupSocket]) -> None:
         """
-        Joins what is wanted and leaves everything else.  What was joined L{REJOIN_INTERVAL} ago is joined again, unless switches flood it anyway.
+        Joins what is wanted and leaves everything else.  What was joined `REJOIN_INTERVAL` ago is joined again, unless switches flood it anyway.
 
-        @param sockets: By IP version; the groups of a version without a socket are not joined.
+        Args:
+            sockets: By IP version; the groups of a version without a socket are not joined.
         """
         for membership in [membership for membership in self._joined if membership not in wanted]:
             self._leave(membership, sockets)

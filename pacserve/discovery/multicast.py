@@ -42,13 +42,14 @@ class MulticastLink(LANLink):
     """
     Sends to groups and hears them, on every usable interface by itself: neither needs a route.
 
-    What arrives by other interfaces or was not sent to one of the groups is ignored.  Interfaces are looked at every L{POLL_INTERVAL}, and what the
+    What arrives by other interfaces or was not sent to one of the groups is ignored.  Interfaces are looked at every `POLL_INTERVAL`, and what the
     kernel refused is tried again then.
 
-    @param groups: Multicast addresses of either version; a version of which there is none is not used.
-    @param names: The interfaces to use (L{usable}); empty for all that will do.
-    @param read: The interfaces as they are now.
-    @param suspended: Seconds that the machine has slept so far.
+    Args:
+        groups: Multicast addresses of either version; a version of which there is none is not used.
+        names: The interfaces to use (`usable`); empty for all that will do.
+        read: The interfaces as they are now.
+        suspended: Seconds that the machine has slept so far.
     """
 
     _log = Logger()
@@ -127,7 +128,8 @@ class MulticastLink(LANLink):
         """
         Opens the sockets that are missing, as far as the kernel has their IP version.
 
-        @raise OSError: The port can't be had.
+        Raises:
+            OSError: The port can't be had.
         """
         for version in {group.version for group in self._groups} - set(self._ears):
             try:
@@ -226,7 +228,8 @@ class _Ear:
     """
     Reads a socket whenever the reactor says so.  Nothing that happens there may reach the reactor, which would not let it read again.
 
-    @param lost: Called when the reactor will not read it any more.
+    Args:
+        lost: Called when the reactor will not read it any more.
     """
 
     _log = Logger()

@@ -31,11 +31,12 @@ class Neighbour:
     """
     A host that announced itself.
 
-    @ivar instance: The instance id that it claims.
-    @ivar generation: The generation that it last claimed.
-    @ivar heard: When it was last heard at each of its endpoints.
-    @ivar used: The endpoints at which it has shown who it is.
-    @ivar greeted: When it last said hello by IPv4.
+    Attributes:
+        instance: The instance id that it claims.
+        generation: The generation that it last claimed.
+        heard: When it was last heard at each of its endpoints.
+        used: The endpoints at which it has shown who it is.
+        greeted: When it last said hello by IPv4.
     """
 
     instance: str
@@ -52,7 +53,8 @@ class Neighbours:
     Hosts that have shown who they are stay as long as they are heard; their number is bounded by who contacts them.  Of the others a random one makes
     room, so that a flood of forged announcements can't keep a real one out for longer than it lasts.
 
-    @param pick: Gives a number from 0 to one less than its argument, at random.
+    Args:
+        pick: Gives a number from 0 to one less than its argument, at random.
     """
 
     def __init__(self, pick: Callable[[int], int]) -> None:
@@ -77,7 +79,8 @@ class Neighbours:
         """
         A host was heard at an endpoint.
 
-        @return: The host, and whether the endpoint is news; None when too many others were heard there.
+        Returns:
+            The host, and whether the endpoint is news; None when too many others were heard there.
         """
         neighbour = self._hosts.get(instance)
         new = neighbour is None or endpoint not in neighbour.heard

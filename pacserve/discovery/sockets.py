@@ -36,10 +36,11 @@ class Datagram:
     """
     What arrived, and how.
 
-    @ivar payload: None where it was longer than an announcement may be.
-    @ivar source: Without a zone.
-    @ivar destination: A group, or an address of this machine.
-    @ivar index: The interface that it arrived by.
+    Attributes:
+        payload: None where it was longer than an announcement may be.
+        source: Without a zone.
+        destination: A group, or an address of this machine.
+        index: The interface that it arrived by.
     """
 
     payload: bytes | None
@@ -49,7 +50,7 @@ class Datagram:
 
 
 class GroupSocket(Protocol):
-    """A UDP socket of one IP version that knows groups and interfaces.  What the kernel refuses is an C{OSError}."""
+    """A UDP socket of one IP version that knows groups and interfaces.  What the kernel refuses is an `OSError`."""
 
     @abstractmethod
     def fileno(self) -> int:
@@ -61,7 +62,7 @@ class GroupSocket(Protocol):
 
     @abstractmethod
     def buffer(self) -> int:
-        """The bytes of the receive buffer, after all was done to make it L{RECEIVE_BUFFER}."""
+        """The bytes of the receive buffer, after all was done to make it `RECEIVE_BUFFER`."""
 
     @abstractmethod
     def join(self, group: IPAddress, index: int) -> None:
@@ -80,7 +81,8 @@ class GroupSocket(Protocol):
         """
         The next datagram; None for one about which the kernel does not say how it came.
 
-        @raise BlockingIOError: There is none.
+        Raises:
+            BlockingIOError: There is none.
         """
 
 
@@ -88,7 +90,8 @@ def open_socket(version: int, port: int) -> GroupSocket:
     """
     Opens a socket that shares the port with whoever else shares it: what comes to a group is heard by all.
 
-    @raise OSError: The kernel has no such IP version (EAFNOSUPPORT and others), or the port can't be had.
+    Raises:
+        OSError: The kernel has no such IP version (EAFNOSUPPORT and others), or the port can't be had.
     """
     family = socket.AF_INET if version == 4 else socket.AF_INET6
     this = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)

@@ -28,7 +28,8 @@ def peer_agent(reactor: Any, read: int = READ) -> IAgent:
     """
     Asks peers: straight, whatever proxy the environment names, on kept-alive connections.
 
-    @param read: Bytes that are read at once.
+    Args:
+        read: Bytes that are read at once.
     """
     agent: IAgent = Agent.usingEndpointFactory(reactor, Endpoints(reactor, read=read), pool=_pool(reactor))
     return agent
@@ -40,9 +41,10 @@ def mirror_agent(
     """
     Asks mirrors, through a proxy where there is one.
 
-    @param guard: Only addresses that it permits are asked; None asks all.  Connections are not shared with other agents.
-    @param policy: TLS, None for the system's trusted certificates.
-    @param read: Bytes that are read at once.
+    Args:
+        guard: Only addresses that it permits are asked; None asks all.  Connections are not shared with other agents.
+        policy: TLS, None for the system's trusted certificates.
+        read: Bytes that are read at once.
     """
     return _MirrorAgent(reactor, proxies, guard, policy, read)
 

@@ -30,11 +30,14 @@ class IncomingBody(Protocol):
 
     async def consume(self, take: Callable[[bytes], float], stall: float) -> None:
         """
-        Hands the body to C{take} piece by piece, and returns when it ended as the host meant it to.
+        Hands the body to `take` piece by piece, and returns when it ended as the host meant it to.
 
-        @param take: Returns the seconds until it wants the next piece.  What it raises ends the connection, and is raised here.
-        @param stall: Seconds without a byte after which the connection is given up.
-        @raise FetchError: The body stalled, or the connection was lost.
+        Args:
+            take: Returns the seconds until it wants the next piece.  What it raises ends the connection, and is raised here.
+            stall: Seconds without a byte after which the connection is given up.
+
+        Raises:
+            FetchError: The body stalled, or the connection was lost.
         """
 
     def drop(self) -> None:

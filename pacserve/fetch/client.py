@@ -31,8 +31,9 @@ class HeadAnswer:
     """
     What a host answered to a HEAD.
 
-    @ivar status: From 200 to 599.
-    @ivar length: The Content-Length in bytes, None where none is stated.
+    Attributes:
+        status: From 200 to 599.
+        length: The Content-Length in bytes, None where none is stated.
     """
 
     status: int
@@ -49,8 +50,9 @@ class BodyAnswer:
     """
     What a host answered to a GET.
 
-    @ivar status: From 200 to 599.
-    @ivar body: The bytes as they were transferred: a Content-Encoding is still on them.
+    Attributes:
+        status: From 200 to 599.
+        body: The bytes as they were transferred: a Content-Encoding is still on them.
     """
 
     status: int
@@ -67,9 +69,10 @@ class HTTPClient:
     Asks other hosts, in bounded time and memory.
 
     Redirects are never followed, nothing is decoded, and a request whose time is up or that is cancelled lets go of its connection.
-    C{USER:PASSWORD@} of a URL is sent as Basic authentication (RFC 7617).
+    `USER:PASSWORD@` of a URL is sent as Basic authentication (RFC 7617).
 
-    @param headers: Sent with every request.
+    Args:
+        headers: Sent with every request.
     """
 
     def __init__(self, agent: IAgent, clock: IReactorTime, headers: Mapping[str, str] = {}) -> None:
@@ -81,9 +84,12 @@ class HTTPClient:
         """
         Asks by HEAD.
 
-        @param timeout: Seconds for everything, from the name lookup to the last header.
-        @raise FetchError: No answer, in a few words without the URL.
-        @raise RemoteProtocolError: The answer is no HTTP, or above a limit.
+        Args:
+            timeout: Seconds for everything, from the name lookup to the last header.
+
+        Raises:
+            FetchError: No answer, in a few words without the URL.
+            RemoteProtocolError: The answer is no HTTP, or above a limit.
         """
         response = await self._request(b"HEAD", url, {}, timeout)
         return head_answer(response)
@@ -92,20 +98,24 @@ class HTTPClient:
         """
         Fetches a document.
 
-        @param timeout: Seconds for everything, from the name lookup to the last byte.
-        @param limit: The most bytes of a body, as transferred.  A longer one is refused where it is announced, else as it arrives.
-        @param headers: Sent besides those that every request carries.
-        @raise FetchError: No answer, or not all of it, in a few words without the URL.
-        @raise RemoteProtocolError: The answer is no HTTP, or above a limit.
+        Args:
+            timeout: Seconds for everything, from the name lookup to the last byte.
+            limit: The most bytes of a body, as transferred.  A longer one is refused where it is announced, else as it arrives.
+            headers: Sent besides those that every request carries.
+
+        Raises:
+            FetchError: No answer, or not all of it, in a few words without the URL.
+            RemoteProtocolError: The answer is no HTTP, or above a limit.
         """
         return await self._body(b"GET", url, timeout, limit, headers)
 
     async def post(self, url: str, *, timeout: float, limit: int) -> BodyAnswer:
         """
-        Asks for something to be done that the URL says all of, and reads what L{get} would.
+        Asks for something to be done that the URL says all of, and reads what `get` would.
 
-        @raise FetchError: No answer, or not all of it, in a few words without the URL.
-        @raise RemoteProtocolError: The answer is no HTTP, or above a limit.
+        Raises:
+            FetchError: No answer, or not all of it, in a few words without the URL.
+            RemoteProtocolError: The answer is no HTTP, or above a limit.
         """
         return await self._body(b"POST", url, timeout, limit, {})
 
@@ -139,14 +149,15 @@ class HTTPClient:
 
     async def _within(self, pending: Deferred[T], seconds: float, stated: float, stop: Callable[[], object]) -> T:
         """
-        Waits for C{pending}, and calls C{stop} when the time is up or the caller is cancelled.
+        Waits for `pending`, and calls `stop` when the time is up or the caller is cancelled.
 
-        What C{pending} fails with after that is not heard: twisted turns a cancellation into a failed lookup, a lost connection or an answer
+        What `pending` fails with after that is not heard: twisted turns a cancellation into a failed lookup, a lost connection or an answer
         that never came, depending on how far the request was.
 
         Twisted lets timers expire before it reads what has arrived: a busy process gets one more turn, and may find that the answer is there.
 
-        @param stated: The seconds that the message speaks of.
+        Args:
+            stated: The seconds that the message speaks of.
         """
 
         def cancelled(_: Deferred[T]) -> None:
@@ -224,7 +235,8 @@ def head_answer(response: IResponse) -> HeadAnswer:
     """
     What the head of a response says.
 
-    @raise RemoteProtocolError: A status that HTTP does not know.
+    Raises:
+        RemoteProtocolError: A status that HTTP does not know.
     """
     return HeadAnswer(_status(response), _length(response.headers), response.headers)
 
@@ -235,7 +247,7 @@ def _joined(headers: Headers, name: str) -> str | None:
 
 
 def _status(response: IResponse) -> int:
-    """The status code; C{int()} in twisted's parser lets more pass than three digits."""
+    """The status code; `int()` in twisted's parser lets more pass than three digits."""
     status = response.code
     if not isinstance(status, int) or not 200 <= status <= 599:
         raise RemoteProtocolError("answered with a status that HTTP does not know")

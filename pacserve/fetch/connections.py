@@ -91,7 +91,7 @@ class _BoundedProtocol(ProtocolWrapper):
 
 
 class _BoundingFactory(WrappingFactory[_BoundedProtocol]):
-    """Builds L{_BoundedProtocol}s, and logs nothing about starting and stopping."""
+    """Builds `_BoundedProtocol`s, and logs nothing about starting and stopping."""
 
     protocol = _BoundedProtocol
     noisy = False
@@ -111,8 +111,8 @@ class _BoundingFactory(WrappingFactory[_BoundedProtocol]):
 @implementer(IStreamClientEndpoint)
 class BoundedEndpoint:
     """
-    Connects by another endpoint, for HTTP/1.1 clients: an answer whose headers are longer than L{HEADERS_LIMIT} ends the connection with a
-    L{RemoteProtocolError}, and a connection that was closed is gone after L{CLOSE_TIMEOUT} whatever the other side does.
+    Connects by another endpoint, for HTTP/1.1 clients: an answer whose headers are longer than `HEADERS_LIMIT` ends the connection with a
+    `RemoteProtocolError`, and a connection that was closed is gone after `CLOSE_TIMEOUT` whatever the other side does.
     """
 
     def __init__(self, endpoint: IStreamClientEndpoint, clock: IReactorTime, read: int = READ) -> None:
@@ -132,7 +132,8 @@ def tcp_endpoint(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:
     """
     Connects to a host.  Addresses are not looked up, and link-local ones keep their zone, which a lookup would lose.
 
-    @param reactor: What L{HostnameEndpoint} needs: IReactorTCP, IReactorTime and IReactorPluggableNameResolver.
+    Args:
+        reactor: What `HostnameEndpoint` needs: IReactorTCP, IReactorTime and IReactorPluggableNameResolver.
     """
     address = literal_address(host)
     if address is None:
@@ -147,8 +148,9 @@ class Endpoints:
     """
     Where an agent connects to: straight to the host of the URL.
 
-    @param policy: TLS, None for the system's trusted certificates.  They are read at the first connection to an https host, not before.
-    @param read: Bytes that are read at once.
+    Args:
+        policy: TLS, None for the system's trusted certificates.  They are read at the first connection to an https host, not before.
+        read: Bytes that are read at once.
     """
 
     def __init__(self, reactor: Any, policy: IPolicyForHTTPS | None = None, read: int = READ) -> None:

@@ -51,7 +51,7 @@ class GuardedReactor:
     """
     A reactor through which only permitted addresses can be connected to.
 
-    The check sits in C{connectTCP}, which endpoints call with the addresses that names were resolved to.  Where a name has permitted and other
+    The check sits in `connectTCP`, which endpoints call with the addresses that names were resolved to.  Where a name has permitted and other
     addresses, the permitted ones are used.
     """
 
@@ -63,7 +63,8 @@ class GuardedReactor:
         """
         Connects to a permitted address.
 
-        @raise FetchError: It is none.
+        Raises:
+            FetchError: It is none.
         """
         if not self._guard.permits(parse_address(host)):
             raise FetchError("leads back to this host or its link")

@@ -23,10 +23,13 @@ async def first_yes(questions: Sequence[Callable[[], Coroutine[Any, Any, T]]], c
     """
     Asks in the given order, and gives what the first to succeed gives; the others are cancelled.
 
-    @param questions: At least one.
-    @param patience: Seconds after which the next one is asked as well; it is asked at once when one has failed.  With 0 all are asked at once.
-    @raise AbsentError: Every one said no.
-    @raise FetchError: Nobody said yes, and some could not say.
+    Args:
+        questions: At least one.
+        patience: Seconds after which the next one is asked as well; it is asked at once when one has failed.  With 0 all are asked at once.
+
+    Raises:
+        AbsentError: Every one said no.
+        FetchError: Nobody said yes, and some could not say.
     """
     waiting = deque(questions)
     running: list[Deferred[None]] = []

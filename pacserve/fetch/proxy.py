@@ -16,7 +16,8 @@ class Proxy:
     """
     An HTTP proxy.
 
-    @ivar authorization: The value of Proxy-Authorization, None where the proxy's URL has no user.
+    Attributes:
+        authorization: The value of Proxy-Authorization, None where the proxy's URL has no user.
     """
 
     host: str
@@ -31,7 +32,8 @@ class Proxies:
     """
     Which proxy a URL is fetched through.
 
-    @ivar complaints: One line for each proxy of the environment that can't be used: the URLs that it is for are fetched without a proxy.
+    Attributes:
+        complaints: One line for each proxy of the environment that can't be used: the URLs that it is for are fetched without a proxy.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -63,7 +65,7 @@ def _values(environment: Mapping[str, str]) -> dict[str, str]:
     """
     What the variables say, by scheme; an empty lower-case one takes the upper-case one away.
 
-    Under CGI, HTTP_PROXY is the client's C{Proxy} header (CVE-2016-1000110), so it does not count where REQUEST_METHOD is set.
+    Under CGI, HTTP_PROXY is the client's `Proxy` header (CVE-2016-1000110), so it does not count where REQUEST_METHOD is set.
     """
     found: dict[str, str] = {}
     for name, value in environment.items():
@@ -83,7 +85,10 @@ def _values(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _parse(text: str) -> Proxy:
     """
-    @raise ValueError: With a message that does not repeat the URL, since a password may stand in it.
+    Reads the URL of a proxy.
+
+    Raises:
+        ValueError: With a message that does not repeat the URL, since a password may stand in it.
     """
     scheme, separator, _ = text.partition("://")
     if separator and scheme.lower() != "http":

@@ -12,7 +12,8 @@ class TokenBucket:
 
     Bytes are taken when they have flowed, so that the allowance may become negative; whoever asks then waits until it is not.
 
-    @param rate: Bytes per second; None for no limit.
+    Args:
+        rate: Bytes per second; None for no limit.
     """
 
     def __init__(self, rate: float | None) -> None:
@@ -24,7 +25,8 @@ class TokenBucket:
         """
         So many bytes have flowed.
 
-        @return: Seconds until the next may flow.
+        Returns:
+            Seconds until the next may flow.
         """
         if self._rate is None:
             return 0.0

@@ -31,8 +31,11 @@ def translate(error: BaseException) -> FetchError | None:
     """
     The error as pacserve raises it, its message short and without the URL.
 
-    @param error: What an agent's request failed with.
-    @return: None where the error is no matter of the network, and so a defect of pacserve.
+    Args:
+        error: What an agent's request failed with.
+
+    Returns:
+        None where the error is no matter of the network, and so a defect of pacserve.
     """
     if isinstance(error, FetchError):
         return error
@@ -70,7 +73,7 @@ def _network_words(error: BaseException) -> str | None:
 
 
 def _tls_words(error: TLSError) -> str:
-    """The last of OpenSSL's own words, such as C{certificate verify failed}."""
+    """The last of OpenSSL's own words, such as `certificate verify failed`."""
     try:
         words = str(error.args[0][-1][-1])
     except (IndexError, TypeError, KeyError):

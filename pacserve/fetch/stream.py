@@ -25,9 +25,12 @@ class StreamingClient(HTTPClient):
         """
         Asks by GET.  Redirects are never followed.
 
-        @param timeout: Seconds for everything up to the last header.
-        @raise FetchError: No answer, in a few words without the URL.
-        @raise RemoteProtocolError: The answer is no HTTP, or above a limit.
+        Args:
+            timeout: Seconds for everything up to the last header.
+
+        Raises:
+            FetchError: No answer, in a few words without the URL.
+            RemoteProtocolError: The answer is no HTTP, or above a limit.
         """
         if timeout <= 0:
             raise FetchError("no time left to ask")
@@ -47,7 +50,8 @@ class BodyStream:
     """
     An answer whose body has not been read yet.  It must be either consumed or dropped.
 
-    @ivar answer: Its status and headers.
+    Attributes:
+        answer: Its status and headers.
     """
 
     def __init__(self, response: IResponse, answer: HeadAnswer, clock: IReactorTime) -> None:
@@ -64,13 +68,16 @@ class BodyStream:
 
     async def consume(self, take: Callable[[bytes], float], stall: float) -> None:
         """
-        Hands the body to C{take} piece by piece, and returns when it ended as the host meant it to.
+        Hands the body to `take` piece by piece, and returns when it ended as the host meant it to.
 
         A body of which nothing says how long it is ends with its connection (RFC 9112, 6.3).
 
-        @param take: Returns the seconds until it wants the next piece.  What it raises ends the connection, and is raised here.
-        @param stall: Seconds without a byte after which the connection is given up; those that C{take} asks for do not count.
-        @raise FetchError: The body stalled, or the connection was lost.
+        Args:
+            take: Returns the seconds until it wants the next piece.  What it raises ends the connection, and is raised here.
+            stall: Seconds without a byte after which the connection is given up; those that `take` asks for do not count.
+
+        Raises:
+            FetchError: The body stalled, or the connection was lost.
         """
         self._taken = True
         ended: Deferred[None] = Deferred()
@@ -93,7 +100,8 @@ class _Flow(Protocol):
     """
     Takes what arrives.
 
-    @param stall: Seconds; None where nobody waits for anything.
+    Args:
+        stall: Seconds; None where nobody waits for anything.
     """
 
     def __init__(self, ended: Deferred[None], take: Callable[[bytes], float], stall: float | None, clock: IReactorTime) -> None:

@@ -34,7 +34,8 @@ class TunnelEndpoint:
     """
     A tunnel to a host and port, opened with CONNECT (RFC 9110, 9.3.6).
 
-    @param endpoint: Connects to the proxy.
+    Args:
+        endpoint: Connects to the proxy.
     """
 
     def __init__(self, endpoint: IStreamClientEndpoint, proxy: Proxy, host: str, port: int) -> None:
@@ -45,7 +46,10 @@ class TunnelEndpoint:
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
         """
-        @return: Fires when the tunnel is open, with the protocol inside.  Cancelling drops the connection to the proxy.
+        Opens the tunnel.
+
+        Returns:
+            Fires when the tunnel is open, with the protocol inside.  Cancelling drops the connection to the proxy.
         """
 
         def connected(protocol: Any) -> Deferred[IProtocol]:

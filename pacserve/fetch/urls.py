@@ -40,9 +40,10 @@ class URL:
     """
     An http or https URL.
 
-    @ivar host: In lower case, without brackets and without a trailing dot; the zone of a link-local address behind C{%}.
-    @ivar target: Path and query, beginning with a slash.
-    @ivar userinfo: C{USER:PASSWORD} as written, percent-encoded; empty where there is none.
+    Attributes:
+        host: In lower case, without brackets and without a trailing dot; the zone of a link-local address behind `%`.
+        target: Path and query, beginning with a slash.
+        userinfo: `USER:PASSWORD` as written, percent-encoded; empty where there is none.
     """
 
     scheme: str
@@ -53,7 +54,7 @@ class URL:
 
     @property
     def origin(self) -> str:
-        """C{SCHEME://HOST[:PORT]}: no secrets, and the same text for the same server."""
+        """`SCHEME://HOST[:PORT]`: no secrets, and the same text for the same server."""
         host = f"[{self.host}]".replace("%", "%25") if ":" in self.host else self.host
         return f"{self.scheme}://{host}" if self.port == DEFAULT_PORTS[self.scheme] else f"{self.scheme}://{host}:{self.port}"
 
@@ -66,7 +67,8 @@ def parse_url(text: str) -> URL:
     """
     Reads an absolute URL; its fragment is left away.
 
-    @raise ValueError: Neither http nor https, too long, or not a URL by RFC 3986.  The message does not repeat it.
+    Raises:
+        ValueError: Neither http nor https, too long, or not a URL by RFC 3986.  The message does not repeat it.
     """
     match = _URL.match(text) if len(text) <= URL_LIMIT else None
     if match is None:
@@ -83,7 +85,8 @@ def resolve_reference(base: URL, reference: str) -> URL:
     """
     The URL that a Location header means (RFC 9110, 10.2.2).
 
-    @raise ValueError: It is none that is followed.
+    Raises:
+        ValueError: It is none that is followed.
     """
     if len(reference) > URL_LIMIT:
         raise ValueError("a URL that is too long")
@@ -93,8 +96,8 @@ def resolve_reference(base: URL, reference: str) -> URL:
 
 def literal_address(host: str) -> IPAddress | None:
     """
-    The address that a host part is, None where it is a name.  Understands what C{inet_aton(3)} and so C{getaddrinfo(3)} takes for an address:
-    C{127.1}, C{0x7f.1}, C{2130706433}.
+    The address that a host part is, None where it is a name.  Understands what `inet_aton(3)` and so `getaddrinfo(3)` takes for an address:
+    `127.1`, `0x7f.1`, `2130706433`.
     """
     try:
         return parse_address(host)
@@ -112,7 +115,7 @@ def is_localhost(host: str) -> bool:
 
 
 def basic_authorization(userinfo: str) -> str:
-    """The value of (Proxy-)Authorization for C{USER:PASSWORD} as it stands in a URL (RFC 7617)."""
+    """The value of (Proxy-)Authorization for `USER:PASSWORD` as it stands in a URL (RFC 7617)."""
     user, _, password = userinfo.partition(":")
     return "Basic " + b64encode(unquote_to_bytes(user) + b":" + unquote_to_bytes(password)).decode("ascii")
 

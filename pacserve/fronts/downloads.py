@@ -1,4 +1,4 @@
-"""What peers ask of downloads: C{/fetch/REPO/ARCH/FILE} hands on one that runs here, C{/claim} keeps the list of who downloads what."""
+"""What peers ask of downloads: `/fetch/REPO/ARCH/FILE` hands on one that runs here, `/claim` keeps the list of who downloads what."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class FetchFront(Front):
     """
     Hands on what is downloaded here, or has been.  It never starts a download: no peer can make this host use its WAN.
 
-    @param knows: Says whether this host has a repository of a name.
+    Args:
+        knows: Says whether this host has a repository of a name.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class FetchFront(Front):
 
 
 class ClaimFront(Front):
-    """Keeps claims: C{POST /claim/ask|renew|finish|release/INSTANCE/KEY}."""
+    """Keeps claims: `POST /claim/ask|renew|finish|release/INSTANCE/KEY`."""
 
     changes = True
 

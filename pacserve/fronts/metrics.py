@@ -1,4 +1,4 @@
-"""What Prometheus asks for: C{/metrics}."""
+"""What Prometheus asks for: `/metrics`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ class MetricsFront(Front):
     """
     Answers with the metrics as they are now, in the form that the client accepts.
 
-    @param exposition: Makes what writes them, when somebody asks for the first time.
-    @param status: Gives what the daemon does now.
+    Args:
+        exposition: Makes what writes them, when somebody asks for the first time.
+        status: Gives what the daemon does now.
     """
 
     def __init__(self, exposition: Callable[[], Exposition], status: Callable[[], Awaitable[Status]], audience: Audience) -> None:

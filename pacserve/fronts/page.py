@@ -1,4 +1,4 @@
-"""What browsers ask: C{/}, C{/static/NAME}, C{/events} and C{/search?q=TEXT}."""
+"""What browsers ask: `/`, `/static/NAME`, `/events` and `/search?q=TEXT`."""
 
 from __future__ import annotations
 
@@ -45,9 +45,10 @@ _MOST_FIELDS = 10
 
 class PageFront(Front):
     """
-    C{/}: the status page.
+    `/`: the status page.
 
-    @param wall: Gives the seconds since the epoch.
+    Args:
+        wall: Gives the seconds since the epoch.
     """
 
     def __init__(self, status: GiveStatus, wall: Wall, audience: Audience) -> None:
@@ -67,7 +68,7 @@ class PageFront(Front):
 
 
 class StaticFront(Front):
-    """C{/static/NAME}: the stylesheet, the script and the icon, which are read when they are asked for first."""
+    """`/static/NAME`: the stylesheet, the script and the icon, which are read when they are asked for first."""
 
     def __init__(self, audience: Audience) -> None:
         self._audience = audience
@@ -97,7 +98,7 @@ class StaticFront(Front):
 
 
 class EventsFront(Front):
-    """C{/events}: what changes on the status page while it is open."""
+    """`/events`: what changes on the status page while it is open."""
 
     def __init__(self, events: Events, audience: Audience) -> None:
         self._events = events
@@ -115,11 +116,12 @@ class EventsFront(Front):
 
 class SearchFront(Front):
     """
-    C{/search?q=TEXT}: the files on the LAN whose names contain a text.
+    `/search?q=TEXT`: the files on the LAN whose names contain a text.
 
-    @param search: Finds them, by a text of 1 to L{LONGEST_QUERY} characters.
-    @param host: The name of this host.
-    @param wall: Gives the seconds since the epoch.
+    Args:
+        search: Finds them, by a text of 1 to `LONGEST_QUERY` characters.
+        host: The name of this host.
+        wall: Gives the seconds since the epoch.
     """
 
     def __init__(self, search: Search, host: str, wall: Wall, audience: Audience) -> None:
@@ -141,7 +143,7 @@ class SearchFront(Front):
 
 
 def watched(status: GiveStatus, wall: Wall) -> Callable[[], Awaitable[Mapping[str, str]]]:
-    """What L{Events} looks at: all of the status page that may change."""
+    """What `Events` looks at: all of the status page that may change."""
 
     async def look() -> Mapping[str, str]:
         return changing(await status(), wall())
@@ -151,9 +153,10 @@ def watched(status: GiveStatus, wall: Wall) -> Callable[[], Awaitable[Mapping[st
 
 def _searched(query: str) -> str:
     """
-    What is searched for: the field C{q} of a query; empty where there is none.
+    What is searched for: the field `q` of a query; empty where there is none.
 
-    @raise RequestError: 400, it is too long, or has too many fields.
+    Raises:
+        RequestError: 400, it is too long, or has too many fields.
     """
     try:
         text = parse_qs(query, errors="replace", max_num_fields=_MOST_FIELDS).get("q", [""])[0].strip()

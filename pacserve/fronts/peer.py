@@ -1,4 +1,4 @@
-"""What other pacservers ask: C{/package/FILE} and C{/info}.  Both answer from the local caches alone; nothing here ever asks anyone."""
+"""What other pacservers ask: `/package/FILE` and `/info`.  Both answer from the local caches alone; nothing here ever asks anyone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NO_WEIGHT = re.compile(r"\s*q\s*=\s*0(?:\.0*)?\s*\Z")
 
 
 class PackageFront(Front):
-    """C{/package/FILE}, and C{/package/FILE/data}, to which pacman is sent: the same bytes."""
+    """`/package/FILE`, and `/package/FILE/data`, to which pacman is sent: the same bytes."""
 
     def __init__(self, packages: LocalPackages, audience: Audience) -> None:
         self._packages = packages
@@ -45,7 +45,8 @@ class _Prepared:
     """
     What is sent, in the forms in which it is.
 
-    @ivar packed: None where that is not worth it.
+    Attributes:
+        packed: None where that is not worth it.
     """
 
     plain: bytes
@@ -55,9 +56,10 @@ class _Prepared:
 
 class InfoFront(Front):
     """
-    C{/info}: who this daemon is and what it holds; C{/info?since=GENERATION}: what changed since then, where that is still known.
+    `/info`: who this daemon is and what it holds; `/info?since=GENERATION`: what changed since then, where that is still known.
 
-    @param instance: 128 random bits in hexadecimal, drawn at this start.
+    Args:
+        instance: 128 random bits in hexadecimal, drawn at this start.
     """
 
     def __init__(self, packages: LocalPackages, architectures: Callable[[], Sequence[str]], instance: str, audience: Audience) -> None:

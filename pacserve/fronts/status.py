@@ -1,4 +1,4 @@
-"""What programs are told: C{/status} and C{/why/FILE_OR_PACKAGE}, in JSON."""
+"""What programs are told: `/status` and `/why/FILE_OR_PACKAGE`, in JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST = 255
 
 
 class StatusFront(Front):
-    """C{/status}."""
+    """`/status`."""
 
     def __init__(self, status: Callable[[], Awaitable[Status]], audience: Audience) -> None:
         self._status = status
@@ -32,7 +32,7 @@ class StatusFront(Front):
 
 
 class WhyFront(Front):
-    """C{/why/FILE_OR_PACKAGE}."""
+    """`/why/FILE_OR_PACKAGE`."""
 
     def __init__(self, why: Callable[[str], Awaitable[Why | None]], audience: Audience) -> None:
         self._why = why

@@ -14,8 +14,9 @@ class Decision:
     """
     What a request gets of a file.
 
-    @ivar status: 200, 206, 304 or 416.
-    @ivar range: For 206 the bytes to send.
+    Attributes:
+        status: 200, 206, 304 or 416.
+        range: For 206 the bytes to send.
     """
 
     status: int
@@ -31,9 +32,10 @@ def decide(method: str, header: Callable[[str], str | None], size: int, modified
     """
     Decides for a GET or HEAD.  If-Match and If-Unmodified-Since are for requests that change something, and there are none.
 
-    @param header: Gives the value of a request header, None where there is none.
-    @param size: Of the file, in bytes.
-    @param modified: What Last-Modified says, in seconds since the epoch.
+    Args:
+        header: Gives the value of a request header, None where there is none.
+        size: Of the file, in bytes.
+        modified: What Last-Modified says, in seconds since the epoch.
     """
     none_match = header("If-None-Match")
     if none_match is not None:

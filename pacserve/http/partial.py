@@ -18,9 +18,10 @@ class Version:
     """
     What tells one version of a file from another.
 
-    @ivar size: Bytes of the whole file, None where that was not stated.
-    @ivar etag: A strong entity tag, empty where there is none.
-    @ivar modified: Last-Modified as it was sent, empty where it was not.
+    Attributes:
+        size: Bytes of the whole file, None where that was not stated.
+        etag: A strong entity tag, empty where there is none.
+        modified: Last-Modified as it was sent, empty where it was not.
     """
 
     size: int | None
@@ -53,9 +54,10 @@ def version_of(header: Callable[[str], str | None], size: int | None) -> Version
 
 def continued_at(content_range: str | None, offset: int) -> int | None:
     """
-    The size of the whole file that a 206 is a part of, where it is the part from C{offset} to the end.
+    The size of the whole file that a 206 is a part of, where it is the part from `offset` to the end.
 
-    @return: None where it is anything else.
+    Returns:
+        None where it is anything else.
     """
     match = _CONTENT_RANGE.match((content_range or "").strip())
     if match is None:

@@ -16,7 +16,8 @@ def split_target(target: bytes) -> tuple[str, ...] | None:
 
     The query is left away.  Bytes that are no UTF-8 become surrogates (PEP 383).  The absolute form, which proxies are sent, is understood as well.
 
-    @return: At least one part, C{("",)} for C{/}; None where the target is no path.
+    Returns:
+        At least one part, `("",)` for `/`; None where the target is no path.
     """
     if target[:7].lower() == _ABSOLUTE:
         target = b"/" + target[7:].partition(b"/")[2]
@@ -39,7 +40,8 @@ def query_number(query: str, field: str) -> int | None:
 
     Other fields are ignored.
 
-    @return: None where the field is missing, comes twice, or holds anything else.
+    Returns:
+        None where the field is missing, comes twice, or holds anything else.
     """
     values = [value for name, _, value in (item.partition("=") for item in query.split("&")) if name == field]
     return int(values[0]) if len(values) == 1 and _NUMBER.match(values[0]) else None

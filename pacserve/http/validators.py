@@ -12,7 +12,7 @@ _LATEST = 253_402_300_799
 """The last second of the year 9999: an HTTP-date has four digits for the year."""
 
 _LONGEST_DATE = 40
-"""Characters; the longest valid form, C{Wednesday, 06-Nov-94 08:49:37 GMT}, has 33."""
+"""Characters; the longest valid form, `Wednesday, 06-Nov-94 08:49:37 GMT`, has 33."""
 
 # Seconds that a mirror's clock may be ahead of this host's.  A date beyond that says nothing: believed, it would keep off every update until then.
 _AHEAD = 86_400
@@ -32,7 +32,8 @@ def make_etag(size: int, modified_ns: int, inode: int) -> str:
     """
     A strong entity tag (RFC 9110, 8.8.3) for a file, quotes included: another file, or the same one changed, has another.
 
-    @param modified_ns: The mtime in nanoseconds since the epoch.
+    Args:
+        modified_ns: The mtime in nanoseconds since the epoch.
     """
     return f'"{modified_ns & 0xFFFFFFFFFFFFFFFF:x}-{size:x}-{inode:x}"'
 
@@ -49,7 +50,8 @@ def parse_date(text: str) -> int | None:
 
     A year of two digits is one of 1970 to 2069.  The day of the week is not compared with the date.
 
-    @return: None where C{text} is no such date.
+    Returns:
+        None where `text` is no such date.
     """
     if len(text) > _LONGEST_DATE:
         return None
@@ -78,7 +80,7 @@ def parse_date(text: str) -> int | None:
 
 
 def matches_none_match(header: str, etag: str) -> bool:
-    """Whether an If-None-Match header (RFC 9110, 13.1.2) names C{etag}, compared weakly: the client has the file already."""
+    """Whether an If-None-Match header (RFC 9110, 13.1.2) names `etag`, compared weakly: the client has the file already."""
     return header.strip() == "*" or any(_opaque(tag) == _opaque(etag) for tag in _ENTITY_TAG.findall(header))
 
 

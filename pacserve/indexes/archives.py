@@ -25,9 +25,14 @@ def is_whole(file: BinaryIO) -> bool | None:
     gzip and bzip2 are unpacked, which takes a second for each 300 MB, and checks all that is in them.  xz, zstd and tar tell the end by their
     structure, so that nothing is unpacked, and what is in them may be damaged.
 
-    @param file: Open at its start.
-    @return: None for a kind of archive of which this can't be said.
-    @raise OSError: It can't be read.
+    Args:
+        file: Open at its start.
+
+    Returns:
+        None for a kind of archive of which this can't be said.
+
+    Raises:
+        OSError: It can't be read.
     """
     head = file.read(6)
     file.seek(0)

@@ -36,7 +36,8 @@ class Copies:
 
     Names are digests of what is asked for, so that nothing that is asked for leads out of the folder.
 
-    @param most: Copies; the least recently used goes first.
+    Args:
+        most: Copies; the least recently used goes first.
     """
 
     _log = Logger()
@@ -107,9 +108,10 @@ class Copies:
 
     def create(self) -> FileIO:
         """
-        A new empty file, for L{keep} or L{discard}.
+        A new empty file, for `keep` or `discard`.
 
-        @raise OSError: It can't be made.
+        Raises:
+            OSError: It can't be made.
         """
         os.makedirs(self._directory, mode=0o755, exist_ok=True)  # noqa: PTH103 - somebody may have cleaned up
         return partial.create(self._directory)
@@ -118,9 +120,14 @@ class Copies:
         """
         Puts a complete file in the place of the copy that was there.
 
-        @param copy: What is known of it, but for C{data}.
-        @return: With C{data}.
-        @raise OSError: It can't be kept.
+        Args:
+            copy: What is known of it, but for `data`.
+
+        Returns:
+            With `data`.
+
+        Raises:
+            OSError: It can't be kept.
         """
         before = self._read(f"{_key(copy)}{_RECORD}")
         copy = replace(copy, data=secrets.token_hex(8))
@@ -142,7 +149,8 @@ class Copies:
         """
         Writes down what is known of a copy.
 
-        @raise OSError: It can't be written.
+        Raises:
+            OSError: It can't be written.
         """
         with self.create() as record:
             try:

@@ -38,8 +38,9 @@ class DatabaseSource(PackageSource):
 
     A signature comes from the mirror that its database came from, and from nowhere else, or the two might not fit.
 
-    @param directory: Where the copies are kept.
-    @param wall: Gives the seconds since the epoch.
+    Args:
+        directory: Where the copies are kept.
+        wall: Gives the seconds since the epoch.
     """
 
     _log = Logger()
@@ -90,9 +91,10 @@ class DatabaseSource(PackageSource):
         """
         A file, or what of it is arriving.
 
-        @raise RequestError: 404 where the mirror of a database has no signature of it, 504 where it can't say: nobody else is to be asked.
-        @raise AbsentError: No mirror has the file.
-        @raise FetchError: It can't be fetched here, and there is no copy.
+        Raises:
+            RequestError: 404 where the mirror of a database has no signature of it, 504 where it can't say: nobody else is to be asked.
+            AbsentError: No mirror has the file.
+            FetchError: It can't be fetched here, and there is no copy.
         """
         reasons = self._absences.reasons(request, self._clock.seconds())
         if reasons is not None:
@@ -243,8 +245,9 @@ class DatabaseSource(PackageSource):
         """
         The last good copy.
 
-        @raise RequestError: There is none of a signature, and no other one would do.
-        @raise FetchError: There is none.
+        Raises:
+            RequestError: There is none of a signature, and no other one would do.
+            FetchError: There is none.
         """
         request, copy = plan.request, plan.copy
         if plan.whole is not None:

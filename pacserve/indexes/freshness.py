@@ -29,14 +29,15 @@ class Copy:
     """
     A database, or something else of a repository, as this host keeps it.
 
-    @ivar data: Tells its file from others of the same name, earlier and later; 16 hexadecimal digits.
-    @ivar size: Bytes.
-    @ivar sha256: In hexadecimal.
-    @ivar mirror: Who gave it, or said last that it has the same.
-    @ivar modified: That mirror's Last-Modified in seconds since the epoch; None where it said nothing that can be believed.
-    @ivar etag: That mirror's strong entity tag, or empty.
-    @ivar belongs: For a signature the digest of what it was fetched for; otherwise empty.
-    @ivar unsigned: Whether that mirror said that there is no signature of it.
+    Attributes:
+        data: Tells its file from others of the same name, earlier and later; 16 hexadecimal digits.
+        size: Bytes.
+        sha256: In hexadecimal.
+        mirror: Who gave it, or said last that it has the same.
+        modified: That mirror's Last-Modified in seconds since the epoch; None where it said nothing that can be believed.
+        etag: That mirror's strong entity tag, or empty.
+        belongs: For a signature the digest of what it was fetched for; otherwise empty.
+        unsigned: Whether that mirror said that there is no signature of it.
     """
 
     repo: str
@@ -79,9 +80,10 @@ def judge(answer: AnswerHead, mirror: str, copy: Copy | None, newest: int | None
     """
     What an answer is worth.
 
-    @param newest: The latest Last-Modified of this file that this host has seen; None where any will do.
-    @param limit: The most bytes.
-    @param now: Seconds since the epoch.
+    Args:
+        newest: The latest Last-Modified of this file that this host has seen; None where any will do.
+        limit: The most bytes.
+        now: Seconds since the epoch.
     """
     if answer.status in (404, 410):
         return Verdict.ABSENT
@@ -155,7 +157,7 @@ _MIRROR_LIMIT = 1000
 
 
 def copy_from(fields: object) -> Copy | None:
-    """A copy from what was read about it, nothing of which is believed; None where it is not of the form that L{Copy} has."""
+    """A copy from what was read about it, nothing of which is believed; None where it is not of the form that `Copy` has."""
     if not isinstance(fields, dict) or fields.keys() != _TYPES.keys():
         return None
     if any(type(fields[name]) not in types for name, types in _TYPES.items()):

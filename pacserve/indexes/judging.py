@@ -19,10 +19,11 @@ class Sought:
     """
     What a file of a repository has to be.
 
-    @ivar copy: The copy that this host has.
-    @ivar newest: The latest Last-Modified of it that this host has seen, in seconds since the epoch; None where any will do.
-    @ivar wall: Gives the seconds since the epoch.
-    @ivar giver: Which mirror gave the end of it.
+    Attributes:
+        copy: The copy that this host has.
+        newest: The latest Last-Modified of it that this host has seen, in seconds since the epoch; None where any will do.
+        wall: Gives the seconds since the epoch.
+        giver: Which mirror gave the end of it.
     """
 
     name: str
@@ -36,8 +37,11 @@ class JudgedMirror(Upstream):
     """
     A mirror that is asked for one file.
 
-    @param patience: Seconds after which a mirror counts as failed when another one has answered meanwhile.
-    @ivar identity: Tells it from the others, and is the same after a restart.
+    Args:
+        patience: Seconds after which a mirror counts as failed when another one has answered meanwhile.
+
+    Attributes:
+        identity: Tells it from the others, and is the same after a restart.
     """
 
     def __init__(self, mirror: Upstream, identity: str, sought: Sought, clock: IReactorTime, patience: float) -> None:
@@ -65,9 +69,12 @@ class JudgedMirror(Upstream):
         """
         Asks whether the mirror has something newer than the copy.
 
-        @return: That, or None where the mirror has what the copy is.
-        @raise AbsentError: It has no such file.
-        @raise FetchError: It could not be asked, or has nothing as new as the copy.
+        Returns:
+            That, or None where the mirror has what the copy is.
+
+        Raises:
+            AbsentError: It has no such file.
+            FetchError: It could not be asked, or has nothing as new as the copy.
         """
         started = self._clock.seconds()
         try:
@@ -86,7 +93,7 @@ class JudgedMirror(Upstream):
         return None
 
     def begin(self, body: IncomingBody) -> None:
-        """The download begins with this answer to L{inquire}."""
+        """The download begins with this answer to `inquire`."""
         self._first = body
 
     async def open(self, name: str, headers: Mapping[str, str], timeout: float) -> IncomingBody:

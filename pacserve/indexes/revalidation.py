@@ -33,8 +33,9 @@ class Plan:
     """
     Whom a file is asked for.
 
-    @ivar mirrors: Best first; none where only the copy will do.
-    @ivar whole: For a signature the copy that it is to fit; otherwise None.
+    Attributes:
+        mirrors: Best first; none where only the copy will do.
+        whole: For a signature the copy that it is to fit; otherwise None.
     """
 
     request: FileRequest
@@ -48,9 +49,12 @@ async def ask(plan: Plan, until: float, clock: IReactorTime) -> tuple[JudgedMirr
     """
     The first mirror that has the copy or something newer, and what it has; None in place of the copy.
 
-    @param until: The time of the clock at which the mirrors have had their time.
-    @raise AbsentError: All say that they have no such file.
-    @raise FetchError: None has anything as new as the copy, as far as they could say.
+    Args:
+        until: The time of the clock at which the mirrors have had their time.
+
+    Raises:
+        AbsentError: All say that they have no such file.
+        FetchError: None has anything as new as the copy, as far as they could say.
     """
 
     async def inquire(mirror: JudgedMirror) -> tuple[JudgedMirror, IncomingBody | None]:
@@ -79,7 +83,8 @@ async def is_to_be_kept(plan: Plan, download: Download, in_thread: InThread) -> 
 
     An archive must have its end.  Of anything else the length must have been stated: the end of a connection may be that of the file, or not.
 
-    @raise OSError: It can't be read.
+    Raises:
+        OSError: It can't be read.
     """
     name, path = plan.request.name, download.file.file.name
     if is_database(name):
@@ -103,7 +108,8 @@ class Flight:
     """
     What all who ask for one file at the same moment wait for.
 
-    @ivar running: Ends when nothing of it runs any more.
+    Attributes:
+        running: Ends when nothing of it runs any more.
     """
 
     def __init__(self) -> None:
@@ -144,7 +150,8 @@ class Flight:
         """
         A download whose file has begun to arrive, or a copy.
 
-        @raise PacserveError: Neither.
+        Raises:
+            PacserveError: Neither.
         """
         if self._decided is None:
             waiting: Deferred[None] = Deferred()

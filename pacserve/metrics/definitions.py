@@ -20,9 +20,10 @@ class Definition:
     """
     A metric.
 
-    @ivar name: With the suffix C{_total} where it is a counter.
-    @ivar labels: Their names.
-    @ivar text: What it is, for C{HELP}.
+    Attributes:
+        name: With the suffix `_total` where it is a counter.
+        labels: Their names.
+        text: What it is, for `HELP`.
     """
 
     name: str
@@ -36,8 +37,9 @@ class Distribution:
     """
     How values are spread.
 
-    @ivar counts: The values up to each of C{bounds} and above the one before it; the last count is of those above all bounds.
-    @ivar total: The sum of all values.
+    Attributes:
+        counts: The values up to each of `bounds` and above the one before it; the last count is of those above all bounds.
+        total: The sum of all values.
     """
 
     bounds: Sequence[float]
@@ -50,7 +52,8 @@ class Family:
     """
     A metric with its values.
 
-    @ivar samples: By the values of the labels, in their order.
+    Attributes:
+        samples: By the values of the labels, in their order.
     """
 
     definition: Definition
@@ -89,7 +92,7 @@ PEER_FAILURES = Definition("pacserve_peer_failures", _GAUGE, "How often in a row
 PEER_GIVEN = Definition("pacserve_peer_given_bytes_total", _COUNTER, "Bytes that a peer gave, or that pacman was sent there for.", ("address",))
 
 OF_EACH_PEER = (PEER_USED, PEER_FILES, PEER_DELAY, PEER_FAILURES, PEER_GIVEN)
-"""Those that are behind C{--metrics-peers}."""
+"""Those that are behind `--metrics-peers`."""
 
 ALL = (
     *(REQUESTS, DELIVERED, SAVED, SERVED, LOOKUP, TRANSFER, ERRORS),

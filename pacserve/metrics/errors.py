@@ -10,7 +10,7 @@ from pacserve.metrics.definitions import ERRORS, Family
 
 
 class ErrorClass(enum.Enum):
-    """Whose fault an error was, and so what happened next; see L{pacserve.errors}."""
+    """Whose fault an error was, and so what happened next; see `pacserve.errors`."""
 
     FETCH = "fetch"
     """A host could not give what it was asked for: the next one was tried."""

@@ -28,7 +28,8 @@ class Exposition:
     """
     Everything that is counted and measured, as text.
 
-    @param peers: Whether to tell of each peer by its address.
+    Args:
+        peers: Whether to tell of each peer by its address.
     """
 
     def __init__(self, requests: RequestCounts, errors: ErrorCounts, *, peers: bool = False) -> None:
@@ -40,9 +41,12 @@ class Exposition:
         """
         The metrics as they are now.
 
-        @param status: What the daemon does now.
-        @param accept: The value of the header Accept: OpenMetrics is given where it is named, else the classic text format.
-        @return: The text and its media type.
+        Args:
+            status: What the daemon does now.
+            accept: The value of the header Accept: OpenMetrics is given where it is named, else the classic text format.
+
+        Returns:
+            The text and its media type.
         """
         named = any(one.partition(";")[0].strip().lower() == _OPEN_METRICS for one in accept.split(","))
         encode, media_type = choose_encoder(_OPEN_METRICS_1 if named else "")

@@ -13,7 +13,8 @@ class ErrorObserver:
     """
     Counts what events tell of errors, whatever their level is: those at debug count as well when nobody reads them.
 
-    @param errors: Told of each.
+    Args:
+        errors: Told of each.
     """
 
     def __init__(self, errors: ErrorCounts) -> None:

@@ -27,7 +27,7 @@ TRANSFER_BOUNDS = (0.005, 0.02, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0
 _PAGES = ("", "static", "events", "search", "status", "why")
 _NAMED = ("request", "package", "info", "fetch", "claim", "metrics")
 FRONTS = (*_NAMED, "page", "other")
-"""The values of the label C{front}."""
+"""The values of the label `front`."""
 
 _FRONTS = dict.fromkeys(_PAGES, "page") | {name: name for name in _NAMED}
 _SERVING = ("package", "fetch")
@@ -90,9 +90,10 @@ class _Tally:
     """
     The requests of one key.
 
-    @ivar size: Bytes.
-    @ivar seconds: Of all of them together.
-    @ivar counts: Of the requests by how long they took; empty where nobody wants to know.
+    Attributes:
+        size: Bytes.
+        seconds: Of all of them together.
+        counts: Of the requests by how long they took; empty where nobody wants to know.
     """
 
     bounds: Sequence[float]

@@ -20,7 +20,8 @@ def families_of(status: Status, *, peers: bool = False) -> Iterator[Family]:
     """
     What a daemon does now.
 
-    @param peers: Whether to tell of each peer by its address.
+    Args:
+        peers: Whether to tell of each peer by its address.
     """
     host = status.host
     yield Family(defined.BUILD, {(host.version, host.misses, host.hits): 1})

@@ -27,9 +27,10 @@ class Question:
     """
     What mirrors are asked.
 
-    @ivar name: A file name.
-    @ivar size: The only size in bytes that will do, None for any.
-    @ivar deadline: The time of the clock at which an answer is worth nothing any more.
+    Attributes:
+        name: A file name.
+        size: The only size in bytes that will do, None for any.
+        deadline: The time of the clock at which an answer is worth nothing any more.
     """
 
     name: str
@@ -42,7 +43,8 @@ class Found:
     """
     The mirror has the file.
 
-    @ivar size: The bytes that it stated, None where it stated none.
+    Attributes:
+        size: The bytes that it stated, None where it stated none.
     """
 
     size: int | None
@@ -52,8 +54,9 @@ class Inquiry:
     """
     Asks mirrors by HEAD, and follows their redirects to know what pacman will find there.
 
-    @param client: Asks the mirrors themselves.
-    @param guarded: Asks hosts that mirrors redirect to: it reaches neither this host nor its link.
+    Args:
+        client: Asks the mirrors themselves.
+        guarded: Asks hosts that mirrors redirect to: it reaches neither this host nor its link.
     """
 
     def __init__(self, client: HTTPClient, guarded: HTTPClient, clock: IReactorTime) -> None:
@@ -65,9 +68,10 @@ class Inquiry:
         """
         Whether the mirror has a file.
 
-        @raise AbsentError: It has not.
-        @raise UnfitError: It has one of another size.
-        @raise FetchError: It did not say.
+        Raises:
+            AbsentError: It has not.
+            UnfitError: It has one of another size.
+            FetchError: It did not say.
         """
         text = mirror.file_url(question.name)
         url = parse_url(text)
@@ -85,7 +89,8 @@ def target(url: URL, answer: HeadAnswer) -> URL:
     """
     Where a redirect leads.
 
-    @raise FetchError: To nowhere, or to what is no http or https URL.
+    Raises:
+        FetchError: To nowhere, or to what is no http or https URL.
     """
     location = answer.header("Location")
     if not location:

@@ -19,9 +19,10 @@ class Mirror:
     """
     A mirror of one repository for one architecture.
 
-    @ivar base: The Server line as pacman uses it, a password included.
-    @ivar url: The same, understood.
-    @ivar local: It is on this host or its link by the very address or name that pacman.conf gives, so its redirects may lead there too.
+    Attributes:
+        base: The Server line as pacman uses it, a password included.
+        url: The same, understood.
+        local: It is on this host or its link by the very address or name that pacman.conf gives, so its redirects may lead there too.
     """
 
     base: str

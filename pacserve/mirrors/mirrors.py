@@ -56,10 +56,11 @@ class Mirrors(PackageSource):
 
     async def find(self, wanted: Wanted, mirrors: Sequence[Mirror], deadline: float) -> RedirectAnswer:
         """
-        The redirect to the first of C{mirrors} that has the file.
+        The redirect to the first of `mirrors` that has the file.
 
-        @raise AbsentError: Every one said that it has not.
-        @raise FetchError: None has, and some did not say.
+        Raises:
+            AbsentError: Every one said that it has not.
+            FetchError: None has, and some did not say.
         """
         key = wanted.request, wanted.size
         now = self._clock.seconds()

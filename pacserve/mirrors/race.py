@@ -35,8 +35,8 @@ class Race:
     """
     Asks mirrors in the given order until one has the file.
 
-    The next one is asked when one has failed, and also when one has not answered within L{PATIENCE}, without giving that one up.  Whoever is still
-    being asked when the race ends is let go, and counts as slow if it had L{PATIENCE}: it would make every following request wait.
+    The next one is asked when one has failed, and also when one has not answered within `PATIENCE`, without giving that one up.  Whoever is still
+    being asked when the race ends is let go, and counts as slow if it had `PATIENCE`: it would make every following request wait.
     """
 
     def __init__(self, inquiry: Inquiry, health: MirrorHealth, clock: IReactorTime, mirrors: Sequence[Mirror], question: Question) -> None:
@@ -54,8 +54,9 @@ class Race:
         """
         The first mirror that has the file.
 
-        @raise AbsentError: All say that they have not.
-        @raise FetchError: None has, and some did not say.  The message lists what was tried.
+        Raises:
+            AbsentError: All say that they have not.
+            FetchError: None has, and some did not say.  The message lists what was tried.
         """
         try:
             self._ask_next()

@@ -38,7 +38,8 @@ class _Means:
     """
     What mirrors are asked with, and what is remembered of them.
 
-    @ivar rates: By mirror, bytes per second and until when they are remembered; the one that was measured last comes last.
+    Attributes:
+        rates: By mirror, bytes per second and until when they are remembered; the one that was measured last comes last.
     """
 
     client: StreamingClient
@@ -56,8 +57,9 @@ class MirrorUpstreams(Upstreams):
     """
     The mirrors of pacman.conf, in pacman's order but for those that failed lately; none for a package that no mirror had a moment ago.
 
-    @param client: Asks the mirrors themselves.
-    @param guarded: Asks hosts that mirrors redirect to: it reaches neither this host nor its link.
+    Args:
+        client: Asks the mirrors themselves.
+        guarded: Asks hosts that mirrors redirect to: it reaches neither this host nor its link.
     """
 
     def __init__(  # noqa: PLR0917
@@ -151,7 +153,8 @@ def _unencoded(stream: BodyStream, name: str) -> BodyStream:
     """
     The answer, if its bytes are those of the file.
 
-    @raise FetchError: It is encoded, though nobody asked for that.
+    Raises:
+        FetchError: It is encoded, though nobody asked for that.
     """
     if stream.encoded and stream.encoded not in _COMPRESSIONS.get(name[name.rfind(".") :], ()):
         stream.drop()

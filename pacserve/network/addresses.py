@@ -1,7 +1,7 @@
 """
 Rules about addresses.
 
-IPv4-mapped IPv6 addresses (C{::ffff:a.b.c.d}, RFC 4291, 2.5.5.2) are unmapped here, at the edge, and never travel further.
+IPv4-mapped IPv6 addresses (`::ffff:a.b.c.d`, RFC 4291, 2.5.5.2) are unmapped here, at the edge, and never travel further.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ class Endpoint:
     """
     Where a peer listens.
 
-    @ivar host: An IPv4 address, an IPv6 address without brackets (link-local ones with C{%zone}), or a host name that is still to be resolved.
-    @ivar port: A TCP port.
+    Attributes:
+        host: An IPv4 address, an IPv6 address without brackets (link-local ones with `%zone`), or a host name that is still to be resolved.
+        port: A TCP port.
     """
 
     host: str
@@ -50,7 +51,7 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """C{http://HOST:PORT}, the zone of a link-local address written as RFC 6874 has it."""
+        """`http://HOST:PORT`, the zone of a link-local address written as RFC 6874 has it."""
         return f"http://{self}".replace("%", "%25")
 
 
@@ -71,7 +72,8 @@ def parse_address(text: str) -> IPAddress:
     """
     The address, IPv4-mapped ones as IPv4, the zone of a link-local one left away.
 
-    @raise ValueError: C{text} is no address.
+    Raises:
+        ValueError: `text` is no address.
     """
     address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
@@ -83,7 +85,8 @@ def parse_network(text: str) -> IPNetwork:
     """
     A network in CIDR notation, or a single address.
 
-    @raise ValueError: With a message that says what would be right.
+    Raises:
+        ValueError: With a message that says what would be right.
     """
     try:
         return ip_network(text)
@@ -98,9 +101,10 @@ def parse_network(text: str) -> IPNetwork:
 
 def parse_endpoint(text: str, default_port: int) -> Endpoint:
     """
-    C{HOST}, C{HOST:PORT}, C{[IPv6]}, C{[IPv6]:PORT} or a bare IPv6 address, HOST being a name or an IPv4 address.
+    `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT` or a bare IPv6 address, HOST being a name or an IPv4 address.
 
-    @raise ValueError: With a message that says what would be right.
+    Raises:
+        ValueError: With a message that says what would be right.
     """
     if text.count(":") > 1 and not text.startswith("["):
         text = f"[{text}]"

@@ -48,13 +48,13 @@ def interfaces() -> tuple[Interface, ...]:
 
 
 def read_interfaces() -> InterfaceAddresses:
-    """The addresses and networks of all interfaces, as L{interfaces} finds them."""
+    """The addresses and networks of all interfaces, as `interfaces` finds them."""
     addresses = [address for interface in interfaces() for address in interface.addresses]
     return InterfaceAddresses(frozenset(address.ip for address in addresses), tuple({address.network: None for address in addresses}))
 
 
 def _address(entry: Mapping[str, Any]) -> InterfaceAddress | None:
-    """One of netifaces' entries, where it is understood; netmasks come as C{255.255.255.0}, as C{ffff:ffff::} and as C{ffff:ffff::/32}."""
+    """One of netifaces' entries, where it is understood; netmasks come as `255.255.255.0`, as `ffff:ffff::` and as `ffff:ffff::/32`."""
     try:
         address = parse_address(entry["addr"])
         netmask = entry.get("netmask") or entry.get("mask")
@@ -74,7 +74,7 @@ def suspended() -> float:
 
 
 class Machine(LocalAddresses):
-    """This machine's addresses, looked up again when the last look is older than L{REFRESH_INTERVAL}."""
+    """This machine's addresses, looked up again when the last look is older than `REFRESH_INTERVAL`."""
 
     _log = Logger()
 

@@ -21,9 +21,10 @@ class Interface:
     """
     A network interface at one moment.
 
-    @ivar index: The kernel's number for it, which a new interface of the same name does not inherit.
-    @ivar addresses: With their networks, in the kernel's order: of an IPv6 scope the newest first.
-    @ivar broadcast: Whether one of its IPv4 addresses has a broadcast address.
+    Attributes:
+        index: The kernel's number for it, which a new interface of the same name does not inherit.
+        addresses: With their networks, in the kernel's order: of an IPv6 scope the newest first.
+        broadcast: Whether one of its IPv4 addresses has a broadcast address.
     """
 
     name: str
@@ -36,7 +37,8 @@ def usable(interfaces: Iterable[Interface], names: Collection[str] = ()) -> list
     """
     The interfaces that announcements travel on: never the loopback.
 
-    @param names: Exactly these if they have an address; where none is given, all but tunnels that have a broadcast or an IPv6 address.
+    Args:
+        names: Exactly these if they have an address; where none is given, all but tunnels that have a broadcast or an IPv6 address.
     """
     if names:
         return [interface for interface in interfaces if interface.name in names and interface.addresses and not _is_loopback(interface)]

@@ -20,34 +20,35 @@ class Catalogue(Protocol):
     @abstractmethod
     async def refresh(self, repo: str) -> None:
         """
-        Reads the database of C{repo} again if it changed since it was last read.  Returns without waiting when it did not, and after a bounded
+        Reads the database of `repo` again if it changed since it was last read.  Returns without waiting when it did not, and after a bounded
         time when reading takes long or fails; never raises.
         """
 
     @abstractmethod
     async def refresh_all(self) -> None:
-        """Refreshes the databases of all repositories as L{refresh} does, all at once."""
+        """Refreshes the databases of all repositories as `refresh` does, all at once."""
 
     @abstractmethod
     async def read_all(self) -> bool:
         """
         Refreshes the databases of all repositories and waits until each was read, however long that takes; never raises.
 
-        @return: Whether all that there are could be read, so that a file that none of them states is in none.
+        Returns:
+            Whether all that there are could be read, so that a file that none of them states is in none.
         """
 
     @abstractmethod
     def size(self, repo: str, name: str) -> int | None:
-        """The size in bytes that the database of C{repo} states for the package file C{name}; None where it does not know it."""
+        """The size in bytes that the database of `repo` states for the package file `name`; None where it does not know it."""
 
     @abstractmethod
     def expected(self, repo: str, name: str) -> ExpectedFile | None:
-        """What the database of C{repo} states for the package file C{name}; None where it does not know it."""
+        """What the database of `repo` states for the package file `name`; None where it does not know it."""
 
     @abstractmethod
     def all_expected(self, name: str) -> Sequence[ExpectedFile]:
-        """What the databases of all repositories state for the package file C{name}; empty where none knows it."""
+        """What the databases of all repositories state for the package file `name`; empty where none knows it."""
 
     @abstractmethod
     def sizes(self, name: str) -> Sequence[int]:
-        """The sizes that the databases of all repositories state for the package file C{name}; empty where none knows it."""
+        """The sizes that the databases of all repositories state for the package file `name`; empty where none knows it."""

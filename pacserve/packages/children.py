@@ -27,9 +27,10 @@ class ChildOutcome:
     """
     What became of a child process.
 
-    @ivar status: Its exit status, -1 when a signal ended it.
-    @ivar output: What it wrote to stdout.
-    @ivar complaint: The beginning of what it wrote to stderr.
+    Attributes:
+        status: Its exit status, -1 when a signal ended it.
+        output: What it wrote to stdout.
+        complaint: The beginning of what it wrote to stderr.
     """
 
     status: int
@@ -38,11 +39,11 @@ class ChildOutcome:
 
 
 Run = Callable[[Sequence[str]], Awaitable[ChildOutcome]]
-"""Runs a command, found in PATH, to its end.  Raises L{FetchError} when it can't be started, takes too long or says too much."""
+"""Runs a command, found in PATH, to its end.  Raises `FetchError` when it can't be started, takes too long or says too much."""
 
 
 class ChildRunner:
-    """A L{Run} over a reactor."""
+    """A `Run` over a reactor."""
 
     def __init__(self, reactor: Any) -> None:
         self._processes: IReactorProcess = reactor

@@ -35,8 +35,9 @@ class ExpectedFile:
     """
     What a sync database states of a package file.
 
-    @ivar size: Bytes.
-    @ivar sha256: 32 bytes, None where it states none.
+    Attributes:
+        size: Bytes.
+        sha256: 32 bytes, None where it states none.
     """
 
     size: int
@@ -48,9 +49,10 @@ class HeldFile:
     """
     A complete file of a local package cache, open for reading.  Whoever receives it closes it.
 
-    @ivar size: Bytes.
-    @ivar modified: The mtime in whole seconds since the epoch.
-    @ivar etag: A strong entity tag with its quotes (RFC 9110, 8.8.3).
+    Attributes:
+        size: Bytes.
+        modified: The mtime in whole seconds since the epoch.
+        etag: A strong entity tag with its quotes (RFC 9110, 8.8.3).
     """
 
     name: str

@@ -15,8 +15,9 @@ class Inventory:
     """
     The complete package files and signatures of the local caches.
 
-    @ivar generation: Grows by at least one whenever C{files} changed.
-    @ivar files: The size in bytes of each file by its name.
+    Attributes:
+        generation: Grows by at least one whenever `files` changed.
+        files: The size in bytes of each file by its name.
     """
 
     generation: int
@@ -28,10 +29,11 @@ class Delta:
     """
     What leads from one inventory to a later one.
 
-    @ivar since: The generation of the earlier one.
-    @ivar generation: That of the later one.
-    @ivar files: The sizes in bytes of the files that were added or changed, by name.
-    @ivar removed: The names that went; the earlier one need not have had all of them.
+    Attributes:
+        since: The generation of the earlier one.
+        generation: That of the later one.
+        files: The sizes in bytes of the files that were added or changed, by name.
+        removed: The names that went; the earlier one need not have had all of them.
     """
 
     since: int
@@ -48,8 +50,11 @@ class LocalPackages(Protocol):
         """
         Opens a package file or signature, looked up in the folders themselves.
 
-        @param size: The only size that will do, None for any size at which the file counts as complete.
-        @return: None where no cache holds the complete file.  The caller closes the file.
+        Args:
+            size: The only size that will do, None for any size at which the file counts as complete.
+
+        Returns:
+            None where no cache holds the complete file.  The caller closes the file.
         """
 
     @abstractmethod
@@ -59,7 +64,8 @@ class LocalPackages(Protocol):
     @abstractmethod
     def changes(self, since: int) -> Delta | None:
         """
-        What leads from the inventory of the generation C{since} to the one that was read last.  Nothing is read.
+        What leads from the inventory of the generation `since` to the one that was read last.  Nothing is read.
 
-        @return: None where that generation is not known, or not any more.
+        Returns:
+            None where that generation is not known, or not any more.
         """

@@ -1,7 +1,7 @@
 """
 The grammars of names: files of a repository, and files as hosts share them.  Pure, and the only door for names from outside.
 
-Package files of pacman are shared by name.  The files of every other package system are shared by content, as C{LABEL@SHA256.blob}: one grammar for
+Package files of pacman are shared by name.  The files of every other package system are shared by content, as `LABEL@SHA256.blob`: one grammar for
 all of them, so that a host passes on files of systems that it does not have.
 """
 
@@ -31,9 +31,10 @@ class PackageName:
     """
     The parts of a package file's name.
 
-    @ivar version: As pacman prints it: C{EPOCH:VERSION-RELEASE}, the epoch often missing.
-    @ivar suffix: From C{.pkg.tar} on.
-    @ivar signature: Whether it is the detached signature of the package file.
+    Attributes:
+        version: As pacman prints it: `EPOCH:VERSION-RELEASE`, the epoch often missing.
+        suffix: From `.pkg.tar` on.
+        signature: Whether it is the detached signature of the package file.
     """
 
     name: str
@@ -44,12 +45,12 @@ class PackageName:
 
 
 def file_name(text: str) -> bool:
-    """Whether C{text} may be the name of a file of a repository: one path part, not hidden, at most 255 bytes."""
+    """Whether `text` may be the name of a file of a repository: one path part, not hidden, at most 255 bytes."""
     return _FILE.match(text) is not None
 
 
 def architecture(text: str) -> bool:
-    """Whether C{text} may be an architecture (makepkg.conf(5), CARCH)."""
+    """Whether `text` may be an architecture (makepkg.conf(5), CARCH)."""
     return _ARCHITECTURE.match(text) is not None
 
 
@@ -66,8 +67,9 @@ class ContentName:
     """
     The parts of the name of a file that is shared by its content.
 
-    @ivar label: For people; it decides nothing.
-    @ivar sha256: Of the content, 32 bytes.
+    Attributes:
+        label: For people; it decides nothing.
+        sha256: Of the content, 32 bytes.
     """
 
     label: str
@@ -80,7 +82,7 @@ class ContentName:
 
 
 def parse_content_name(text: str) -> ContentName | None:
-    """The parts of C{LABEL@SHA256.blob}; None for every other name."""
+    """The parts of `LABEL@SHA256.blob`; None for every other name."""
     match = _CONTENT.match(text)
     return None if match is None else ContentName(match["label"], bytes.fromhex(match["sha256"]))
 
@@ -91,7 +93,7 @@ def shared_file(text: str) -> PackageName | ContentName | None:
 
 
 def kind_of(text: str) -> FileKind:
-    """The kind of a file whose name passed L{file_name}."""
+    """The kind of a file whose name passed `file_name`."""
     parsed = shared_file(text)
     if parsed is None:
         return FileKind.DATABASE

@@ -1,4 +1,4 @@
-"""pacman.conf(5) as C{pacman-conf} prints it.  Rules only: texts go in, values come out."""
+"""pacman.conf(5) as `pacman-conf` prints it.  Rules only: texts go in, values come out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Repository:
     """
     A repository of pacman.conf.
 
-    @ivar servers: Its Server lines in pacman's order, C{$repo} and C{$arch} expanded, every scheme, without a trailing slash.
+    Attributes:
+        servers: Its Server lines in pacman's order, `$repo` and `$arch` expanded, every scheme, without a trailing slash.
     """
 
     name: str
@@ -32,9 +33,10 @@ class PacmanConfiguration:
     """
     What pacserve needs of pacman.conf(5), fully resolved.
 
-    @ivar architectures: In pacman's order; C{$arch} stands for the first.
-    @ivar cache_dirs: Absolute paths.
-    @ivar database_dir: DBPath; the sync databases are in its folder C{sync}.
+    Attributes:
+        architectures: In pacman's order; `$arch` stands for the first.
+        cache_dirs: Absolute paths.
+        database_dir: DBPath; the sync databases are in its folder `sync`.
     """
 
     architectures: tuple[str, ...]
@@ -53,11 +55,12 @@ class ConfigurationSource(Protocol):
 
 def parse_configuration(printed: str) -> PacmanConfiguration:
     """
-    Reads what C{pacman-conf} prints: everything resolved, a section for C{[options]} and one for each repository.
+    Reads what `pacman-conf` prints: everything resolved, a section for `[options]` and one for each repository.
 
     Keys that are not known are left alone, so that later versions of pacman do no harm; so is a repository with an odd name.
 
-    @raise ValueError: It does not say what every pacman-conf says.
+    Raises:
+        ValueError: It does not say what every pacman-conf says.
     """
     options: dict[str, list[str]] = {}
     servers: dict[str, list[str]] = {}
@@ -87,7 +90,7 @@ def parse_configuration(printed: str) -> PacmanConfiguration:
 
 
 def repository_name(text: str) -> bool:
-    """Whether C{text} may be the name of a repository (pacman.conf(5))."""
+    """Whether `text` may be the name of a repository (pacman.conf(5))."""
     return _REPOSITORY.match(text) is not None
 
 

@@ -2,7 +2,7 @@
 A short-lived program that reads one sync database and prints the names and sizes of its package files.
 
 It runs in a process of its own, since libalpm keeps 32 to 50 MB for a large database and does not give them back.  It is the only module that imports
-pyalpm.  C{python -m pacserve.alpm.database_reader DBPATH REPO} prints one line C{FILENAME TAB SIZE TAB SHA256} for each package, sizes
+pyalpm.  `python -m pacserve.alpm.database_reader DBPATH REPO` prints one line `FILENAME TAB SIZE TAB SHA256` for each package, sizes
 in bytes, the digest in hexadecimal or empty.
 """
 
@@ -20,9 +20,10 @@ def read(database_path: str, repo: str) -> list[str]:
     """
     The lines that are printed for a database.
 
-    @raise ValueError: libalpm can't read it to its end; it gives an empty database then, and says why in its log only.
-    @raise pyalpm.error: libalpm can't start.
-    @raise OSError: There is no such database, or no place for temporary files.
+    Raises:
+        ValueError: libalpm can't read it to its end; it gives an empty database then, and says why in its log only.
+        pyalpm.error: libalpm can't start.
+        OSError: There is no such database, or no place for temporary files.
     """
     Path(database_path, "sync", f"{repo}.db").stat()  # libalpm takes one that is missing for an empty one
     complaints: list[str] = []

@@ -45,9 +45,10 @@ class _Database:
     """
     One repository's database.
 
-    @ivar stamp: Of the file that C{sizes} was read from, or that could not be read.
-    @ivar failed_at: When it could not be read, None if it could.
-    @ivar reading: Fires when the reading that is under way has ended.
+    Attributes:
+        stamp: Of the file that `sizes` was read from, or that could not be read.
+        failed_at: When it could not be read, None if it could.
+        reading: Fires when the reading that is under way has ended.
     """
 
     sizes: Mapping[str, int] = field(default_factory=dict)
@@ -57,7 +58,7 @@ class _Database:
 
 
 class Databases(Catalogue):
-    """The sync databases of the repositories in pacman.conf, read by L{pacserve.pacman.database_reader} in child processes."""
+    """The sync databases of the repositories in pacman.conf, read by `pacserve.pacman.database_reader` in child processes."""
 
     _log = Logger()
 
@@ -130,9 +131,10 @@ class Databases(Catalogue):
 
     def find(self, text: str, most: int) -> Sequence[tuple[str, str]]:
         """
-        The package files whose name contains C{text}, each with its repository, in pacman's order of these; the best matches first.
+        The package files whose name contains `text`, each with its repository, in pacman's order of these; the best matches first.
 
-        @param most: How many are given.
+        Args:
+            most: How many are given.
         """
         found: list[tuple[int, str, str]] = []
         for repo in self._configuration.current().repositories:

@@ -1,4 +1,4 @@
-"""What pacman talks to: C{/request/REPO/ARCH/FILE}."""
+"""What pacman talks to: `/request/REPO/ARCH/FILE`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REST = re.compile(r"bytes=(?P<first>[0-9]{1,15})-\Z")
 
 
 class PacmanFront(Front):
-    """Turns the path into a L{FileRequest}, and refuses what pacman would not ask without asking anyone."""
+    """Turns the path into a `FileRequest`, and refuses what pacman would not ask without asking anyone."""
 
     def __init__(self, configuration: ConfigurationSource, resolver: FileResolver, audience: Audience) -> None:
         self._configuration = configuration

@@ -26,12 +26,13 @@ Stamp = tuple[int, int, int] | None
 
 class PacmanConf(ConfigurationSource):
     """
-    pacman.conf, read through C{pacman-conf}.
+    pacman.conf, read through `pacman-conf`.
 
-    The files are looked at once a second; whatever goes wrong after the first reading leaves the last good configuration in place.  L{current} gives
+    The files are looked at once a second; whatever goes wrong after the first reading leaves the last good configuration in place.  `current` gives
     the same object until the configuration was read again with another outcome.
 
-    @param path: The configuration file.
+    Args:
+        path: The configuration file.
     """
 
     _log = Logger()
@@ -56,7 +57,8 @@ class PacmanConf(ConfigurationSource):
         """
         Reads it for the first time, and looks at the files from then on.
 
-        @raise ConfigurationError: It can't be read; the message says why and what to do.
+        Raises:
+            ConfigurationError: It can't be read; the message says why and what to do.
         """
         await self._read()
         self._timer = self._clock.callLater(LOOK_INTERVAL, self._look)
@@ -65,7 +67,8 @@ class PacmanConf(ConfigurationSource):
         """
         Reads it again now.
 
-        @return: Whether it could be read; if not, that has been logged.
+        Returns:
+            Whether it could be read; if not, that has been logged.
         """
         try:
             await self._read()

@@ -14,9 +14,10 @@ class Servers(MirrorList):
     """
     Tells mirrors from other Server lines: only http and https count, and those that lead back to this daemon do not.
 
-    @param configuration: Knows the Server lines.
-    @param names: The names of this host; compared without regard to case and a trailing dot.
-    @param port: Where this daemon listens.
+    Args:
+        configuration: Knows the Server lines.
+        names: The names of this host; compared without regard to case and a trailing dot.
+        port: Where this daemon listens.
     """
 
     def __init__(self, configuration: ConfigurationSource, local: LocalAddresses, names: Iterable[str], port: int) -> None:
@@ -52,9 +53,9 @@ class Servers(MirrorList):
 
 def for_architecture(server: str, first: str, arch: str) -> str:
     """
-    The Server line for another architecture than the first, which pacman-conf has put in the place of C{$arch}.
+    The Server line for another architecture than the first, which pacman-conf has put in the place of `$arch`.
 
-    Path parts that equal the first become C{arch}.
+    Path parts that equal the first become `arch`.
     """
     server = server.rstrip("/")
     if arch == first:

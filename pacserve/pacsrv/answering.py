@@ -27,8 +27,9 @@ class Console:
     """
     Where answers go.
 
-    @ivar wall: Gives seconds since the epoch.
-    @ivar sleep: Waits for so many seconds.
+    Attributes:
+        wall: Gives seconds since the epoch.
+        sleep: Waits for so many seconds.
     """
 
     out: TextIO
@@ -48,7 +49,7 @@ class Console:
         return Screen(columns, has_colours(self.environment, terminal=self.terminal))
 
     def write(self, text: str) -> None:
-        """Shows a text at once; what its encoding has no signs for becomes C{?}."""
+        """Shows a text at once; what its encoding has no signs for becomes `?`."""
         encoding = self.out.encoding or "utf-8"
         self.out.write(text.encode(encoding, "replace").decode(encoding))
         self.out.flush()
@@ -61,9 +62,10 @@ class Console:
 
 def show(question: Question, daemon: Daemon, console: Console) -> int:
     """
-    Answers C{status} and C{why}.
+    Answers `status` and `why`.
 
-    @return: The exit status: 0, or 1 when the daemon can't be asked or knows no such file.
+    Returns:
+        The exit status: 0, or 1 when the daemon can't be asked or knows no such file.
     """
     answer = _why if question.command == "why" else _status
     if question.watch is None:
@@ -131,7 +133,8 @@ def decoded(reply: Reply, kind: type[T]) -> T:
     """
     What the daemon told.
 
-    @raise SilentError: It told something else.
+    Raises:
+        SilentError: It told something else.
     """
     if reply.status == 403:
         raise SilentError("it refuses to answer this host")

@@ -26,7 +26,8 @@ class Reply:
     """
     What was answered.
 
-    @ivar date: Seconds since the epoch when that was, as the answerer's clock has it; None where it does not say.
+    Attributes:
+        date: Seconds since the epoch when that was, as the answerer's clock has it; None where it does not say.
     """
 
     status: int
@@ -38,7 +39,8 @@ class Daemon:
     """
     The pacserve of this host.
 
-    @param clock: Gives seconds, from any beginning.
+    Args:
+        clock: Gives seconds, from any beginning.
     """
 
     def __init__(self, port: int, clock: Callable[[], float], host: str = "localhost") -> None:
@@ -48,17 +50,19 @@ class Daemon:
 
     def status(self) -> Reply:
         """
-        Its C{/status}.
+        Its `/status`.
 
-        @raise SilentError: It can't be asked.
+        Raises:
+            SilentError: It can't be asked.
         """
         return self._ask("GET", "/status", PATIENCE)
 
     def why(self, name: str) -> Reply:
         """
-        Its C{/why} of a file or package.
+        Its `/why` of a file or package.
 
-        @raise SilentError: It can't be asked.
+        Raises:
+            SilentError: It can't be asked.
         """
         return self._ask("GET", f"/why/{quote(name, safe='')}", PATIENCE)
 
@@ -66,7 +70,8 @@ class Daemon:
         """
         Makes sure that it is there and answers.
 
-        @raise SilentError: It does not, or someone else listens on its port.
+        Raises:
+            SilentError: It does not, or someone else listens on its port.
         """
         reply = self._ask("HEAD", "/info", SHORT_PATIENCE)
         if reply.status not in {200, 403}:  # 403: this host is not of its LAN, odd but alive

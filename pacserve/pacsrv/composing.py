@@ -17,11 +17,14 @@ def compose(path: str, files: ConfigurationFiles, port: int, knows_cache_server:
     The text of a configuration that differs from that of the file in nothing but this: in each repository pacserve is the first Server.
 
     A repository is left as it is where pacserve comes first already or is its CacheServer, where it has no mirror that pacserve could use
-    (C{file://}), and where it has no Server at all.
+    (`file://`), and where it has no Server at all.
 
-    @param port: Where pacserve listens.
-    @param knows_cache_server: Whether this pacman does not ignore CacheServer; called where that matters.
-    @raise OSError: The file can't be read.
+    Args:
+        port: Where pacserve listens.
+        knows_cache_server: Whether this pacman does not ignore CacheServer; called where that matters.
+
+    Raises:
+        OSError: The file can't be read.
     """
     lines = read_lines(path, files)
     texts = [line.text for line in lines]

@@ -1,4 +1,4 @@
-"""C{pacsrv doctor}: runs the checks and tells what they find.  Rules only."""
+"""`pacsrv doctor`: runs the checks and tells what they find.  Rules only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""C{pacsrv why} as text.  Rules only."""
+"""`pacsrv why` as text.  Rules only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ def show_why(why: Why, now: float, screen: Screen) -> list[str]:
     """
     The lines of it.
 
-    @param now: Seconds since the epoch.
+    Args:
+        now: Seconds since the epoch.
     """
     stated = f"{size(why.size)} as the database states" if why.size is not None else "not known to the database"
     lines = [screen.styled(screen.fitted(f"{why.name} ({why.repository or 'no repository'}; {stated})"), Style.BOLD), ""]

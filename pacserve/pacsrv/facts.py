@@ -14,10 +14,11 @@ class Folder:
     """
     A folder, as the daemon's user finds it.
 
-    @ivar problem: Why it or something in it can't be read, empty where all of it can.
-    @ivar doubt: Why that could not be found out, empty where it could.
-    @ivar missing: It is not there.
-    @ivar free: Bytes that an ordinary user may still write there; None where that is not known.
+    Attributes:
+        problem: Why it or something in it can't be read, empty where all of it can.
+        doubt: Why that could not be found out, empty where it could.
+        missing: It is not there.
+        free: Bytes that an ordinary user may still write there; None where that is not known.
     """
 
     path: str
@@ -32,7 +33,8 @@ class ClockOffset:
     """
     How far another host's clock is ahead of this one.
 
-    @ivar seconds: Rounded by HTTP to whole ones.
+    Attributes:
+        seconds: Rounded by HTTP to whole ones.
     """
 
     who: str
@@ -44,16 +46,17 @@ class Facts:
     """
     Everything that is looked at.
 
-    @ivar port: Where the daemon should listen.
-    @ivar silence: Why it does not answer; empty where it does.
-    @ivar status: None where it did not tell, for the reason C{no_status}.
-    @ivar now: Seconds since the epoch.
-    @ivar pacman: Version; None where there is no pacman.
-    @ivar configuration: The path of pacman.conf.
-    @ivar sections: Its repositories; None where it can't be read, for the reason C{unreadable}.
-    @ivar signature_levels: The SigLevel that pacman-conf prints, by repository.
-    @ivar cache_dirs: In pacman's order.
-    @ivar spool: None where the daemon keeps no downloads.
+    Attributes:
+        port: Where the daemon should listen.
+        silence: Why it does not answer; empty where it does.
+        status: None where it did not tell, for the reason `no_status`.
+        now: Seconds since the epoch.
+        pacman: Version; None where there is no pacman.
+        configuration: The path of pacman.conf.
+        sections: Its repositories; None where it can't be read, for the reason `unreadable`.
+        signature_levels: The SigLevel that pacman-conf prints, by repository.
+        cache_dirs: In pacman's order.
+        spool: None where the daemon keeps no downloads.
     """
 
     port: int

@@ -18,7 +18,7 @@ _GLOB_NOCHECK = 1 << 4  # glob.h of glibc and of musl
 
 
 class _Found(ctypes.Structure):
-    """C{glob_t} of glob.h, with room for what libraries keep behind the first three fields."""
+    """`glob_t` of glob.h, with room for what libraries keep behind the first three fields."""
 
     _fields_ = (
         ("count", ctypes.c_size_t),

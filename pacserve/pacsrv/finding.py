@@ -23,8 +23,9 @@ class Finding:
     """
     One outcome of a check.
 
-    @ivar text: What is the case, in one line.
-    @ivar cure: What to do, in one line; empty where all is well.
+    Attributes:
+        text: What is the case, in one line.
+        cure: What to do, in one line; empty where all is well.
     """
 
     level: Level

@@ -21,7 +21,8 @@ def look_at(path: str, user: User | None) -> Folder:
 
     Access control lists are not looked at, nor what a service manager hides from the daemon.
 
-    @param user: Who is to read it; None where that is not known.
+    Args:
+        user: Who is to read it; None where that is not known.
     """
     free = free_space(path)
     try:

@@ -29,8 +29,9 @@ class Screen:
     """
     What is written to.
 
-    @ivar columns: Its width; None for a file or pipe, where nothing is cut.
-    @ivar colours: Whether styles are shown.
+    Attributes:
+        columns: Its width; None for a file or pipe, where nothing is cut.
+        colours: Whether styles are shown.
     """
 
     columns: int | None = None
@@ -62,7 +63,8 @@ def table(screen: Screen, heads: Sequence[str], rows: Sequence[Cells], right: fr
     """
     The lines of a table; the widest columns are cut until it fits.
 
-    @param right: The columns that are aligned on the right.
+    Args:
+        right: The columns that are aligned on the right.
     """
     cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     texts = [[printable(cell.text) for cell in row] for row in cells]
@@ -93,7 +95,7 @@ def _row(screen: Screen, cells: Sequence[Cell], widths: Sequence[int], right: fr
 
 
 def bar(share: float, columns: int) -> str:
-    """A progress bar; C{share} is from 0 to 1."""
+    """A progress bar; `share` is from 0 to 1."""
     full = round(min(max(share, 0.0), 1.0) * columns)
     return f"[{'#' * full}{'-' * (columns - full)}]"
 

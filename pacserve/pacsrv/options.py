@@ -1,4 +1,4 @@
-"""The command line of C{pacsrv}: its own words, and what is pacman's."""
+"""The command line of `pacsrv`: its own words, and what is pacman's."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ class Question:
     """
     What one of pacsrv's own commands is to tell.
 
-    @ivar command: One of L{COMMANDS}.
-    @ivar subject: The file or package of C{why}; else empty.
-    @ivar json: In JSON, for a program.
-    @ivar watch: Seconds between two looks, None for one look.
+    Attributes:
+        command: One of `COMMANDS`.
+        subject: The file or package of `why`; else empty.
+        json: In JSON, for a program.
+        watch: Seconds between two looks, None for one look.
     """
 
     command: str
@@ -48,7 +49,8 @@ class PacmanCall:
     """
     pacman is to be run.
 
-    @ivar words: Its command line without its name.
+    Attributes:
+        words: Its command line without its name.
     """
 
     port: int
@@ -123,7 +125,8 @@ def parse_arguments(arguments: Sequence[str]) -> Question | PacmanCall:
     """
     What is to be done.
 
-    @raise SystemExit: With status 2 and a line on stderr when a word of pacsrv's own is wrong; with 0 after help or version were printed.
+    Raises:
+        SystemExit: With status 2 and a line on stderr when a word of pacsrv's own is wrong; with 0 after help or version were printed.
     """
     parser = build_parser()
     begin = _after_port(arguments)
@@ -138,7 +141,7 @@ def parse_arguments(arguments: Sequence[str]) -> Question | PacmanCall:
 
 
 def _after_port(arguments: Sequence[str]) -> int:
-    """Where the words behind the leading C{--port} begin."""
+    """Where the words behind the leading `--port` begin."""
     place = 0
     while place < len(arguments):
         if arguments[place] == "--port" and place + 1 < len(arguments):

@@ -1,8 +1,8 @@
 """
 Which hosts pacman reaches through a proxy.  Rules only.
 
-They are those of libcurl (CURLOPT_NOPROXY(3), libcurl-env(3)), which differ from Python's: C{HTTP_PROXY} in upper case does not count, and a name in
-C{no_proxy} stands for its subdomains too.
+They are those of libcurl (CURLOPT_NOPROXY(3), libcurl-env(3)), which differ from Python's: `HTTP_PROXY` in upper case does not count, and a name in
+`no_proxy` stands for its subdomains too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ def bypassed(host: str, environment: Mapping[str, str]) -> bool:
     """
     Whether pacman asks a host without a proxy although there is one.
 
-    @param host: A name or an address without brackets.
+    Args:
+        host: A name or an address without brackets.
     """
     exceptions = no_proxy(environment)
     if exceptions.strip() == "*":

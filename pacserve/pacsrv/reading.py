@@ -27,7 +27,8 @@ class ConfigurationFiles(Protocol):
         """
         The text of a file.
 
-        @raise OSError: It can't be read.
+        Raises:
+            OSError: It can't be read.
         """
 
     @abstractmethod
@@ -40,9 +41,10 @@ class Line:
     """
     A line without its line feed.
 
-    @ivar section: The name that it declares, None for other lines.
-    @ivar key: The directive, empty for comments, empty lines and sections.
-    @ivar value: None for a directive without an equals sign.
+    Attributes:
+        section: The name that it declares, None for other lines.
+        key: The directive, empty for comments, empty lines and sections.
+        value: None for a directive without an equals sign.
     """
 
     text: str
@@ -56,9 +58,10 @@ class Section:
     """
     One repository, as far as it matters where its files come from.
 
-    @ivar first: The place of its first Server or Include line among all lines, None where it has none.
-    @ivar servers: The values of its Server lines in pacman's order, those of included files too.
-    @ivar cache_servers: The same of CacheServer.
+    Attributes:
+        first: The place of its first Server or Include line among all lines, None where it has none.
+        servers: The values of its Server lines in pacman's order, those of included files too.
+        cache_servers: The same of CacheServer.
     """
 
     name: str
@@ -68,7 +71,7 @@ class Section:
 
 
 def parse_line(text: str) -> Line:
-    """Understands one line; a C{#} begins a comment only where it is the first character."""
+    """Understands one line; a `#` begins a comment only where it is the first character."""
     bare = text.strip(_SPACE)
     if not bare or bare.startswith("#"):
         return Line(text)
@@ -85,7 +88,8 @@ def read_lines(path: str, files: ConfigurationFiles) -> list[Line]:
     Where included files declare sections, their lines stand in the place of the Include line: for pacman that is the same, since a section goes on
     behind the Include in which it began.  All other Include lines are kept, and so are those of files that can't be read.
 
-    @raise OSError: The first file can't be read.
+    Raises:
+        OSError: The first file can't be read.
     """
     return _Reader(files).lines(files.read(path), 0)
 

@@ -1,4 +1,4 @@
-"""What C{pacman-conf} prints, as far as the doctor needs it.  Rules only."""
+"""What `pacman-conf` prints, as far as the doctor needs it.  Rules only."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ class Resolved:
     """
     A configuration with everything resolved.
 
-    @ivar cache_dirs: In pacman's order.
-    @ivar signature_levels: The words of the SigLevel that counts in each repository.
+    Attributes:
+        cache_dirs: In pacman's order.
+        signature_levels: The words of the SigLevel that counts in each repository.
     """
 
     cache_dirs: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""C{pacsrv status} as text.  Rules only."""
+"""`pacsrv status` as text.  Rules only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def show_status(status: Status, now: float, screen: Screen) -> list[str]:
     """
     The lines of it.
 
-    @param now: Seconds since the epoch.
+    Args:
+        now: Seconds since the epoch.
     """
     return [
         *_host(status, now, screen),

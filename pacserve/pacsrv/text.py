@@ -13,9 +13,10 @@ _LIMIT = 500
 
 def printable(text: str, limit: int = _LIMIT) -> str:
     """
-    The text without anything that a terminal would act on: control characters, and those that turn the writing direction, become C{?}.
+    The text without anything that a terminal would act on: control characters, and those that turn the writing direction, become `?`.
 
-    @param limit: The most characters that are kept.
+    Args:
+        limit: The most characters that are kept.
     """
     return "".join(letter if letter.isprintable() else "?" for letter in text[:limit])
 
@@ -70,7 +71,7 @@ def span(seconds: float | None) -> str:
 
 
 def ago(seconds: float | None) -> str:
-    """How long something is past; C{never} where it never was."""
+    """How long something is past; `never` where it never was."""
     return "never" if seconds is None else f"{span(seconds)} ago"
 
 

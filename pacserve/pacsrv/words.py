@@ -40,10 +40,11 @@ class PacmanWords:
     """
     A command line of pacman.
 
-    @ivar configuration: The file that C{--config} names, the last one where there are several; else pacman's default.
-    @ivar sysroot: What C{--sysroot} names, empty where it is not given.
-    @ivar local: The operation downloads nothing.
-    @ivar others: All words but C{--config} and its value.
+    Attributes:
+        configuration: The file that `--config` names, the last one where there are several; else pacman's default.
+        sysroot: What `--sysroot` names, empty where it is not given.
+        local: The operation downloads nothing.
+        others: All words but `--config` and its value.
     """
 
     configuration: str
@@ -76,7 +77,7 @@ def read_words(words: Sequence[str]) -> PacmanWords:
 
 
 def _split(words: Sequence[str]) -> tuple[list[tuple[str, str | None]], Sequence[str]]:
-    """The words in front of C{--}, each with the value that belongs to it (None where there is none); then C{--} and what follows it."""
+    """The words in front of `--`, each with the value that belongs to it (None where there is none); then `--` and what follows it."""
     found: list[tuple[str, str | None]] = []
     place = 0
     while place < len(words) and words[place] != "--":

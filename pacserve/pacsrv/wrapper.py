@@ -29,7 +29,8 @@ def become(program: str, words: Sequence[str], environment: Mapping[str, str]) -
     """
     Replaces this process by a program that starts as from a shell.
 
-    @raise OSError: It can't be run.
+    Raises:
+        OSError: It can't be run.
     """
     for number in _IGNORED_BY_PYTHON:
         signal.signal(number, signal.SIG_DFL)
@@ -52,9 +53,10 @@ class Wrapper:
     Nothing of pacsrv is left then: the terminal, signals and the exit status are pacman's own.  The configuration lies in memory (memfd_create(2)),
     so it goes when the last process that has it open does, however that ends.
 
-    @ivar say: Shows a line on stderr.
-    @ivar execute: L{become}.
-    @ivar knows_cache_server: Whether pacman does not ignore CacheServer.
+    Attributes:
+        say: Shows a line on stderr.
+        execute: `become`.
+        knows_cache_server: Whether pacman does not ignore CacheServer.
     """
 
     daemon: Daemon
@@ -68,7 +70,8 @@ class Wrapper:
         """
         Runs pacman with a command line; without pacserve where that is not there, which is said in one line.
 
-        @return: Only where pacman could not be run: the exit status.
+        Returns:
+            Only where pacman could not be run: the exit status.
         """
         pacman = read_words(words)
         try:

@@ -1,1 +1,1 @@
-"""The status page: what people see of L{pacserve.report.status.Status} in a browser.  Rules only."""
+"""The status page: what people see of `pacserve.report.status.Status` in a browser.  Rules only."""

@@ -18,8 +18,9 @@ class Found:
     """
     A file that a search has found.
 
-    @ivar size: Bytes.
-    @ivar holders: Who holds it, as a person is told: C{this host}, C{10.0.0.3:15678}; empty where a database alone knows it.
+    Attributes:
+        size: Bytes.
+        holders: Who holds it, as a person is told: `this host`, `10.0.0.3:15678`; empty where a database alone knows it.
     """
 
     name: str

@@ -15,9 +15,10 @@ def document(title: str, main: str, now: float, *, query: str = "", live: bool =
     """
     A whole HTML document.
 
-    @param main: HTML.
-    @param query: What was searched for.
-    @param live: Whether the script asks for changes.
+    Args:
+        main: HTML.
+        query: What was searched for.
+        live: Whether the script asks for changes.
     """
     home = "" if live else '<p><a href="/">Back to the status of this host</a></p>\n'
     script = '<script src="/static/page.js" defer></script>\n' if live else ""
@@ -46,8 +47,9 @@ def section(name: str, heading: str, content: str) -> str:
     """
     A landmark of the page.
 
-    @param name: Unique in the page.
-    @param content: HTML.
+    Args:
+        name: Unique in the page.
+        content: HTML.
     """
     return f'<section aria-labelledby="{name}-heading">\n<h2 id="{name}-heading">{escape(heading)}</h2>\n{content}</section>\n'
 
@@ -56,8 +58,9 @@ def facts(rows: dict[str, tuple[str, str]], kind: str) -> str:
     """
     A list of names and what they stand for.
 
-    @param rows: The name and the HTML of what it stands for, by the id of the latter.
-    @param kind: The class of the list.
+    Args:
+        rows: The name and the HTML of what it stands for, by the id of the latter.
+        kind: The class of the list.
     """
     items = [f'<div><dt>{escape(name)}</dt><dd id="{key}">{content}</dd></div>\n' for key, (name, content) in rows.items()]
     return f'<dl class="{kind}">\n{"".join(items)}</dl>\n'

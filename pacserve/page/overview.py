@@ -19,7 +19,8 @@ def render(status: Status, now: float) -> bytes:
     """
     The page.
 
-    @param now: Seconds since the epoch.
+    Args:
+        now: Seconds since the epoch.
     """
     minutes, hours, days = status.traffic.minutes, status.traffic.hours, status.traffic.days
     live = f'<p id="live" class="live" hidden></p>\n<p id="announcement" class="unseen" role="status">{announcement(status.transfers)}</p>\n'
@@ -40,7 +41,8 @@ def changing(status: Status, now: float) -> Mapping[str, str]:
     """
     What may change while the page is open, as JSON by the name of the part.  Times stand in it as moments: that they become longer ago is no change.
 
-    @param now: Seconds since the epoch.
+    Args:
+        now: Seconds since the epoch.
     """
     minutes, hours, days = status.traffic.minutes, status.traffic.hours, status.traffic.days
     values = {key: cell.live() for key, (_, cell) in {**totals(status), **host_facts(status, now)}.items()}

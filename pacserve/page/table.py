@@ -1,7 +1,7 @@
 """
 Tables, as values that are written twice: as HTML when the page is loaded, and as JSON when they change while it is open.
 
-C{page.js} makes the same elements of the JSON as L{Table.html} does.
+`page.js` makes the same elements of the JSON as `Table.html` does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pacserve.page.text import clean, escape
 from pacserve.page.units import duration, moment
 
 MOST_ROWS = 200
-"""Rows that are shown of a table: a page with thousands is of no use, and C{pacsrv status} lists them all."""
+"""Rows that are shown of a table: a page with thousands is of no use, and `pacsrv status` lists them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,13 @@ class Cell:
     """
     What stands in one place of the page, and may change.
 
-    @ivar text: Of anybody's making.
-    @ivar at: Seconds since the epoch: it is shown how long ago that was, in front of the text.
-    @ivar percent: From 0 to 100, shown as a bar in front of the text.
-    @ivar waiting: Shows a bar that has no end.
-    @ivar mark: C{good}, C{fair} or C{bad}; the text says so too.
-    @ivar label: What the bar measures, for those who don't see it.
+    Attributes:
+        text: Of anybody's making.
+        at: Seconds since the epoch: it is shown how long ago that was, in front of the text.
+        percent: From 0 to 100, shown as a bar in front of the text.
+        waiting: Shows a bar that has no end.
+        mark: `good`, `fair` or `bad`; the text says so too.
+        label: What the bar measures, for those who don't see it.
     """
 
     text: str = ""
@@ -52,7 +53,7 @@ class Cell:
         return text
 
     def live(self) -> object:
-        """What is sent for C{page.js}: the text, or an object where there is more to it."""
+        """What is sent for `page.js`: the text, or an object where there is more to it."""
         text = clean(self.text)
         more: dict[str, object] = {}
         if self.mark:
@@ -71,11 +72,12 @@ class Table:
     """
     A table.
 
-    @ivar id: Unique in the page.
-    @ivar columns: Their headings; one that begins with C{#} has numbers below it.
-    @ivar rows: The first cell of each is its heading.
-    @ivar empty: Said instead of a table without rows.
-    @ivar more: Rows that are not shown.
+    Attributes:
+        id: Unique in the page.
+        columns: Their headings; one that begins with `#` has numbers below it.
+        rows: The first cell of each is its heading.
+        empty: Said instead of a table without rows.
+        more: Rows that are not shown.
     """
 
     id: str

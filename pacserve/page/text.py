@@ -10,7 +10,7 @@ LONGEST = 300
 
 def clean(text: str) -> str:
     """
-    C{text} without anything that is not seen or that changes how its surroundings are read: control characters, bidirectional overrides and bytes
+    `text` without anything that is not seen or that changes how its surroundings are read: control characters, bidirectional overrides and bytes
     that are no UTF-8 are written as Python writes them, and of a very long text the beginning is shown.
     """
     if len(text) > LONGEST:
@@ -21,5 +21,5 @@ def clean(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """C{text}, cleaned, for an element or an attribute in double quotes."""
+    """`text`, cleaned, for an element or an attribute in double quotes."""
     return html.escape(clean(text), quote=True)

@@ -29,11 +29,12 @@ class Plot:
     """
     Bars of equal spans of time, the last one the present.
 
-    @ivar id: Unique in the page.
-    @ivar span: Seconds of a bar.
-    @ivar slots: How many bars there are.
-    @ivar unit: What a bar is, for a person.
-    @ivar called: Says of a bucket's begin what it is called.
+    Attributes:
+        id: Unique in the page.
+        span: Seconds of a bar.
+        slots: How many bars there are.
+        unit: What a bar is, for a person.
+        called: Says of a bucket's begin what it is called.
     """
 
     id: str

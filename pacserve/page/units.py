@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 _PREFIXES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")  # IEC 80000-13
 _LATEST = 253_402_300_799
-"""The last second of the year 9999, where L{datetime} ends."""
+"""The last second of the year 9999, where `datetime` ends."""
 
 
 def size(count: float) -> str:
-    """Bytes with three digits or more, C{1.25 MiB}."""
+    """Bytes with three digits or more, `1.25 MiB`."""
     value, place = max(float(count), 0.0), 0
     while value >= 999.5 and place < len(_PREFIXES) - 1:
         value, place = value / 1024, place + 1
@@ -31,7 +31,7 @@ def number(count: int) -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """How much a part is of the whole: C{34 %}; empty where the whole is nothing."""
+    """How much a part is of the whole: `34 %`; empty where the whole is nothing."""
     if whole <= 0:
         return ""
     percent = 100 * part / whole
@@ -39,7 +39,7 @@ def share(part: float, whole: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time span in its largest unit, C{12 s}, C{5 min}, C{3 h}, C{4 days}.  C{page.js} has the same steps."""
+    """A time span in its largest unit, `12 s`, `5 min`, `3 h`, `4 days`.  `page.js` has the same steps."""
     if seconds < 60:
         return f"{max(seconds, 0):.0f} s" if seconds < 59.5 else "1 min"
     if seconds < 3600:
@@ -50,21 +50,21 @@ def duration(seconds: float) -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    """A short time span, C{0.8 ms}, C{150 ms}."""
+    """A short time span, `0.8 ms`, `150 ms`."""
     value = max(seconds, 0.0) * 1000
     return f"{value:.1f} ms" if value < 9.95 else f"{value:.0f} ms" if value < 9999.5 else duration(seconds)
 
 
 def moment(at: float) -> str:
-    """Seconds since the epoch as an HTML date and time in UTC, C{2026-11-21T09:08:06Z}, the nearest one of the years 1970 to 9999."""
+    """Seconds since the epoch as an HTML date and time in UTC, `2026-11-21T09:08:06Z`, the nearest one of the years 1970 to 9999."""
     return f"{datetime.fromtimestamp(min(max(int(at), 0), _LATEST), UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def clock_time(at: float) -> str:
-    """Seconds since the epoch as an hour and minute in UTC, C{09:08}."""
+    """Seconds since the epoch as an hour and minute in UTC, `09:08`."""
     return moment(at)[11:16]
 
 
 def day(at: float) -> str:
-    """Seconds since the epoch as a date in UTC, C{2026-11-21}."""
+    """Seconds since the epoch as a date in UTC, `2026-11-21`."""
     return moment(at)[:10]

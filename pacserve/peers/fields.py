@@ -23,7 +23,8 @@ def parse_object(text: bytes, where: str) -> dict[str, Any]:
     """
     The fields of a JSON object; of those that come twice, the last.  Bounding the text is left to the caller.
 
-    @raise RemoteProtocolError: It is no JSON, too deep, has a number that is too long to read, or is no object.
+    Raises:
+        RemoteProtocolError: It is no JSON, too deep, has a number that is too long to read, or is no object.
     """
     try:
         document = json.loads(text)
@@ -36,9 +37,10 @@ def parse_object(text: bytes, where: str) -> dict[str, Any]:
 
 def integer(value: object, where: str, field: str, least: int, most: int) -> int:
     """
-    An integer from C{least} to C{most}.
+    An integer from `least` to `most`.
 
-    @raise RemoteProtocolError: Another number, or no integer; booleans and floats are none.
+    Raises:
+        RemoteProtocolError: Another number, or no integer; booleans and floats are none.
     """
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise RemoteProtocolError(f"{where}: {field} is no number from {least} to {most}")
@@ -49,7 +51,8 @@ def version(value: object, where: str, field: str) -> int:
     """
     The version of the protocol that the other host speaks: this one or a later one.
 
-    @raise RemoteProtocolError: It is no integer from 1 to 2^31.
+    Raises:
+        RemoteProtocolError: It is no integer from 1 to 2^31.
     """
     return integer(value, where, field, 1, _VERSION_LIMIT)
 
@@ -58,7 +61,8 @@ def instance_id(value: object, where: str) -> str:
     """
     An instance id: 128 bits in lower-case hexadecimal.
 
-    @raise RemoteProtocolError: It is anything else.
+    Raises:
+        RemoteProtocolError: It is anything else.
     """
     if not isinstance(value, str) or not _INSTANCE.match(value):
         raise RemoteProtocolError(f"{where} states no instance id of 32 hexadecimal digits")
@@ -67,18 +71,20 @@ def instance_id(value: object, where: str) -> str:
 
 def generation(value: object, where: str) -> int:
     """
-    The generation of an inventory, from 0 to L{GENERATION_LIMIT}.
+    The generation of an inventory, from 0 to `GENERATION_LIMIT`.
 
-    @raise RemoteProtocolError: It is anything else.
+    Raises:
+        RemoteProtocolError: It is anything else.
     """
     return integer(value, where, "generation", 0, GENERATION_LIMIT)
 
 
 def architectures(value: object, where: str) -> tuple[str, ...]:
     """
-    At most L{ARCHITECTURES_LIMIT} architectures of makepkg.conf(5).
+    At most `ARCHITECTURES_LIMIT` architectures of makepkg.conf(5).
 
-    @raise RemoteProtocolError: It is no list, a longer one, or one that holds something else.
+    Raises:
+        RemoteProtocolError: It is no list, a longer one, or one that holds something else.
     """
     if not isinstance(value, list) or len(value) > ARCHITECTURES_LIMIT:
         raise RemoteProtocolError(f"{where}: arch is no short list")

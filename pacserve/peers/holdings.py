@@ -20,7 +20,12 @@ class Holdings:
     """
 
     def __init__(self, *, most: int = NAMES_LIMIT) -> None:
-        """@param most: Names that are kept; further ones have no holders until others have gone and they are stated again."""
+        """
+        Begins with no names.
+
+        Args:
+            most: Names that are kept; further ones have no holders until others have gone and they are stated again.
+        """
         self._most = most
         self._holders: dict[str, tuple[tuple[int, int], ...]] = {}
         self._counts: dict[int, int] = {}
@@ -29,11 +34,11 @@ class Holdings:
         return len(self._holders)
 
     def count(self, slot: int) -> int:
-        """How many names the peer in C{slot} holds."""
+        """How many names the peer in `slot` holds."""
         return self._counts.get(slot, 0)
 
     def replace(self, slot: int, files: Mapping[str, int]) -> None:
-        """Makes C{files} (sizes by name) all that the peer in C{slot} holds; an empty mapping forgets it."""
+        """Makes `files` (sizes by name) all that the peer in `slot` holds; an empty mapping forgets it."""
         gone: list[str] = []
         if slot in self._counts:
             bit = 1 << slot
@@ -42,10 +47,11 @@ class Holdings:
 
     def update(self, slot: int, added: Mapping[str, int], removed: Iterable[str]) -> None:
         """
-        Changes what the peer in C{slot} holds, in time that depends on the change alone.
+        Changes what the peer in `slot` holds, in time that depends on the change alone.
 
-        @param added: Sizes by name; a name that it already holds gets the new size.
-        @param removed: Names, held or not.
+        Args:
+            added: Sizes by name; a name that it already holds gets the new size.
+            removed: Names, held or not.
         """
         bit = 1 << slot
         count = self.count(slot)
@@ -56,16 +62,17 @@ class Holdings:
         self._count(slot, count)
 
     def remove(self, slot: int, name: str) -> None:
-        """Forgets that the peer in C{slot} holds C{name}."""
+        """Forgets that the peer in `slot` holds `name`."""
         self._count(slot, self.count(slot) - self._remove(1 << slot, name))
 
     def holders(self, name: str, start: int = 0) -> Iterator[tuple[int, int]]:
         """
-        The slots of the peers that hold C{name}, each with the size that it stated in bytes.
+        The slots of the peers that hold `name`, each with the size that it stated in bytes.
 
         They are found one by one: who needs a few takes a few.
 
-        @param start: Of each size, the slots from this one on come first, and those before it last; to spread the load.
+        Args:
+            start: Of each size, the slots from this one on come first, and those before it last; to spread the load.
         """
         for size, bits in self._holders.get(name, ()):
             for part, first in ((bits >> start, start), (bits & (1 << start) - 1, 0)):

@@ -1,5 +1,5 @@
 """
-The wire format of C{/info}: who a pacserver is and what it holds.
+The wire format of `/info`: who a pacserver is and what it holds.
 
 What comes from another host is bounded before it is unpacked, before it is parsed, and name by name after that.
 """
@@ -36,12 +36,13 @@ class PeerInfo:
     """
     What a pacserver says of itself: all that it holds, or what changed since a generation.
 
-    @ivar instance: 128 random bits, drawn at each start, in hexadecimal.
-    @ivar generation: Grows when C{files} changes; means nothing across instances.
-    @ivar architectures: Those of its pacman.conf.
-    @ivar files: Sizes in bytes by the names of package files and signatures; of a delta, those that were added or changed.
-    @ivar since: The generation of the same instance which the delta leads on from, None where C{files} is all that it holds.
-    @ivar removed: The names that went since then; none of them is in C{files}.
+    Attributes:
+        instance: 128 random bits, drawn at each start, in hexadecimal.
+        generation: Grows when `files` changes; means nothing across instances.
+        architectures: Those of its pacman.conf.
+        files: Sizes in bytes by the names of package files and signatures; of a delta, those that were added or changed.
+        since: The generation of the same instance which the delta leads on from, None where `files` is all that it holds.
+        removed: The names that went since then; none of them is in `files`.
     """
 
     instance: str
@@ -53,7 +54,7 @@ class PeerInfo:
 
 
 def encode(info: PeerInfo) -> bytes:
-    """The JSON text of C{/info}."""
+    """The JSON text of `/info`."""
     document: dict[str, object] = {
         "protocol": PROTOCOL_VERSION,
         "instance": info.instance,
@@ -77,8 +78,11 @@ def unpack(body: bytes, encoding: str | None) -> bytes:
     """
     The text of a body as it was transferred.
 
-    @param encoding: The Content-Encoding, None for none.
-    @raise RemoteProtocolError: Another encoding than gzip, broken, or larger than L{UNPACKED_LIMIT}.
+    Args:
+        encoding: The Content-Encoding, None for none.
+
+    Raises:
+        RemoteProtocolError: Another encoding than gzip, broken, or larger than `UNPACKED_LIMIT`.
     """
     if encoding is None or encoding.strip().lower() in ("", "identity"):
         return body
@@ -98,9 +102,10 @@ def unpack(body: bytes, encoding: str | None) -> bytes:
 
 def decode(text: bytes) -> PeerInfo:
     """
-    Reads the JSON text of C{/info}.  Fields that are not known are ignored, as are later protocol versions as long as these fields stand.
+    Reads the JSON text of `/info`.  Fields that are not known are ignored, as are later protocol versions as long as these fields stand.
 
-    @raise RemoteProtocolError: Not JSON, a field missing or of the wrong type, too much of anything, or a name outside the package-name grammar.
+    Raises:
+        RemoteProtocolError: Not JSON, a field missing or of the wrong type, too much of anything, or a name outside the package-name grammar.
     """
     if len(text) > UNPACKED_LIMIT:
         raise RemoteProtocolError(f"/info is over {UNPACKED_LIMIT >> 20} MiB")

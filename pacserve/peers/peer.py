@@ -28,9 +28,9 @@ class PeerState(enum.Enum):
     """What may be asked of a peer now."""
 
     NEW = "new"
-    """It announced itself, and nothing it said counts before its C{/info} says the same: it is not asked for files."""
+    """It announced itself, and nothing it said counts before its `/info` says the same: it is not asked for files."""
     UNKNOWN = "unknown"
-    """What it holds is not known, since it was never reached, has no usable C{/info} or is one too many: it is asked by HEAD for every file."""
+    """What it holds is not known, since it was never reached, has no usable `/info` or is one too many: it is asked by HEAD for every file."""
     KNOWN = "known"
     """Its inventory is known: it is asked only for what it holds."""
     REFUSED = "refused"
@@ -42,10 +42,11 @@ class PeerState(enum.Enum):
 @dataclass(frozen=True, slots=True)
 class Identity:
     """
-    What stays of an C{/info} once the holdings have its files: a thousand peers with a dictionary each would take half a gigabyte.
+    What stays of an `/info` once the holdings have its files: a thousand peers with a dictionary each would take half a gigabyte.
 
-    @ivar generation: Of the inventory that it has; means nothing across instances.
-    @ivar count: How many files it listed, 0 when they were not asked for.
+    Attributes:
+        generation: Of the inventory that it has; means nothing across instances.
+        count: How many files it listed, 0 when they were not asked for.
     """
 
     instance: str
@@ -59,26 +60,27 @@ class Peer:
     """
     A peer: an entry of the user's list, or one that announced itself.
 
-    @ivar slot: Its bit in the holdings.
-    @ivar configured: As the user wrote it, when the host may be a name; otherwise where it announced itself.
-    @ivar instance: The instance id that it announced; None for those of the user's list, which may be any daemon.
-    @ivar announced: The generation that it last announced.
-    @ivar addresses: What the host was last resolved to.
-    @ivar endpoint: The address at which it is asked; None while its name was never resolved.
-    @ivar identity: Who it was by its last usable C{/info}; kept while the peer is silent for a short time.
-    @ivar etag: The entity tag of that C{/info}.
-    @ivar listed: Whether the holdings have its inventory, as of C{etag}.
-    @ivar trouble: Why it is not used, or its C{/info} is not; empty when all is well.
-    @ivar silences: How often in a row it did not answer.
-    @ivar unusable: How often in a row its C{/info} could not be used.
-    @ivar failures: How often in a row it failed to say whether it has a file.
-    @ivar asked_again_at: Until then it is not asked for files.
-    @ivar verified: Whether its C{/info} has once stated what was announced.
-    @ivar leaving: It said goodbye, and nobody has looked yet whether that is true.
-    @ivar alive_at: When it was last heard of.
-    @ivar changed_at: When its inventory last changed.
-    @ivar standing: How well it did lately.
-    @ivar told: The state and the trouble that were last logged.
+    Attributes:
+        slot: Its bit in the holdings.
+        configured: As the user wrote it, when the host may be a name; otherwise where it announced itself.
+        instance: The instance id that it announced; None for those of the user's list, which may be any daemon.
+        announced: The generation that it last announced.
+        addresses: What the host was last resolved to.
+        endpoint: The address at which it is asked; None while its name was never resolved.
+        identity: Who it was by its last usable `/info`; kept while the peer is silent for a short time.
+        etag: The entity tag of that `/info`.
+        listed: Whether the holdings have its inventory, as of `etag`.
+        trouble: Why it is not used, or its `/info` is not; empty when all is well.
+        silences: How often in a row it did not answer.
+        unusable: How often in a row its `/info` could not be used.
+        failures: How often in a row it failed to say whether it has a file.
+        asked_again_at: Until then it is not asked for files.
+        verified: Whether its `/info` has once stated what was announced.
+        leaving: It said goodbye, and nobody has looked yet whether that is true.
+        alive_at: When it was last heard of.
+        changed_at: When its inventory last changed.
+        standing: How well it did lately.
+        told: The state and the trouble that were last logged.
     """
 
     slot: int
@@ -143,7 +145,8 @@ class Peer:
         """
         It did not say in time whether it has a file, or not well.
 
-        @return: Whether this is news; of a burst of requests that failed together only the first is.
+        Returns:
+            Whether this is news; of a burst of requests that failed together only the first is.
         """
         if now < self.asked_again_at:
             return False

@@ -27,7 +27,7 @@ class Roster:
         return len(self._slots)
 
     def add(self, make: Callable[[int], Peer]) -> Peer:
-        """Takes in the peer that C{make} makes for a slot."""
+        """Takes in the peer that `make` makes for a slot."""
         try:
             slot = self._slots.index(None)
         except ValueError:

@@ -53,7 +53,8 @@ class PeerSource(PackageSource):
     """
     Finds holders by a look into the inventories, and makes sure with one question.
 
-    @param suspect: Called with a peer that did not answer a question, so that it is looked at.
+    Args:
+        suspect: Called with a peer that did not answer a question, so that it is looked at.
     """
 
     def __init__(  # noqa: PLR0917
@@ -112,7 +113,8 @@ class PeerSource(PackageSource):
         """
         The peers that may have the file although nobody is known to have it: those of which nothing is known, and those whose inventory changed last.
 
-        @param asked: The slots of peers that are asked anyway.
+        Args:
+            asked: The slots of peers that are asked anyway.
         """
         usable = [peer for peer in self._peers if self._may_have(peer, wanted, asked)]
         unknown = [peer for peer in usable if peer.state is PeerState.UNKNOWN]
@@ -151,9 +153,12 @@ class PeerSource(PackageSource):
         """
         Asks a peer whether it has the file.  One that does not say so is not asked again for a while.
 
-        @param size: The only size that will do, in bytes; None for any that the file may have.
-        @raise AbsentError: It has not, or another one.
-        @raise FetchError: It did not say so in time.
+        Args:
+            size: The only size that will do, in bytes; None for any that the file may have.
+
+        Raises:
+            AbsentError: It has not, or another one.
+            FetchError: It did not say so in time.
         """
         now = self.clock.seconds()
         if deadline - now < CONFIRM_BUDGET:  # the peer would be blamed for what it had no time to do
@@ -186,8 +191,9 @@ class PeerSource(PackageSource):
         """
         Asks a peer which probably has not got the file.  One that is too slow for that is looked at, but not blamed.
 
-        @raise AbsentError: It has not, or one that will not do.
-        @raise FetchError: It did not say so in time.
+        Raises:
+            AbsentError: It has not, or one that will not do.
+            FetchError: It did not say so in time.
         """
         if peer.state is PeerState.UNKNOWN and not peer.discovered:
             return await self.confirm(wanted, peer, wanted.size, deadline)
@@ -200,7 +206,7 @@ class PeerSource(PackageSource):
             raise FetchError(f"peer {peer.endpoint}: {error}") from error
 
     def remembered(self, wanted: Wanted, peer: Peer, size: int | None) -> Answer | None:
-        """What L{confirm} would give without asking, since the peer said yes a moment ago."""
+        """What `confirm` would give without asking, since the peer said yes a moment ago."""
         name, endpoint = wanted.request.name, peer.endpoint
         if endpoint is None:
             return None
@@ -252,7 +258,7 @@ class PeerSource(PackageSource):
 
 @dataclass(frozen=True, slots=True)
 class _Holders(Candidate):
-    """Peers whose inventories list the file; the next one is asked as well when one has not answered within L{HEDGE_DELAY}."""
+    """Peers whose inventories list the file; the next one is asked as well when one has not answered within `HEDGE_DELAY`."""
 
     source: PeerSource
     wanted: Wanted
@@ -276,7 +282,8 @@ class _Miss(Candidate):
     """
     Nobody is known to have the file; those that may have it all the same are asked at once, and the first yes wins.
 
-    @ivar asked: The slots of the peers that have been asked already.
+    Attributes:
+        asked: The slots of the peers that have been asked already.
     """
 
     source: PeerSource

@@ -17,11 +17,12 @@ _FAILURE = 0.1
 @dataclass(slots=True)
 class Standing:
     """
-    The bytes, the delay and the failures of a peer, each half forgotten after L{HALF_LIFE}.
+    The bytes, the delay and the failures of a peer, each half forgotten after `HALF_LIFE`.
 
-    @ivar sent: Bytes that clients of this host were sent there for.
-    @ivar delay: Seconds until it said whether it has a file.
-    @ivar failures: How often it did not say so in time.
+    Attributes:
+        sent: Bytes that clients of this host were sent there for.
+        delay: Seconds until it said whether it has a file.
+        failures: How often it did not say so in time.
     """
 
     sent: float = 0.0

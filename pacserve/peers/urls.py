@@ -10,7 +10,7 @@ def package_url(peer: Endpoint, name: str) -> str:
     """
     Where a peer has a package file or signature.
 
-    The last part is C{data} and not the file's name: pacman then saves the file under the name that it asked for, and asks its own host, not the
+    The last part is `data` and not the file's name: pacman then saves the file under the name that it asked for, and asks its own host, not the
     peer, for the signature (observed with pacman 6 and 7).
     """
     return f"{peer.url}/package/{name}/data"
@@ -20,7 +20,8 @@ def info_url(peer: Endpoint, since: int | None = None) -> str:
     """
     Where a peer tells who it is and what it holds.
 
-    @param since: A generation of its inventory: only what changed since then is asked for.
+    Args:
+        since: A generation of its inventory: only what changed since then is asked for.
     """
     return f"{peer.url}/info" if since is None else f"{peer.url}/info?since={since}"
 
@@ -34,6 +35,7 @@ def claim_url(peer: Endpoint, what: str, key: str, instance: str) -> str:
     """
     Where a peer is told of a download.
 
-    @param what: C{ask}, C{renew}, C{finish} or C{release}.
+    Args:
+        what: `ask`, `renew`, `finish` or `release`.
     """
     return f"{peer.url}/claim/{what}/{instance}/{key}"

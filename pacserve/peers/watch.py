@@ -35,11 +35,14 @@ class PeerWatch:
     """
     Keeps the inventories of the peers fresh, and notices when a peer dies or comes back.
 
-    @param resolve: Gives the addresses of a host name, empty where there are none.
-    @param in_thread: Runs the parsing of an inventory where it does not stop the reactor.
-    @param instance: This daemon's own instance id.
-    @param architectures: Gives the architectures of this host.
-    @ivar looked: Called with each peer after a look at it.
+    Args:
+        resolve: Gives the addresses of a host name, empty where there are none.
+        in_thread: Runs the parsing of an inventory where it does not stop the reactor.
+        instance: This daemon's own instance id.
+        architectures: Gives the architectures of this host.
+
+    Attributes:
+        looked: Called with each peer after a look at it.
     """
 
     _log = Logger()
@@ -167,10 +170,11 @@ class PeerWatch:
 
     async def _ask(self, peer: Peer, endpoint: Endpoint) -> None:
         """
-        Asks for C{/info} and takes it in.
+        Asks for `/info` and takes it in.
 
-        @raise RemoteProtocolError: The host answers, but not with a usable C{/info}.
-        @raise FetchError: The host does not answer.
+        Raises:
+            RemoteProtocolError: The host answers, but not with a usable `/info`.
+            FetchError: The host does not answer.
         """
         since = self._since(peer)
         answer = await self._answer(peer, endpoint, since)

@@ -24,9 +24,10 @@ CREATE TABLE IF NOT EXISTS since (began REAL NOT NULL);
 
 class Archive:
     """
-    The last L{HOURS} hours and L{DAYS} days.
+    The last `HOURS` hours and `DAYS` days.
 
-    @param path: Of the database file; its folder is made where it is missing.
+    Args:
+        path: Of the database file; its folder is made where it is missing.
     """
 
     def __init__(self, path: str) -> None:
@@ -36,8 +37,11 @@ class Archive:
         """
         What was counted.  A file that is none of ours is set aside, and a new one begun.
 
-        @param now: Seconds since the epoch.
-        @raise OSError: It can't be read.
+        Args:
+            now: Seconds since the epoch.
+
+        Raises:
+            OSError: It can't be read.
         """
         try:
             return self._read(now)
@@ -54,7 +58,8 @@ class Archive:
         """
         Puts these hours and days in the place of those with the same beginning, and forgets the oldest.
 
-        @raise OSError: It can't be written: the disk is full, say.
+        Raises:
+            OSError: It can't be written: the disk is full, say.
         """
         try:
             with self._open() as database:

@@ -36,10 +36,11 @@ class Counts:
     """
     Requests and bytes of one period.
 
-    @ivar began: Seconds since the epoch.
-    @ivar requests: By origin.
-    @ivar sizes: Bytes by origin.
-    @ivar served: Bytes that other hosts got.
+    Attributes:
+        began: Seconds since the epoch.
+        requests: By origin.
+        sizes: Bytes by origin.
+        served: Bytes that other hosts got.
     """
 
     began: int
@@ -62,9 +63,10 @@ class History:
     """
     What is kept over a restart.
 
-    @ivar since: When counting began, in seconds since the epoch.
-    @ivar hours: The last day, the oldest hour first.
-    @ivar days: The oldest first.
+    Attributes:
+        since: When counting began, in seconds since the epoch.
+        hours: The last day, the oldest hour first.
+        days: The oldest first.
     """
 
     since: float
@@ -76,8 +78,9 @@ class Ledger(Witness):
     """
     Counts what this host's clients and other hosts were answered with.
 
-    @param wall: Gives the seconds since the epoch.
-    @param since: When counting began, in seconds since the epoch.
+    Args:
+        wall: Gives the seconds since the epoch.
+        since: When counting began, in seconds since the epoch.
     """
 
     def __init__(self, wall: Callable[[], float], local: LocalAddresses, since: float) -> None:
@@ -143,7 +146,7 @@ class Ledger(Witness):
 
     @property
     def info_asked(self) -> float | None:
-        """When another host last asked for C{/info}, in seconds since the epoch."""
+        """When another host last asked for `/info`, in seconds since the epoch."""
         return self._info_asked
 
     def history(self) -> History:

@@ -31,7 +31,8 @@ def origin_of(text: str, status: int) -> Origin:
     """
     The kind of what an answer states as its origin.
 
-    @param text: As the access log has it: C{cache}, C{peer 10.0.0.3:15678}, C{mirror https://example.org, downloaded}.
+    Args:
+        text: As the access log has it: `cache`, `peer 10.0.0.3:15678`, `mirror https://example.org, downloaded`.
     """
     if status >= 400:
         return Origin.NONE

@@ -1,4 +1,4 @@
-"""What C{/status} and C{/why} tell of a daemon, in JSON.  Rules only; everything is text for people, or a number."""
+"""What `/status` and `/why` tell of a daemon, in JSON.  Rules only; everything is text for people, or a number."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ class HostStatus:
     """
     This daemon.
 
-    @ivar started: Seconds since the epoch.
-    @ivar misses: C{redirect} or C{fetch}.
-    @ivar hits: C{redirect} or C{relay}.
-    @ivar generation: Of its inventory.
-    @ivar files: Package files and signatures that it offers.
-    @ivar size: Bytes of these.
-    @ivar multicast_heard: Seconds since something was last heard by multicast; None where nothing ever was, or nobody listens.
-    @ivar info_asked: Seconds since another host last asked for C{/info}; None where none ever did.
-    @ivar multicast_interval: Seconds between two announcements.
-    @ivar cache_dirs: The folders of pacman that it offers files from.
+    Attributes:
+        started: Seconds since the epoch.
+        misses: `redirect` or `fetch`.
+        hits: `redirect` or `relay`.
+        generation: Of its inventory.
+        files: Package files and signatures that it offers.
+        size: Bytes of these.
+        multicast_heard: Seconds since something was last heard by multicast; None where nothing ever was, or nobody listens.
+        info_asked: Seconds since another host last asked for `/info`; None where none ever did.
+        multicast_interval: Seconds between two announcements.
+        cache_dirs: The folders of pacman that it offers files from.
     """
 
     version: str
@@ -52,15 +53,16 @@ class PeerStatus:
     """
     Another pacserver.
 
-    @ivar address: Where it is asked, C{10.0.0.3:15678}; as configured while its name was never resolved.
-    @ivar name: As the user wrote it; empty for one that announced itself.
-    @ivar state: C{new}, C{unknown}, C{known}, C{refused}, C{dead}; see L{pacserve.peers.peer.PeerState}.
-    @ivar reason: Why it is not used; empty when it is.
-    @ivar files: Files that it holds, as far as is known.
-    @ivar heard: Seconds since it was last heard of; None where it never was.
-    @ivar delay: Seconds until it says whether it has a file, lately.
-    @ivar failures: How often in a row it did not say so.
-    @ivar given: Bytes that it gave, or that clients of this host were sent there for, since the start.
+    Attributes:
+        address: Where it is asked, `10.0.0.3:15678`; as configured while its name was never resolved.
+        name: As the user wrote it; empty for one that announced itself.
+        state: `new`, `unknown`, `known`, `refused`, `dead`; see `pacserve.peers.peer.PeerState`.
+        reason: Why it is not used; empty when it is.
+        files: Files that it holds, as far as is known.
+        heard: Seconds since it was last heard of; None where it never was.
+        delay: Seconds until it says whether it has a file, lately.
+        failures: How often in a row it did not say so.
+        given: Bytes that it gave, or that clients of this host were sent there for, since the start.
     """
 
     address: str
@@ -81,11 +83,12 @@ class MirrorStatus:
     """
     A mirror of pacman.conf.
 
-    @ivar url: Scheme, host and port; never a password.
-    @ivar repositories: That it serves.
-    @ivar state: C{well}, C{slow} or C{failed}.
-    @ivar avoided: Seconds for which it still comes last.
-    @ivar rate: Bytes per second that it gave lately; None where that is not known.
+    Attributes:
+        url: Scheme, host and port; never a password.
+        repositories: That it serves.
+        state: `well`, `slow` or `failed`.
+        avoided: Seconds for which it still comes last.
+        rate: Bytes per second that it gave lately; None where that is not known.
     """
 
     url: str
@@ -100,10 +103,11 @@ class TransferStatus:
     """
     A download that runs.
 
-    @ivar source: Who gives it now; empty while nobody does.
-    @ivar size: Bytes of all of it, None where nobody said.
-    @ivar seconds: Since it began.
-    @ivar verified: Whether a database states what it should be.
+    Attributes:
+        source: Who gives it now; empty while nobody does.
+        size: Bytes of all of it, None where nobody said.
+        seconds: Since it began.
+        verified: Whether a database states what it should be.
     """
 
     name: str
@@ -120,8 +124,9 @@ class Tally:
     """
     What came from one origin.
 
-    @ivar origin: A value of L{pacserve.report.origins.Origin}.
-    @ivar size: Bytes; of redirects those that whoever was asked stated.
+    Attributes:
+        origin: A value of `pacserve.report.origins.Origin`.
+        size: Bytes; of redirects those that whoever was asked stated.
     """
 
     origin: str
@@ -134,8 +139,9 @@ class Bucket:
     """
     The traffic of one minute, hour or day.
 
-    @ivar began: Seconds since the epoch.
-    @ivar cache: Bytes, as are the others.
+    Attributes:
+        began: Seconds since the epoch.
+        cache: Bytes, as are the others.
     """
 
     began: float
@@ -149,12 +155,13 @@ class TrafficStatus:
     """
     Traffic since the start of the history, which survives a restart.
 
-    @ivar tallies: What this host's own clients were answered with.
-    @ivar saved: Bytes that did not come over the WAN because a cache or a peer had them.
-    @ivar served: Bytes that other hosts got from this one.
-    @ivar minutes: The last hour, the oldest first; empty minutes are left out.
-    @ivar days: The same by day (UTC).
-    @ivar hours: The last day by hour.
+    Attributes:
+        tallies: What this host's own clients were answered with.
+        saved: Bytes that did not come over the WAN because a cache or a peer had them.
+        served: Bytes that other hosts got from this one.
+        minutes: The last hour, the oldest first; empty minutes are left out.
+        days: The same by day (UTC).
+        hours: The last day by hour.
     """
 
     since: float
@@ -171,14 +178,15 @@ class Record:
     """
     One answered request.
 
-    @ivar at: Seconds since the epoch.
-    @ivar client: Its address.
-    @ivar path: What was asked for.
-    @ivar origin: In words, as in the log: who gave it, or who was asked in vain.
-    @ivar size: Bytes; None where they are not known.
-    @ivar seconds: Until the answer was complete.
-    @ivar redirected: Whether the client was sent elsewhere.
-    @ivar ended: Whether all of it was sent.
+    Attributes:
+        at: Seconds since the epoch.
+        client: Its address.
+        path: What was asked for.
+        origin: In words, as in the log: who gave it, or who was asked in vain.
+        size: Bytes; None where they are not known.
+        seconds: Until the answer was complete.
+        redirected: Whether the client was sent elsewhere.
+        ended: Whether all of it was sent.
     """
 
     at: float
@@ -194,7 +202,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class SpoolStatus:
-    """Where downloads are kept; C{limit} and C{size} in bytes."""
+    """Where downloads are kept; `limit` and `size` in bytes."""
 
     directory: str
     files: int
@@ -221,9 +229,10 @@ class Reason:
     """
     One candidate for a file.
 
-    @ivar who: C{cache}, C{peer 10.0.0.3:15678}, C{download}, C{mirror http://example.org}.
-    @ivar verdict: C{used} for the one that the file would come from, C{next} for those that would be tried after it, C{no} for the others.
-    @ivar reason: Why; for a person.
+    Attributes:
+        who: `cache`, `peer 10.0.0.3:15678`, `download`, `mirror http://example.org`.
+        verdict: `used` for the one that the file would come from, `next` for those that would be tried after it, `no` for the others.
+        reason: Why; for a person.
     """
 
     who: str
@@ -236,8 +245,9 @@ class Why:
     """
     Where a file would come from now.
 
-    @ivar size: Bytes that the database states, None where it does not know the file.
-    @ivar last: The last requests for it, the latest first.
+    Attributes:
+        size: Bytes that the database states, None where it does not know the file.
+        last: The last requests for it, the latest first.
     """
 
     repository: str
@@ -256,7 +266,8 @@ def decode(text: bytes, kind: type[T]) -> T:
     """
     Reads the JSON text.  Fields that this version does not know are left out.
 
-    @raise ValueError: It is not of that form.
+    Raises:
+        ValueError: It is not of that form.
     """
     return typing.cast("T", _read(json.loads(text), kind))
 

@@ -22,7 +22,7 @@ class History:
         self._sent: dict[tuple[IPAddress, str], tuple[float, frozenset[str]]] = {}
 
     def sent(self, client: IPAddress, name: str, holder: str, now: float) -> None:
-        """The client was sent to C{holder} for the file C{name}."""
+        """The client was sent to `holder` for the file `name`."""
         holders = self.holders(client, name, now) | {holder}
         self._sent.pop((client, name), None)
         while len(self._sent) >= ENTRIES_LIMIT:

@@ -28,11 +28,12 @@ _THIS_HOST = IPv4Address("127.0.0.1")
 
 class Resolver(FileResolver):
     """
-    Asks the sources in the order of L{in_order}.
+    Asks the sources in the order of `in_order`.
 
-    @param caches: The local caches: the only source for a question that came from another pacserve.
-    @param others: Peers, mirrors and whatever else there is.
-    @param noted: Told of each error of a candidate.
+    Args:
+        caches: The local caches: the only source for a question that came from another pacserve.
+        others: Peers, mirrors and whatever else there is.
+        noted: Told of each error of a candidate.
     """
 
     def __init__(  # noqa: PLR0917
@@ -88,7 +89,8 @@ class Resolver(FileResolver):
         """
         Lets a candidate answer, but no longer than there is time.
 
-        @raise FetchError: As the candidate does, and when the time is up.
+        Raises:
+            FetchError: As the candidate does, and when the time is up.
         """
         remaining = deadline - self._clock.seconds()
         if remaining <= 0:

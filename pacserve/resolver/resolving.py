@@ -18,8 +18,11 @@ class FileResolver(Protocol):
         """
         Answers within 8 seconds.
 
-        @param local_only: Only the local caches are looked at: the question came from another pacserve, and must not travel on.
-        @param offset: The first byte that the client wants.
-        @param looking: The client does not want the file now, so that where it is sent to has not disappointed it when it comes back.
-        @raise RequestError: 404 when every source said that it has no such file, 504 when some could not say.
+        Args:
+            local_only: Only the local caches are looked at: the question came from another pacserve, and must not travel on.
+            offset: The first byte that the client wants.
+            looking: The client does not want the file now, so that where it is sent to has not disappointed it when it comes back.
+
+        Raises:
+            RequestError: 404 when every source said that it has no such file, 504 when some could not say.
         """

@@ -28,11 +28,12 @@ class Wanted:
     """
     What the sources are asked for.
 
-    @ivar size: The size in bytes that the sync database of the requested repository states, None where it does not know the file.
-    @ivar client: Who asked, IPv4-mapped addresses already unmapped.
-    @ivar avoid: The holders (L{RedirectAnswer.holder}) that this client was sent to for this file a while ago: they are no candidates again.
-    @ivar offset: The first byte that the client wants, as far as it has said so.
-    @ivar looking: The client does not want the file now (HEAD).
+    Attributes:
+        size: The size in bytes that the sync database of the requested repository states, None where it does not know the file.
+        client: Who asked, IPv4-mapped addresses already unmapped.
+        avoid: The holders (`RedirectAnswer.holder`) that this client was sent to for this file a while ago: they are no candidates again.
+        offset: The first byte that the client wants, as far as it has said so.
+        looking: The client does not want the file now (HEAD).
     """
 
     request: FileRequest
@@ -56,9 +57,12 @@ class Candidate(Protocol):
         """
         Makes the candidate good: opens the file, or makes sure that the host behind it has it.
 
-        @param deadline: The time of the injected clock at which the answer is worth nothing any more.
-        @raise AbsentError: It certainly does not have the file.
-        @raise FetchError: It could not be asked, or did not answer well or in time.
+        Args:
+            deadline: The time of the injected clock at which the answer is worth nothing any more.
+
+        Raises:
+            AbsentError: It certainly does not have the file.
+            FetchError: It could not be asked, or did not answer well or in time.
         """
 
 

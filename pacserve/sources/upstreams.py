@@ -14,8 +14,9 @@ class Upstream(Protocol):
     """
     A host that a file can be downloaded from.
 
-    @cvar trusted: Whether what it gives may be handed on before all of it was checked.
-    @cvar wan: Whether what it gives comes from outside the LAN.
+    Attributes:
+        trusted: Whether what it gives may be handed on before all of it was checked.
+        wan: Whether what it gives comes from outside the LAN.
     """
 
     trusted: bool = True
@@ -31,8 +32,11 @@ class Upstream(Protocol):
         """
         Asks for a file.  Redirects have been followed.
 
-        @param timeout: Seconds for everything up to the last header.
-        @raise FetchError: No answer.
+        Args:
+            timeout: Seconds for everything up to the last header.
+
+        Raises:
+            FetchError: No answer.
         """
 
     @property

@@ -26,16 +26,19 @@ class Arrival:
     What one source began another one continues only if both state the same size and an equal validator.  Otherwise the file is fetched again from
     the start into a new spool file, and its readers go on as far as both are provably the same.
 
-    @param create: Makes an empty file in the spool.
-    @param most: Bytes that are taken of a file whose size no database states: more would be an attempt to fill the disk.
-    @param has_room: Whether the disk takes a file of so many bytes.
-    @param late: Gives what the database states when the file has arrived, should it not have been known before.
-    @ivar expected: What the database states; None where no database knows the file.
-    @ivar file: What has arrived.
-    @ivar files: That, and what had arrived each time that it was begun again.
-    @ivar version: What the source of it said.
-    @ivar giver: The label of the source that gave the last of it.
-    @ivar total: Bytes that have arrived, those of files that were begun again among them.
+    Args:
+        create: Makes an empty file in the spool.
+        most: Bytes that are taken of a file whose size no database states: more would be an attempt to fill the disk.
+        has_room: Whether the disk takes a file of so many bytes.
+        late: Gives what the database states when the file has arrived, should it not have been known before.
+
+    Attributes:
+        expected: What the database states; None where no database knows the file.
+        file: What has arrived.
+        files: That, and what had arrived each time that it was begun again.
+        version: What the source of it said.
+        giver: The label of the source that gave the last of it.
+        total: Bytes that have arrived, those of files that were begun again among them.
     """
 
     def __init__(
@@ -84,9 +87,10 @@ class Arrival:
         """
         Gets ready for the body of an answer.
 
-        @raise FetchError: It is no use.
-        @raise OtherVersionError: It would be some when the source were asked for all of the file.
-        @raise OSError: The spool can't take it.
+        Raises:
+            FetchError: It is no use.
+            OtherVersionError: It would be some when the source were asked for all of the file.
+            OSError: The spool can't take it.
         """
         if answer.status == 200:
             if self.expected is not None and answer.length not in (None, self.expected.size):
@@ -109,7 +113,8 @@ class Arrival:
         """
         Whether a file may have the size that a source states.
 
-        @raise FetchError: It may not.
+        Raises:
+            FetchError: It may not.
         """
         if size > self._most:
             raise FetchError(f"it has {size} bytes, and more than {self._most} are not taken")
@@ -120,8 +125,9 @@ class Arrival:
         """
         Takes what a source gives.
 
-        @raise IntegrityError: It is too much.
-        @raise OSError: It can't be written.
+        Raises:
+            IntegrityError: It is too much.
+            OSError: It can't be written.
         """
         most = self._most if self.file.size is None else self.file.size
         if self.file.written + len(data) > most:
@@ -135,8 +141,9 @@ class Arrival:
         """
         Checks what has arrived.
 
-        @raise FetchError: It is not all.
-        @raise IntegrityError: It is not what the database states.
+        Raises:
+            FetchError: It is not all.
+            IntegrityError: It is not what the database states.
         """
         file = self.file
         if file.size is not None and file.written < file.size:
@@ -158,7 +165,8 @@ class Arrival:
 
         Of the one before as much is kept as has arrived, and nothing of those before that: who still reads these can't go on.
 
-        @raise OSError: There is no room for one more.
+        Raises:
+            OSError: There is no room for one more.
         """
         before = self.file
         for old in self.files[:-1]:

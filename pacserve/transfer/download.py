@@ -55,12 +55,15 @@ class Download:
     """
     Fetches a file into the spool, and goes on with the next source at the exact byte where one fails.
 
-    @param expected: What the sync database states; None where no database knows the file.
-    @param upstreams: The sources, best first; at least one.
-    @param create: Makes an empty file in the spool.
-    @param has_room: Whether the disk takes a file of so many bytes.
-    @param late: Gives what the database states when the file has arrived, should it not have been known before.
-    @ivar began: When, by the clock.
+    Args:
+        expected: What the sync database states; None where no database knows the file.
+        upstreams: The sources, best first; at least one.
+        create: Makes an empty file in the spool.
+        has_room: Whether the disk takes a file of so many bytes.
+        late: Gives what the database states when the file has arrived, should it not have been known before.
+
+    Attributes:
+        began: When, by the clock.
     """
 
     _log = Logger()
@@ -122,10 +125,13 @@ class Download:
         """
         Fetches the whole file and checks it.
 
-        @param leader: Told when the last byte arrived and how many have, gives the host of the LAN to follow; None where the sources are to be asked.
-        @raise AbsentError: Every source said that it has no such file.
-        @raise FetchError: The file could not be fetched, or only in a wrong form.
-        @raise OSError: The spool can't be written.
+        Args:
+            leader: Told when the last byte arrived and how many have, gives the host of the LAN to follow; None where the sources are to be asked.
+
+        Raises:
+            AbsentError: Every source said that it has no such file.
+            FetchError: The file could not be fetched, or only in a wrong form.
+            OSError: The spool can't be written.
         """
         try:
             self.file.reserve()
@@ -218,7 +224,8 @@ class Download:
         """
         The first source that answers well, and its answer.
 
-        @param going_on: Only an answer will do that goes on where the file is.
+        Args:
+            going_on: Only an answer will do that goes on where the file is.
         """
         opened: list[IncomingBody] = []
 

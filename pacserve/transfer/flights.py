@@ -34,8 +34,9 @@ class Flights:
 
     Nobody owns one: whoever asked first may leave, and the file is fetched to its end, since the LAN wants it.
 
-    @param claiming: Knows whether another host of the LAN downloads the file already.
-    @param published: Called with the name of each file that has become complete.
+    Args:
+        claiming: Knows whether another host of the LAN downloads the file already.
+        published: Called with the name of each file that has become complete.
     """
 
     _log = Logger()
@@ -69,9 +70,12 @@ class Flights:
         """
         The download of a file: the one that runs, or a new one.
 
-        @param look: Gives what the sync database states of the file.
-        @param claimed: Whether the LAN is asked who else downloads the file.
-        @raise FetchError: Too many run already, or the spool can't be written.
+        Args:
+            look: Gives what the sync database states of the file.
+            claimed: Whether the LAN is asked who else downloads the file.
+
+        Raises:
+            FetchError: Too many run already, or the spool can't be written.
         """
         key = (request.repo, request.arch, request.name)
         known = self.get(key)
@@ -131,7 +135,6 @@ class Flights:
 
     def _linger(self, download: Download) -> None:
         """Keeps the files open for whoever is just about to read them."""
-
         timer = self._clock.callLater(LINGER, self._close, download)
         self._lingering[download] = timer
 

@@ -21,7 +21,7 @@ class Progress(enum.Enum):
     FAILED = "failed"
     """Nothing more will come, or what came is wrong."""
     REPLACED = "replaced"
-    """It is fetched again from the start: see L{GrowingFile.successor}."""
+    """It is fetched again from the start: see `GrowingFile.successor`."""
 
 
 class GrowingFile:
@@ -30,12 +30,13 @@ class GrowingFile:
 
     Each reader has a descriptor of its own, so it may be renamed or removed meanwhile, and the writer may be done with it.
 
-    @ivar size: Bytes that it will have; None while that is not known.
-    @ivar written: Bytes that it has.
-    @ivar progress: What becomes of it.
-    @ivar successor: The file that takes its place when L{progress} is REPLACED.
-    @ivar held: Whether some of it came from where it must be checked before it is handed on.
-    @ivar common: With a predecessor: the bytes from the start that are the same in both, as far as they are written.
+    Attributes:
+        size: Bytes that it will have; None while that is not known.
+        written: Bytes that it has.
+        progress: What becomes of it.
+        successor: The file that takes its place when `progress` is REPLACED.
+        held: Whether some of it came from where it must be checked before it is handed on.
+        common: With a predecessor: the bytes from the start that are the same in both, as far as they are written.
     """
 
     def __init__(self, file: FileIO, size: int | None = None, predecessor: GrowingFile | None = None) -> None:
@@ -70,7 +71,8 @@ class GrowingFile:
         """
         Appends what has arrived.
 
-        @raise OSError: It can't be written: the disk is full, say.
+        Raises:
+            OSError: It can't be written: the disk is full, say.
         """
         view = memoryview(data)
         while view:
@@ -85,7 +87,8 @@ class GrowingFile:
         """
         Makes room for all of it: that the disk is full is better known before the first byte is handed on.
 
-        @raise OSError: There is no room.
+        Raises:
+            OSError: There is no room.
         """
         if self.size:
             try:
@@ -120,9 +123,10 @@ class GrowingFile:
 
     def continues(self, offset: int) -> bool | None:
         """
-        Whether a reader that was sent the first C{offset} bytes of the predecessor may go on here.
+        Whether a reader that was sent the first `offset` bytes of the predecessor may go on here.
 
-        @return: None while that is not known.
+        Returns:
+            None while that is not known.
         """
         if self.common >= offset:
             return True

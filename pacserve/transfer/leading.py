@@ -37,8 +37,9 @@ class Leading:
         """
         Whom to ask next for what is missing; None where that is a mirror.
 
-        @param arrived_at: When the last byte arrived.  When none has come since the last time the leader of then was of no use.
-        @param total: Bytes that have arrived.
+        Args:
+            arrived_at: When the last byte arrived.  When none has come since the last time the leader of then was of no use.
+            total: Bytes that have arrived.
         """
         gained, self._total = total - self._total, total
         if self._clock.seconds() - arrived_at >= PATIENCE:

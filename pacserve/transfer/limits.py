@@ -17,8 +17,9 @@ class Limits:
     """
     What limits the flow of bytes: told of those that have arrived, each gives the seconds until more may come.
 
-    @ivar wan: For what comes from mirrors.
-    @ivar lan: For what comes from peers.
+    Attributes:
+        wan: For what comes from mirrors.
+        lan: For what comes from peers.
     """
 
     wan: Take = _unlimited

@@ -19,10 +19,11 @@ class Overtaking(Generic[T]):
     """
     Consumes a body; whenever it is silent for a while another source is asked, and whichever gives something first goes on.
 
-    @param take: Takes the pieces, see L{IncomingBody.consume}.
-    @param silence: Gives the seconds without a byte after which others are asked.
-    @param given_up: Seconds without a byte after which the body has failed.
-    @param ask: Asks the others.  It is cancelled when the body goes on.
+    Args:
+        take: Takes the pieces, see `IncomingBody.consume`.
+        silence: Gives the seconds without a byte after which others are asked.
+        given_up: Seconds without a byte after which the body has failed.
+        ask: Asks the others.  It is cancelled when the body goes on.
     """
 
     def __init__(  # noqa: PLR0917
@@ -50,8 +51,11 @@ class Overtaking(Generic[T]):
         """
         Returns when the body ended as it should.
 
-        @return: None then, or what the others gave; the body is dropped in that case.
-        @raise FetchError: The body failed, and nobody took its place.
+        Returns:
+            None then, or what the others gave; the body is dropped in that case.
+
+        Raises:
+            FetchError: The body failed, and nobody took its place.
         """
         self._listen(0.0)
         self._consuming = consuming = Deferred.fromCoroutine(self._body.consume(self._arrived, self._given_up))

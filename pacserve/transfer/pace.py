@@ -15,8 +15,11 @@ class Pace:
     """
     The speed of one source while it gives one file.
 
-    @ivar crawls: Whether it has given next to nothing for long.
-    @param best: Bytes per second that the best of the other sources gave lately; None where that is not known, and nobody is left then.
+    Args:
+        best: Bytes per second that the best of the other sources gave lately; None where that is not known, and nobody is left then.
+
+    Attributes:
+        crawls: Whether it has given next to nothing for long.
     """
 
     def __init__(self, best: float | None, now: float) -> None:
@@ -32,9 +35,12 @@ class Pace:
         """
         So many bytes have arrived.
 
-        @param wait: Seconds for which the source is not read, since a limit wants it so: it is not to blame for them.
-        @param left: Bytes that are still missing; None where that is not known.
-        @return: Whether the source should be left.
+        Args:
+            wait: Seconds for which the source is not read, since a limit wants it so: it is not to blame for them.
+            left: Bytes that are still missing; None where that is not known.
+
+        Returns:
+            Whether the source should be left.
         """
         self._count += count
         self._total += count

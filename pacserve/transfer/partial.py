@@ -19,7 +19,8 @@ def has_room(directory: str, size: int) -> bool:
     """
     Whether the disk takes a file of so many bytes, and is not full after that.
 
-    @raise OSError: The folder can't be looked at.
+    Raises:
+        OSError: The folder can't be looked at.
     """
     found = os.statvfs(directory)
     return found.f_bavail * found.f_frsize >= size + _RESERVE
@@ -29,7 +30,8 @@ def create(directory: str) -> FileIO:
     """
     A new empty file, hidden.
 
-    @raise OSError: It can't be made.
+    Raises:
+        OSError: It can't be made.
     """
     path = f"{directory}/{PARTIAL}{secrets.token_hex(8)}"
     return FileIO(path, "x+b", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644))
@@ -39,7 +41,8 @@ def path_of(file: FileIO) -> str:
     """
     Where a file is.
 
-    @raise OSError: It has no name.
+    Raises:
+        OSError: It has no name.
     """
     if not isinstance(file.name, str):
         raise OSError(errno.EINVAL, "a file without a name")

@@ -31,7 +31,8 @@ class RelaySource(PackageSource):
 
     What no database knows can't be checked, and comes from elsewhere.  A peer that fails to give what it said to have is left alone for a while.
 
-    @param distrust: Called with the holder of a wrong file.
+    Args:
+        distrust: Called with the holder of a wrong file.
     """
 
     def __init__(  # noqa: PLR0917
@@ -70,7 +71,8 @@ class RelaySource(PackageSource):
         """
         The file that a peer has, from there or from a mirror.
 
-        @raise FetchError: It can't be fetched here.
+        Raises:
+            FetchError: It can't be fetched here.
         """
         request = wanted.request
         holder = _Holder(redirect, self._client, self._clock, self._avoid, self._distrust)

@@ -67,7 +67,8 @@ class DownloadSource(PackageSource, RunningDownloads):
         """
         The download of a file.
 
-        @raise FetchError: There is no mirror, or it can't be started.
+        Raises:
+            FetchError: There is no mirror, or it can't be started.
         """
         request = wanted.request
         upstreams = self._upstreams.upstreams(request)

@@ -36,7 +36,8 @@ class SpooledFile:
     """
     A complete file of the spool.
 
-    @ivar used: When it was last read or written, in seconds since the epoch.
+    Attributes:
+        used: When it was last read or written, in seconds since the epoch.
     """
 
     name: str
@@ -46,10 +47,13 @@ class SpooledFile:
 
 class Spool:
     """
-    Holds complete files in a folder C{pkg}, which is a package cache like any other, and beside it those that arrive.
+    Holds complete files in a folder `pkg`, which is a package cache like any other, and beside it those that arrive.
 
-    @param limit: Bytes of all complete files together; the least recently used go first.
-    @ivar packages: The folder of the complete files.
+    Args:
+        limit: Bytes of all complete files together; the least recently used go first.
+
+    Attributes:
+        packages: The folder of the complete files.
     """
 
     def __init__(self, directory: str, limit: int) -> None:
@@ -62,8 +66,11 @@ class Spool:
         """
         Makes the folder where it is missing, takes possession of it, and removes what never became complete.
 
-        @param filled: The package cache that pacman fills, which does not become a spool, not even while it is empty.
-        @raise ConfigurationError: It can't be used, another daemon uses it, or it has packages and is no spool.
+        Args:
+            filled: The package cache that pacman fills, which does not become a spool, not even while it is empty.
+
+        Raises:
+            ConfigurationError: It can't be used, another daemon uses it, or it has packages and is no spool.
         """
         try:
             if filled is not None and not os.path.lexists(f"{self.directory}/{_LOCK}") and _is_same(self.packages, filled):
@@ -92,7 +99,7 @@ class Spool:
                     Path(self.packages, file.name).rename(folder / f"{_UNVERIFIED}{file.name}")
 
     def unverified(self) -> Sequence[Path]:
-        """The files that are hidden until L{verify} has found them to be right."""
+        """The files that are hidden until `verify` has found them to be right."""
         return sorted(Path(self.directory).glob(f"{_UNVERIFIED}*"))
 
     def verify(self, expected: Callable[[str], Collection[ExpectedFile]], *, certain: bool) -> None:
@@ -100,7 +107,8 @@ class Spool:
         Gives back their names to the files of a daemon that did not end as it should, as far as they are what the databases state.  It reads all of
         them.
 
-        @param certain: Whether every database was read, so that what none of them states is removed; otherwise it stays hidden for the next time.
+        Args:
+            certain: Whether every database was read, so that what none of them states is removed; otherwise it stays hidden for the next time.
         """
         for path in self.unverified():
             if self._lock is None:
@@ -125,9 +133,10 @@ class Spool:
         """
         Makes the folder where it is missing and takes possession of it, also when somebody has cleaned up since.
 
-        @raise BlockingIOError: Another daemon has it.
-        @raise _ForeignError: There is something in the folder of the packages, and it was never a spool's.
-        @raise OSError: It can't be used.
+        Raises:
+            BlockingIOError: Another daemon has it.
+            _ForeignError: There is something in the folder of the packages, and it was never a spool's.
+            OSError: It can't be used.
         """
         os.makedirs(self.packages, mode=0o755, exist_ok=True)  # noqa: PTH103
         with contextlib.suppress(FileNotFoundError):
@@ -159,7 +168,8 @@ class Spool:
         """
         A new empty file, which is hidden until it is published.
 
-        @raise OSError: It can't be made.
+        Raises:
+            OSError: It can't be made.
         """
         self._own()
         return partial.create(self.directory)
@@ -168,10 +178,13 @@ class Spool:
         """
         Gives a complete file its name.
 
-        @param name: The name of a package file or signature.
-        @param modified: Its mtime in seconds since the epoch; None, or one to come, for now.
-        @raise OSError: It has gone, or its name can't be taken.
-        @raise ValueError: There is no such name in a package cache.
+        Args:
+            name: The name of a package file or signature.
+            modified: Its mtime in seconds since the epoch; None, or one to come, for now.
+
+        Raises:
+            OSError: It has gone, or its name can't be taken.
+            ValueError: There is no such name in a package cache.
         """
         if shared_file(name) is None:
             raise ValueError(name)
@@ -206,8 +219,11 @@ class Spool:
         """
         Removes files until the spool is within its limit; one that is being read stays readable for who reads it.
 
-        @param elsewhere: Says whether a package cache holds a file of this name and size as well; such files go first.
-        @return: The names that went.
+        Args:
+            elsewhere: Says whether a package cache holds a file of this name and size as well; such files go first.
+
+        Returns:
+            The names that went.
         """
         kept = list(self.files())
         excess = sum(file.size for file in kept) - self._limit

@@ -26,8 +26,9 @@ class Asked:
     """
     What the log tells of a request.
 
-    @ivar target: The request target as it came.
-    @ivar started: When the request came, by the log's clock.
+    Attributes:
+        target: The request target as it came.
+        started: When the request came, by the log's clock.
     """
 
     method: bytes
@@ -45,15 +46,18 @@ class AccessLog:
     unless that was this machine.
 
     The lines look like the other ones of the daemon, but are formatted here, since a request for a redirect takes little longer than an event of
-    L{twisted.logger}.  They are written together, soon after.
+    `twisted.logger`.  They are written together, soon after.
     """
 
     def __init__(self, write: Callable[[str], object], clock: IReactorTime, *, wall: Callable[[], float] | None = None, debug: bool = False) -> None:
         """
-        @param write: Takes whole lines, each ended by a newline.
-        @param clock: Measures how long an answer took, and says when to write.
-        @param wall: Gives the seconds since the epoch; without it the clock does, as Twisted's reactors can.
-        @param debug: Whether quiet answers are logged too.
+        Begins with no line to write.
+
+        Args:
+            write: Takes whole lines, each ended by a newline.
+            clock: Measures how long an answer took, and says when to write.
+            wall: Gives the seconds since the epoch; without it the clock does, as Twisted's reactors can.
+            debug: Whether quiet answers are logged too.
         """
         self._write = write
         self._clock = clock
@@ -78,10 +82,11 @@ class AccessLog:
         """
         Logs an answer.
 
-        @param origin: Where the answer is from, or for an error who was asked; may be empty.
-        @param size: The bytes of the body, for a redirect those of the file behind it; None where they are not known.
-        @param cut_short: The connection ended before the answer did.
-        @param quiet: For the debug level only.
+        Args:
+            origin: Where the answer is from, or for an error who was asked; may be empty.
+            size: The bytes of the body, for a redirect those of the file behind it; None where they are not known.
+            cut_short: The connection ended before the answer did.
+            quiet: For the debug level only.
         """
         if quiet and not self._debug:
             return
@@ -123,7 +128,7 @@ class AccessLog:
 
 
 def printable(text: str) -> str:
-    """C{text} with everything but printable ASCII escaped, and of a bounded length: nothing that a client sends can end or forge a line."""
+    """`text` with everything but printable ASCII escaped, and of a bounded length: nothing that a client sends can end or forge a line."""
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "..."
     return text if text.isascii() and text.isprintable() else text.encode("unicode_escape").decode("ascii")

@@ -22,9 +22,10 @@ class RedirectAnswer:
     """
     The answer is a 307 to who holds the file.
 
-    @ivar origin: For the access log: C{peer 10.0.0.3:15678} or C{mirror https://example.org/core/os/x86_64}.
-    @ivar size: The bytes that whoever was asked stated, None where nobody did.
-    @ivar holder: Names the host for L{Wanted.avoid}; empty for hosts that are never avoided.
+    Attributes:
+        origin: For the access log: `peer 10.0.0.3:15678` or `mirror https://example.org/core/os/x86_64`.
+        size: The bytes that whoever was asked stated, None where nobody did.
+        holder: Names the host for `Wanted.avoid`; empty for hosts that are never avoided.
     """
 
     url: str
@@ -38,8 +39,9 @@ class DocumentAnswer:
     """
     The answer is made here and stands in memory.
 
-    @ivar headers: Everything but Content-Length, which is set from the body; for 304 the body is empty.
-    @ivar quiet: Logged at debug only: what peers ask again and again in the background.
+    Attributes:
+        headers: Everything but Content-Length, which is set from the body; for 304 the body is empty.
+        quiet: Logged at debug only: what peers ask again and again in the background.
     """
 
     body: bytes
@@ -53,8 +55,9 @@ class StreamAnswer:
     """
     The answer is a file that may still be arriving.
 
-    @ivar file: A L{ArrivingFile}, which knows who gives it.
-    @ivar origin: What is done with it: C{downloaded}, C{relayed}.
+    Attributes:
+        file: A `ArrivingFile`, which knows who gives it.
+        origin: What is done with it: `downloaded`, `relayed`.
     """
 
     file: ArrivingFile
@@ -66,7 +69,8 @@ class EventsAnswer:
     """
     The answer is a stream of server-sent events, which lasts as long as the client stays.
 
-    @ivar events: A L{pacserve.web.bodies.events.Events}.
+    Attributes:
+        events: A `pacserve.web.bodies.events.Events`.
     """
 
     events: Events

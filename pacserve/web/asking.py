@@ -16,11 +16,12 @@ class Ask:
     """
     An HTTP request as the fronts see it.
 
-    @ivar method: C{GET} or C{HEAD}.
-    @ivar parts: The parts of the path behind the first one, each percent-decoded once.  Undecodable bytes are surrogates, which pass no grammar.
-    @ivar client: Who asks, IPv4-mapped addresses unmapped.
-    @ivar header: Gives the value of a request header (several of one name joined by a comma, RFC 9110, 5.3), None where there is none.
-    @ivar query: What follows the first question mark, as it was sent; empty where there is none.
+    Attributes:
+        method: `GET` or `HEAD`.
+        parts: The parts of the path behind the first one, each percent-decoded once.  Undecodable bytes are surrogates, which pass no grammar.
+        client: Who asks, IPv4-mapped addresses unmapped.
+        header: Gives the value of a request header (several of one name joined by a comma, RFC 9110, 5.3), None where there is none.
+        query: What follows the first question mark, as it was sent; empty where there is none.
     """
 
     method: str
@@ -35,15 +36,16 @@ class Answered:
     """
     A request that was answered, and how.
 
-    @ivar front: The first part of the path; empty for C{/}, and for what no front answers.
-    @ivar target: The request target as it came: of anybody's making.
-    @ivar client: Who asked.
-    @ivar origin: Where the answer is from, or for an error who was asked; as in the access log, may be empty.
-    @ivar size: The bytes of the body, for a redirect those of the file behind it; None where they are not known.
-    @ivar seconds: From the request to the end of the answer.
-    @ivar redirected: The client was sent elsewhere.
-    @ivar complete: The connection did not end before the answer did.
-    @ivar quiet: What peers ask again and again in the background.
+    Attributes:
+        front: The first part of the path; empty for `/`, and for what no front answers.
+        target: The request target as it came: of anybody's making.
+        client: Who asked.
+        origin: Where the answer is from, or for an error who was asked; as in the access log, may be empty.
+        size: The bytes of the body, for a redirect those of the file behind it; None where they are not known.
+        seconds: From the request to the end of the answer.
+        redirected: The client was sent elsewhere.
+        complete: The connection did not end before the answer did.
+        quiet: What peers ask again and again in the background.
     """
 
     front: str
@@ -79,7 +81,8 @@ class Front(Protocol):
     """
     Answers everything below one first path part.
 
-    @cvar changes: Whether what is asked of it changes something: it is asked by POST then, otherwise by GET and HEAD.
+    Attributes:
+        changes: Whether what is asked of it changes something: it is asked by POST then, otherwise by GET and HEAD.
     """
 
     changes: bool = False
@@ -92,7 +95,8 @@ class Front(Protocol):
     @abstractmethod
     async def answer(self, ask: Ask) -> Answer:
         """
-        Answers a GET or HEAD, or a POST where it L{changes} something; for both alike, the body of a HEAD's answer is left away by who sends it.
+        Answers a GET or HEAD, or a POST where it `changes` something; for both alike, the body of a HEAD's answer is left away by who sends it.
 
-        @raise RequestError: The answer is an HTTP error.
+        Raises:
+            RequestError: The answer is an HTTP error.
         """

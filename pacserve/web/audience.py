@@ -13,7 +13,7 @@ from pacserve.web.asking import Audience
 
 
 class ClientAudience(Audience):
-    """This host, and the networks that C{--clients} names."""
+    """This host, and the networks that `--clients` names."""
 
     def __init__(self, local: LocalAddresses, networks: Iterable[IPNetwork]) -> None:
         self._local = local
@@ -25,9 +25,10 @@ class ClientAudience(Audience):
 
 class PeerAudience(Audience):
     """
-    The machines around: loopback, directly attached networks, private ranges, the static peers, and the networks that C{--peers} names.
+    The machines around: loopback, directly attached networks, private ranges, the static peers, and the networks that `--peers` names.
 
-    @param is_peer: Whether the address is one of a static peer, as last resolved.
+    Args:
+        is_peer: Whether the address is one of a static peer, as last resolved.
     """
 
     def __init__(self, local: LocalAddresses, networks: Iterable[IPNetwork], is_peer: Callable[[IPAddress], bool]) -> None:

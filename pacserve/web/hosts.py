@@ -27,7 +27,8 @@ class Hosts:
     """
     Knows by which names and addresses this host may be asked.
 
-    @param names: Those of this host, besides C{localhost}.
+    Args:
+        names: Those of this host, besides `localhost`.
     """
 
     def __init__(self, local: LocalAddresses, names: Iterable[str]) -> None:
@@ -39,9 +40,12 @@ class Hosts:
         """
         Returns if a request may be answered.
 
-        @param first: The first part of its path.
-        @param host: The host that it states, None for none, as HTTP/1.0 allows; then only this host itself is answered, and no browser is like that.
-        @raise RequestError: 421.
+        Args:
+            first: The first part of its path.
+            host: The host that it states, None for none, as HTTP/1.0 allows; then only this host itself is answered, and no browser is like that.
+
+        Raises:
+            RequestError: 421.
         """
         if first in PEER_PATHS:
             return
@@ -61,7 +65,8 @@ def stated_host(target: bytes, host: str | None) -> str | None:
     """
     The host that a request is for: what the absolute form of its target states counts more than the Host header (RFC 9112, 3.2.2).
 
-    @param host: The header, None where there is none.
+    Args:
+        host: The header, None where there is none.
     """
     if target[:7].lower() == b"http://":
         return target[7:].partition(b"/")[0].partition(b"?")[0].decode("latin-1")

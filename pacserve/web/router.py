@@ -35,7 +35,8 @@ class _Exchange:
     """
     A request and what becomes of it.
 
-    @ivar front: The first part of the path, as soon as there is a front for it.
+    Attributes:
+        front: The first part of the path, as soon as there is a front for it.
     """
 
     __slots__ = ("asked", "front", "gone", "request")
@@ -54,7 +55,8 @@ class Router(Resource):
     It is a leaf: the path is split here, so that a request does not travel through a tree of resources.  A front that answers without waiting is
     answered at once, without a Deferred.
 
-    @ivar running: The responses that are under way.
+    Attributes:
+        running: The responses that are under way.
     """
 
     isLeaf = True  # noqa: N815
@@ -72,11 +74,14 @@ class Router(Resource):
         witnesses: Sequence[Witness] = (),
     ) -> None:
         """
-        @param fronts: By the first part of the path; the empty one is C{/}.
-        @param pacing: Gives the limit for what a client is sent of files.
-        @param wall: Gives the seconds since the epoch, for Date; without it the clock does, as Twisted's reactors can.
-        @param hosts: Knows by which names this host may be asked; without it by any.
-        @param witnesses: Are told of every request that was answered.
+        Takes the fronts and what each request needs.
+
+        Args:
+            fronts: By the first part of the path; the empty one is `/`.
+            pacing: Gives the limit for what a client is sent of files.
+            wall: Gives the seconds since the epoch, for Date; without it the clock does, as Twisted's reactors can.
+            hosts: Knows by which names this host may be asked; without it by any.
+            witnesses: Are told of every request that was answered.
         """
         super().__init__()
         self.running = 0

@@ -1,4 +1,4 @@
-"""What whoever uses a L{pacserve.interfaces.PackageSource} relies on."""
+"""What whoever uses a `pacserve.interfaces.PackageSource` relies on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class SourceContract(SynchronousTestCase):
     """
     For every source.
 
-    @cvar has_databases: Whether databases come from it.
+    Attributes:
+        has_databases: Whether databases come from it.
     """
 
     has_databases = False

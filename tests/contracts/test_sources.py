@@ -1,4 +1,4 @@
-"""Every source of files keeps the contract of L{tests.contracts.sources}."""
+"""Every source of files keeps the contract of `tests.contracts.sources`."""
 
 from __future__ import annotations
 
@@ -59,8 +59,9 @@ class KnownPeerTests(sources.RemoteSourceContract):
     """
     A peer whose inventory is known; it lists databases, which no honest one does.
 
-    @cvar count: How many there are of it.
-    @cvar instance: What it announced, None when the user named it.
+    Attributes:
+        count: How many there are of it.
+        instance: What it announced, None when the user named it.
     """
 
     state = PeerState.KNOWN

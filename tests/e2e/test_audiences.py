@@ -55,7 +55,7 @@ def test_other_host(lab: Lab, start: Start, family: str) -> None:
 
 
 def test_clients(lab: Lab, start: Start) -> None:
-    """C{--clients} opens /request to its networks and to nobody else."""
+    """`--clients` opens /request to its networks and to nobody else."""
     start("--clients", "10.77.0.12/32", "--clients", "2001:db8::/32")
     host, other = lab.hosts
     assert other.request(REQUEST, host.ip).status == 200
@@ -77,7 +77,7 @@ def test_outside(lab: Lab, start: Start) -> None:
 
 @pytest.mark.parametrize("option", ["--peers=198.51.100.0/24", f"--pacserver={Mirror.public_ip}"])
 def test_peers_outside(lab: Lab, start: Start, option: str) -> None:
-    """C{--peers}, and being a static peer, opens packages and inventory to who is outside, and not /request."""
+    """`--peers`, and being a static peer, opens packages and inventory to who is outside, and not /request."""
     start(option)
     host = lab.hosts[0]
     for target in LAN_PATHS:
@@ -95,7 +95,7 @@ def test_headers_grant_nothing(lab: Lab, start: Start) -> None:
 
 
 def test_bind(lab: Lab, depot: Depot) -> None:
-    """C{--bind} listens on the given addresses alone."""
+    """`--bind` listens on the given addresses alone."""
     host, other = lab.hosts
     daemon = Daemon(host, "--bind", "127.0.0.1", "--bind", host.ip6, "--cache-dir", str(depot.folder()))
     assert host.request("/info").status == 200

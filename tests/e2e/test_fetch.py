@@ -1,4 +1,4 @@
-"""C{--misses fetch}: what nobody on the LAN has is downloaded once, and handed on meanwhile."""
+"""`--misses fetch`: what nobody on the LAN has is downloaded once, and handed on meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""C{--misses fetch} when something breaks while a file is on its way: the daemon, its spool's disk, its spool's folder, a mirror."""
+"""`--misses fetch` when something breaks while a file is on its way: the daemon, its spool's disk, its spool's folder, a mirror."""
 
 from __future__ import annotations
 

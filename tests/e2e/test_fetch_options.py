@@ -205,8 +205,9 @@ class Transfer(threading.Thread):
     """
     Gets a file.
 
-    @ivar body: What has come.
-    @ivar seconds: How long that took, when it has ended.
+    Attributes:
+        body: What has come.
+        seconds: How long that took, when it has ended.
     """
 
     def __init__(self, asker: Host, address: str, target: str) -> None:

@@ -1,4 +1,4 @@
-"""Databases with C{--misses fetch}: asked for once, revalidated, and still there when the mirror is not."""
+"""Databases with `--misses fetch`: asked for once, revalidated, and still there when the mirror is not."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def exchange(host: Host, data: bytes, timeout: float = 15) -> bytes:
 
 
 def exchange_until_quiet(host: Host, data: bytes) -> bytes:
-    """As L{exchange}, for connections that the daemon keeps open."""
+    """As `exchange`, for connections that the daemon keeps open."""
     received = b""
     with host.connect() as connection, contextlib.suppress(ConnectionError, TimeoutError):
         connection.sendall(data)
@@ -162,7 +162,7 @@ def test_endless_url(victim: Daemon) -> None:
 
 
 def flood(host: Host, start: bytes, piece: bytes, limit: int) -> int:
-    """Sends C{start}, and C{piece} again and again until the daemon closes the connection or C{limit} bytes are through; returns how many."""
+    """Sends `start`, and `piece` again and again until the daemon closes the connection or `limit` bytes are through; returns how many."""
     sent = 0
     with host.connect(timeout=5) as connection, contextlib.suppress(ConnectionError, TimeoutError):
         connection.sendall(start)

@@ -1,4 +1,4 @@
-"""L{pacserve.discovery.multicast} with real sockets, interfaces and a switch."""
+"""`pacserve.discovery.multicast` with real sockets, interfaces and a switch."""
 
 from __future__ import annotations
 

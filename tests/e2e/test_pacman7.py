@@ -90,7 +90,7 @@ def test_only_what_is_nowhere_comes_from_the_mirror(any_lab: Lab, depot: Depot, 
 @ROLES
 @USERS
 def test_left_overs_in_the_cache(any_lab: Lab, depot: Depot, pacman7: Pacman7, role: str, options: tuple[str, ...]) -> None:
-    """What an interrupted pacman 7 left in C{download-*} folders is neither served nor listed, and what it downloads anew is."""
+    """What an interrupted pacman 7 left in `download-*` folders is neither served nor listed, and what it downloads anew is."""
     host, other, _ = any_lab.hosts
     depot.settled()
     configure(pacman7, role, *options)

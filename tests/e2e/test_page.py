@@ -233,7 +233,7 @@ def test_weight_and_first_paint(page: str, browser: Chrome, record_property: Cal
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_screenshot(page: str, browser: Chrome, scheme: str) -> None:
-    """What docs/ shows is made by C{PACSERVE_SCREENSHOTS=docs pytest tests/e2e/test_page.py}."""
+    """What docs/ shows is made by `PACSERVE_SCREENSHOTS=docs pytest tests/e2e/test_page.py`."""
     look(browser, scheme, WIDE)
     browser.get(page)
     until_live(browser)

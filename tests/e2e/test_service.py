@@ -187,7 +187,7 @@ http.server.ThreadingHTTPServer(("", 3128), Proxy).serve_forever()
 
 
 def test_help() -> None:
-    """C{--help}, C{--more-help} and C{--version} print to standard output and end with status 0, wherever they are asked."""
+    """`--help`, `--more-help` and `--version` print to standard output and end with status 0, wherever they are asked."""
     for option, expected in (("--help", "--pacserver"), ("--more-help", "PACMAN.CONF"), ("--version", "pacserve ")):
         done = subprocess.run(command(option), capture_output=True, text=True, check=True)
         assert expected in done.stdout

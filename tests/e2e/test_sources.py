@@ -95,7 +95,7 @@ def test_mirror(any_lab: Lab, depot: Depot) -> None:
 
 
 def test_databases_are_validated(lab: Lab) -> None:
-    """The second C{-Sy} is answered 304 by the mirror; C{-Syy} is not."""
+    """The second `-Sy` is answered 304 by the mirror; `-Syy` is not."""
     host, _ = lab.hosts
     daemon = Daemon(host)
     for arguments in ("-Sy", "-Sy", "-Syy"):

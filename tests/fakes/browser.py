@@ -20,7 +20,8 @@ class Response:
     """
     What came back.
 
-    @ivar headers: By their names in lower case.
+    Attributes:
+        headers: By their names in lower case.
     """
 
     status: int
@@ -32,9 +33,10 @@ class Wire(StringTransport):
     """
     The server's end of a connection.
 
-    @ivar half_closed: The server has said all that it will.
-    @ivar outgoing: What the kernel would say of it.
-    @ivar limit: Bytes after which the buffer is full, as the real transports have it; None for a client that takes all at once.
+    Attributes:
+        half_closed: The server has said all that it will.
+        outgoing: What the kernel would say of it.
+        limit: Bytes after which the buffer is full, as the real transports have it; None for a client that takes all at once.
     """
 
     def __init__(self, host: str) -> None:
@@ -68,7 +70,8 @@ class Browser:
     """
     One connection to a site.
 
-    @ivar wire: The server's end.
+    Attributes:
+        wire: The server's end.
     """
 
     def __init__(self, site: Site, host: str = "127.0.0.1") -> None:
@@ -99,7 +102,8 @@ class Browser:
         """
         Takes the complete responses that have come.
 
-        @param methods: Those of the requests that they answer, as far as they are not GET.
+        Args:
+            methods: Those of the requests that they answer, as far as they are not GET.
         """
         data = self.wire.value()
         self.wire.clear()
@@ -128,5 +132,5 @@ class Browser:
 
 
 def site_of(resource: Any, clock: IReactorTime, **more: Any) -> Site:
-    """A site whose kernel is the L{Wire}."""
+    """A site whose kernel is the `Wire`."""
     return Site(resource, clock, measure=lambda wire: wire.outgoing if isinstance(wire, Wire) else None, **more)

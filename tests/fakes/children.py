@@ -11,13 +11,14 @@ from pacserve.packages.children import ChildOutcome
 
 class Children:
     """
-    A L{pacserve.packages.children.Run}.
+    A `pacserve.packages.children.Run`.
 
-    @ivar commands: What was run, in order.
-    @ivar running: The children that have not ended, in order; a cancelled one has ended.
-    @ivar cancelled: How many were given up by who started them.
-    @ivar most: How many ran at the same time.
-    @ivar answer: What every child becomes at once, None for children that wait for L{end}.
+    Attributes:
+        commands: What was run, in order.
+        running: The children that have not ended, in order; a cancelled one has ended.
+        cancelled: How many were given up by who started them.
+        most: How many ran at the same time.
+        answer: What every child becomes at once, None for children that wait for `end`.
     """
 
     def __init__(self, answer: ChildOutcome | Exception | None = None) -> None:

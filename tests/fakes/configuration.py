@@ -12,7 +12,8 @@ class FakeFiles(ConfigurationFiles):
     """
     Files by their paths.
 
-    @ivar reads: How often one was read.
+    Attributes:
+        reads: How often one was read.
     """
 
     def __init__(self, texts: Mapping[str, str]) -> None:

@@ -13,11 +13,12 @@ class MemoryGroupSocket(GroupSocket):
     """
     Does as a socket does, and remembers it.
 
-    @ivar calls: C{(join or leave, group, index)}, as they were asked for.
-    @ivar sent: C{(payload, group, index, source)}.
-    @ivar incoming: What is to be received; an exception is raised.
-    @ivar refusals: The errno values by which the next calls are refused.
-    @ivar size: The receive buffer.
+    Attributes:
+        calls: `(join or leave, group, index)`, as they were asked for.
+        sent: `(payload, group, index, source)`.
+        incoming: What is to be received; an exception is raised.
+        refusals: The errno values by which the next calls are refused.
+        size: The receive buffer.
     """
 
     def __init__(self, size: int = RECEIVE_BUFFER) -> None:

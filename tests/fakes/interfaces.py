@@ -1,4 +1,4 @@
-"""The parts of L{pacserve.interfaces}, settled by hand."""
+"""The parts of `pacserve.interfaces`, settled by hand."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ class Databases(Catalogue):
     """
     States these sizes, by repository and name.
 
-    @ivar refreshed: The repositories that were asked to be read again, C{*} for all of them.
+    Attributes:
+        refreshed: The repositories that were asked to be read again, `*` for all of them.
     """
 
     revision: int = 0
@@ -93,8 +94,9 @@ class Packages(LocalPackages):
     """
     Holds files of these sizes.
 
-    @ivar opened: The names that were looked for.
-    @ivar deltas: What changed, by the generation since which.
+    Attributes:
+        opened: The names that were looked for.
+        deltas: What changed, by the generation since which.
     """
 
     def __init__(self, files: Mapping[str, int] | None = None, generation: int = 1) -> None:
@@ -120,8 +122,9 @@ class Resolver(FileResolver):
     """
     Answers every question with a document.
 
-    @ivar asked: Each question: the request, the client, C{local_only}, C{looking}.
-    @ivar offsets: The first byte that each wanted.
+    Attributes:
+        asked: Each question: the request, the client, `local_only`, `looking`.
+        offsets: The first byte that each wanted.
     """
 
     def __init__(self) -> None:
@@ -138,8 +141,11 @@ class Choice(Candidate):
     """
     A candidate that does what it is told.
 
-    @param outcome: What it answers, what it raises, or what is run to know.
-    @ivar settled: The deadlines that it was given, one for each time that it was asked.
+    Args:
+        outcome: What it answers, what it raises, or what is run to know.
+
+    Attributes:
+        settled: The deadlines that it was given, one for each time that it was asked.
     """
 
     def __init__(self, rank: Rank, outcome: Answer | Exception | Callable[[], Coroutine[Any, Any, Answer]]) -> None:
@@ -162,7 +168,8 @@ class Source(PackageSource):
     """
     Gives these candidates.
 
-    @ivar wanted: What it was asked for.
+    Attributes:
+        wanted: What it was asked for.
     """
 
     def __init__(self, *choices: Candidate, avoidable: Mapping[str, Candidate] | None = None) -> None:

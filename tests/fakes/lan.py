@@ -17,10 +17,13 @@ class MemoryLAN:
     """
     A switch that carries datagrams to all who listen, the sender's own included, as multicast does.
 
-    @param loss: The part of the datagrams that each receiver loses.
-    @ivar sent: How many datagrams were sent, by IP version.
-    @ivar received: How many arrived.
-    @ivar size: The bytes of those that were sent.
+    Args:
+        loss: The part of the datagrams that each receiver loses.
+
+    Attributes:
+        sent: How many datagrams were sent, by IP version.
+        received: How many arrived.
+        size: The bytes of those that were sent.
     """
 
     def __init__(self, clock: Clock, random: Random, loss: float = 0.0) -> None:
@@ -59,7 +62,8 @@ class MemoryLink(LANLink):
     """
     A host's way into a LAN in memory.
 
-    @param addresses: The host's address by each IP version that it has.
+    Args:
+        addresses: The host's address by each IP version that it has.
     """
 
     def __init__(self, lan: MemoryLAN, addresses: Mapping[int, str]) -> None:

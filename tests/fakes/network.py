@@ -28,7 +28,8 @@ class Page(Resource):
     """
     Answers every path with the same, HEAD with the length that GET has.
 
-    @ivar asked: The headers of each request.
+    Attributes:
+        asked: The headers of each request.
     """
 
     isLeaf = True  # noqa: N815
@@ -54,9 +55,10 @@ class Network:
     """
     An agent to hosts in memory.
 
-    @ivar hosts: What answers, by C{HOST:PORT}; who is not named refuses.
-    @ivar asked: Each request as C{METHOD URL}, in order.
-    @ivar cancelled: The requests to silent hosts that were given up, for whatever reason.
+    Attributes:
+        hosts: What answers, by `HOST:PORT`; who is not named refuses.
+        asked: Each request as `METHOD URL`, in order.
+        cancelled: The requests to silent hosts that were given up, for whatever reason.
     """
 
     def __init__(self, hosts: Mapping[str, IResource | Line | Exception] | None = None) -> None:

@@ -59,12 +59,16 @@ class Pair:
     """
     A connection: a server's transport on one side, a plain socket on the other.
 
-    @ivar client: The client's socket, which does not block.
+    Attributes:
+        client: The client's socket, which does not block.
     """
 
     def __init__(self, reactor: HandReactor, protocol: Protocol, *, buffer: int | None = None) -> None:
         """
-        @param buffer: The size of the kernel's buffers, for clients that are slower than those.
+        Connects both sides.
+
+        Args:
+            buffer: The size of the kernel's buffers, for clients that are slower than those.
         """
         self.reactor = reactor
         with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -1,4 +1,4 @@
-"""Whole hosts of a LAN in memory: they announce themselves, and answer C{/info}."""
+"""Whole hosts of a LAN in memory: they announce themselves, and answer `/info`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class Attached(LocalAddresses):
     """
     A host with these addresses in these networks.
 
-    @ivar networks: Those that it is directly attached to now.
+    Attributes:
+        networks: Those that it is directly attached to now.
     """
 
     def __init__(self, own: Sequence[str], networks: Sequence[str] = NETWORKS) -> None:
@@ -52,11 +53,12 @@ class Attached(LocalAddresses):
 
 class Infos(HTTPClient):
     """
-    Answers C{/info} for the stations that are up, at once; those in C{silent} never.
+    Answers `/info` for the stations that are up, at once; those in `silent` never.
 
-    @ivar hosts: Who answers where.
-    @ivar silent: The endpoints that take what is sent and never answer.
-    @ivar asked: The endpoints that were asked, with the query.
+    Attributes:
+        hosts: Who answers where.
+        silent: The endpoints that take what is sent and never answer.
+        asked: The endpoints that were asked, with the query.
     """
 
     def __init__(self, clock: Clock, agent: IAgent) -> None:
@@ -94,9 +96,12 @@ class Station:
     """
     One host, with everything that finds peers.
 
-    @param v4: Its IPv4 address; where it has no address at all it gets one by its number.
-    @param v6: Its IPv6 address.
-    @ivar files: What it holds.
+    Args:
+        v4: Its IPv4 address; where it has no address at all it gets one by its number.
+        v6: Its IPv6 address.
+
+    Attributes:
+        files: What it holds.
     """
 
     def __init__(  # noqa: PLR0917
@@ -162,7 +167,7 @@ class Station:
         self.discovery.start()
 
     def answer(self) -> None:
-        """Answers C{/info} from now on."""
+        """Answers `/info` from now on."""
         for address in self.addresses.values():
             self.infos.hosts[Endpoint(address, PORT)] = self
 
@@ -197,7 +202,7 @@ class Station:
         return Announcement(kind, self.instance, PORT, self.generation, self.architectures)
 
     def info(self, since: int | None) -> bytes:
-        """Its C{/info}."""
+        """Its `/info`."""
         delta = since if since is not None and since == self.generation else None
         files = self.files if delta is None else {}
         return encode(PeerInfo(self.instance, self.generation, self.architectures, files, delta))
@@ -215,7 +220,8 @@ class Announcing(LANListener):
     """
     A host that announces itself as any does and asks nobody, so that there may be a thousand of them.
 
-    @ivar heard: The datagrams of each host that it has heard.
+    Attributes:
+        heard: The datagrams of each host that it has heard.
     """
 
     def __init__(self, lan: MemoryLAN, number: int, random: Random, *, ipv6: bool = False, interval: float = 60.0) -> None:

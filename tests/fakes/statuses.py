@@ -18,7 +18,7 @@ def peer(**changes: Any) -> PeerStatus:
 
 
 def status(*peers: PeerStatus, transfers: tuple[TransferStatus, ...] = (), **changes: Any) -> Status:
-    """The state of a daemon that has run for an hour; C{changes} are of its host."""
+    """The state of a daemon that has run for an hour; `changes` are of its host."""
     host = HostStatus("0.1.0", OWN, "h1", 15678, NOW - 3600, "redirect", "redirect", True, 3, 40, 123_456_789, 20.0, 30.0)
     return Status(
         host=dataclasses.replace(host, **changes),

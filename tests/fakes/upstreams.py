@@ -29,7 +29,8 @@ class Body(IncomingBody):
     """
     A body that comes in pieces and then ends, stalls or breaks.
 
-    @ivar dropped: Whether nobody wanted it.
+    Attributes:
+        dropped: Whether nobody wanted it.
     """
 
     def __init__(self, clock: IReactorTime, answer: Head, data: bytes, piece: int, end: str) -> None:
@@ -80,10 +81,11 @@ class Mirror(Upstream):
     """
     A mirror that has a file.
 
-    @ivar dies_at: Offsets at which the connection breaks or stalls, one for each answer; None for an answer that is whole.
-    @ivar asked: The headers of each request.
-    @ivar verdicts: What was said of it.
-    @ivar known: Bytes per second that it is known to give.
+    Attributes:
+        dies_at: Offsets at which the connection breaks or stalls, one for each answer; None for an answer that is whole.
+        asked: The headers of each request.
+        verdicts: What was said of it.
+        known: Bytes per second that it is known to give.
     """
 
     known: float | None = None

@@ -21,8 +21,9 @@ class Wire(StringTransport):
     """
     One connection.
 
-    @ivar protocol: What is connected.
-    @ivar closed: Whether the client has let go of it.
+    Attributes:
+        protocol: What is connected.
+        closed: Whether the client has let go of it.
     """
 
     protocol: Protocol
@@ -56,7 +57,8 @@ class Wires:
     """
     Connects every request at once.
 
-    @ivar made: The connections, in order.
+    Attributes:
+        made: The connections, in order.
     """
 
     def __init__(self, clock: IReactorTime) -> None:

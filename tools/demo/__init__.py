@@ -1,1 +1,1 @@
-"""Three hosts that upgrade at the same moment, with and without pacserve: C{make demo}."""
+"""Three hosts that upgrade at the same moment, with and without pacserve: `make demo`."""

@@ -1,4 +1,4 @@
-"""The command: C{python -m tools.demo [--keep]}."""
+"""The command: `python -m tools.demo [--keep]`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     Runs the demo.
 
-    @return: The exit status: 0 when it came to its end, 1 when it did not, 130 when it was interrupted.
+    Returns:
+        The exit status: 0 when it came to its end, 1 when it did not, 130 when it was interrupted.
     """
     parser = argparse.ArgumentParser(prog="make demo", description="Three hosts upgrade at the same moment, with and without pacserve.")
     parser.add_argument("--keep", action="store_true", help="leave the hosts running until Ctrl-C, to look at their status pages")

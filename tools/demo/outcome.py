@@ -16,9 +16,10 @@ class Share:
     """
     What one host got.
 
-    @ivar mirror: Bytes that came to it from the mirror.
-    @ivar peers: By the name of each other host, the bytes that came from there.
-    @ivar seconds: Until its pacman had ended.
+    Attributes:
+        mirror: Bytes that came to it from the mirror.
+        peers: By the name of each other host, the bytes that came from there.
+        seconds: Until its pacman had ended.
     """
 
     host: str
@@ -32,7 +33,8 @@ class Outcome:
     """
     An upgrade of all hosts at the same moment.
 
-    @ivar wan: Bytes that the link to the mirror carried towards the hosts, packets' heads included.
+    Attributes:
+        wan: Bytes that the link to the mirror carried towards the hosts, packets' heads included.
     """
 
     title: str

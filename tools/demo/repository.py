@@ -31,8 +31,9 @@ class Repository:
     """
     A signed repository, and the older versions of its packages.
 
-    @ivar root: Of a mirror.
-    @ivar keyring: The GnuPG home that trusts the packages.
+    Attributes:
+        root: Of a mirror.
+        keyring: The GnuPG home that trusts the packages.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -61,5 +62,5 @@ class Repository:
 
     @property
     def versions(self) -> set[str]:
-        """What C{pacman -Q} says once all is upgraded."""
+        """What `pacman -Q` says once all is upgraded."""
         return {f"{package.name} {package.version}" for package in self.packages}

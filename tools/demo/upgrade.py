@@ -43,7 +43,8 @@ class Upgrades:
     """
     Upgrades of all hosts of a LAN at the same moment.
 
-    @param say: Is told, in a line each, what goes on.
+    Args:
+        say: Is told, in a line each, what goes on.
     """
 
     def __init__(self, lan: Lab, repository: Repository, say: Say) -> None:
@@ -61,7 +62,8 @@ class Upgrades:
         """
         Upgrades through pacserve.
 
-        @raise DemoError: A host did not upgrade.
+        Raises:
+            DemoError: A host did not upgrade.
         """
         return self._upgrade("with pacserve", (PACSERVE, MIRROR))
 
@@ -69,7 +71,8 @@ class Upgrades:
         """
         Upgrades from the mirror.
 
-        @raise DemoError: A host did not upgrade.
+        Raises:
+            DemoError: A host did not upgrade.
         """
         return self._upgrade("without", (MIRROR,))
 
@@ -84,7 +87,7 @@ class Upgrades:
         return self._outcome(title, before, seconds)
 
     def _run(self, wan: int) -> list[float]:
-        """Runs C{pacman -Syu} everywhere; gives the seconds that each host took."""
+        """Runs `pacman -Syu` everywhere; gives the seconds that each host took."""
         hosts = self._lan.hosts
         began = time.monotonic()
         running = {host.name: host.spawn(["pacman", "--noconfirm", "--noprogressbar", "-Syu"], log=_output(host)) for host in hosts}

@@ -17,7 +17,8 @@ class Window:
 
     Connections are made from within the namespace, so that for pacserve they come from its own host.
 
-    @param port: The one to take; another where it is in use.
+    Args:
+        port: The one to take; another where it is in use.
     """
 
     def __init__(self, space: Namespace, port: int) -> None:

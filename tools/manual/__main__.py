@@ -1,4 +1,4 @@
-"""Writes the man pages and completions into this folder: C{python -m tools.manual}."""
+"""Writes the man pages and completions into this folder: `python -m tools.manual`."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from tools.manual.program import Program, read_parser
 
 ROOT = Path(__file__).parents[2]
 _COMPLETION = "contrib/completion"
-# The real ones depend on who runs this; see L{pacserve.config.options.default_spool}.
+# The real ones depend on who runs this; see `pacserve.config.options.default_spool`.
 _DEFAULTS = {
     "--spool": f"{DEFAULT_SPOOL}, or .cache/pacserve in the home folder of who is not root",
     "--state": f"{DEFAULT_STATE}, or .local/state/pacserve in the home folder of who is not root",
@@ -21,12 +21,12 @@ _DEFAULTS = {
 
 
 def daemon() -> Program:
-    """What C{pacserve} says of itself."""
+    """What `pacserve` says of itself."""
     return read_parser(build_parser(), _DEFAULTS)
 
 
 def wrapper() -> Program:
-    """What C{pacsrv} says of itself."""
+    """What `pacsrv` says of itself."""
     return read_parser(pacsrv.build_parser())
 
 

@@ -1,4 +1,4 @@
-"""The guide of C{--more-help} as sections of a man page."""
+"""The guide of `--more-help` as sections of a man page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def sections(guide: str) -> dict[str, list[str]]:
     """
     The lines of each section, by its heading.
 
-    @raise ValueError: The guide is not written as it should be: headings, paragraphs indented by two, examples by four or more.
+    Raises:
+        ValueError: The guide is not written as it should be: headings, paragraphs indented by two, examples by four or more.
     """
     found: dict[str, list[str]] = {}
     heading = ""

@@ -1,7 +1,7 @@
 """
 The Markdown of docs/protocol.md as the body of a man page.
 
-A small and strict subset: headings, paragraphs, fenced code, tables, flat lists with C{-}, and within a line code, bold and links.  Whatever else
+A small and strict subset: headings, paragraphs, fenced code, tables, flat lists with `-`, and within a line code, bold and links.  Whatever else
 Markdown knows is refused, so that a page never shows half of a syntax.
 """
 
@@ -25,7 +25,8 @@ def inline(text: str) -> str:
     """
     A paragraph, escaped.
 
-    @raise MarkdownError: It has a syntax that is not of the subset.
+    Raises:
+        MarkdownError: It has a syntax that is not of the subset.
     """
     return roff.marked(text, _INLINE, _mark, _plain)
 
@@ -46,7 +47,8 @@ def convert(text: str) -> tuple[str, list[str]]:
     """
     The heading of the document, and the lines of its body: what comes before the first section is a section DESCRIPTION.
 
-    @raise MarkdownError: It is not of the subset.
+    Raises:
+        MarkdownError: It is not of the subset.
     """
     blocks = _blocks(text)
     if not blocks or not blocks[0][0].startswith("# "):

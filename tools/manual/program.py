@@ -34,11 +34,12 @@ class Option:
     """
     An option, or an argument that has no name.
 
-    @ivar names: As they are typed; empty for an argument.
-    @ivar metavar: What stands for its value; empty where it takes none.
-    @ivar help: With the defaults filled in.
-    @ivar repeatable: Whether each further one adds something.
-    @ivar optional: Whether its value may be left out.
+    Attributes:
+        names: As they are typed; empty for an argument.
+        metavar: What stands for its value; empty where it takes none.
+        help: With the defaults filled in.
+        repeatable: Whether each further one adds something.
+        optional: Whether its value may be left out.
     """
 
     names: tuple[str, ...]
@@ -73,7 +74,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command within a command, such as C{status} of C{pacsrv status}."""
+    """A command within a command, such as `status` of `pacsrv status`."""
 
     name: str
     help: str
@@ -86,9 +87,10 @@ class Program:
     """
     A command.
 
-    @ivar description: One sentence.
-    @ivar epilog: What the help ends with.
-    @ivar arguments: That have no name.
+    Attributes:
+        description: One sentence.
+        epilog: What the help ends with.
+        arguments: That have no name.
     """
 
     name: str
@@ -108,7 +110,8 @@ def read_parser(parser: argparse.ArgumentParser, defaults: Mapping[str, str] | N
     """
     What a parser says.
 
-    @param defaults: By name of an option, the default to state where the real one depends on the machine.
+    Args:
+        defaults: By name of an option, the default to state where the real one depends on the machine.
     """
     groups, arguments, commands = [], [], []
     for group in parser._action_groups:

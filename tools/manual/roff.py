@@ -35,7 +35,7 @@ def italic(text: str) -> str:
 
 
 def marked(text: str, pattern: re.Pattern[str], mark: Callable[[re.Match[str]], str], rest: Callable[[str], str] = prose) -> str:
-    """Text in which whatever matches is made by C{mark}, and what is between by C{rest}."""
+    """Text in which whatever matches is made by `mark`, and what is between by `rest`."""
     done, position = [], 0
     for match in pattern.finditer(text):
         done += [rest(text[position : match.start()]), mark(match)]

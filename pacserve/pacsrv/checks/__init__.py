@@ -1,1 +1,1 @@
-"""What breaks in practice: one module for each check.  Rules only; L{pacserve.pacsrv.gathering} looks at the machine."""
+"""What breaks in practice: one module for each check.  Rules only; `pacserve.pacsrv.gathering` looks at the machine."""

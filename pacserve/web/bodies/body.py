@@ -30,8 +30,9 @@ class Sent:
     """
     What became of a body.
 
-    @ivar size: The bytes of the body that were sent.
-    @ivar complete: False when the connection ended first.
+    Attributes:
+        size: The bytes of the body that were sent.
+        complete: False when the connection ended first.
     """
 
     status: int
@@ -45,8 +46,11 @@ async def send_file(request: Request, responder: Responder, held: HeldFile, paci
 
     When the file turns out to be shorter than it was, or can't be read, after the head was sent, the connection is aborted: its length was promised.
 
-    @param pacing: Limits how fast it is sent.
-    @raise RequestError: 500, the file can't be read, and nothing was sent yet.
+    Args:
+        pacing: Limits how fast it is sent.
+
+    Raises:
+        RequestError: 500, the file can't be read, and nothing was sent yet.
     """
     try:
         decision = decide(request.method.decode("ascii"), header_getter(request), held.size, held.modified, held.etag)
@@ -125,7 +129,8 @@ async def send_document(request: Request, responder: Responder, status: int, fie
     """
     Answers a GET or HEAD with a body that stands in memory, of which a slow client has only a piece copied for it.
 
-    @param fields: The header lines without Content-Length.
+    Args:
+        fields: The header lines without Content-Length.
     """
     if status != 304:
         fields += f"Content-Length: {len(body)}\r\n"

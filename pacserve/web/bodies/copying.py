@@ -21,14 +21,18 @@ class CopyingProducer:
     """
     Sends a part of something that can be read at any offset, as fast as the client takes it.
 
-    @ivar left: Bytes that are still to be written.
+    Attributes:
+        left: Bytes that are still to be written.
     """
 
     _log = Logger()
 
     def __init__(self, request: Request, read: Callable[[int, int], bytes], first: int, length: int) -> None:
         """
-        @param read: Gives up to so many bytes (the second argument) from an offset on (the first); none means that it has become shorter.
+        Prepares a body; `run` sends it.
+
+        Args:
+            read: Gives up to so many bytes (the second argument) from an offset on (the first); none means that it has become shorter.
         """
         self._request = request
         self._read = read

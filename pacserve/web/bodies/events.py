@@ -43,8 +43,9 @@ class _Listener:
     What it does not take is not kept: of each part only the newest state waits for it, so that a slow client costs no more than one state, and sees
     fewer steps.
 
-    @ivar sent: Bytes.
-    @ivar ended: Fires when it is told no more.
+    Attributes:
+        sent: Bytes.
+        ended: Fires when it is told no more.
     """
 
     def __init__(self, request: Request, sent: int) -> None:
@@ -106,8 +107,11 @@ class Events:
 
     def __init__(self, look: Callable[[], Awaitable[Parts]], clock: IReactorTime, *, most: int = MOST) -> None:
         """
-        @param look: Gives all parts as they are now; their names are the same every time, and plain words.
-        @param most: Clients at the same time.
+        Begins without clients.
+
+        Args:
+            look: Gives all parts as they are now; their names are the same every time, and plain words.
+            most: Clients at the same time.
         """
         self._look = look
         self._clock = clock
@@ -125,9 +129,10 @@ class Events:
 
     async def send(self, request: Request, responder: Responder) -> Sent:
         """
-        Answers a request with events, until the client leaves or L{stop} is called.
+        Answers a request with events, until the client leaves or `stop` is called.
 
-        @raise RequestError: 503, there is no room for one more.
+        Raises:
+            RequestError: 503, there is no room for one more.
         """
         request.channel.persistent = False  # the body ends with the connection
         if self._stopped or len(self._listeners) >= self._most:

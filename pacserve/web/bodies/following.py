@@ -25,8 +25,9 @@ class FollowingProducer:
     """
     Sends a part of a file as fast as it arrives and the client takes it, whichever is slower.
 
-    @ivar sent: Bytes that were written so far.
-    @ivar complete: Whether all of the part was.
+    Attributes:
+        sent: Bytes that were written so far.
+        complete: Whether all of the part was.
     """
 
     _log = Logger()
@@ -35,9 +36,12 @@ class FollowingProducer:
         self, request: Request, reader: ArrivingReader, first: int, length: int | None, pacing: Pacing | None = None, *, chunked: bool = False
     ) -> None:
         """
-        @param length: Bytes to send; None for all until the file ends.
-        @param pacing: Limits how fast they are.
-        @param chunked: Whether the body is sent in chunks (RFC 9112, 7.1).
+        Prepares a body; `run` sends it.
+
+        Args:
+            length: Bytes to send; None for all until the file ends.
+            pacing: Limits how fast they are.
+            chunked: Whether the body is sent in chunks (RFC 9112, 7.1).
         """
         self._request = request
         self._reader = reader

@@ -17,7 +17,8 @@ class Pacing:
     """
     A limit that several bodies share.
 
-    @ivar take: Told of bytes that were sent, gives the seconds until more may be.
+    Attributes:
+        take: Told of bytes that were sent, gives the seconds until more may be.
     """
 
     take: Callable[[int], float]

@@ -26,15 +26,19 @@ class SendfileProducer:
     A pull producer is resumed exactly when the transport's own buffer is empty: the response's head, which the channel wrote, is in the kernel by
     then, and the socket may be written to beside the transport.
 
-    @ivar left: Bytes that are still to be handed to the kernel.
+    Attributes:
+        left: Bytes that are still to be handed to the kernel.
     """
 
     _log = Logger()
 
     def __init__(self, channel: HTTPChannel, transport: Connection, descriptor: int, first: int, length: int) -> None:
         """
-        @param channel: The transport's producer, which takes its place again afterwards.
-        @param descriptor: The file, which stays open until L{run} has returned.
+        Prepares a body; `run` sends it.
+
+        Args:
+            channel: The transport's producer, which takes its place again afterwards.
+            descriptor: The file, which stays open until `run` has returned.
         """
         self._channel = channel
         self._transport = transport

@@ -93,7 +93,7 @@ class Channel(HTTPChannel, ClientConnection):
     """
     An HTTP/1 connection.
 
-    What Twisted does with timers of its own for each request is done by L{Connections} for all of them, which also gives the head of a request an
+    What Twisted does with timers of its own for each request is done by `Connections` for all of them, which also gives the head of a request an
     absolute deadline: a byte now and then does not extend it.  Requests with a body are refused before a byte of it is kept.
     """
 
@@ -114,8 +114,11 @@ class Channel(HTTPChannel, ClientConnection):
         measure: Callable[[object], Outgoing | None] = outgoing,
     ) -> None:
         """
-        @param resource: Its C{render} answers every request, and finishes it itself, now or later.
-        @param measure: Tells of the transport how far the client has taken what was sent.
+        Begins with a connection that nothing came from yet.
+
+        Args:
+            resource: Its `render` answers every request, and finishes it itself, now or later.
+            measure: Tells of the transport how far the client has taken what was sent.
         """
         super().__init__()
         self.resource = resource

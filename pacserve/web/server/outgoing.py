@@ -17,8 +17,11 @@ _BYTES_ACKED = struct.Struct("=120xQ")
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """
-    @ivar waiting: Bytes that the kernel has and the other side has not acknowledged.
-    @ivar acknowledged: Bytes that the other side has acknowledged since the connection began; it only grows.
+    Counts the outgoing bytes of a connection.
+
+    Attributes:
+        waiting: Bytes that the kernel has and the other side has not acknowledged.
+        acknowledged: Bytes that the other side has acknowledged since the connection began; it only grows.
     """
 
     waiting: int
@@ -29,7 +32,8 @@ def outgoing(transport: object) -> Outgoing | None:
     """
     Asks the kernel about a TCP connection, or the one below a TLS connection.
 
-    @return: None where it has no answer: the transport is something else, or already closed.
+    Returns:
+        None where it has no answer: the transport is something else, or already closed.
     """
     connection = transport if isinstance(transport, Connection) else getattr(transport, "transport", None)
     if not isinstance(connection, Connection) or not connection.connected:

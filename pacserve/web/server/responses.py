@@ -1,7 +1,7 @@
 """
 Response heads, written as one piece.
 
-They go to the channel in one write, together with a small body: L{twisted.web.http.Request.write} and its header objects would cost a redirect a
+They go to the channel in one write, together with a small body: `twisted.web.http.Request.write` and its header objects would cost a redirect a
 third of its time.
 """
 
@@ -22,7 +22,7 @@ _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 def field_value(text: str) -> str:
-    """C{text} as the value of a header: nothing in it can end the header.  Everything but printable ASCII becomes a question mark."""
+    """`text` as the value of a header: nothing in it can end the header.  Everything but printable ASCII becomes a question mark."""
     return text if text.isascii() and text.isprintable() else _UNPRINTABLE.sub("?", text)
 
 
@@ -46,7 +46,8 @@ class Responder:
     """
     Writes responses.
 
-    @ivar _wall: Gives the seconds since the epoch, for Date (RFC 9110, 6.6.1).
+    Attributes:
+        _wall: Gives the seconds since the epoch, for Date (RFC 9110, 6.6.1).
     """
 
     def __init__(self, wall: Callable[[], float]) -> None:
@@ -58,7 +59,8 @@ class Responder:
         """
         Writes the head of a response and, where it is at hand, its body or the beginning of it.
 
-        @param fields: The header lines, each ended by CRLF, their values clean.
+        Args:
+            fields: The header lines, each ended by CRLF, their values clean.
         """
         second = int(self._wall())
         if second != self._second:
@@ -80,7 +82,8 @@ class Responder:
         """
         Writes a whole response whose body is one line of text, and finishes the request.
 
-        @return: The bytes of the body that were sent.
+        Returns:
+            The bytes of the body that were sent.
         """
         body = f"{line}\n".encode("utf-8", "replace")
         self.send(request, status, f"{fields}Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n", body)

@@ -1,4 +1,4 @@
-"""The HTTP server: makes a L{Channel} of each connection that there is room for."""
+"""The HTTP server: makes a `Channel` of each connection that there is room for."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ class Site:
     """
     Serves one leaf resource by HTTP/1.
 
-    It is no L{twisted.web.server.Site}, whose sessions, traversal, log and timers have no use here and cost time in every request.
+    It is no `twisted.web.server.Site`, whose sessions, traversal, log and timers have no use here and cost time in every request.
 
-    @ivar connections: Those that are open.
+    Attributes:
+        connections: Those that are open.
     """
 
     def __init__(
@@ -35,8 +36,11 @@ class Site:
         measure: Callable[[object], Outgoing | None] = outgoing,
     ) -> None:
         """
-        @param resource: Its C{render} answers every request, and finishes it itself, now or later.
-        @param measure: Tells of a transport how far the other side has taken what was sent.
+        Takes the resource and the registry of connections.
+
+        Args:
+            resource: Its `render` answers every request, and finishes it itself, now or later.
+            measure: Tells of a transport how far the other side has taken what was sent.
         """
         self.connections = Connections(clock) if connections is None else connections
         self._resource = resource
@@ -55,4 +59,4 @@ class Site:
         """Nothing has to be there before the first connection."""
 
     def doStop(self) -> None:  # noqa: N802
-        """Connections outlive the ports that accepted them: L{Connections.retire} and L{Connections.abort} end them."""
+        """Connections outlive the ports that accepted them: `Connections.retire` and `Connections.abort` end them."""

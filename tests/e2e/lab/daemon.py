@@ -27,7 +27,8 @@ class Program:
     """
     A program in a namespace, with a log.
 
-    @param port: The TCP port that it listens on once it is up.
+    Args:
+        port: The TCP port that it listens on once it is up.
     """
 
     def __init__(self, space: Namespace, command: Sequence[str], log: Path, port: int, env: Mapping[str, str] | None = None) -> None:
@@ -49,7 +50,8 @@ class Program:
         """
         Waits until a line of the log matches.
 
-        @raise TimeoutError: None did in time.
+        Raises:
+            TimeoutError: None did in time.
         """
         wait_until(lambda: re.search(pattern, self.text()), f"{pattern!r} in\n{self.text()}", seconds)
 
@@ -64,7 +66,7 @@ class Program:
 
 
 class Daemon(Program):
-    """pacserve.  It is stopped by L{stop}, which every test owes a daemon that it did not kill, or by the end of the lab."""
+    """pacserve.  It is stopped by `stop`, which every test owes a daemon that it did not kill, or by the end of the lab."""
 
     def __init__(self, host: Host, *arguments: str, user: str = "", env: Mapping[str, str] | None = None) -> None:
         started = time.monotonic()
@@ -99,5 +101,5 @@ def command(*arguments: str, user: str = "") -> list[str]:
 
 
 def fake_peer(host: Host, kind: str, *arguments: str) -> Program:
-    """Starts a peer that lies; C{kind} is a class of fake_peer.py."""
+    """Starts a peer that lies; `kind` is a class of fake_peer.py."""
     return Program(host, [sys.executable, str(FAKE_PEER), kind, *arguments], host.dir / "log" / "fake_peer.log", PORT)

@@ -1,7 +1,7 @@
 """
-A WAN link with a round-trip time, for kernels without netem: C{delaylink.py PEER_PID RTT_MS [LOSS_PERCENT]}.
+A WAN link with a round-trip time, for kernels without netem: `delaylink.py PEER_PID RTT_MS [LOSS_PERCENT]`.
 
-Makes two TUN devices, C{wan0} here and C{eth0} in the network namespace of process PEER_PID, and carries packets between them half the RTT later.  (A
+Makes two TUN devices, `wan0` here and `eth0` in the network namespace of process PEER_PID, and carries packets between them half the RTT later.  (A
 namespace's name would not do: it is a mount, which a private mount namespace does not see.)  Rate limits are left to tc on either device.
 """
 

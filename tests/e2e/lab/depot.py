@@ -19,7 +19,7 @@ _SETTLING = 2.3
 
 
 def small_packages() -> list[str]:
-    """The names of the fifty small packages of C{core}."""
+    """The names of the fifty small packages of `core`."""
     return [f"pkg{number:02}" for number in range(50)]
 
 
@@ -27,12 +27,13 @@ class Depot:
     """
     Signed packages in four repositories.
 
-    C{core} has fifty small packages, one with an odd name (L{ODD}) and a C{big} one; C{extra}, C{multi} and C{third} have one each, named as they
+    `core` has fifty small packages, one with an odd name (`ODD`) and a `big` one; `extra`, `multi` and `third` have one each, named as they
     are.
 
-    @ivar signed: The root of a mirror whose databases carry the signatures.
-    @ivar detached: The root of a mirror of the same packages whose databases do not, as C{repo-add} makes them since pacman 6.1.
-    @ivar packages: By name.
+    Attributes:
+        signed: The root of a mirror whose databases carry the signatures.
+        detached: The root of a mirror of the same packages whose databases do not, as `repo-add` makes them since pacman 6.1.
+        packages: By name.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -59,11 +60,11 @@ class Depot:
         return [*files, *(f"{file}.sig" for file in files)] if signatures else files
 
     def folder(self, repo: str = "core") -> Path:
-        """The folder of all packages of a repository: a package cache that holds everything, once it is L{settled}."""
+        """The folder of all packages of a repository: a package cache that holds everything, once it is `settled`."""
         return self.signed / repo / "os" / "x86_64"
 
     def shelf(self, label: str, names: Iterable[str], *, signatures: bool = True) -> Path:
-        """A package cache that holds these packages of C{core}; to be waited for with L{settled}."""
+        """A package cache that holds these packages of `core`; to be waited for with `settled`."""
         shelf = self._shelves / label
         if not shelf.exists():
             shelf.mkdir()
@@ -73,7 +74,7 @@ class Depot:
         return shelf
 
     def damaged_shelf(self, label: str, names: Iterable[str], damage: Callable[[bytes], bytes]) -> Path:
-        """A package cache that holds damaged packages under their right names, and their true signatures; to be waited for with L{settled}."""
+        """A package cache that holds damaged packages under their right names, and their true signatures; to be waited for with `settled`."""
         names = tuple(names)
         existed = (self._shelves / label).exists()
         shelf = self.shelf(label, names)

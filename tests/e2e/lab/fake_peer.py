@@ -1,5 +1,5 @@
 """
-Peers that lie: C{fake_peer.py KIND FOLDER}.
+Peers that lie: `fake_peer.py KIND FOLDER`.
 
 Each listens on the port of pacserve and claims to hold the packages of FOLDER.  Every request is logged as METHOD PATH on standard output.  A
 script of its own, since a hostile machine shares no code with pacserve.
@@ -20,7 +20,7 @@ from pathlib import Path
 
 
 class Claims(BaseHTTPRequestHandler):
-    """Claims files in C{/info}, and answers 404 to every question for one."""
+    """Claims files in `/info`, and answers 404 to every question for one."""
 
     protocol_version = "HTTP/1.1"
     folder = Path()
@@ -48,7 +48,7 @@ class Claims(BaseHTTPRequestHandler):
         self.reply(404)
 
     def reply(self, status: int, body: bytes = b"", *headers: tuple[str, str], length: int | None = None) -> None:
-        """Sends an answer; C{length} is what it says of its size."""
+        """Sends an answer; `length` is what it says of its size."""
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)

@@ -31,11 +31,12 @@ class Host(Namespace):
     """
     A machine of the LAN: private overlays on /etc, /var/cache and /var/lib, so that daemons and pacman with hard-coded paths run unchanged.
 
-    pacman installs into a root folder of its own, so nothing outside C{dir} is written.
+    pacman installs into a root folder of its own, so nothing outside `dir` is written.
 
-    @ivar ip: Its IPv4 address; C{ip6} its IPv6 address.
-    @ivar port: The name of its port of the switch.
-    @ivar pkg: Its package cache, seen from outside; C{root} where it installs to.
+    Attributes:
+        ip: Its IPv4 address; `ip6` its IPv6 address.
+        port: The name of its port of the switch.
+        pkg: Its package cache, seen from outside; `root` where it installs to.
     """
 
     def __init__(self, prefix: str, number: int, directory: Path) -> None:
@@ -45,7 +46,7 @@ class Host(Namespace):
         self.pkg, self.root = directory / "pkg", directory / "root"
 
     def prepare(self, keyring: Path) -> None:
-        """Makes the folders and mounts; C{keyring} becomes pacman's GPGDir."""
+        """Makes the folders and mounts; `keyring` becomes pacman's GPGDir."""
         for name in _FOLDERS:
             (self.dir / name).mkdir(parents=True, exist_ok=True)
         self.run(["sh", "-c", _MOUNTS.format(dir=self.dir, pkg=PACKAGE_DIR, db=DATABASE_DIR, name=self.name)])
@@ -58,7 +59,7 @@ class Host(Namespace):
         repos: Iterable[str] = ("core",),
         options: Iterable[str] = (),
     ) -> None:
-        """Writes /etc/pacman.conf: signatures are required, C{servers} (URL templates) are the mirrors of each of C{repos}."""
+        """Writes /etc/pacman.conf: signatures are required, `servers` (URL templates) are the mirrors of each of `repos`."""
         self.write_configuration(self.configuration(servers, repos, options))
 
     def configuration(self, servers: Iterable[str], repos: Iterable[str], options: Iterable[str] = ()) -> str:
@@ -89,7 +90,8 @@ class Host(Namespace):
         """
         Runs pacman to its end.
 
-        @raise RuntimeError: It failed and C{check} is set.
+        Raises:
+            RuntimeError: It failed and `check` is set.
         """
         return self.run(["pacman", "--noconfirm", "--noprogressbar", *arguments], check=check)
 

@@ -33,7 +33,8 @@ def serve(port_file: Path, *, hostile: bool) -> None:
     """
     Serves the page of a made-up daemon, whose download goes on, until the process is ended.
 
-    @param hostile: Whatever other hosts call themselves or their files is an attack.
+    Args:
+        hostile: Whatever other hosts call themselves or their files is an attack.
     """
     from twisted.internet import reactor as installed  # noqa: PLC0415
 

@@ -28,8 +28,9 @@ class Site:
     """
     A mirror on a port of its own.
 
-    @ivar root: The folder that holds C{core/os/x86_64}.
-    @ivar directives: More lines of nginx's C{server} block.
+    Attributes:
+        root: The folder that holds `core/os/x86_64`.
+        directives: More lines of nginx's `server` block.
     """
 
     port: int
@@ -42,8 +43,9 @@ class MirrorRequest:
     """
     A request as the mirror logged it when it was done.
 
-    @ivar sent: Bytes of the body.
-    @ivar path: Percent-decoded.
+    Attributes:
+        sent: Bytes of the body.
+        path: Percent-decoded.
     """
 
     port: int

@@ -30,7 +30,8 @@ class Response:
     """
     What an HTTP server answered.
 
-    @ivar headers: By lower-case name.
+    Attributes:
+        headers: By lower-case name.
     """
 
     status: int
@@ -42,7 +43,8 @@ def sh(command: str | Sequence[str], *, check: bool = True) -> subprocess.Comple
     """
     Runs a command line outside of all labs, split at blanks.
 
-    @raise RuntimeError: It failed; the message carries its standard error.
+    Raises:
+        RuntimeError: It failed; the message carries its standard error.
     """
     words = command.split() if isinstance(command, str) else list(command)
     done = subprocess.run(words, text=True, capture_output=True, check=False)
@@ -55,7 +57,8 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = 10) 
     """
     Waits for something that takes a moment.
 
-    @raise TimeoutError: It did not happen in time.
+    Raises:
+        TimeoutError: It did not happen in time.
     """
     deadline = time.monotonic() + seconds
     while not condition():
@@ -68,8 +71,9 @@ class Namespace:
     """
     A network, a mount and a UTS namespace, kept by a sleeping process and known to ip(8) as PREFIX-NAME.
 
-    @ivar netns: The name for C{ip -n}.
-    @ivar dir: A folder of its own, outside.
+    Attributes:
+        netns: The name for `ip -n`.
+        dir: A folder of its own, outside.
     """
 
     def __init__(self, prefix: str, name: str, directory: Path) -> None:
@@ -78,7 +82,7 @@ class Namespace:
         self.pid = 0
 
     def create(self) -> None:
-        """Makes the namespaces; only C{lo} is in the network."""
+        """Makes the namespaces; only `lo` is in the network."""
         self.dir.mkdir(parents=True, exist_ok=True)
         unshare = ["unshare", "--net", "--mount", "--uts", "--propagation", "private", "--", "sh", "-c", _HOLDER]
         holder = subprocess.Popen([*_WITH_PARENT, *unshare], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
@@ -92,14 +96,15 @@ class Namespace:
         sh(f"ip -n {self.netns} link set lo up")
 
     def entering(self, command: Sequence[str]) -> list[str]:
-        """The command line that runs C{command} in here."""
+        """The command line that runs `command` in here."""
         return ["nsenter", "-t", str(self.pid), "--net", "--mount", "--uts", "--", *command]
 
     def run(self, command: str | Sequence[str], *, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """
         Runs a command in here to its end.
 
-        @raise RuntimeError: It failed and C{check} is set.
+        Raises:
+            RuntimeError: It failed and `check` is set.
         """
         words = command.split() if isinstance(command, str) else command
         done = subprocess.run(
@@ -119,8 +124,9 @@ class Namespace:
         """
         Starts a process in here; the pid is the process's own, so signals reach it.
 
-        @param log: Its output is appended to this file.
-        @param env: Added to the environment.
+        Args:
+            log: Its output is appended to this file.
+            env: Added to the environment.
         """
         output = log.open("ab") if log else None
         try:
@@ -174,7 +180,7 @@ class Namespace:
         return results[0]
 
     def connect(self, address: str = "127.0.0.1", port: int = 15678, timeout: float = 15, source: str = "") -> socket.socket:
-        """A TCP connection from in here; C{source} is the address to come from."""
+        """A TCP connection from in here; `source` is the address to come from."""
         return self.call(lambda: socket.create_connection((address, port), timeout, (source, 0) if source else None))
 
     def request(

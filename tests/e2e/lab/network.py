@@ -27,12 +27,13 @@ class Lab:
     """
     The LAN, its router, the WAN link and the mirror.
 
-    @param prefix: Keeps labs apart.  What a killed lab of the same prefix left behind is removed first.
-    @param keyring: A GnuPG home that pacman trusts.
-    @param sites: What the mirror serves.
-    @param wan_mbit: The rate of the WAN link; 0 leaves it unshaped.
-    @param rtt_ms: The round-trip time of the WAN link.
-    @param snooping: The switch forwards multicast only to members; C{"stale"} is a switch that forgets its members after 3 s.
+    Args:
+        prefix: Keeps labs apart.  What a killed lab of the same prefix left behind is removed first.
+        keyring: A GnuPG home that pacman trusts.
+        sites: What the mirror serves.
+        wan_mbit: The rate of the WAN link; 0 leaves it unshaped.
+        rtt_ms: The round-trip time of the WAN link.
+        snooping: The switch forwards multicast only to members; `"stale"` is a switch that forgets its members after 3 s.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 """
-Synthetic packages that C{pacman -S} and C{pacman -Qkk} accept, made quickly and the same each time.
+Synthetic packages that `pacman -S` and `pacman -Qkk` accept, made quickly and the same each time.
 
 The payload is random and can't be compressed, so the zstd container is written by hand with stored blocks (RFC 8878, 3.1.1.2).
 """
@@ -28,7 +28,8 @@ class Package:
     """
     A package file and what its database entry states.
 
-    @ivar signature: The content of the C{.sig} file beside it, in base64; empty when it is not signed.
+    Attributes:
+        signature: The content of the `.sig` file beside it, in base64; empty when it is not signed.
     """
 
     name: str
@@ -96,7 +97,7 @@ def _fields(*pairs: tuple[str, object]) -> bytes:
 
 
 def build(folder: Path, name: str, version: str, size: int, *, arch: str = "x86_64", seed: str = "") -> Package:
-    """Writes a package of about C{size} bytes.  The same arguments give the same bytes; another C{seed} gives others of the same number."""
+    """Writes a package of about `size` bytes.  The same arguments give the same bytes; another `seed` gives others of the same number."""
     payload = random.Random(f"{seed}/{name}/{version}").randbytes(max(size - 4096, 512))
     folders = ("usr", "usr/share", f"usr/share/{name}")
     data = f"usr/share/{name}/payload"
@@ -135,7 +136,7 @@ class SigningKey:
         subprocess.run([*self._gpg, "--passphrase", "", "--quick-gen-key", PACKAGER, "ed25519", "sign", "never"], check=True)
 
     def sign(self, package: Package) -> Package:
-        """Writes the C{.sig} file; the result knows its content."""
+        """Writes the `.sig` file; the result knows its content."""
         path = package.path.with_name(package.filename + ".sig")
         subprocess.run([*self._gpg, "--no-armor", "--detach-sign", "--output", str(path), str(package.path)], check=True)
         os.utime(path, (EPOCH, EPOCH))

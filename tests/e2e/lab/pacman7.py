@@ -51,7 +51,8 @@ class Pacman7:
         """
         Runs pacman to its end.
 
-        @raise RuntimeError: It failed and C{check} is set.
+        Raises:
+            RuntimeError: It failed and `check` is set.
         """
         return self._host.run(["chroot", str(self._root), "pacman", "--noconfirm", *arguments], check=check)
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.app.explaining} and L{pacserve.app.reporting}."""
+"""Tests for `pacserve.app.explaining` and `pacserve.app.reporting`."""
 
 from __future__ import annotations
 

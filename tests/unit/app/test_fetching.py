@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.app.fetching}."""
+"""Tests for `pacserve.app.fetching`."""
 
 import hashlib
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.app.listening}."""
+"""Tests for `pacserve.app.listening`."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.app.log}."""
+"""Tests for `pacserve.app.log`."""
 
 from io import StringIO
 

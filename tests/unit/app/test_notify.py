@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.app.notify}."""
+"""Tests for `pacserve.app.notify`."""
 
 import socket
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.cache.changes}."""
+"""Tests for `pacserve.cache.changes`."""
 
 import tracemalloc
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.cache.completeness}."""
+"""Tests for `pacserve.cache.completeness`."""
 
 from hypothesis import example, given
 from hypothesis import strategies as st

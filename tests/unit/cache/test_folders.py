@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.cache.folders}."""
+"""Tests for `pacserve.cache.folders`."""
 
 import os
 import socket

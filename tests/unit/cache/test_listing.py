@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.cache.listing}."""
+"""Tests for `pacserve.cache.listing`."""
 
 import os
 from collections.abc import Callable
@@ -24,9 +24,10 @@ class Thread:
     """
     Does its work at once, or when it is told to.
 
-    @ivar listings: Given instead of what the work finds.
-    @ivar count: How often there was work.
-    @ivar held: Work that waits for L{go_on}, None as long as none has to.
+    Attributes:
+        listings: Given instead of what the work finds.
+        count: How often there was work.
+        held: Work that waits for `go_on`, None as long as none has to.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.cache.packages}."""
+"""Tests for `pacserve.cache.packages`."""
 
 import os
 from collections.abc import Callable

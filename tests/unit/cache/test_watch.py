@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.cache.watch}."""
+"""Tests for `pacserve.cache.watch`."""
 
 import os
 import shutil
@@ -26,9 +26,10 @@ class SlowPackages(Packages):
     """
     Packages whose inventory may take a while, or fail.
 
-    @ivar asked: How often it was asked for.
-    @ivar trouble: What is raised instead, None for nothing.
-    @ivar reading: What is waited for, None for nothing.
+    Attributes:
+        asked: How often it was asked for.
+        trouble: What is raised instead, None for nothing.
+        reading: What is waited for, None for nothing.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.claims.claiming}."""
+"""Tests for `pacserve.claims.claiming`."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.claims.claims}."""
+"""Tests for `pacserve.claims.claims`."""
 
 from collections import Counter
 

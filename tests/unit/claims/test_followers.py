@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.claims.followers}."""
+"""Tests for `pacserve.claims.followers`."""
 
 from collections import Counter
 

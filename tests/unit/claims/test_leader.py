@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.claims.leader}."""
+"""Tests for `pacserve.claims.leader`."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.claims.lease}."""
+"""Tests for `pacserve.claims.lease`."""
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.claims.rendezvous}."""
+"""Tests for `pacserve.claims.rendezvous`."""
 
 from collections import Counter
 from random import Random

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.claims.round}."""
+"""Tests for `pacserve.claims.round`."""
 
 from __future__ import annotations
 

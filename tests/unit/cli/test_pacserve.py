@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.cli.pacserve}, in processes of their own."""
+"""Tests for `pacserve.cli.pacserve`, in processes of their own."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.config.guide}."""
+"""Tests for `pacserve.config.guide`."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.config.options}."""
+"""Tests for `pacserve.config.options`."""
 
 import contextlib
 import io

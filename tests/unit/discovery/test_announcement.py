@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.discovery.announcement}."""
+"""Tests for `pacserve.discovery.announcement`."""
 
 import json
 import re

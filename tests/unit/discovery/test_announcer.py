@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.discovery.announcer}."""
+"""Tests for `pacserve.discovery.announcer`."""
 
 from random import Random
 

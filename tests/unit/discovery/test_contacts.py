@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.discovery.contacts}."""
+"""Tests for `pacserve.discovery.contacts`."""
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase

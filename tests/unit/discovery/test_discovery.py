@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.discovery.discovery}, with whole hosts in a LAN in memory."""
+"""Tests for `pacserve.discovery.discovery`, with whole hosts in a LAN in memory."""
 
 import json
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ FORGED = "f" * 32
 
 
 class Setup(SynchronousTestCase):
-    """One host, C{us}, in a LAN where others come and go."""
+    """One host, `us`, in a LAN where others come and go."""
 
     FILTERS: Sequence[str] = ()
     STATIC: Sequence[Endpoint] = ()

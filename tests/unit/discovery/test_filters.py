@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.discovery.filters}."""
+"""Tests for `pacserve.discovery.filters`."""
 
 import contextlib
 import re

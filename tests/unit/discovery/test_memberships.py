@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.discovery.memberships}."""
+"""Tests for `pacserve.discovery.memberships`."""
 
 import errno
 from ipaddress import ip_address

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.discovery.multicast}."""
+"""Tests for `pacserve.discovery.multicast`."""
 
 import errno
 import os
@@ -28,7 +28,8 @@ class Recorder(LANListener):
     """
     Remembers what it is told.
 
-    @ivar defect: Raised whenever it is told something.
+    Attributes:
+        defect: Raised whenever it is told something.
     """
 
     def __init__(self) -> None:
@@ -73,7 +74,7 @@ class MulticastLinkTests(SynchronousTestCase):
         )
 
     def open_socket(self, version: int, port: int) -> GroupSocket:
-        """Opens a socket, unless it is in C{missing}."""
+        """Opens a socket, unless it is in `missing`."""
         self.assertEqual(port, 15679)
         if version in self.missing:
             raise OSError(self.missing[version], os.strerror(self.missing[version]))

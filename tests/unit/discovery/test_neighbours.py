@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.discovery.neighbours}."""
+"""Tests for `pacserve.discovery.neighbours`."""
 
 from random import Random
 

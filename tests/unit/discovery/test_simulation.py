@@ -80,7 +80,7 @@ class SimulationTests(SynchronousTestCase):
             self.assertEqual(sum(peer.listed for peer in station.roster), INVENTORIES_LIMIT)
 
     def answer_for(self, number: int) -> None:
-        """Has C{/info} answered for a host that only announces itself."""
+        """Has `/info` answered for a host that only announces itself."""
         Station(self.lan, self.infos, number, self.random).answer()
 
     def test_forty_at_once(self) -> None:

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.fetch.agents}."""
+"""Tests for `pacserve.fetch.agents`."""
 
 from ipaddress import ip_address
 from typing import Any

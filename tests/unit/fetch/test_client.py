@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.fetch.client}."""
+"""Tests for `pacserve.fetch.client`."""
 
 import gzip
 from collections.abc import Coroutine
@@ -62,7 +62,7 @@ class Wire(StringTransport):
 
 @implementer(IAgentEndpointFactory)
 class Wires:
-    """Connects every request at once to a L{Wire}."""
+    """Connects every request at once to a `Wire`."""
 
     def __init__(self) -> None:
         self.made: list[tuple[Protocol, Wire]] = []

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.fetch.connections}."""
+"""Tests for `pacserve.fetch.connections`."""
 
 from typing import Any
 

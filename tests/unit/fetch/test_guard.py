@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.fetch.guard}."""
+"""Tests for `pacserve.fetch.guard`."""
 
 from ipaddress import ip_address
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.fetch.hedging}."""
+"""Tests for `pacserve.fetch.hedging`."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.fetch.hosts}."""
+"""Tests for `pacserve.fetch.hosts`."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,7 +17,8 @@ class Names:
     """
     A resolver that answers when it is told to.
 
-    @ivar asked: The names and who waits for each.
+    Attributes:
+        asked: The names and who waits for each.
     """
 
     def __init__(self, at_once: Sequence[IPv4Address | IPv6Address] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.fetch.proxy}."""
+"""Tests for `pacserve.fetch.proxy`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

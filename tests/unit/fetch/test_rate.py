@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.fetch.rate}."""
+"""Tests for `pacserve.fetch.rate`."""
 
 import heapq
 

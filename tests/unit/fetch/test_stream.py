@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.fetch.stream}."""
+"""Tests for `pacserve.fetch.stream`."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.fetch.tunnel}."""
+"""Tests for `pacserve.fetch.tunnel`."""
 
 from typing import Any
 

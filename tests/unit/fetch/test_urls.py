@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.fetch.urls}."""
+"""Tests for `pacserve.fetch.urls`."""
 
 import contextlib
 from ipaddress import ip_address

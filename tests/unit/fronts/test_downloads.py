@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.fronts.downloads}."""
+"""Tests for `pacserve.fronts.downloads`."""
 
 from hypothesis import given
 from hypothesis import strategies as st

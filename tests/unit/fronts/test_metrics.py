@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.fronts.metrics}."""
+"""Tests for `pacserve.fronts.metrics`."""
 
 from __future__ import annotations
 

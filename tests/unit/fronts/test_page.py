@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.fronts.page}."""
+"""Tests for `pacserve.fronts.page`."""
 
 from __future__ import annotations
 
@@ -47,8 +47,9 @@ class PageTestCase(SynchronousTestCase):
     """
     Has the page's fronts behind a router.
 
-    @ivar sought: What was searched for.
-    @ivar found: What is found.
+    Attributes:
+        sought: What was searched for.
+        found: What is found.
     """
 
     def setUp(self) -> None:

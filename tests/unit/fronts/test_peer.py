@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.fronts.peer}."""
+"""Tests for `pacserve.fronts.peer`."""
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase

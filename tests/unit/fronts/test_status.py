@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.fronts.status}."""
+"""Tests for `pacserve.fronts.status`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.http.conditional}."""
+"""Tests for `pacserve.http.conditional`."""
 
 from hypothesis import given
 from hypothesis import strategies as st

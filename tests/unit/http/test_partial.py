@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.http.partial}."""
+"""Tests for `pacserve.http.partial`."""
 
 from hypothesis import given
 from hypothesis import strategies as st

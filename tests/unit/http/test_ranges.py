@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.http.ranges}."""
+"""Tests for `pacserve.http.ranges`."""
 
 from hypothesis import example, given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.http.target}."""
+"""Tests for `pacserve.http.target`."""
 
 from urllib.parse import quote
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.http.validators}."""
+"""Tests for `pacserve.http.validators`."""
 
 from datetime import UTC, datetime
 from email.utils import format_datetime

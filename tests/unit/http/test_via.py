@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.http.via}."""
+"""Tests for `pacserve.http.via`."""
 
 from hypothesis import given
 from hypothesis import strategies as st

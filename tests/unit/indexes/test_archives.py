@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.indexes.archives}."""
+"""Tests for `pacserve.indexes.archives`."""
 
 import bz2
 import gzip

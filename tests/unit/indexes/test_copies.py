@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.indexes.copies}."""
+"""Tests for `pacserve.indexes.copies`."""
 
 import hashlib
 import json

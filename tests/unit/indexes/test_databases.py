@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.indexes.databases} and L{pacserve.indexes.judging}."""
+"""Tests for `pacserve.indexes.databases` and `pacserve.indexes.judging`."""
 
 import bz2
 import gzip
@@ -44,7 +44,8 @@ class Published:
     """
     A file on a mirror.
 
-    @ivar modified: Seconds since the epoch, None for no Last-Modified.
+    Attributes:
+        modified: Seconds since the epoch, None for no Last-Modified.
     """
 
     data: bytes
@@ -56,8 +57,9 @@ class Repository(Mirror):
     """
     A mirror that has files, and says 304 as nginx does: where the date is the very same.
 
-    @ivar lenient: It says 304 for older files as well, as Apache does.
-    @ivar names: What was asked for, with the status that was given.
+    Attributes:
+        lenient: It says 304 for older files as well, as Apache does.
+        names: What was asked for, with the status that was given.
     """
 
     def __init__(self, clock: Clock, label: str) -> None:

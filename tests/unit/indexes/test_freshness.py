@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.indexes.freshness}."""
+"""Tests for `pacserve.indexes.freshness`."""
 
 from dataclasses import asdict, dataclass, field, replace
 

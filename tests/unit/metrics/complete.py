@@ -47,13 +47,13 @@ class Everything:
 
 
 def exposed() -> dict[str, set[str]]:
-    """The names of the labels of each sample that C{/metrics} can have."""
+    """The names of the labels of each sample that `/metrics` can have."""
     text = Everything().text()[0]
     return {sample.name: set(sample.labels) for family in text_string_to_metric_families(text) for sample in family.samples}
 
 
 def unknown(expression: str) -> list[str]:
-    """What an expression of PromQL uses and C{/metrics} has not: names of metrics, and of labels that its metrics lack."""
+    """What an expression of PromQL uses and `/metrics` has not: names of metrics, and of labels that its metrics lack."""
     samples = exposed()
     missing: list[str] = []
     labels = set(_ADDED)

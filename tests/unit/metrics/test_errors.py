@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.metrics.errors}."""
+"""Tests for `pacserve.metrics.errors`."""
 
 from __future__ import annotations
 

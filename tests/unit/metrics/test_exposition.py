@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.metrics.exposition}."""
+"""Tests for `pacserve.metrics.exposition`."""
 
 from __future__ import annotations
 

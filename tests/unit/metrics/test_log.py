@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.metrics.log}."""
+"""Tests for `pacserve.metrics.log`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.metrics.requests}."""
+"""Tests for `pacserve.metrics.requests`."""
 
 from __future__ import annotations
 

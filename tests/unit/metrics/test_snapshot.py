@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.metrics.snapshot}."""
+"""Tests for `pacserve.metrics.snapshot`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.mirrors.absences}."""
+"""Tests for `pacserve.mirrors.absences`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

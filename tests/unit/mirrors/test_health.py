@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.mirrors.health}."""
+"""Tests for `pacserve.mirrors.health`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,7 +14,7 @@ class HealthTests(SynchronousTestCase):
         return "".join(self.health.in_order("abc", str, now))
 
     def penalty(self, now: float) -> float:
-        """Seconds from C{now} on for which a comes last."""
+        """Seconds from `now` on for which a comes last."""
         seconds = 0
         while self.order(now + seconds) != "abc":
             seconds += 1

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.mirrors.inquiry}."""
+"""Tests for `pacserve.mirrors.inquiry`."""
 
 from typing import Any
 

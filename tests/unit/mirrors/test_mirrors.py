@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.mirrors.mirrors}."""
+"""Tests for `pacserve.mirrors.mirrors`."""
 
 from collections.abc import Mapping
 from ipaddress import IPv4Address

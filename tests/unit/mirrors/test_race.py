@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.mirrors.race}."""
+"""Tests for `pacserve.mirrors.race`."""
 
 from typing import Any
 

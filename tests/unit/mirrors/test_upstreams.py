@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.mirrors.upstreams}."""
+"""Tests for `pacserve.mirrors.upstreams`."""
 
 from collections.abc import Mapping
 from dataclasses import replace

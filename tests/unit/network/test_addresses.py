@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.network.addresses}."""
+"""Tests for `pacserve.network.addresses`."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 

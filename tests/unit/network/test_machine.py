@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.network.machine}."""
+"""Tests for `pacserve.network.machine`."""
 
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, ip_address
 

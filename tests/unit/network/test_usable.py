@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.network.usable}."""
+"""Tests for `pacserve.network.usable`."""
 
 from ipaddress import ip_address, ip_interface
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.packages.children}."""
+"""Tests for `pacserve.packages.children`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,9 +18,10 @@ class Process:
     """
     A child process as its protocol sees it.
 
-    @ivar signals: Those that it was sent.
-    @ivar stdin_open: Whether it could still read something.
-    @ivar gone: Whether it has been reaped already, so that no signal reaches it.
+    Attributes:
+        signals: Those that it was sent.
+        stdin_open: Whether it could still read something.
+        gone: Whether it has been reaped already, so that no signal reaches it.
     """
 
     def __init__(self) -> None:
@@ -41,7 +42,8 @@ class Processes(Clock):
     """
     A reactor whose child processes do what a test tells them.
 
-    @ivar error: What starting a process raises.
+    Attributes:
+        error: What starting a process raises.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.packages.names}."""
+"""Tests for `pacserve.packages.names`."""
 
 import time
 from collections.abc import Callable

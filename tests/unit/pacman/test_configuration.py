@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.pacman.configuration}."""
+"""Tests for `pacserve.pacman.configuration`."""
 
 import contextlib
 import os
@@ -107,7 +107,7 @@ class RealPacmanConfTests(SynchronousTestCase):
     """What the installed pacman-conf makes of real files."""
 
     def parse(self, files: Mapping[str, str]) -> PacmanConfiguration:
-        """The configuration in C{pacman.conf} beside the other files; C{HERE} in any of them is their folder."""
+        """The configuration in `pacman.conf` beside the other files; `HERE` in any of them is their folder."""
         with TemporaryDirectory() as folder:
             for name, text in files.items():
                 (Path(folder) / name).write_text(text.replace("HERE", folder))

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.pacman.database_reader}, with real libalpm in real child processes."""
+"""Tests for `pacserve.pacman.database_reader`, with real libalpm in real child processes."""
 
 import io
 import os

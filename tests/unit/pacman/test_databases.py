@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.pacman.databases}."""
+"""Tests for `pacserve.pacman.databases`."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.pacman.front}."""
+"""Tests for `pacserve.pacman.front`."""
 
 import gc
 import tracemalloc

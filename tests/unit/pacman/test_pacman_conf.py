@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.pacman.pacman_conf}."""
+"""Tests for `pacserve.pacman.pacman_conf`."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.pacman.servers}."""
+"""Tests for `pacserve.pacman.servers`."""
 
 import contextlib
 from ipaddress import ip_address

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.pacsrv.asking} and L{pacserve.pacsrv.answering}, with a server in a thread."""
+"""Tests for `pacserve.pacsrv.asking` and `pacserve.pacsrv.answering`, with a server in a thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.pacsrv.composing}."""
+"""Tests for `pacserve.pacsrv.composing`."""
 
 from __future__ import annotations
 

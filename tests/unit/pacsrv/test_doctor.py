@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.pacsrv.doctor}."""
+"""Tests for `pacserve.pacsrv.doctor`."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.pacsrv.folders}, L{pacserve.pacsrv.process}, L{pacserve.pacsrv.files} and L{pacserve.pacsrv.resolved}."""
+"""Tests for `pacserve.pacsrv.folders`, `pacserve.pacsrv.process`, `pacserve.pacsrv.files` and `pacserve.pacsrv.resolved`."""
 
 import os
 import shutil

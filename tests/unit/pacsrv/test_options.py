@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.pacsrv.options}."""
+"""Tests for `pacserve.pacsrv.options`."""
 
 import argparse
 import contextlib

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.pacsrv.proxies}."""
+"""Tests for `pacserve.pacsrv.proxies`."""
 
 from hypothesis import given
 from hypothesis import strategies as st

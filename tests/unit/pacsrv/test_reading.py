@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.pacsrv.reading}."""
+"""Tests for `pacserve.pacsrv.reading`."""
 
 from hypothesis import given
 from hypothesis import strategies as st

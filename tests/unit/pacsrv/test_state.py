@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.pacsrv.state}, L{pacserve.pacsrv.explanation} and L{pacserve.pacsrv.layout}: what people see of a daemon."""
+"""Tests for `pacserve.pacsrv.state`, `pacserve.pacsrv.explanation` and `pacserve.pacsrv.layout`: what people see of a daemon."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.pacsrv.text}."""
+"""Tests for `pacserve.pacsrv.text`."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.pacsrv.words}."""
+"""Tests for `pacserve.pacsrv.words`."""
 
 from hypothesis import given
 from hypothesis import strategies as st

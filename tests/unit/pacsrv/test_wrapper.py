@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.pacsrv.wrapper}."""
+"""Tests for `pacserve.pacsrv.wrapper`."""
 
 from __future__ import annotations
 

@@ -17,7 +17,8 @@ class Element:
     """
     An element.
 
-    @ivar inside: Its elements and texts.
+    Attributes:
+        inside: Its elements and texts.
     """
 
     tag: str

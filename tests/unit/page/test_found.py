@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.page.found}."""
+"""Tests for `pacserve.page.found`."""
 
 from __future__ import annotations
 

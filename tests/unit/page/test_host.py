@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.page.host}."""
+"""Tests for `pacserve.page.host`."""
 
 from __future__ import annotations
 

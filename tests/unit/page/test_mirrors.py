@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.page.mirrors}."""
+"""Tests for `pacserve.page.mirrors`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.page.overview} and L{pacserve.page.layout}."""
+"""Tests for `pacserve.page.overview` and `pacserve.page.layout`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.page.peers}."""
+"""Tests for `pacserve.page.peers`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.page.recent}."""
+"""Tests for `pacserve.page.recent`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.page.table}."""
+"""Tests for `pacserve.page.table`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.page.text}."""
+"""Tests for `pacserve.page.text`."""
 
 from __future__ import annotations
 

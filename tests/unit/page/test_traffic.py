@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.page.traffic}."""
+"""Tests for `pacserve.page.traffic`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.page.transfers}."""
+"""Tests for `pacserve.page.transfers`."""
 
 from __future__ import annotations
 

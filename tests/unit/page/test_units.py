@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.page.units}."""
+"""Tests for `pacserve.page.units`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.peers.conduct}."""
+"""Tests for `pacserve.peers.conduct`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.peers.holdings}."""
+"""Tests for `pacserve.peers.holdings`."""
 
 from itertools import islice
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.peers.inventory}."""
+"""Tests for `pacserve.peers.inventory`."""
 
 import contextlib
 import gzip

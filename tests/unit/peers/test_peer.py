@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.peers.peer}."""
+"""Tests for `pacserve.peers.peer`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.peers.roster}."""
+"""Tests for `pacserve.peers.roster`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.peers.source}."""
+"""Tests for `pacserve.peers.source`."""
 
 from collections import Counter
 from collections.abc import Mapping

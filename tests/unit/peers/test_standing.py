@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.peers.standing}."""
+"""Tests for `pacserve.peers.standing`."""
 
 import itertools
 

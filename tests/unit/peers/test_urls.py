@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.peers.urls}."""
+"""Tests for `pacserve.peers.urls`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.peers.watch}."""
+"""Tests for `pacserve.peers.watch`."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ FIRST, SECOND = "10.0.0.3:15678", "10.0.0.4:15678"
 
 
 def info(instance: str = OTHER, *, arch: Sequence[str] = ("x86_64",), etag: str | None = '"1"', **files: int) -> Page:
-    """A peer that answers every question with its C{/info}."""
+    """A peer that answers every question with its `/info`."""
     names = {"zlib": ZLIB, "xz": XZ}
     body = pack(encode(PeerInfo(instance, 1, tuple(arch), {names[name]: size for name, size in files.items()})))
     return Page(body, headers={"Content-Encoding": "gzip", **({"ETag": etag} if etag is not None else {})})
@@ -403,11 +403,12 @@ class InfoOnce(Page):
 
 class Telling(Page):
     """
-    Answers C{/info} as pacserve does.
+    Answers `/info` as pacserve does.
 
     It remembers every generation since its start.
 
-    @ivar answers: The status and the entity tag of each answer.
+    Attributes:
+        answers: The status and the entity tag of each answer.
     """
 
     def __init__(self, instance: str, files: Mapping[str, int], generation: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.report.archive}."""
+"""Tests for `pacserve.report.archive`."""
 
 import sqlite3
 from contextlib import closing

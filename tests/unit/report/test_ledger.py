@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.report.ledger}."""
+"""Tests for `pacserve.report.ledger`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

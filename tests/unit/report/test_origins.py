@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.report.origins}."""
+"""Tests for `pacserve.report.origins`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.report.status}."""
+"""Tests for `pacserve.report.status`."""
 
 import dataclasses
 import json

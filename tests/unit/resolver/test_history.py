@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.resolver.history}."""
+"""Tests for `pacserve.resolver.history`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

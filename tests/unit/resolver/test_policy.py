@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.resolver.policy}."""
+"""Tests for `pacserve.resolver.policy`."""
 
 from ipaddress import IPv4Address
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.resolver.resolver}."""
+"""Tests for `pacserve.resolver.resolver`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tests for L{tools.manual.files} and what it made: man/ and contrib/completion/."""
+"""Tests for `tools.manual.files` and what it made: man/ and contrib/completion/."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Tests for L{tools.manual.guide}."""
+"""Tests for `tools.manual.guide`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

@@ -1,4 +1,4 @@
-"""Tests for L{tools.manual.markdown}."""
+"""Tests for `tools.manual.markdown`."""
 
 import contextlib
 

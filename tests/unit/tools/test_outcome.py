@@ -1,4 +1,4 @@
-"""Tests for L{tools.demo.outcome}."""
+"""Tests for `tools.demo.outcome`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

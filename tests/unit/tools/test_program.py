@@ -1,4 +1,4 @@
-"""Tests for L{tools.manual.program}."""
+"""Tests for `tools.manual.program`."""
 
 import argparse
 

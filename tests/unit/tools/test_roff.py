@@ -1,4 +1,4 @@
-"""Tests for L{tools.manual.roff}."""
+"""Tests for `tools.manual.roff`."""
 
 import re
 

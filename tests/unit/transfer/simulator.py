@@ -47,8 +47,9 @@ class Fault:
     """
     What is wrong with one answer.
 
-    @ivar at: The byte of the file at which it shows.
-    @ivar kind: C{breaks} the connection, C{ends} as if that were all, C{stalls} for C{seconds} and goes on.
+    Attributes:
+        at: The byte of the file at which it shows.
+        kind: `breaks` the connection, `ends` as if that were all, `stalls` for `seconds` and goes on.
     """
 
     at: int
@@ -61,15 +62,16 @@ class Behaviour:
     """
     How a mirror answers.
 
-    @ivar content: Which of L{CONTENTS} it has.
-    @ivar faults: One for each answer, the last one for all that follow; None for an answer without.
-    @ivar refuses: The reason why there is no answer.
-    @ivar status: The only thing that it answers.
-    @ivar delay: Seconds until the head of an answer.
-    @ivar piece: Bytes that come at once.
-    @ivar interval: Seconds between two pieces.
-    @ivar more_stated: Bytes that Content-Length states and that never come.
-    @ivar chunked: It states no Content-Length.
+    Attributes:
+        content: Which of `CONTENTS` it has.
+        faults: One for each answer, the last one for all that follow; None for an answer without.
+        refuses: The reason why there is no answer.
+        status: The only thing that it answers.
+        delay: Seconds until the head of an answer.
+        piece: Bytes that come at once.
+        interval: Seconds between two pieces.
+        more_stated: Bytes that Content-Length states and that never come.
+        chunked: It states no Content-Length.
     """
 
     content: str = "right"
@@ -107,7 +109,8 @@ class Body(IncomingBody):
     """
     A body that comes piece by piece.
 
-    @ivar used: Whether it was consumed or dropped.
+    Attributes:
+        used: Whether it was consumed or dropped.
     """
 
     def __init__(self, clock: Clock, head: Head, first: int, behaviour: Behaviour, fault: Fault | None) -> None:
@@ -163,8 +166,9 @@ class SimulatedMirror(Upstream):
     """
     A mirror.
 
-    @ivar asked: When it was asked, and from which byte on.
-    @ivar verdicts: What was said of it.
+    Attributes:
+        asked: When it was asked, and from which byte on.
+        verdicts: What was said of it.
     """
 
     def __init__(self, clock: Clock, number: int, behaviour: Behaviour, *, trusted: bool = True) -> None:
@@ -222,12 +226,13 @@ class SimulatedMirror(Upstream):
 
 class Client:
     """
-    A client that is sent a download, by the rules of L{pacserve.web.bodies.following}: it was promised so many bytes, or the end
+    A client that is sent a download, by the rules of `pacserve.web.bodies.following`: it was promised so many bytes, or the end
     says that it was all.
 
-    @ivar got: What it was sent.
-    @ivar complete: Whether it takes that for all of what it asked for; None while more may come.
-    @ivar longest: Seconds that it waited at most from one byte to the next.
+    Attributes:
+        got: What it was sent.
+        complete: Whether it takes that for all of what it asked for; None while more may come.
+        longest: Seconds that it waited at most from one byte to the next.
     """
 
     def __init__(self, download: Download, clock: Clock, first: int = 0) -> None:
@@ -270,7 +275,8 @@ class Scene:
     """
     A download from some mirrors, in a folder of its own.
 
-    @ivar clock: What all of it goes by.
+    Attributes:
+        clock: What all of it goes by.
     """
 
     folder: Path

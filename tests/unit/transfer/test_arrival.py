@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.transfer.arrival}."""
+"""Tests for `pacserve.transfer.arrival`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.transfer.download}."""
+"""Tests for `pacserve.transfer.download`."""
 
 import hashlib
 from io import FileIO
@@ -29,8 +29,9 @@ class Reader:
     """
     Reads what arrives, as a client would be sent it.
 
-    @ivar got: What it was sent.
-    @ivar ended: Whether that was all; None while more may come.
+    Attributes:
+        got: What it was sent.
+        ended: Whether that was all; None while more may come.
     """
 
     def __init__(self, file: GrowingFile, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.transfer.download}: whatever mirrors do, a client gets the exact bytes or a connection that ends."""
+"""Tests for `pacserve.transfer.download`: whatever mirrors do, a client gets the exact bytes or a connection that ends."""
 
 from __future__ import annotations
 
@@ -84,7 +84,8 @@ class Play:
     """
     A download that ran to its end, with clients that came and went.
 
-    @ivar clients: Those who came, whether they stayed or not.
+    Attributes:
+        clients: Those who came, whether they stayed or not.
     """
 
     def __init__(

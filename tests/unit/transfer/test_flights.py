@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.transfer.flights}, L{pacserve.transfer.source} and L{pacserve.transfer.relay}."""
+"""Tests for `pacserve.transfer.flights`, `pacserve.transfer.source` and `pacserve.transfer.relay`."""
 
 import hashlib
 import os

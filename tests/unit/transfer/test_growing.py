@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.transfer.growing}."""
+"""Tests for `pacserve.transfer.growing`."""
 
 from __future__ import annotations
 

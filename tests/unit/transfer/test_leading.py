@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.transfer.leading}."""
+"""Tests for `pacserve.transfer.leading`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class Paper(Claim):
     """
     What the keeper said.
 
-    @ivar ended: Whether the file was kept, each time that the claim was ended.
+    Attributes:
+        ended: Whether the file was kept, each time that the claim was ended.
     """
 
     def __init__(self, leaders: Sequence[Upstream]) -> None:
@@ -40,7 +41,8 @@ class Keeper(Claiming):
     """
     Says what it is told to.
 
-    @ivar papers: What it said.
+    Attributes:
+        papers: What it said.
     """
 
     def __init__(self) -> None:

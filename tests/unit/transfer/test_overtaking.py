@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.transfer.overtaking}."""
+"""Tests for `pacserve.transfer.overtaking`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class HandBody(IncomingBody):
     """
     A body that is given by hand.
 
-    @ivar let_go: Whether it was given up before it ended.
+    Attributes:
+        let_go: Whether it was given up before it ended.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.transfer.pace}."""
+"""Tests for `pacserve.transfer.pace`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.transfer.reading} and L{pacserve.transfer.growing}."""
+"""Tests for `pacserve.transfer.reading` and `pacserve.transfer.growing`."""
 
 from io import FileIO
 from pathlib import Path

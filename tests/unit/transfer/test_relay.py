@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.transfer.relay}."""
+"""Tests for `pacserve.transfer.relay`."""
 
 import hashlib
 from collections.abc import Sequence

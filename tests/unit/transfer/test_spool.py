@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.transfer.spool}."""
+"""Tests for `pacserve.transfer.spool`."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.web.access_log}."""
+"""Tests for `pacserve.web.access_log`."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.web.audience}."""
+"""Tests for `pacserve.web.audience`."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 

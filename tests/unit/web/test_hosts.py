@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.web.hosts}."""
+"""Tests for `pacserve.web.hosts`."""
 
 from __future__ import annotations
 

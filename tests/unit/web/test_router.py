@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.web.router}."""
+"""Tests for `pacserve.web.router`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ class TestFront(Front):
     """
     Answers what it is told to.
 
-    @ivar asks: What it was asked.
+    Attributes:
+        asks: What it was asked.
     """
 
     __test__ = False
@@ -337,7 +338,8 @@ class Told(Witness):
     """
     Notes what it is told.
 
-    @ivar all: In order.
+    Attributes:
+        all: In order.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Tests for the checks of L{pacserve.pacsrv.checks}: each fault is seen, and what is well is left alone."""
+"""Tests for the checks of `pacserve.pacsrv.checks`: each fault is seen, and what is well is left alone."""
 
 import dataclasses
 from typing import Any

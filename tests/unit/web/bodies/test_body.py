@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.web.bodies.body}."""
+"""Tests for `pacserve.web.bodies.body`."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ LARGE = bytes(range(256)) * 1024
 
 class Files(Resource):
     """
-    Answers every request with a file, or with C{document} where there is one.
+    Answers every request with a file, or with `document` where there is one.
 
-    @ivar sent: What became of each response.
+    Attributes:
+        sent: What became of each response.
     """
 
     def __init__(self, path: pathlib.Path) -> None:

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.web.bodies.copying}."""
+"""Tests for `pacserve.web.bodies.copying`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.web.bodies.events}."""
+"""Tests for `pacserve.web.bodies.events`."""
 
 from __future__ import annotations
 
@@ -39,9 +39,10 @@ class EventsTestCase(SynchronousTestCase):
     """
     Has events of parts that the tests change.
 
-    @ivar parts: What is seen when somebody looks.
-    @ivar looks: How often somebody looked.
-    @ivar instead: Looks instead.
+    Attributes:
+        parts: What is seen when somebody looks.
+        looks: How often somebody looked.
+        instead: Looks instead.
     """
 
     def setUp(self) -> None:

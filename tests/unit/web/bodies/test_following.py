@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.web.bodies.following} and of what L{pacserve.web.bodies.body} sends while it arrives."""
+"""Tests for `pacserve.web.bodies.following` and of what `pacserve.web.bodies.body` sends while it arrives."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class Growing(ArrivingFile, ArrivingReader):
     """
     A file that arrives by hand.
 
-    @ivar closed: How often a reader was done with it.
+    Attributes:
+        closed: How often a reader was done with it.
     """
 
     def __init__(self, size: int | None) -> None:

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.web.bodies.pacing}, and of how bodies share what it limits."""
+"""Tests for `pacserve.web.bodies.pacing`, and of how bodies share what it limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.web.bodies.sendfile}, on real sockets whose reactor is turned by hand."""
+"""Tests for `pacserve.web.bodies.sendfile`, on real sockets whose reactor is turned by hand."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class Files(Resource):
     """
     Answers every request with a file.
 
-    @ivar sent: What became of each response.
+    Attributes:
+        sent: What became of each response.
     """
 
     def __init__(self, path: pathlib.Path) -> None:

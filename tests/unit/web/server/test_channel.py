@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.web.server.channel}."""
+"""Tests for `pacserve.web.server.channel`."""
 
 import tempfile
 
@@ -20,9 +20,10 @@ SWEEP = 2
 
 class Echo(Resource):
     """
-    Answers with the target, at once or, below C{/later}, when it is told to.
+    Answers with the target, at once or, below `/later`, when it is told to.
 
-    @ivar waiting: The requests that wait.
+    Attributes:
+        waiting: The requests that wait.
     """
 
     def __init__(self) -> None:

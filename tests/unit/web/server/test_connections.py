@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.web.server.connections}."""
+"""Tests for `pacserve.web.server.connections`."""
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock

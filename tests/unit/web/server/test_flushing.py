@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.web.server.flushing}."""
+"""Tests for `pacserve.web.server.flushing`."""
 
 from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Protocol

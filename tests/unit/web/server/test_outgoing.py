@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.web.server.outgoing}."""
+"""Tests for `pacserve.web.server.outgoing`."""
 
 from twisted.internet.protocol import Protocol
 from twisted.internet.testing import StringTransport

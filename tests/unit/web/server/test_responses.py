@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.web.server.responses}."""
+"""Tests for `pacserve.web.server.responses`."""
 
 from hypothesis import given
 from hypothesis import strategies as st

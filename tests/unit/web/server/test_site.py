@@ -1,4 +1,4 @@
-"""Tests for L{pacserve.web.server.site}."""
+"""Tests for `pacserve.web.server.site`."""
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase

@@ -87,7 +87,7 @@ class Daemon:
         inherited: Listening sockets from the service manager.
 
     Attributes:
-        stopping: Whether `stop` has been called.
+        stopping: True if `stop` has been called.
     """
 
     _log = Logger()
@@ -294,7 +294,7 @@ class Daemon:
         return deferToThreadPool(self._reactor, self._threads, work)
 
     async def _in_time(self, work: Coroutine[Any, Any, None], seconds: float) -> bool:
-        """Whether something that is waited for happened in this time."""
+        """Returns whether something that is waited for happened in this time."""
         try:
             await Deferred.fromCoroutine(work).addTimeout(seconds, self._reactor)
         except (CancelledError, DeferredTimeoutError):
@@ -323,7 +323,7 @@ def _peer(slot: int, configured: Endpoint) -> Peer:
 
 
 def _own_names() -> frozenset[str]:
-    """The names by which this host knows itself, without asking anyone."""
+    """Returns the names by which this host knows itself, without asking anyone."""
     name = socket.gethostname().lower()
     short = name.partition(".")[0]
     return frozenset({name, short, f"{short}.local", f"{short}.localdomain"} - {""})

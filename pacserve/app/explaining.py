@@ -32,7 +32,7 @@ class Explaining:
 
     async def why(self, text: str) -> Why | None:
         """
-        Where a package would come from.
+        Returns where a package would come from.
 
         Args:
             text: The name of a package, or of its file.
@@ -56,7 +56,9 @@ class Explaining:
         return Why(repo, name, size, tuple(reasons), self._parts.ledger.of(name))
 
     async def search(self, text: str) -> list[Found]:
-        """The package files whose name contains `text`, each with its size in bytes and who holds it: `this host` and the addresses of peers."""
+        """
+        Returns the package files whose name contains `text`, each with its size in bytes and who holds it: `this host` and the addresses of peers.
+        """
         if len(text) < SHORTEST_QUERY:
             return []
         parts = self._parts

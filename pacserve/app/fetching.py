@@ -140,7 +140,7 @@ def fetching_of(  # noqa: PLR0917
 def sources_of(
     settings: Settings, fetching: Fetching | None, others: PeerSource, mirrors: PackageSource, client: StreamingClient
 ) -> Sequence[PackageSource]:
-    """Where files come from besides the caches."""
+    """Returns where files come from besides the caches."""
     if fetching is None:
         return [others, mirrors]
     near = fetching.relaying(others, client, others.distrust) if settings.hits is Hits.RELAY else others
@@ -148,7 +148,7 @@ def sources_of(
 
 
 def take(bucket: TokenBucket, clock: IReactorTime, count: int) -> float:
-    """The seconds until more than these bytes may flow."""
+    """Returns the seconds until more than these bytes may flow."""
     return bucket.take(count, clock.seconds())
 
 

@@ -79,7 +79,7 @@ class LAN:
         return self._discovery.heard_at
 
     def left_out(self) -> Sequence[Endpoint]:
-        """Where hosts announced themselves that the filters leave out."""
+        """Returns where hosts announced themselves that the filters leave out."""
         return self._discovery.left_out()
 
     def start(self, port: int) -> None:

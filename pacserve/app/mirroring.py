@@ -32,7 +32,7 @@ def mirrors_of(  # noqa: PLR0917
     instance: str,
     reactor: Any,
 ) -> tuple[Mirrors, MirrorUpstreams]:
-    """The mirrors as what pacman is sent to, and as what files are downloaded from."""
+    """Returns the mirrors as what pacman is sent to, and as what files are downloaded from."""
     headers = {"User-Agent": USER_AGENT, "Via": via_value(instance)}
     read, absences = read_of(settings.wan_limit), Absences()
     client = StreamingClient(mirror_agent(reactor, proxies, read=read), reactor, headers)
@@ -42,5 +42,5 @@ def mirrors_of(  # noqa: PLR0917
 
 
 def read_of(limit: int | None) -> int:
-    """How much is read at once of what comes in under a limit."""
+    """Returns how much is read at once of what comes in under a limit."""
     return READ if limit is None else READ_LIMITED

@@ -124,7 +124,7 @@ class Reporting:
         )
 
     def mirrors(self, now: float) -> tuple[MirrorStatus, ...]:
-        """The mirrors of all repositories, in pacman's order."""
+        """Returns the mirrors of all repositories, in pacman's order."""
         parts = self._parts
         configuration = parts.configuration.current()
         architecture = configuration.architectures[0] if configuration.architectures else ""

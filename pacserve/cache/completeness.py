@@ -12,7 +12,7 @@ LARGEST_SIGNATURE = 16 << 10
 
 def complete(size: int, changed: float, now: float, stated: Sequence[int], *, signature: bool) -> bool:
     """
-    Whether a file under its final name may be handed on.
+    Returns whether a file under its final name may be handed on.
 
     Args:
         size: Its size in bytes.
@@ -27,13 +27,13 @@ def complete(size: int, changed: float, now: float, stated: Sequence[int], *, si
 
 
 def settled(size: int, changed: float, now: float) -> bool:
-    """Whether a file is not empty and has not changed lately."""
+    """Returns whether a file is not empty and has not changed lately."""
     return size > 0 and not changed_lately(changed, now)
 
 
 def changed_lately(changed: float, now: float) -> bool:
     """
-    Whether a time stamp is so near that whoever wrote there may not have finished.
+    Returns whether a time stamp is so near that whoever wrote there may not have finished.
 
     One far ahead is old as well: after the clock was set back, files must not be hidden until it has caught up.
     """

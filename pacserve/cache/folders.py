@@ -70,7 +70,7 @@ def open_file(folder: str, name: str) -> tuple[FileIO, os.stat_result] | None:
 
 
 def stamp(folder: str) -> int | None:
-    """The mtime of a folder in nanoseconds, which changes when a name comes or goes; None where there is no such folder."""
+    """Returns the mtime of a folder in nanoseconds, which changes when a name comes or goes; None where there is no such folder."""
     try:
         return os.stat(folder).st_mtime_ns  # noqa: PTH116 - asked for each /info
     except OSError:
@@ -79,7 +79,7 @@ def stamp(folder: str) -> int | None:
 
 def list_folder(folder: str, limit: int) -> FolderListing:
     """
-    The package files and signatures of a folder.  It may take a while, so it runs in a thread.
+    Returns the package files and signatures of a folder.  It may take a while, so it runs in a thread.
 
     Args:
         limit: The most files.

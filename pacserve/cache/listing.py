@@ -58,7 +58,7 @@ class Listing:
 
     async def inventory(self) -> Inventory:
         """
-        The inventory, read again first if need be.  Callers that come meanwhile wait for the same reading, and none of them can end it.
+        Returns the inventory, read again first if need be.  Callers that come meanwhile wait for the same reading, and none of them can end it.
 
         Who serves peers without ever being asked by pacman has no other occasion to learn that the databases changed.
         """
@@ -101,7 +101,7 @@ class Listing:
             self._changes.record(self._inventory)
 
     def _judge(self, listings: Sequence[FolderListing]) -> tuple[dict[str, int], bool]:
-        """The complete files, and whether one of the others may be complete soon."""
+        """Returns the complete files, and whether one of the others may be complete soon."""
         now = self._wall()
         files: dict[str, int] = {}
         unsettled = too_many = False

@@ -40,7 +40,7 @@ def claim_key(name: str, sha256: bytes) -> str:
 
 
 def encode_verdict(verdict: Verdict) -> bytes:
-    """The JSON text of an answer to a claim."""
+    """Returns the JSON text of an answer to a claim."""
     return json.dumps({"follow": verdict.follow, "granted": verdict.granted}).encode()
 
 
@@ -118,7 +118,7 @@ class PeerClaiming(Claiming):
 
     def _known(self) -> dict[str, Endpoint]:
         """
-        Where the peers are, by their instance ids; a peer with that of this host, as a copy of a running machine has, can't be told from it.
+        Returns where the peers are, by their instance ids; a peer with that of this host, as a copy of a running machine has, can't be told from it.
 
         Anybody can state the id of another one: who was known first under it is asked.
         """

@@ -38,7 +38,7 @@ class Verdict:
 
     Attributes:
         follow: The instance id of the host to follow; None when it is to download the file itself.
-        granted: Whether it holds the claim now, and has to renew it.
+        granted: True if it holds the claim now, and has to renew it.
     """
 
     follow: str | None
@@ -108,7 +108,7 @@ class Claims:
         return _GRANTED
 
     def renew(self, key: str, instance: str, source: str, now: float) -> bool:
-        """The holder is alive; whether it still holds the claim."""
+        """Returns the holder is alive; whether it still holds the claim."""
         self._expire(now)
         claim = self._leased.get(key)
         if claim is None or (claim.holder, claim.source) != (instance, source):

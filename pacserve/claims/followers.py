@@ -21,7 +21,7 @@ class _Place:
     Attributes:
         leader: Whom it was told to follow; empty for the root.
         feeds: How many it feeds.
-        deserted: Whether one that it fed has asked for another leader: it gets no more.
+        deserted: True if one that it fed has asked for another leader: it gets no more.
     """
 
     leader: str = ""
@@ -54,7 +54,7 @@ class Followers:
         Args:
             instance: Its instance id, which is not that of the root.
             source: The address that it asks from.
-            room: Whether it may be remembered.
+            room: True if it may be remembered.
 
         Returns:
             None where nobody has room for it.
@@ -88,7 +88,7 @@ class Followers:
         place.leader = ""
 
     def _with_room(self, instance: str, avoid: str) -> str | None:
-        """The first that has room of those that asked before a host, or all where it has not asked yet."""
+        """Returns the first that has room of those that asked before a host, or all where it has not asked yet."""
         for candidate, place in self._places.items():
             if candidate == instance:
                 break

@@ -71,6 +71,6 @@ class Leader(Upstream):
 
 
 def stated_digest(etag: str | None) -> bytes | None:
-    """The SHA-256 that the entity tag of a `/fetch` states, None where it states none."""
+    """Returns the SHA-256 that the entity tag of a `/fetch` states, None where it states none."""
     match = _DIGEST.match((etag or "").strip())
     return None if match is None else bytes.fromhex(match["hex"])

@@ -69,7 +69,7 @@ class Lease:
             self._timer = self._clock.callLater(max(0.0, began + RENEWAL - self._clock.seconds()), self._due)
 
     async def _renew(self) -> bool:
-        """Whether there is still something to say."""
+        """Returns whether there is still something to say."""
         try:
             verdict = await self._tell("renew")
             if not verdict.granted and not self._last_words:
@@ -80,7 +80,7 @@ class Lease:
         return verdict.granted
 
     async def _farewell(self) -> bool:
-        """Whether there is still something to say."""
+        """Returns whether there is still something to say."""
         self._tries -= 1
         try:
             await self._tell(self._last_words)

@@ -13,7 +13,7 @@ from hashlib import blake2b
 
 def keepers(key: str, instances: Iterable[str]) -> list[str]:
     """
-    The instance ids in the order in which they are asked for the claims of a key: each host's place is that of its hash with the key.
+    Returns the instance ids in the order in which they are asked for the claims of a key: each host's place is that of its hash with the key.
 
     Args:
         key: What is claimed.

@@ -53,7 +53,7 @@ class SlowKeepers:
             del self._until[next(iter(self._until))]
 
     def lately(self, keeper: str, now: float) -> bool:
-        """Whether it did not answer a moment ago."""
+        """Returns whether it did not answer a moment ago."""
         return now < self._until.get(keeper, 0.0)
 
 

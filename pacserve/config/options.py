@@ -56,12 +56,12 @@ class _MoreHelp(argparse.Action):
 
 
 def default_spool(environment: Mapping[str, str], *, root: bool) -> str:
-    """The folder that the service manager has made (systemd.exec(5)); else the system's cache, or the user's own where this is not root."""
+    """Returns the folder that the service manager has made (systemd.exec(5)); else the system's cache, or the user's own where this is not root."""
     return _folder(environment, "CACHE_DIRECTORY", DEFAULT_SPOOL, root, "XDG_CACHE_HOME", ".cache")
 
 
 def default_state(environment: Mapping[str, str], *, root: bool) -> str:
-    """The same for what is to be kept."""
+    """Returns the same for what is to be kept."""
     return _folder(environment, "STATE_DIRECTORY", DEFAULT_STATE, root, "XDG_STATE_HOME", ".local/state")
 
 
@@ -75,7 +75,7 @@ def _folder(environment: Mapping[str, str], given: str, default: str, root: bool
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of `pacserve`."""
+    """Returns the parser of `pacserve`."""
     parser = _Parser(
         prog="pacserve",
         usage="pacserve [options]",
@@ -247,7 +247,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def parse_options(arguments: Sequence[str]) -> Settings:
     """
-    The settings that a command line asks for.
+    Returns the settings that a command line asks for.
 
     Raises:
         SystemExit: With status 2 and one line on stderr when a value is wrong; with 0 after help, guide or version were printed.
@@ -284,5 +284,5 @@ def parse_options(arguments: Sequence[str]) -> Settings:
 
 
 def _once(values: Sequence[T]) -> tuple[T, ...]:
-    """The values in their order, each once."""
+    """Returns the values in their order, each once."""
     return tuple(dict.fromkeys(values))

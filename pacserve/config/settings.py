@@ -55,7 +55,7 @@ class Settings:
         clients: Who besides this host may ask `/request`.
         peers: Who besides the LAN may ask `/package` and `/info`.
         names: Further names of this host, in lower case.
-        multicast: Whether this host announces itself and uses the peers that announce themselves.
+        multicast: True if this host announces itself and uses the peers that announce themselves.
         multicast_filters: Which of those it uses; they mean nothing to `pacservers`.
         multicast_groups: IPv4 groups go out by IPv4, the others by IPv6.
         multicast_port: UDP, to send to and to listen on.
@@ -63,7 +63,7 @@ class Settings:
         misses: What becomes of a file that no one on the LAN has.
         hits: What becomes of a file that a peer has.
         state: Where the history of the traffic is kept.
-        metrics_peers: Whether `/metrics` has series of each peer.
+        metrics_peers: True if `/metrics` has series of each peer.
         spool: Where downloads are kept.
         spool_size: Bytes of all complete downloads.
         wan_limit: Bytes per second that come from mirrors, None for no limit.

@@ -83,7 +83,7 @@ def interval(text: str) -> float:
 
 
 def interface(text: str) -> str:
-    """The name of a network interface."""
+    """Returns the name of a network interface."""
     if not _INTERFACE.match(text) or not text.isprintable() or len(text.encode()) > _INTERFACE_BYTES:
         raise ValueError(f"{text!r} is no interface name: give one that 'ip link' shows, such as eth0")
     return text

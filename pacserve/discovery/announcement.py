@@ -54,7 +54,7 @@ class Announcement:
 
 
 def encode(announcement: Announcement) -> bytes:
-    """The datagram."""
+    """Returns the datagram."""
     document = {
         "pacserve": ANNOUNCEMENT_VERSION,
         "kind": announcement.kind.value,

@@ -115,7 +115,7 @@ class Discovery(LANListener):
         self._watch.looked = lambda _: None
 
     def left_out(self) -> Sequence[Endpoint]:
-        """Where hosts announced themselves that the filters leave out."""
+        """Returns where hosts announced themselves that the filters leave out."""
         return [endpoint for one in self._neighbours for endpoint in sorted(set(one.heard) - set(self._filters.admitted(one.heard)))]
 
     def datagram_received(self, payload: bytes, source: str) -> None:
@@ -167,7 +167,7 @@ class Discovery(LANListener):
             self._look(peer, now)  # started anew, or one of the user's list that is back
 
     def _is_repeated(self, instance: str, version: int) -> bool:
-        """Whether a hello was heard by IPv4 just before, so that the answer has been sent or will be."""
+        """Returns whether a hello was heard by IPv4 just before, so that the answer has been sent or will be."""
         neighbour, now = self._neighbours.get(instance), self._clock.seconds()
         if neighbour is None:
             return False
@@ -324,7 +324,7 @@ class Discovery(LANListener):
             self._log.failure("looking for silent peers")
 
     def _at(self, endpoint: Endpoint) -> Peer | None:
-        """The peer at an endpoint, whoever named it."""
+        """Returns the peer at an endpoint, whoever named it."""
         return self._found.get(endpoint) or next((peer for peer in self._named if peer.endpoint == endpoint), None)
 
     def _jitter(self, least: float, each: float) -> float:

@@ -21,7 +21,7 @@ class Filter:
     One expression.
 
     Attributes:
-        excludes: Whether what it matches is rejected (`x:`) or admitted (`i:`).
+        excludes: True if what it matches is rejected (`x:`) or admitted (`i:`).
         expression: Searched for in `10.0.0.3:15678` or `[fd77::b]:15678`.
     """
 
@@ -49,7 +49,7 @@ def parse_filter(text: str) -> Filter:
 
 
 def _marked(expression: str, position: int | None) -> str:
-    """Where an expression is wrong.  Some mistakes are of the whole of it."""
+    """Returns where an expression is wrong.  Some mistakes are of the whole of it."""
     if position is None:
         return f" in the expression: {_printable(expression)}"
     end = position + 1
@@ -58,7 +58,9 @@ def _marked(expression: str, position: int | None) -> str:
 
 
 def _printable(text: str) -> str:
-    """The text with line ends and everything else that can't be seen escaped.  Backslashes, of which expressions are full, stay as they are."""
+    """
+    Returns the text with line ends and everything else that can't be seen escaped.  Backslashes, of which expressions are full, stay as they are.
+    """
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 

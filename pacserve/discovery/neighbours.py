@@ -72,7 +72,7 @@ class Neighbours:
         return iter(list(self._hosts.values()))
 
     def get(self, instance: str) -> Neighbour | None:
-        """The host with this instance id."""
+        """Returns the host with this instance id."""
         return self._hosts.get(instance)
 
     def heard(self, instance: str, endpoint: Endpoint, now: float) -> tuple[Neighbour, bool] | None:
@@ -118,7 +118,7 @@ class Neighbours:
             self._forget(neighbour)
 
     def _affords(self, host: str, now: float) -> bool:
-        """Whether one more endpoint may come from an address, which costs it some of what it may bring up."""
+        """Returns whether one more endpoint may come from an address, which costs it some of what it may bring up."""
         allowance, at = self._allowances.pop(host, (BURST_PER_ADDRESS, now))
         allowance = min(BURST_PER_ADDRESS, allowance + max(0.0, now - at) * RATE_PER_ADDRESS)
         affords = allowance >= 1

@@ -54,7 +54,7 @@ class GroupSocket(Protocol):
 
     @abstractmethod
     def fileno(self) -> int:
-        """The descriptor, which becomes readable when something arrives."""
+        """Returns the descriptor, which becomes readable when something arrives."""
 
     @abstractmethod
     def close(self) -> None:
@@ -62,7 +62,7 @@ class GroupSocket(Protocol):
 
     @abstractmethod
     def buffer(self) -> int:
-        """The bytes of the receive buffer, after all was done to make it `RECEIVE_BUFFER`."""
+        """Returns the bytes of the receive buffer, after all was done to make it `RECEIVE_BUFFER`."""
 
     @abstractmethod
     def join(self, group: IPAddress, index: int) -> None:
@@ -79,7 +79,7 @@ class GroupSocket(Protocol):
     @abstractmethod
     def receive(self) -> Datagram | None:
         """
-        The next datagram; None for one about which the kernel does not say how it came.
+        Returns the next datagram; None for one about which the kernel does not say how it came.
 
         Raises:
             BlockingIOError: There is none.
@@ -157,7 +157,7 @@ class _UDPGroupSocket(GroupSocket):
 
     @abstractmethod
     def _arrival(self, ancillary: Iterable[tuple[int, int, bytes]]) -> tuple[IPAddress, int] | None:
-        """Where a datagram was sent to, and the interface that it arrived by."""
+        """Returns where a datagram was sent to, and the interface that it arrived by."""
 
 
 class _IPv4GroupSocket(_UDPGroupSocket):

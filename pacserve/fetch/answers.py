@@ -18,7 +18,7 @@ class AnswerHead(Protocol):
         """The Content-Length in bytes, None where none is stated."""
 
     def header(self, name: str) -> str | None:
-        """The value of a header; None where there is none."""
+        """Returns the value of a header; None where there is none."""
 
 
 class IncomingBody(Protocol):

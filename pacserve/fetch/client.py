@@ -41,7 +41,7 @@ class HeadAnswer:
     headers: Headers = field(default_factory=Headers)
 
     def header(self, name: str) -> str | None:
-        """The value of a header, several of one name joined by a comma (RFC 9110, 5.3); None where there is none."""
+        """Returns the value of a header, several of one name joined by a comma (RFC 9110, 5.3); None where there is none."""
         return _joined(self.headers, name)
 
 
@@ -60,7 +60,7 @@ class BodyAnswer:
     headers: Headers = field(default_factory=Headers)
 
     def header(self, name: str) -> str | None:
-        """The value of a header, several of one name joined by a comma (RFC 9110, 5.3); None where there is none."""
+        """Returns the value of a header, several of one name joined by a comma (RFC 9110, 5.3); None where there is none."""
         return _joined(self.headers, name)
 
 
@@ -247,7 +247,7 @@ def _joined(headers: Headers, name: str) -> str | None:
 
 
 def _status(response: IResponse) -> int:
-    """The status code; `int()` in twisted's parser lets more pass than three digits."""
+    """Returns the status code; `int()` in twisted's parser lets more pass than three digits."""
     status = response.code
     if not isinstance(status, int) or not 200 <= status <= 599:
         raise RemoteProtocolError("answered with a status that HTTP does not know")
@@ -255,7 +255,7 @@ def _status(response: IResponse) -> int:
 
 
 def _length(headers: Headers) -> int | None:
-    """The Content-Length; repeated values must be equal (RFC 9110, 8.6), and one that is no number counts as none."""
+    """Returns the Content-Length; repeated values must be equal (RFC 9110, 8.6), and one that is no number counts as none."""
     stated = {value.strip() for value in (_joined(headers, "Content-Length") or "").split(",")}
     value = stated.pop()
     return int(value) if not stated and _DECIMAL.match(value) else None

@@ -165,5 +165,5 @@ class Endpoints:
         return BoundedEndpoint(endpoint, self._reactor, self._read)
 
     def tcp(self, uri: URI) -> IStreamClientEndpoint:
-        """The connection below TLS."""
+        """Returns the connection below TLS."""
         return tcp_endpoint(self._reactor, uri.host.decode("ascii").replace("%25", "%"), uri.port)

@@ -28,14 +28,18 @@ class AddressGuard:
         self._local = local
 
     def permits(self, address: IPAddress) -> bool:
-        """Whether the address is neither loopback, link-local, unspecified nor multicast, nor one of this host's own; embedded ones included."""
+        """Returns whether an address is of another host, and is neither link-local, unspecified nor multicast; embedded addresses count as well."""
         if address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast or self._local.owns(address):
             return False
         embedded = _embedded(address)
         return embedded is None or self.permits(embedded)
 
     def permits_host(self, host: str) -> bool:
-        """Whether the host of a URL may be asked for by way of somebody who looks names up himself: only addresses and localhost can be judged."""
+        """
+        Returns whether the host of a URL may be asked through a proxy, which looks names up itself.
+
+        Only addresses and localhost can be judged.
+        """
         address = literal_address(host)
         return self.permits(address) if address is not None else not is_localhost(host)
 

@@ -59,7 +59,7 @@ class _Ended(Generic[T]):
 
 
 async def _soon(events: DeferredQueue[_Ended[T] | None], clock: IReactorTime, patience: float) -> _Ended[T] | None:
-    """The next event, None when there is none for so many seconds."""
+    """Returns the next event, None when there is none for so many seconds."""
     if patience <= 0:
         events.put(None)
         return await events.get()

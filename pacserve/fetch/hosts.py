@@ -39,7 +39,8 @@ class _Receiver:
 
 async def resolve_host(reactor: IReactorPluggableNameResolver, clock: IReactorTime, name: str) -> Sequence[str]:
     """
-    The addresses of a host, in the system's order of preference, the first few of many; empty where the name is not known or nobody answers in time.
+    Returns the addresses of a host, in the system's order of preference, the first few of many; empty where the name is not known or nobody answers
+    in time.
     """
     answered: Deferred[Sequence[str]] = Deferred()
 

@@ -54,7 +54,7 @@ class Proxies:
         return ", ".join(f"{scheme}_proxy {proxy}" for scheme, proxy in self._by_scheme.items())
 
     def choose(self, url: URL) -> Proxy | None:
-        """The proxy for a URL, None to connect straight to its host."""
+        """Returns the proxy for a URL, None to connect straight to its host."""
         proxy = self._by_scheme.get(url.scheme) or self._by_scheme.get("all")
         if proxy is None or ("no" in self._bypass and proxy_bypass_environment(f"{url.host}:{url.port}", self._bypass)):
             return None

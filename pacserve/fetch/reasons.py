@@ -29,7 +29,7 @@ _WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
 
 def translate(error: BaseException) -> FetchError | None:
     """
-    The error as pacserve raises it, its message short and without the URL.
+    Returns the error as pacserve raises it, its message short and without the URL.
 
     Args:
         error: What an agent's request failed with.
@@ -73,7 +73,7 @@ def _network_words(error: BaseException) -> str | None:
 
 
 def _tls_words(error: TLSError) -> str:
-    """The last of OpenSSL's own words, such as `certificate verify failed`."""
+    """Returns the last of OpenSSL's own words, such as `certificate verify failed`."""
     try:
         words = str(error.args[0][-1][-1])
     except (IndexError, TypeError, KeyError):

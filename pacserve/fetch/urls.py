@@ -83,7 +83,7 @@ def parse_url(text: str) -> URL:
 
 def resolve_reference(base: URL, reference: str) -> URL:
     """
-    The URL that a Location header means (RFC 9110, 10.2.2).
+    Returns the URL that a Location header means (RFC 9110, 10.2.2).
 
     Raises:
         ValueError: It is none that is followed.
@@ -96,7 +96,7 @@ def resolve_reference(base: URL, reference: str) -> URL:
 
 def literal_address(host: str) -> IPAddress | None:
     """
-    The address that a host part is, None where it is a name.  Understands what `inet_aton(3)` and so `getaddrinfo(3)` takes for an address:
+    Returns the address that a host part is, None where it is a name.  Understands what `inet_aton(3)` and so `getaddrinfo(3)` takes for an address:
     `127.1`, `0x7f.1`, `2130706433`.
     """
     try:
@@ -110,12 +110,12 @@ def literal_address(host: str) -> IPAddress | None:
 
 
 def is_localhost(host: str) -> bool:
-    """Whether a host name means this host everywhere (RFC 6761, 6.3, and what /etc/hosts files commonly add)."""
+    """Returns whether a host name means this host everywhere (RFC 6761, 6.3, and what /etc/hosts files commonly add)."""
     return host in ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback") or host.endswith(".localhost")
 
 
 def basic_authorization(userinfo: str) -> str:
-    """The value of (Proxy-)Authorization for `USER:PASSWORD` as it stands in a URL (RFC 7617)."""
+    """Returns the value of (Proxy-)Authorization for `USER:PASSWORD` as it stands in a URL (RFC 7617)."""
     user, _, password = userinfo.partition(":")
     return "Basic " + b64encode(unquote_to_bytes(user) + b":" + unquote_to_bytes(password)).decode("ascii")
 

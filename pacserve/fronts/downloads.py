@@ -88,10 +88,10 @@ class ClaimFront(Front):
 
 
 def _is_file(parts: Sequence[str]) -> bool:
-    """Whether the parts are REPO/ARCH/FILE."""
+    """Returns whether the parts are REPO/ARCH/FILE."""
     return len(parts) == 3 and architecture(parts[1]) and file_name(parts[2])
 
 
 def _is_key(parts: Sequence[str]) -> bool:
-    """Whether the parts are what is claimed, FILE/SHA256."""
+    """Returns whether the parts are what is claimed, FILE/SHA256."""
     return len(parts) == 2 and file_name(parts[0]) and _DIGEST.match(parts[1]) is not None

@@ -123,7 +123,7 @@ class InfoFront(Front):
 
 
 def _takes_gzip(accepted: str) -> bool:
-    """Whether an Accept-Encoding header names gzip, and not with a weight of zero (RFC 9110, 12.4.2)."""
+    """Returns whether an Accept-Encoding header names gzip, and not with a weight of zero (RFC 9110, 12.4.2)."""
     for item in accepted.lower().split(","):
         coding, _, weight = item.partition(";")
         if coding.strip() in ("gzip", "x-gzip"):

@@ -35,7 +35,7 @@ class Version:
 
     def is_that_of(self, other: Version) -> bool:
         """
-        Whether two answers are taken to be of one file: the same size and an equal validator.
+        Returns whether two answers are taken to be of one file: the same size and an equal validator.
 
         Entity tags of two servers differ for the same file, so that they decide only where they are equal, or both name a download of a pacserver.
         """
@@ -47,14 +47,14 @@ class Version:
 
 
 def version_of(header: Callable[[str], str | None], size: int | None) -> Version:
-    """The version that an answer is of; weak entity tags say nothing of bytes (RFC 9110, 8.8.1)."""
+    """Returns the version that an answer is of; weak entity tags say nothing of bytes (RFC 9110, 8.8.1)."""
     etag = (header("ETag") or "").strip()
     return Version(size, etag if etag.startswith('"') else "", (header("Last-Modified") or "").strip())
 
 
 def continued_at(content_range: str | None, offset: int) -> int | None:
     """
-    The size of the whole file that a 206 is a part of, where it is the part from `offset` to the end.
+    Returns the size of the whole file that a 206 is a part of, where it is the part from `offset` to the end.
 
     Returns:
         None where it is anything else.

@@ -38,13 +38,13 @@ class ByteRange:
         return self.last - self.first + 1
 
     def content_range(self, size: int) -> str:
-        """The value of Content-Range (RFC 9110, 14.4) for a file of `size` bytes."""
+        """Returns the value of Content-Range (RFC 9110, 14.4) for a file of `size` bytes."""
         return f"bytes {self.first}-{self.last}/{size}"
 
 
 def parse_range(header: str, size: int) -> ByteRange | Unsatisfiable | None:
     """
-    The range that a Range header selects of a file of `size` bytes.
+    Returns the range that a Range header selects of a file of `size` bytes.
 
     Several ranges in one header, other units and malformed values are ignored, as RFC 9110, 14.2 permits: the whole file is sent.  A suffix of an
     empty file is the whole file as well, since Content-Range has no way to say it.

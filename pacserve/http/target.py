@@ -12,7 +12,7 @@ _NUMBER = re.compile(r"[0-9]{1,19}\Z")
 
 def split_target(target: bytes) -> tuple[str, ...] | None:
     """
-    The parts of a target's path, each percent-decoded exactly once, after the path was split: an encoded slash is part of a name.
+    Returns the parts of a target's path, each percent-decoded exactly once, after the path was split: an encoded slash is part of a name.
 
     The query is left away.  Bytes that are no UTF-8 become surrogates (PEP 383).  The absolute form, which proxies are sent, is understood as well.
 
@@ -36,7 +36,7 @@ def query_of(target: bytes) -> str:
 
 def query_number(query: str, field: str) -> int | None:
     """
-    The number that a field of a query has: 1 to 19 ASCII digits, and the field only once.
+    Returns the number that a field of a query has: 1 to 19 ASCII digits, and the field only once.
 
     Other fields are ignored.
 

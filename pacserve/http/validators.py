@@ -39,14 +39,17 @@ def make_etag(size: int, modified_ns: int, inode: int) -> str:
 
 
 def format_date(seconds: int) -> str:
-    """The IMF-fixdate (RFC 9110, 5.6.7) of a time in seconds since the epoch; times outside of the years 1970 to 9999 become the nearest inside."""
+    """
+    Returns the IMF-fixdate (RFC 9110, 5.6.7) of a time in seconds since the epoch; times outside of the years 1970 to 9999 become the nearest
+    inside.
+    """
     moment = _EPOCH + timedelta(seconds=min(max(seconds, 0), _LATEST))
     return f"{_DAYS[moment.weekday()]}, {moment.day:02} {_MONTHS[moment.month - 1]} {moment.year:04} {moment:%H:%M:%S} GMT"
 
 
 def parse_date(text: str) -> int | None:
     """
-    The time that an HTTP-date states, in any of its three forms, in seconds since the epoch.
+    Returns the time that an HTTP-date states, in any of its three forms, in seconds since the epoch.
 
     A year of two digits is one of 1970 to 2069.  The day of the week is not compared with the date.
 
@@ -80,19 +83,19 @@ def parse_date(text: str) -> int | None:
 
 
 def matches_none_match(header: str, etag: str) -> bool:
-    """Whether an If-None-Match header (RFC 9110, 13.1.2) names `etag`, compared weakly: the client has the file already."""
+    """Returns whether an If-None-Match header (RFC 9110, 13.1.2) names `etag`, compared weakly: the client has the file already."""
     return header.strip() == "*" or any(_opaque(tag) == _opaque(etag) for tag in _ENTITY_TAG.findall(header))
 
 
 def not_modified_since(header: str, modified: int) -> bool:
-    """Whether an If-Modified-Since header (RFC 9110, 13.1.3) says that the client has the file as it is; a malformed date says nothing."""
+    """Returns whether an If-Modified-Since header (RFC 9110, 13.1.3) says that the client has the file as it is; a malformed date says nothing."""
     since = parse_date(header.strip())
     return since is not None and modified <= since
 
 
 def matches_if_range(header: str, etag: str, modified: int) -> bool:
     """
-    Whether an If-Range header (RFC 9110, 13.1.5) names the file as it is, so that the range may be sent.
+    Returns whether an If-Range header (RFC 9110, 13.1.5) names the file as it is, so that the range may be sent.
 
     Entity tags are compared strongly, a date must be exactly the Last-Modified; what is malformed does not match, and the whole file is sent.
     """
@@ -107,7 +110,7 @@ def _opaque(tag: str) -> str:
 
 
 def believed_date(text: str, now: float) -> int | None:
-    """The time of a Last-Modified in seconds since the epoch; None where it is none, or one to come."""
+    """Returns the time of a Last-Modified in seconds since the epoch; None where it is none, or one to come."""
     return believed(parse_date(text), now)
 
 

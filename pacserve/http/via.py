@@ -6,13 +6,13 @@ _PREFIX = "pacserve-"
 
 
 def via_value(instance: str) -> str:
-    """The Via value of the pacserve with this instance id."""
+    """Returns the Via value of the pacserve with this instance id."""
     return f"1.1 {_PREFIX}{instance}"
 
 
 def names_pacserve(value: str) -> bool:
     """
-    Whether one of the hops that a Via value lists is a pacserve.
+    Returns whether one of the hops that a Via value lists is a pacserve.
 
     Comments are skipped, case does not matter, and an entry that leaves the protocol out counts as well.
     """
@@ -24,7 +24,7 @@ def names_pacserve(value: str) -> bool:
 
 
 def _without_comments(value: str) -> str:
-    """The value without its comments, which nest and may hold commas (RFC 9110, 5.6.5)."""
+    """Returns the value without its comments, which nest and may hold commas (RFC 9110, 5.6.5)."""
     kept: list[str] = []
     depth = 0
     escaped = False

@@ -20,7 +20,7 @@ _TAR_BLOCK = 512
 
 def is_whole(file: BinaryIO) -> bool | None:
     """
-    Whether nothing is missing at the end of an archive, as when a connection ended too early.
+    Returns whether nothing is missing at the end of an archive, as when a connection ended too early.
 
     gzip and bzip2 are unpacked, which takes a second for each 300 MB, and checks all that is in them.  xz, zstd and tar tell the end by their
     structure, so that nothing is unpacked, and what is in them may be damaged.
@@ -62,19 +62,19 @@ def _unpacks(read: Callable[[int], bytes]) -> bool:
 
 
 def _ends_as_xz(file: BinaryIO) -> bool:
-    """Whether there is a stream footer; padding may follow it."""
+    """Returns whether there is a stream footer; padding may follow it."""
     tail = _tail(file).rstrip(b"\0")
     return tail.endswith(b"YZ") and len(tail) >= 24 and zlib.crc32(tail[-8:-2]) == int.from_bytes(tail[-12:-8], "little")
 
 
 def _ends_as_tar(file: BinaryIO) -> bool:
-    """Whether there are the two empty blocks at the end, which no text of a database looks like."""
+    """Returns whether there are the two empty blocks at the end, which no text of a database looks like."""
     tail = _tail(file)
     return file.tell() % _TAR_BLOCK == 0 and tail.endswith(bytes(2 * _TAR_BLOCK))
 
 
 def _ends_as_zstd(file: BinaryIO) -> bool:
-    """Whether the last block of the last frame is there; sizes are followed, and nothing is unpacked."""
+    """Returns whether the last block of the last frame is there; sizes are followed, and nothing is unpacked."""
     size = file.seek(0, 2)
     offset = 0
     left = BLOCKS_LIMIT
@@ -109,7 +109,7 @@ def _number(file: BinaryIO, offset: int, size: int) -> int:
 
 
 def _tail(file: BinaryIO) -> bytes:
-    """The end of a file, which is read to its end."""
+    """Returns the end of a file, which is read to its end."""
     size = file.seek(0, 2)
     file.seek(max(0, size - _PIECE))
     return file.read()

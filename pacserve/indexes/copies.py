@@ -67,7 +67,7 @@ class Copies:
                 self._unlink(name)
 
     def find(self, request: FileRequest) -> Copy | None:
-        """The copy of a file, if there is one whose content is what it was: all of it is read once in the life of this daemon."""
+        """Returns the copy of a file, if there is one whose content is what it was: all of it is read once in the life of this daemon."""
         copy = self._read(f"{_key(request)}{_RECORD}")
         if copy is None or (copy.repo, copy.arch, copy.name) != (request.repo, request.arch, request.name):
             return None
@@ -99,7 +99,7 @@ class Copies:
         return HeldFile(copy.name, file, copy.size, int(found.st_mtime), f'"{copy.sha256}"')
 
     def has_room(self, size: int) -> bool:
-        """Whether the disk takes a file of so many bytes, and is not full after that."""
+        """Returns whether the disk takes a file of so many bytes, and is not full after that."""
         try:
             os.makedirs(self._directory, mode=0o755, exist_ok=True)  # noqa: PTH103 - somebody may have cleaned up
             return partial.has_room(self._directory, size)

@@ -222,7 +222,7 @@ class DatabaseSource(PackageSource):
             self._note_signed(plan.whole, signed=True)
 
     def _confirmed(self, plan: Plan, mirror: JudgedMirror) -> Copy:
-        """The copy, which a mirror has as well."""
+        """Returns the copy, which a mirror has as well."""
         copy = plan.copy
         if copy is None:
             raise FetchError(f"{mirror.label}: it compared with nothing")
@@ -243,7 +243,7 @@ class DatabaseSource(PackageSource):
 
     def _fall_back(self, plan: Plan, error: FetchError) -> Copy:
         """
-        The last good copy.
+        Returns the last good copy.
 
         Raises:
             RequestError: There is none of a signature, and no other one would do.

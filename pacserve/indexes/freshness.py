@@ -37,7 +37,7 @@ class Copy:
         modified: That mirror's Last-Modified in seconds since the epoch; None where it said nothing that can be believed.
         etag: That mirror's strong entity tag, or empty.
         belongs: For a signature the digest of what it was fetched for; otherwise empty.
-        unsigned: Whether that mirror said that there is no signature of it.
+        unsigned: True if that mirror said that there is no signature of it.
     """
 
     repo: str
@@ -67,7 +67,7 @@ class Verdict(enum.Enum):
 
 
 def conditions(copy: Copy | None, mirror: str) -> dict[str, str]:
-    """The headers that ask a mirror for nothing but news.  An entity tag means nothing to another mirror than its own."""
+    """Returns the headers that ask a mirror for nothing but news.  An entity tag means nothing to another mirror than its own."""
     headers: dict[str, str] = {}
     if copy is not None and copy.modified is not None:
         headers["If-Modified-Since"] = format_date(copy.modified)
@@ -104,12 +104,12 @@ def judge(answer: AnswerHead, mirror: str, copy: Copy | None, newest: int | None
 
 
 def date_of(answer: AnswerHead, now: float) -> int | None:
-    """The Last-Modified of an answer in seconds since the epoch; None where there is none, or none that can be believed."""
+    """Returns the Last-Modified of an answer in seconds since the epoch; None where there is none, or none that can be believed."""
     return believed_date((answer.header("Last-Modified") or "").strip(), now)
 
 
 def etag_of(answer: AnswerHead) -> str:
-    """The strong entity tag of an answer, or an empty string."""
+    """Returns the strong entity tag of an answer, or an empty string."""
     return believed_etag((answer.header("ETag") or "").strip())
 
 
@@ -119,17 +119,17 @@ def believed_etag(text: str) -> str:
 
 
 def limit_of(name: str) -> int:
-    """The most bytes of a file of this name."""
+    """Returns the most bytes of a file of this name."""
     return SIGNATURE_LIMIT if name.endswith(SIGNATURE) else DATABASE_LIMIT
 
 
 def is_database(name: str) -> bool:
-    """Whether a file of this name is an archive."""
+    """Returns whether a file of this name is an archive."""
     return _DATABASE.search(name) is not None
 
 
 def begins_database(data: bytes) -> bool | None:
-    """Whether a database may begin like this; None where that can't be said yet.  A page that asks for a password does not."""
+    """Returns whether a database may begin like this; None where that can't be said yet.  A page that asks for a password does not."""
     if data.startswith(_MAGIC) or _SKIPPABLE.match(data) is not None:
         return True
     if len(data) < _TAR_OFFSET + len(_TAR):

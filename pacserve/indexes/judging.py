@@ -107,7 +107,7 @@ class JudgedMirror(Upstream):
         return JudgedBody(body, self._sought)
 
     def _worth(self, body: IncomingBody, copy: Copy | None) -> bool:
-        """Whether an answer is to be read, and not what the copy is; the body of one that is neither is dropped."""
+        """Returns whether an answer is to be read, and not what the copy is; the body of one that is neither is dropped."""
         sought, answer = self._sought, body.answer
         verdict = judge(answer, self.identity, copy, sought.newest, limit_of(sought.name), sought.wall())
         if verdict in (Verdict.NEW, Verdict.SAME):
@@ -132,7 +132,7 @@ class JudgedMirror(Upstream):
 
 
 def judged(upstreams: Sequence[Upstream], sought: Sought, clock: IReactorTime, patience: float) -> list[JudgedMirror]:
-    """The mirrors for a file; where several are of one host, they are told apart by their order."""
+    """Returns the mirrors for a file; where several are of one host, they are told apart by their order."""
     seen: dict[str, int] = {}
     mirrors = []
     for mirror in upstreams:

@@ -47,7 +47,7 @@ class Plan:
 
 async def ask(plan: Plan, until: float, clock: IReactorTime) -> tuple[JudgedMirror, IncomingBody | None]:
     """
-    The first mirror that has the copy or something newer, and what it has; None in place of the copy.
+    Returns the first mirror that has the copy or something newer, and what it has; None in place of the copy.
 
     Args:
         until: The time of the clock at which the mirrors have had their time.
@@ -69,7 +69,7 @@ async def ask(plan: Plan, until: float, clock: IReactorTime) -> tuple[JudgedMirr
 
 
 async def begun(download: Download, until: float, clock: IReactorTime) -> bool:
-    """Whether something came that may be handed on, as long as there is time."""
+    """Returns whether something came that may be handed on, as long as there is time."""
     try:
         return await Deferred.fromCoroutine(download.begun()).addTimeout(max(0.0, until - clock.seconds()), clock)
     except DeferredTimeoutError:
@@ -78,8 +78,8 @@ async def begun(download: Download, until: float, clock: IReactorTime) -> bool:
 
 async def is_to_be_kept(plan: Plan, download: Download, in_thread: InThread) -> bool:
     """
-    Whether a file that has arrived is all that it should be, as far as anybody can tell: half a database that was kept would be confirmed by its
-    mirror for ever, which compares no more than dates.
+    Returns whether a file that has arrived is all that it should be, as far as anybody can tell: half a database that was kept would be confirmed by
+    its mirror for ever, which compares no more than dates.
 
     An archive must have its end.  Of anything else the length must have been stated: the end of a connection may be that of the file, or not.
 
@@ -128,7 +128,7 @@ class Flight:
 
     @property
     def arrived(self) -> bool:
-        """Whether all bytes of a download are here, so that whoever reads it may be done, and only its end is still to be made."""
+        """True if all bytes of a download are here, so that whoever reads it may be done, and only its end is still to be made."""
         if not isinstance(self._decided, Download):
             return False
         file = self._decided.file

@@ -29,7 +29,7 @@ class Exposition:
     Everything that is counted and measured, as text.
 
     Args:
-        peers: Whether to tell of each peer by its address.
+        peers: True if to tell of each peer by its address.
     """
 
     def __init__(self, requests: RequestCounts, errors: ErrorCounts, *, peers: bool = False) -> None:
@@ -39,7 +39,7 @@ class Exposition:
 
     def text(self, status: Status, accept: str) -> tuple[bytes, str]:
         """
-        The metrics as they are now.
+        Returns the metrics as they are now.
 
         Args:
             status: What the daemon does now.
@@ -77,6 +77,6 @@ def _metric(family: Family) -> Metric:
 
 
 def _buckets(values: Distribution) -> list[tuple[str, float]]:
-    """The counts up to each bound and the ones below it, as Prometheus wants them."""
+    """Returns the counts up to each bound and the ones below it, as Prometheus wants them."""
     bounds = [*(str(bound) for bound in values.bounds), "+Inf"]
     return list(zip(bounds, accumulate(map(float, values.counts)), strict=True))

@@ -186,7 +186,7 @@ def _bounds(key: _Key) -> Sequence[float]:
 
 
 def _carries(key: _Key, outcome: Outcome) -> bool:
-    """Whether bytes of a file went with it; of a connection that was cut, those before the cut."""
+    """Returns whether bytes of a file went with it; of a connection that was cut, those before the cut."""
     if key.origin not in _SOURCES or key.looking:
         return False
     return outcome in {Outcome.SENT, Outcome.REDIRECTED} or (outcome is Outcome.CUT and not key.redirected)

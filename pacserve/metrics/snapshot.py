@@ -21,7 +21,7 @@ def families_of(status: Status, *, peers: bool = False) -> Iterator[Family]:
     What a daemon does now.
 
     Args:
-        peers: Whether to tell of each peer by its address.
+        peers: True if to tell of each peer by its address.
     """
     host = status.host
     yield Family(defined.BUILD, {(host.version, host.misses, host.hits): 1})

@@ -51,7 +51,7 @@ class MirrorHealth:
         return (penalty.fault, penalty.until - now) if penalty is not None and now < penalty.until else None
 
     def in_order(self, mirrors: Iterable[T], key: Callable[[T], str], now: float) -> list[T]:
-        """The mirrors without a penalty, then the slow, then those that failed; in the given order otherwise."""
+        """Returns the mirrors without a penalty, then the slow, then those that failed; in the given order otherwise."""
 
         def rank(mirror: T) -> int:
             penalty = self._penalties.get(key(mirror))

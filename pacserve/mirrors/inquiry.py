@@ -66,7 +66,7 @@ class Inquiry:
 
     async def ask(self, mirror: Mirror, question: Question) -> Found:
         """
-        Whether the mirror has a file.
+        Returns whether the mirror has a file.
 
         Raises:
             AbsentError: It has not.
@@ -87,7 +87,7 @@ class Inquiry:
 
 def target(url: URL, answer: HeadAnswer) -> URL:
     """
-    Where a redirect leads.
+    Returns where a redirect leads.
 
     Raises:
         FetchError: To nowhere, or to what is no http or https URL.

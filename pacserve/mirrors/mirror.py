@@ -30,7 +30,7 @@ class Mirror:
     local: bool
 
     def file_url(self, name: str) -> str:
-        """The URL of a file, as pacman makes it: a slash and the name behind the Server line."""
+        """Returns the URL of a file, as pacman makes it: a slash and the name behind the Server line."""
         return f"{self.base}/{quote(name, safe=_RAW)}"
 
 
@@ -39,4 +39,4 @@ class MirrorList(Protocol):
 
     @abstractmethod
     def mirrors(self, repo: str, arch: str) -> Sequence[Mirror]:
-        """The mirrors of a repository in the order of its configuration, each once; empty where the repository is not known."""
+        """Returns the mirrors of a repository in the order of its configuration, each once; empty where the repository is not known."""

@@ -56,7 +56,7 @@ class Mirrors(PackageSource):
 
     async def find(self, wanted: Wanted, mirrors: Sequence[Mirror], deadline: float) -> RedirectAnswer:
         """
-        The redirect to the first of `mirrors` that has the file.
+        Returns the redirect to the first of `mirrors` that has the file.
 
         Raises:
             AbsentError: Every one said that it has not.

@@ -52,7 +52,7 @@ class Race:
 
     async def run(self) -> tuple[Mirror, Found]:
         """
-        The first mirror that has the file.
+        Returns the first mirror that has the file.
 
         Raises:
             AbsentError: All say that they have not.

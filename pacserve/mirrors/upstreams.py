@@ -76,7 +76,7 @@ class MirrorUpstreams(Upstreams):
         self._means = _Means(client, guarded, health, clock)
 
     def rate(self, origin: str) -> float | None:
-        """The bytes per second that a mirror gave lately, by scheme, host and port of its URL; None where that is not known."""
+        """Returns the bytes per second that a mirror gave lately, by scheme, host and port of its URL; None where that is not known."""
         return self._means.rate(origin)
 
     def upstreams(self, request: FileRequest) -> Sequence[Upstream]:
@@ -151,7 +151,7 @@ class _MirrorUpstream(Upstream):
 
 def _unencoded(stream: BodyStream, name: str) -> BodyStream:
     """
-    The answer, if its bytes are those of the file.
+    Returns the answer, if its bytes are those of the file.
 
     Raises:
         FetchError: It is encoded, though nobody asked for that.

@@ -60,17 +60,17 @@ class LocalAddresses(Protocol):
 
     @abstractmethod
     def owns(self, address: IPAddress) -> bool:
-        """Whether the address is loopback or one of this machine's own."""
+        """Returns whether the address is loopback or one of this machine's own."""
 
     @abstractmethod
     def attached(self, address: IPAddress) -> bool:
-        """Whether the address is in a network that one of this machine's interfaces is directly attached to."""
+        """Returns whether the address is in a network that one of this machine's interfaces is directly attached to."""
 
 
 @lru_cache(maxsize=1024)
 def parse_address(text: str) -> IPAddress:
     """
-    The address, IPv4-mapped ones as IPv4, the zone of a link-local one left away.
+    Returns the address, IPv4-mapped ones as IPv4, the zone of a link-local one left away.
 
     Raises:
         ValueError: `text` is no address.
@@ -143,5 +143,5 @@ def _ipv6(text: str) -> str:
 
 
 def in_private_range(address: IPAddress) -> bool:
-    """Whether the address is in RFC 1918, fc00::/7 or fe80::/10: ranges that the Internet does not route."""
+    """Returns whether the address is in RFC 1918, fc00::/7 or fe80::/10: ranges that the Internet does not route."""
     return any(address in network for network in PRIVATE_NETWORKS if network.version == address.version)

@@ -48,7 +48,7 @@ def interfaces() -> tuple[Interface, ...]:
 
 
 def read_interfaces() -> InterfaceAddresses:
-    """The addresses and networks of all interfaces, as `interfaces` finds them."""
+    """Returns the addresses and networks of all interfaces, as `interfaces` finds them."""
     addresses = [address for interface in interfaces() for address in interface.addresses]
     return InterfaceAddresses(frozenset(address.ip for address in addresses), tuple({address.network: None for address in addresses}))
 

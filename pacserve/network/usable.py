@@ -24,7 +24,7 @@ class Interface:
     Attributes:
         index: The kernel's number for it, which a new interface of the same name does not inherit.
         addresses: With their networks, in the kernel's order: of an IPv6 scope the newest first.
-        broadcast: Whether one of its IPv4 addresses has a broadcast address.
+        broadcast: True if one of its IPv4 addresses has a broadcast address.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Interface:
 
 def usable(interfaces: Iterable[Interface], names: Collection[str] = ()) -> list[Interface]:
     """
-    The interfaces that announcements travel on: never the loopback.
+    Returns the interfaces that announcements travel on: never the loopback.
 
     Args:
         names: Exactly these if they have an address; where none is given, all but tunnels that have a broadcast or an IPv6 address.
@@ -58,7 +58,7 @@ def _reaches_a_lan(interface: Interface) -> bool:
 
 def sources(interface: Interface, version: int) -> Sequence[IPAddress]:
     """
-    The addresses that announcements of an IP version are sent from, as hosts in the same network will know this one.
+    Returns the addresses that announcements of an IP version are sent from, as hosts in the same network will know this one.
 
     IPv4: one of each network.  IPv6: a single one, unique local (no provider changes it) before global before link-local.  What stands alone in its
     network (a /128 of DHCPv6) comes last: nobody is attached to that network, so nobody could trust what comes from it.
@@ -71,7 +71,7 @@ def sources(interface: Interface, version: int) -> Sequence[IPAddress]:
 
 
 def _one_of_each_network(addresses: Iterable[IPv4Interface]) -> list[IPAddress]:
-    """The first of each network; the wide networks are looked at first, so that none within another one counts."""
+    """Returns the first of each network; the wide networks are looked at first, so that none within another one counts."""
     chosen: list[IPv4Interface] = []
     for address in sorted(addresses, key=lambda address: address.network.prefixlen):
         if not any(address.ip in other.network for other in chosen):

@@ -39,7 +39,7 @@ class Catalogue(Protocol):
 
     @abstractmethod
     def size(self, repo: str, name: str) -> int | None:
-        """The size in bytes that the database of `repo` states for the package file `name`; None where it does not know it."""
+        """Returns the size in bytes that the database of `repo` states for the package file `name`; None where it does not know it."""
 
     @abstractmethod
     def expected(self, repo: str, name: str) -> ExpectedFile | None:
@@ -51,4 +51,4 @@ class Catalogue(Protocol):
 
     @abstractmethod
     def sizes(self, name: str) -> Sequence[int]:
-        """The sizes that the databases of all repositories state for the package file `name`; empty where none knows it."""
+        """Returns the sizes that the databases of all repositories state for the package file `name`; empty where none knows it."""

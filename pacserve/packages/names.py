@@ -34,7 +34,7 @@ class PackageName:
     Attributes:
         version: As pacman prints it: `EPOCH:VERSION-RELEASE`, the epoch often missing.
         suffix: From `.pkg.tar` on.
-        signature: Whether it is the detached signature of the package file.
+        signature: True if it is the detached signature of the package file.
     """
 
     name: str
@@ -45,17 +45,17 @@ class PackageName:
 
 
 def file_name(text: str) -> bool:
-    """Whether `text` may be the name of a file of a repository: one path part, not hidden, at most 255 bytes."""
+    """Returns whether `text` may be the name of a file of a repository: one path part, not hidden, at most 255 bytes."""
     return _FILE.match(text) is not None
 
 
 def architecture(text: str) -> bool:
-    """Whether `text` may be an architecture (makepkg.conf(5), CARCH)."""
+    """Returns whether `text` may be an architecture (makepkg.conf(5), CARCH)."""
     return _ARCHITECTURE.match(text) is not None
 
 
 def parse_package_file(text: str) -> PackageName | None:
-    """The parts of the name of a package file or its signature (PKGBUILD(5)); None for every other name."""
+    """Returns the parts of the name of a package file or its signature (PKGBUILD(5)); None for every other name."""
     match = _PACKAGE.match(text)
     if match is None:
         return None
@@ -82,18 +82,18 @@ class ContentName:
 
 
 def parse_content_name(text: str) -> ContentName | None:
-    """The parts of `LABEL@SHA256.blob`; None for every other name."""
+    """Returns the parts of `LABEL@SHA256.blob`; None for every other name."""
     match = _CONTENT.match(text)
     return None if match is None else ContentName(match["label"], bytes.fromhex(match["sha256"]))
 
 
 def shared_file(text: str) -> PackageName | ContentName | None:
-    """The parts of a name under which hosts share a file; None where no host shares a file of that name."""
+    """Returns the parts of a name under which hosts share a file; None where no host shares a file of that name."""
     return parse_package_file(text) or parse_content_name(text)
 
 
 def kind_of(text: str) -> FileKind:
-    """The kind of a file whose name passed `file_name`."""
+    """Returns the kind of a file whose name passed `file_name`."""
     parsed = shared_file(text)
     if parsed is None:
         return FileKind.DATABASE

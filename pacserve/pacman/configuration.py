@@ -50,7 +50,7 @@ class ConfigurationSource(Protocol):
 
     @abstractmethod
     def current(self) -> PacmanConfiguration:
-        """The configuration as it was last read well.  Cheap: it is called for every request."""
+        """Returns the configuration as it was last read well.  Cheap: it is called for every request."""
 
 
 def parse_configuration(printed: str) -> PacmanConfiguration:
@@ -90,10 +90,10 @@ def parse_configuration(printed: str) -> PacmanConfiguration:
 
 
 def repository_name(text: str) -> bool:
-    """Whether `text` may be the name of a repository (pacman.conf(5))."""
+    """Returns whether `text` may be the name of a repository (pacman.conf(5))."""
     return _REPOSITORY.match(text) is not None
 
 
 def included(text: str) -> list[str]:
-    """The patterns (glob(7)) of the Include lines of a configuration file."""
+    """Returns the patterns (glob(7)) of the Include lines of a configuration file."""
     return [match[1] for match in map(_INCLUDE.match, text.splitlines()) if match is not None]

@@ -18,7 +18,7 @@ import pyalpm
 
 def read(database_path: str, repo: str) -> list[str]:
     """
-    The lines that are printed for a database.
+    Returns the lines that are printed for a database.
 
     Raises:
         ValueError: libalpm can't read it to its end; it gives an empty database then, and says why in its log only.

@@ -131,7 +131,7 @@ class Databases(Catalogue):
 
     def find(self, text: str, most: int) -> Sequence[tuple[str, str]]:
         """
-        The package files whose name contains `text`, each with its repository, in pacman's order of these; the best matches first.
+        Returns the package files whose name contains `text`, each with its repository, in pacman's order of these; the best matches first.
 
         Args:
             most: How many are given.

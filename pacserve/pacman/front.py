@@ -52,7 +52,7 @@ class PacmanFront(Front):
 
 
 def _first(field: str | None) -> int:
-    """The first byte that a Range asks for in the form that pacman gives it when it goes on with a file; 0 for every other one."""
+    """Returns the first byte that a Range asks for in the form that pacman gives it when it goes on with a file; 0 for every other one."""
     match = None if field is None else _REST.match(field)
     return 0 if match is None else int(match["first"])
 

@@ -127,7 +127,7 @@ class PacmanConf(ConfigurationSource):
 
     def _look_at_files(self) -> Mapping[str, Stamp]:
         """
-        The stamps of every file that the configuration consists of, and None for those that can't be read.
+        Returns the stamps of every file that the configuration consists of, and None for those that can't be read.
 
         A file that an Include line begins to match is a new entry, so that a comparison notices it.
         """

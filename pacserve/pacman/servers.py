@@ -53,7 +53,7 @@ class Servers(MirrorList):
 
 def for_architecture(server: str, first: str, arch: str) -> str:
     """
-    The Server line for another architecture than the first, which pacman-conf has put in the place of `$arch`.
+    Returns the Server line for another architecture than the first, which pacman-conf has put in the place of `$arch`.
 
     Path parts that equal the first become `arch`.
     """

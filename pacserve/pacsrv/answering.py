@@ -40,7 +40,7 @@ class Console:
 
     @property
     def terminal(self) -> bool:
-        """Whether a person looks at it."""
+        """True if a person looks at it."""
         return self.out.isatty()
 
     def screen(self) -> Screen:

@@ -32,7 +32,7 @@ class _Other:
 
 def ask_clocks(status: Status, environment: Mapping[str, str], wall: Callable[[], float]) -> tuple[ClockOffset, ...]:
     """
-    How far the clocks of some peers and mirrors are ahead; of those that say so within seconds, all asked at once.
+    Returns how far the clocks of some peers and mirrors are ahead; of those that say so within seconds, all asked at once.
 
     Whoever is behind a proxy is not asked: the proxy may answer in its place.
     """

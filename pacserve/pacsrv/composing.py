@@ -8,20 +8,20 @@ from pacserve.pacsrv.reading import ConfigurationFiles, pacserve_port, pacserve_
 
 
 def server_line(port: int) -> str:
-    """The line that makes the pacserve of this host a Server."""
+    """Returns the line that makes the pacserve of this host a Server."""
     return f"Server = http://localhost:{port}/request/$repo/$arch"
 
 
 def compose(path: str, files: ConfigurationFiles, port: int, knows_cache_server: Callable[[], bool]) -> str:
     """
-    The text of a configuration that differs from that of the file in nothing but this: in each repository pacserve is the first Server.
+    Returns the text of a configuration that differs from that of the file in nothing but this: in each repository pacserve is the first Server.
 
     A repository is left as it is where pacserve comes first already or is its CacheServer, where it has no mirror that pacserve could use
     (`file://`), and where it has no Server at all.
 
     Args:
         port: Where pacserve listens.
-        knows_cache_server: Whether this pacman does not ignore CacheServer; called where that matters.
+        knows_cache_server: True if this pacman does not ignore CacheServer; called where that matters.
 
     Raises:
         OSError: The file can't be read.

@@ -41,7 +41,7 @@ def exit_status(findings: Findings) -> int:
 
 
 def show_findings(findings: Findings, screen: Screen) -> list[str]:
-    """The lines of it; they are not cut, since a cure that is cut cures nothing."""
+    """Returns the lines of it; they are not cut, since a cure that is cut cures nothing."""
     lines = []
     for name, finding in findings:
         level = screen.styled(finding.level.value.ljust(_LEVEL_WIDTH), _STYLES[finding.level])
@@ -54,7 +54,7 @@ def show_findings(findings: Findings, screen: Screen) -> list[str]:
 
 
 def encode_findings(findings: Findings) -> str:
-    """The same in JSON."""
+    """Returns the same in JSON."""
     found = [{"check": name, "level": one.level.value, "text": one.text, "cure": one.cure} for name, one in findings]
     return json.dumps({"wrong": bool(exit_status(findings)), "findings": found}, indent=1)
 

@@ -11,7 +11,7 @@ _VERDICTS = {"used": ("from here", Style.GOOD), "next": ("then", Style.PLAIN), "
 
 def show_why(why: Why, now: float, screen: Screen) -> list[str]:
     """
-    The lines of it.
+    Returns the lines of it.
 
     Args:
         now: Seconds since the epoch.

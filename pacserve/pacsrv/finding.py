@@ -52,7 +52,7 @@ def wrong(text: str, cure: str) -> Finding:
 
 
 def some(names: Iterable[str], limit: int = 3) -> str:
-    """The first names of a list, and how many are left out."""
+    """Returns the first names of a list, and how many are left out."""
     every = list(names)
     left = len(every) - limit
     return ", ".join(every[:limit]) + (f" and {left} more" if left > 0 else "")

@@ -39,7 +39,7 @@ def look_at(path: str, user: User | None) -> Folder:
 
 
 def free_space(path: str) -> int | None:
-    """The bytes that an ordinary user may write in a folder, or in the nearest one above that exists."""
+    """Returns the bytes that an ordinary user may write in a folder, or in the nearest one above that exists."""
     for folder in (Path(path), *Path(path).parents):
         try:
             found = os.statvfs(folder)
@@ -75,7 +75,7 @@ def _unreadable_files(path: str, user: User) -> str:
 
 
 def _packages(path: str) -> Iterator[tuple[str, os.stat_result]]:
-    """The package files and signatures, a bounded number of them."""
+    """Returns the package files and signatures, a bounded number of them."""
     count = 0
     with os.scandir(path) as entries:
         for entry in entries:

@@ -57,7 +57,7 @@ def _ask(daemon: Daemon) -> tuple[str, Status | None, str]:
 
 
 def _sections(configuration: str, files: ConfigurationFiles) -> tuple[tuple[Section, ...] | None, str]:
-    """The repositories of pacman.conf, or why they can't be read."""
+    """Returns the repositories of pacman.conf, or why they can't be read."""
     try:
         return tuple(read_sections(read_lines(configuration, files), files)), ""
     except OSError as error:

@@ -31,19 +31,19 @@ class Screen:
 
     Attributes:
         columns: Its width; None for a file or pipe, where nothing is cut.
-        colours: Whether styles are shown.
+        colours: True if styles are shown.
     """
 
     columns: int | None = None
     colours: bool = False
 
     def styled(self, text: str, style: Style) -> str:
-        """The text in a style; whatever in it a terminal would act on is taken out first."""
+        """Returns the text in a style; whatever in it a terminal would act on is taken out first."""
         text = printable(text)
         return f"\x1b[{style.value}m{text}\x1b[0m" if self.colours and style.value and text else text
 
     def fitted(self, text: str) -> str:
-        """The text without anything that a terminal would act on, no wider than the screen."""
+        """Returns the text without anything that a terminal would act on, no wider than the screen."""
         text = printable(text)
         return text if self.columns is None else fitted(text, self.columns)
 
@@ -61,7 +61,7 @@ Cells = Sequence["Cell | str"]
 
 def table(screen: Screen, heads: Sequence[str], rows: Sequence[Cells], right: frozenset[int] = frozenset()) -> list[str]:
     """
-    The lines of a table; the widest columns are cut until it fits.
+    Returns the lines of a table; the widest columns are cut until it fits.
 
     Args:
         right: The columns that are aligned on the right.
@@ -101,5 +101,5 @@ def bar(share: float, columns: int) -> str:
 
 
 def has_colours(environment: Mapping[str, str], *, terminal: bool) -> bool:
-    """Whether styles are wanted: in a terminal that knows them, and not against NO_COLOR (no-color.org)."""
+    """Returns whether styles are wanted: in a terminal that knows them, and not against NO_COLOR (no-color.org)."""
     return terminal and not environment.get("NO_COLOR") and environment.get("TERM", "dumb") != "dumb"

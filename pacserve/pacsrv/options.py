@@ -81,7 +81,7 @@ def _seconds(text: str) -> float:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of pacsrv's own options and commands, with a help text for each."""
+    """Returns the parser of pacsrv's own options and commands, with a help text for each."""
     parser = _Parser(
         prog="pacsrv",
         usage=_USAGE,
@@ -141,7 +141,7 @@ def parse_arguments(arguments: Sequence[str]) -> Question | PacmanCall:
 
 
 def _after_port(arguments: Sequence[str]) -> int:
-    """Where the words behind the leading `--port` begin."""
+    """Returns where the words behind the leading `--port` begin."""
     place = 0
     while place < len(arguments):
         if arguments[place] == "--port" and place + 1 < len(arguments):

@@ -19,7 +19,7 @@ def pacman_version() -> tuple[int, int] | None:
 
 
 def knows_cache_server(version: tuple[int, int] | None) -> bool:
-    """Whether a pacman of that version does not ignore CacheServer; of one that is not known it is assumed."""
+    """Returns whether a pacman of that version does not ignore CacheServer; of one that is not known it is assumed."""
     return version is None or version >= _CACHE_SERVER_SINCE
 
 

@@ -12,13 +12,13 @@ from ipaddress import ip_address, ip_network
 
 
 def http_proxy(environment: Mapping[str, str]) -> str:
-    """The variable that names a proxy for http, empty where none does."""
+    """Returns the variable that names a proxy for http, empty where none does."""
     return next((name for name in ("http_proxy", "all_proxy", "ALL_PROXY") if environment.get(name)), "")
 
 
 def bypassed(host: str, environment: Mapping[str, str]) -> bool:
     """
-    Whether pacman asks a host without a proxy although there is one.
+    Returns whether pacman asks a host without a proxy although there is one.
 
     Args:
         host: A name or an address without brackets.
@@ -48,7 +48,7 @@ def _matches(host: str, item: str) -> bool:
 
 
 def with_localhost(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment in which pacman reaches this host without a proxy; the same where it does already."""
+    """Returns the environment in which pacman reaches this host without a proxy; the same where it does already."""
     changed = dict(environment)
     if http_proxy(environment) and not bypassed("localhost", environment):
         changed["no_proxy"] = ",".join(filter(None, (no_proxy(environment).strip(), "localhost")))

@@ -25,7 +25,7 @@ class ConfigurationFiles(Protocol):
     @abstractmethod
     def read(self, path: str) -> str:
         """
-        The text of a file.
+        Returns the text of a file.
 
         Raises:
             OSError: It can't be read.
@@ -33,7 +33,7 @@ class ConfigurationFiles(Protocol):
 
     @abstractmethod
     def expand(self, pattern: str) -> Sequence[str]:
-        """The paths that a pattern (glob(7)) matches, in pacman's order; the pattern itself where it matches nothing."""
+        """Returns the paths that a pattern (glob(7)) matches, in pacman's order; the pattern itself where it matches nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def read_lines(path: str, files: ConfigurationFiles) -> list[Line]:
 
 
 def read_sections(lines: Sequence[Line], files: ConfigurationFiles) -> list[Section]:
-    """The repositories in their order; one that is declared twice comes twice, as in pacman."""
+    """Returns the repositories in their order; one that is declared twice comes twice, as in pacman."""
     sections: list[Section] = []
     current: Section | None = None
     reader = _Reader(files)
@@ -121,7 +121,7 @@ class _Reader:
         self._count = 0
 
     def lines(self, text: str, depth: int) -> list[Line]:
-        """The lines of a text; Includes that declare sections are replaced."""
+        """Returns the lines of a text; Includes that declare sections are replaced."""
         found: list[Line] = []
         for line in map(parse_line, text.removesuffix("\n").split("\n")):
             included = self._included(line, depth)
@@ -130,7 +130,7 @@ class _Reader:
         return found
 
     def resolved(self, line: Line, depth: int) -> Iterator[Line]:
-        """The directives that a line stands for: itself, or those of the files that it includes."""
+        """Returns the directives that a line stands for: itself, or those of the files that it includes."""
         if line.key != "Include":
             yield line
         for text in self._included(line, depth):
@@ -138,7 +138,7 @@ class _Reader:
                 yield from self.resolved(inner, depth + 1)
 
     def _included(self, line: Line, depth: int) -> list[str]:
-        """The texts of the files that a line includes; empty where one of them can't be read, for pacman takes none then and says why."""
+        """Returns the texts of the files that a line includes; empty where one of them can't be read, for pacman takes none then and says why."""
         if line.key != "Include" or not line.value or depth >= _DEPTH_LIMIT:
             return []
         texts = []
@@ -158,7 +158,7 @@ _LOOPBACK = re.compile(r"localhost\.?|127(?:\.[0-9]{1,3}){3}|::1", re.IGNORECASE
 
 
 def pacserve_port(server: str) -> int | None:
-    """The port of the pacserve of this host that a Server line leads to; None for all other lines."""
+    """Returns the port of the pacserve of this host that a Server line leads to; None for all other lines."""
     try:
         url = urlsplit(server)
         port = url.port or 80
@@ -170,5 +170,8 @@ def pacserve_port(server: str) -> int | None:
 
 
 def pacserve_serves(servers: Sequence[str]) -> bool:
-    """Whether the pacserve of this host can know more than pacman of a repository with these Server lines: it takes http and https mirrors only."""
+    """
+    Returns whether the pacserve of this host can know more than pacman of a repository with these Server lines: it takes http and https mirrors
+    only.
+    """
     return any(server.lower().startswith(("http://", "https://")) for server in servers)

@@ -15,7 +15,7 @@ _MIRROR_STYLES = {"well": Style.GOOD, "slow": Style.DOUBTFUL, "failed": Style.BA
 
 def show_status(status: Status, now: float, screen: Screen) -> list[str]:
     """
-    The lines of it.
+    Returns the lines of it.
 
     Args:
         now: Seconds since the epoch.

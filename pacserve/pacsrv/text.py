@@ -13,7 +13,7 @@ _LIMIT = 500
 
 def printable(text: str, limit: int = _LIMIT) -> str:
     """
-    The text without anything that a terminal would act on: control characters, and those that turn the writing direction, become `?`.
+    Returns the text without anything that a terminal would act on: control characters, and those that turn the writing direction, become `?`.
 
     Args:
         limit: The most characters that are kept.
@@ -22,7 +22,7 @@ def printable(text: str, limit: int = _LIMIT) -> str:
 
 
 def width(text: str) -> int:
-    """The columns that a text takes in a terminal."""
+    """Returns the columns that a text takes in a terminal."""
     return sum(map(_columns, text))
 
 
@@ -33,7 +33,7 @@ def _columns(letter: str) -> int:
 
 
 def fitted(text: str, columns: int) -> str:
-    """The text, cut to at most so many columns; an ellipsis shows that something is missing."""
+    """Returns the text, cut to at most so many columns; an ellipsis shows that something is missing."""
     if width(text) <= columns:
         return text
     kept, used = "", 1
@@ -57,7 +57,7 @@ def size(count: float | None) -> str:
 
 
 def span(seconds: float | None) -> str:
-    """How long something took or takes; a dash where it is not known."""
+    """Returns how long something took or takes; a dash where it is not known."""
     if seconds is None or not math.isfinite(seconds):
         return "-"
     whole = max(0, round(seconds))
@@ -71,7 +71,7 @@ def span(seconds: float | None) -> str:
 
 
 def ago(seconds: float | None) -> str:
-    """How long something is past; `never` where it never was."""
+    """Returns how long something is past; `never` where it never was."""
     return "never" if seconds is None else f"{span(seconds)} ago"
 
 

@@ -53,7 +53,7 @@ class PacmanWords:
     others: tuple[str, ...]
 
     def with_configuration(self, path: str) -> tuple[str, ...]:
-        """The command line with another configuration file; everything else stays as it is."""
+        """Returns the command line with another configuration file; everything else stays as it is."""
         return (f"--config={path}", *self.others)
 
 
@@ -77,7 +77,7 @@ def read_words(words: Sequence[str]) -> PacmanWords:
 
 
 def _split(words: Sequence[str]) -> tuple[list[tuple[str, str | None]], Sequence[str]]:
-    """The words in front of `--`, each with the value that belongs to it (None where there is none); then `--` and what follows it."""
+    """Returns the words in front of `--`, each with the value that belongs to it (None where there is none); then `--` and what follows it."""
     found: list[tuple[str, str | None]] = []
     place = 0
     while place < len(words) and words[place] != "--":
@@ -92,7 +92,7 @@ def _split(words: Sequence[str]) -> tuple[list[tuple[str, str | None]], Sequence
 
 
 def _takes_next(word: str) -> bool:
-    """Whether the word is an option whose value is the next word."""
+    """Returns whether the word is an option whose value is the next word."""
     if word.startswith("--"):
         name = word[2:]
         return "=" not in name and (name in _LONG_WITH_VALUE or _is_sysroot(name))
@@ -105,7 +105,7 @@ def _is_sysroot(name: str) -> bool:
 
 
 def _letters(word: str) -> str:
-    """The short options of a word, up to the first that takes the rest of the word for its value."""
+    """Returns the short options of a word, up to the first that takes the rest of the word for its value."""
     if not word.startswith("-") or word.startswith("--"):
         return ""
     for place, letter in enumerate(word[1:], 1):

@@ -56,7 +56,7 @@ class Wrapper:
     Attributes:
         say: Shows a line on stderr.
         execute: `become`.
-        knows_cache_server: Whether pacman does not ignore CacheServer.
+        knows_cache_server: True if pacman does not ignore CacheServer.
     """
 
     daemon: Daemon
@@ -99,7 +99,7 @@ class Wrapper:
             return _NOT_EXECUTABLE
 
     def _configuration(self, pacman: PacmanWords) -> str:
-        """The path under which pacman finds the configuration that is made for it."""
+        """Returns the path under which pacman finds the configuration that is made for it."""
         memory = os.memfd_create("pacman.conf", 0)  # without MFD_CLOEXEC: pacman inherits it
         path = f"/proc/self/fd/{memory}"
         if pacman.sysroot:

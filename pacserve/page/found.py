@@ -29,7 +29,7 @@ class Found:
 
 
 def render_found(query: str, found: Sequence[Found], host: str, now: float) -> bytes:
-    """The page that answers a search."""
+    """Returns the page that answers a search."""
     table = Table(
         "found",
         f"Files whose name contains {query}",

@@ -16,7 +16,7 @@ Facts = dict[str, tuple[str, Cell]]
 
 
 def totals(status: Status) -> Facts:
-    """How many bytes came from where."""
+    """Returns how many bytes came from where."""
     traffic = status.traffic
     sizes = {tally.origin: tally.size for tally in traffic.tallies}
     return {
@@ -51,7 +51,7 @@ def host_facts(status: Status, now: float) -> Facts:
 
 
 def facts_html(rows: Facts, kind: str, now: float) -> str:
-    """The list of facts."""
+    """Returns the list of facts."""
     return facts({key: (name, cell.html(now)) for key, (name, cell) in rows.items()}, kind)
 
 

@@ -18,7 +18,7 @@ def document(title: str, main: str, now: float, *, query: str = "", live: bool =
     Args:
         main: HTML.
         query: What was searched for.
-        live: Whether the script asks for changes.
+        live: True if the script asks for changes.
     """
     home = "" if live else '<p><a href="/">Back to the status of this host</a></p>\n'
     script = '<script src="/static/page.js" defer></script>\n' if live else ""

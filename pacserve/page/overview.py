@@ -17,7 +17,7 @@ from pacserve.report.status import Status
 
 def render(status: Status, now: float) -> bytes:
     """
-    The page.
+    Returns the page.
 
     Args:
         now: Seconds since the epoch.

@@ -20,7 +20,7 @@ _REFUSALS = {
 
 
 def recent_table(recent: tuple[Record, ...]) -> Table:
-    """The latest first."""
+    """Returns the latest first."""
     shown = sorted(recent, key=lambda record: -record.at)[:MOST_REQUESTS]
     return Table(
         "recent",

@@ -39,7 +39,7 @@ class Cell:
     label: str = ""
 
     def html(self, now: float) -> str:
-        """The content of an element."""
+        """Returns the content of an element."""
         text = escape(self.text)
         if self.mark:
             text = f'<span class="{self.mark}">{text}</span>'
@@ -88,7 +88,7 @@ class Table:
     more: int = 0
 
     def html(self, now: float) -> str:
-        """The table, and the sentences beside it."""
+        """Returns the table, and the sentences beside it."""
         head = "".join([f'<th scope="col"{_class(column)}>{escape(column.lstrip("#"))}</th>' for column in self.columns])
         body = "".join([self._row(row, now) for row in self.rows])
         return (
@@ -99,7 +99,7 @@ class Table:
         )
 
     def live(self) -> str:
-        """The JSON of what may change."""
+        """Returns the JSON of what may change."""
         return to_json({"rows": [[cell.live() for cell in row] for row in self.rows], "more": self._more()})
 
     def _row(self, row: Sequence[Cell], now: float) -> str:

@@ -45,7 +45,7 @@ class Plot:
     called: Callable[[float], str]
 
     def html(self, buckets: tuple[Bucket, ...], now: float) -> str:
-        """The plot and, folded, the table."""
+        """Returns the plot and, folded, the table."""
         highest = self._highest(buckets, now)
         bars = "".join([_rect(bar) for bar in self._bars(buckets, now)])
         keys = "".join([f'<li><span class="key {origin}"></span>{escape(_NAMES[origin])}</li>' for origin in reversed(ORIGINS)])
@@ -60,11 +60,11 @@ class Plot:
         )
 
     def live(self, buckets: tuple[Bucket, ...], now: float) -> str:
-        """The JSON of the bars."""
+        """Returns the JSON of the bars."""
         return to_json({"top": self._top(self._highest(buckets, now)), "bars": self._bars(buckets, now)})
 
     def table(self, buckets: tuple[Bucket, ...], now: float) -> Table:
-        """The latest first."""
+        """Returns the latest first."""
         rows = [
             (Cell(self.called(one.began)), Cell(size(one.cache)), Cell(size(one.peers)), Cell(size(one.mirrors)))
             for one in reversed(self._shown(buckets, now))

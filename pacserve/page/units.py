@@ -31,7 +31,7 @@ def number(count: int) -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """How much a part is of the whole: `34 %`; empty where the whole is nothing."""
+    """Returns how much a part is of the whole: `34 %`; empty where the whole is nothing."""
     if whole <= 0:
         return ""
     percent = 100 * part / whole

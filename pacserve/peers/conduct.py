@@ -61,6 +61,6 @@ class Conduct:
             del self._records[next(iter(self._records))]
 
     def may_be_followed(self, name: str, now: float) -> bool:
-        """Whether nothing is held against a host."""
+        """Returns whether nothing is held against a host."""
         record = self._records.get(name)
         return record is None or record.avoided_until <= now

@@ -21,7 +21,7 @@ _INSTANCE = re.compile(r"[0-9a-f]{32}\Z")
 
 def parse_object(text: bytes, where: str) -> dict[str, Any]:
     """
-    The fields of a JSON object; of those that come twice, the last.  Bounding the text is left to the caller.
+    Returns the fields of a JSON object; of those that come twice, the last.  Bounding the text is left to the caller.
 
     Raises:
         RemoteProtocolError: It is no JSON, too deep, has a number that is too long to read, or is no object.
@@ -49,7 +49,7 @@ def integer(value: object, where: str, field: str, least: int, most: int) -> int
 
 def version(value: object, where: str, field: str) -> int:
     """
-    The version of the protocol that the other host speaks: this one or a later one.
+    Returns the version of the protocol that the other host speaks: this one or a later one.
 
     Raises:
         RemoteProtocolError: It is no integer from 1 to 2^31.
@@ -71,7 +71,7 @@ def instance_id(value: object, where: str) -> str:
 
 def generation(value: object, where: str) -> int:
     """
-    The generation of an inventory, from 0 to `GENERATION_LIMIT`.
+    Returns the generation of an inventory, from 0 to `GENERATION_LIMIT`.
 
     Raises:
         RemoteProtocolError: It is anything else.

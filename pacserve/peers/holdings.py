@@ -34,7 +34,7 @@ class Holdings:
         return len(self._holders)
 
     def count(self, slot: int) -> int:
-        """How many names the peer in `slot` holds."""
+        """Returns how many names the peer in `slot` holds."""
         return self._counts.get(slot, 0)
 
     def replace(self, slot: int, files: Mapping[str, int]) -> None:
@@ -67,7 +67,7 @@ class Holdings:
 
     def holders(self, name: str, start: int = 0) -> Iterator[tuple[int, int]]:
         """
-        The slots of the peers that hold `name`, each with the size that it stated in bytes.
+        Returns the slots of the peers that hold `name`, each with the size that it stated in bytes.
 
         They are found one by one: who needs a few takes a few.
 

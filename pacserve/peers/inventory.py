@@ -54,7 +54,7 @@ class PeerInfo:
 
 
 def encode(info: PeerInfo) -> bytes:
-    """The JSON text of `/info`."""
+    """Returns the JSON text of `/info`."""
     document: dict[str, object] = {
         "protocol": PROTOCOL_VERSION,
         "instance": info.instance,
@@ -70,13 +70,13 @@ def encode(info: PeerInfo) -> bytes:
 
 
 def pack(text: bytes) -> bytes:
-    """The text gzipped, the same bytes each time."""
+    """Returns the text gzipped, the same bytes each time."""
     return gzip.compress(text, compresslevel=6, mtime=0)
 
 
 def unpack(body: bytes, encoding: str | None) -> bytes:
     """
-    The text of a body as it was transferred.
+    Returns the text of a body as it was transferred.
 
     Args:
         encoding: The Content-Encoding, None for none.

@@ -69,13 +69,13 @@ class Peer:
         endpoint: The address at which it is asked; None while its name was never resolved.
         identity: Who it was by its last usable `/info`; kept while the peer is silent for a short time.
         etag: The entity tag of that `/info`.
-        listed: Whether the holdings have its inventory, as of `etag`.
+        listed: True if the holdings have its inventory, as of `etag`.
         trouble: Why it is not used, or its `/info` is not; empty when all is well.
         silences: How often in a row it did not answer.
         unusable: How often in a row its `/info` could not be used.
         failures: How often in a row it failed to say whether it has a file.
         asked_again_at: Until then it is not asked for files.
-        verified: Whether its `/info` has once stated what was announced.
+        verified: True if its `/info` has once stated what was announced.
         leaving: It said goodbye, and nobody has looked yet whether that is true.
         alive_at: When it was last heard of.
         changed_at: When its inventory last changed.
@@ -107,12 +107,12 @@ class Peer:
 
     @property
     def literal(self) -> bool:
-        """Whether the user wrote an address, which needs no resolving."""
+        """True if the user wrote an address, which needs no resolving."""
         return self.addresses == (self.configured.host,)
 
     @property
     def discovered(self) -> bool:
-        """Whether it announced itself, rather than being named by the user."""
+        """True if it announced itself, rather than being named by the user."""
         return self.instance is not None
 
     def heard(self, state: PeerState, trouble: str = "") -> None:
@@ -126,7 +126,7 @@ class Peer:
         self.silences += 1
 
     def gone(self) -> bool:
-        """Whether it has been silent for so long that what it held is not worth remembering."""
+        """Returns whether it has been silent for so long that what it held is not worth remembering."""
         return self.silences >= SILENCES_UNTIL_FORGOTTEN
 
     def next_look(self) -> float | None:
@@ -155,7 +155,7 @@ class Peer:
         return True
 
     def may_be_asked(self, now: float) -> bool:
-        """Whether it makes sense to ask it for a file."""
+        """Returns whether it makes sense to ask it for a file."""
         return self.endpoint is not None and self.state in (PeerState.KNOWN, PeerState.UNKNOWN) and not self.leaving and now >= self.asked_again_at
 
 

@@ -46,5 +46,5 @@ class Roster:
         return True
 
     def at(self, slot: int) -> Peer | None:
-        """The peer in a slot."""
+        """Returns the peer in a slot."""
         return self._slots[slot] if slot < len(self._slots) else None

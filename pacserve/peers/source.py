@@ -92,7 +92,7 @@ class PeerSource(PackageSource):
         return found
 
     def _holders(self, wanted: Wanted) -> Sequence[tuple[Peer, int]]:
-        """The peers to ask with the sizes that they state, best first: a few of those that hold the file, so that the load is spread."""
+        """Returns the peers to ask with the sizes that they state, best first: a few of those that hold the file, so that the load is spread."""
         now = self.clock.seconds()
         start = self._random.randrange(self._peers.slots)
         found = (
@@ -111,7 +111,8 @@ class PeerSource(PackageSource):
 
     def unsure(self, wanted: Wanted, asked: Collection[int]) -> Sequence[Peer]:
         """
-        The peers that may have the file although nobody is known to have it: those of which nothing is known, and those whose inventory changed last.
+        Returns the peers that may have the file although nobody is known to have it: those of which nothing is known, and those whose inventory
+        changed last.
 
         Args:
             asked: The slots of peers that are asked anyway.
@@ -139,7 +140,7 @@ class PeerSource(PackageSource):
         return peer.slot not in asked and self._usable(peer, wanted, self.clock.seconds())
 
     def is_peer(self, address: IPAddress) -> bool:
-        """Whether this is an address of one of the peers that the user named, as last resolved."""
+        """Returns whether this is an address of one of the peers that the user named, as last resolved."""
         return any(parse_address(text) == address for peer in self._peers if not peer.discovered for text in peer.addresses)
 
     def distrust(self, holder: str) -> None:
@@ -310,7 +311,7 @@ class _Miss(Candidate):
 
 
 def _fits(wanted: Wanted, size: int) -> bool:
-    """Whether a file of this size can be the one that is wanted."""
+    """Returns whether a file of this size can be the one that is wanted."""
     if wanted.request.kind is FileKind.SIGNATURE:
         return 1 <= size <= LARGEST_SIGNATURE
     return size > 0 if wanted.size is None else size == wanted.size
@@ -318,6 +319,6 @@ def _fits(wanted: Wanted, size: int) -> bool:
 
 @lru_cache(maxsize=1024)
 def _reachable_for_others(host: str) -> bool:
-    """Whether an address means the same host to a client elsewhere: loopback and link-local addresses don't."""
+    """Returns whether an address means the same host to a client elsewhere: loopback and link-local addresses don't."""
     address = parse_address(host)
     return not (address.is_loopback or address.is_link_local)

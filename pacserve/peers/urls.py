@@ -8,7 +8,7 @@ from pacserve.packages.files import FileRequest
 
 def package_url(peer: Endpoint, name: str) -> str:
     """
-    Where a peer has a package file or signature.
+    Returns where a peer has a package file or signature.
 
     The last part is `data` and not the file's name: pacman then saves the file under the name that it asked for, and asks its own host, not the
     peer, for the signature (observed with pacman 6 and 7).
@@ -18,7 +18,7 @@ def package_url(peer: Endpoint, name: str) -> str:
 
 def info_url(peer: Endpoint, since: int | None = None) -> str:
     """
-    Where a peer tells who it is and what it holds.
+    Returns where a peer tells who it is and what it holds.
 
     Args:
         since: A generation of its inventory: only what changed since then is asked for.
@@ -27,13 +27,13 @@ def info_url(peer: Endpoint, since: int | None = None) -> str:
 
 
 def fetch_url(peer: Endpoint, request: FileRequest) -> str:
-    """Where a peer hands on a file while it downloads it."""
+    """Returns where a peer hands on a file while it downloads it."""
     return f"{peer.url}/fetch/{request.repo}/{request.arch}/{request.name}"
 
 
 def claim_url(peer: Endpoint, what: str, key: str, instance: str) -> str:
     """
-    Where a peer is told of a download.
+    Returns where a peer is told of a download.
 
     Args:
         what: `ask`, `renew`, `finish` or `release`.

@@ -189,7 +189,7 @@ class PeerWatch:
 
     def _since(self, peer: Peer) -> int | None:
         """
-        The generation since which changes are asked for; None for all that a peer holds.
+        Returns the generation since which changes are asked for; None for all that a peer holds.
 
         Of a peer whose inventory there is no room for, these are none, and everything else that matters is in the answer.
         """
@@ -301,7 +301,7 @@ class PeerWatch:
 
 
 def _in_turn(peer: Peer) -> Sequence[Endpoint]:
-    """Where to try: where it was last reached first."""
+    """Returns where to try: where it was last reached first."""
     found = [Endpoint(address, peer.configured.port) for address in peer.addresses]
     if peer.endpoint is not None:
         return [peer.endpoint, *(endpoint for endpoint in found if endpoint != peer.endpoint)]
@@ -309,7 +309,7 @@ def _in_turn(peer: Peer) -> Sequence[Endpoint]:
 
 
 def _leads_on(peer: Peer, info: PeerInfo) -> bool:
-    """Whether changes can be applied to what is known of a peer."""
+    """Returns whether changes can be applied to what is known of a peer."""
     return peer.listed and peer.identity is not None and (peer.identity.instance, peer.identity.generation) == (info.instance, info.since)
 
 

@@ -99,7 +99,7 @@ def _put(database: sqlite3.Connection, length: int, most: int, periods: Sequence
 
 
 def _get(database: sqlite3.Connection, length: int, most: int) -> list[Counts]:
-    """The oldest first."""
+    """Returns the oldest first."""
     periods: dict[int, Counts] = {}
     for began, size in database.execute("SELECT began, size FROM served WHERE length = ? ORDER BY began LIMIT ?", (length, most)):
         periods[began] = no_counts(began)

@@ -155,15 +155,15 @@ class Ledger(Witness):
         return History(self._since, tuple(self._hours), tuple(self._days))
 
     def recent(self) -> tuple[Record, ...]:
-        """The last requests, the latest first."""
+        """Returns the last requests, the latest first."""
         return tuple([_record(answered, at) for at, answered in reversed(self._recent)])
 
     def of(self, name: str) -> tuple[Record, ...]:
-        """The last requests for a file, the latest first."""
+        """Returns the last requests for a file, the latest first."""
         return tuple(record for record in self.recent() if record.path.rpartition("/")[2] == name)
 
     def given(self, address: str) -> int:
-        """The bytes that a peer gave, or that clients were sent there for, by its address and port."""
+        """Returns the bytes that a peer gave, or that clients were sent there for, by its address and port."""
         self._settle()
         return self._given.get(address, 0)
 

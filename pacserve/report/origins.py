@@ -29,7 +29,7 @@ _KINDS = {
 
 def origin_of(text: str, status: int) -> Origin:
     """
-    The kind of what an answer states as its origin.
+    Returns the kind of what an answer states as its origin.
 
     Args:
         text: As the access log has it: `cache`, `peer 10.0.0.3:15678`, `mirror https://example.org, downloaded`.

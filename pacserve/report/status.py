@@ -107,7 +107,7 @@ class TransferStatus:
         source: Who gives it now; empty while nobody does.
         size: Bytes of all of it, None where nobody said.
         seconds: Since it began.
-        verified: Whether a database states what it should be.
+        verified: True if a database states what it should be.
     """
 
     name: str
@@ -185,8 +185,8 @@ class Record:
         origin: In words, as in the log: who gave it, or who was asked in vain.
         size: Bytes; None where they are not known.
         seconds: Until the answer was complete.
-        redirected: Whether the client was sent elsewhere.
-        ended: Whether all of it was sent.
+        redirected: True if the client was sent elsewhere.
+        ended: True if all of it was sent.
     """
 
     at: float
@@ -258,7 +258,7 @@ class Why:
 
 
 def encode(value: Status | Why) -> bytes:
-    """The JSON text."""
+    """Returns the JSON text."""
     return json.dumps(dataclasses.asdict(value), separators=(",", ":")).encode()
 
 

@@ -30,7 +30,7 @@ class History:
         self._sent[client, name] = (now, holders)
 
     def holders(self, client: IPAddress, name: str, now: float) -> frozenset[str]:
-        """The holders that this client was sent to for this file within the last hour."""
+        """Returns the holders that this client was sent to for this file within the last hour."""
         known = self._sent.get((client, name))
         if known is None or not 0 <= now - known[0] < MEMORY:
             return frozenset()

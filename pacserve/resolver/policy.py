@@ -9,7 +9,7 @@ from pacserve.sources.candidates import Candidate, PackageSource, Wanted
 
 def in_order(sources: Sequence[PackageSource], wanted: Wanted) -> Iterator[Candidate]:
     """
-    The candidates of all sources, best first; those of one rank in the order of the sources, and as their source put them.
+    Returns the candidates of all sources, best first; those of one rank in the order of the sources, and as their source put them.
 
     A source is asked for candidates only when no better one is left, since nearly every request is answered by the first: a peer that has the file
     saves going through a list of mirrors.

@@ -15,8 +15,8 @@ class Upstream(Protocol):
     A host that a file can be downloaded from.
 
     Attributes:
-        trusted: Whether what it gives may be handed on before all of it was checked.
-        wan: Whether what it gives comes from outside the LAN.
+        trusted: True if what it gives may be handed on before all of it was checked.
+        wan: True if what it gives comes from outside the LAN.
     """
 
     trusted: bool = True
@@ -66,4 +66,4 @@ class Upstreams(Protocol):
 
     @abstractmethod
     def upstreams(self, request: FileRequest) -> Sequence[Upstream]:
-        """The hosts that may have a file, best first.  Nobody is asked."""
+        """Returns the hosts that may have a file, best first.  Nobody is asked."""

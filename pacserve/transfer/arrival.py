@@ -29,7 +29,7 @@ class Arrival:
     Args:
         create: Makes an empty file in the spool.
         most: Bytes that are taken of a file whose size no database states: more would be an attempt to fill the disk.
-        has_room: Whether the disk takes a file of so many bytes.
+        has_room: True if the disk takes a file of so many bytes.
         late: Gives what the database states when the file has arrived, should it not have been known before.
 
     Attributes:
@@ -63,7 +63,7 @@ class Arrival:
 
     @property
     def all_here(self) -> bool:
-        """Whether as much is here as was stated."""
+        """True if as much is here as was stated."""
         return self.file.size is not None and self.file.written >= self.file.size
 
     @property
@@ -72,11 +72,11 @@ class Arrival:
         return None if self.file.size is None else self.file.size - self.file.written
 
     def is_of(self, source: Upstream) -> bool:
-        """Whether all that is here came from one source: of several nobody knows which one was wrong, and the last is asked for all of it."""
+        """Returns whether all that is here came from one source: of several nobody knows which one was wrong, and the last is asked for all of it."""
         return self._givers <= {source.label}
 
     def goes_on(self, answer: AnswerHead) -> bool:
-        """Whether an answer is a continuation of what is here."""
+        """Returns whether an answer is a continuation of what is here."""
         offset = self.file.written
         if not offset:
             return answer.status == 200

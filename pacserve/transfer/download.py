@@ -59,7 +59,7 @@ class Download:
         expected: What the sync database states; None where no database knows the file.
         upstreams: The sources, best first; at least one.
         create: Makes an empty file in the spool.
-        has_room: Whether the disk takes a file of so many bytes.
+        has_room: True if the disk takes a file of so many bytes.
         late: Gives what the database states when the file has arrived, should it not have been known before.
 
     Attributes:
@@ -143,7 +143,7 @@ class Download:
         self.file.end(Progress.COMPLETE)
 
     async def _follow(self, leader: Leader) -> bool:
-        """Whether the file came from hosts of the LAN that download it."""
+        """Returns whether the file came from hosts of the LAN that download it."""
         while (host := await leader(self._arrived_at, self._arrival.total)) is not None:
             try:
                 body = await self._ask(host, LEADER_TIMEOUT)
@@ -222,7 +222,7 @@ class Download:
 
     async def _race(self, sources: Sequence[Upstream] | deque[Upstream], *, going_on: bool = False) -> tuple[Upstream, IncomingBody]:
         """
-        The first source that answers well, and its answer.
+        Returns the first source that answers well, and its answer.
 
         Args:
             going_on: Only an answer will do that goes on where the file is.

@@ -58,21 +58,21 @@ class Flights:
         self._running: dict[Key, tuple[Download, Deferred[None]]] = {}
 
     def get(self, key: Key) -> Download | None:
-        """The download that runs for a file."""
+        """Returns the download that runs for a file."""
         flight = self._running.get(key)
         return None if flight is None else flight[0]
 
     def running(self) -> Sequence[tuple[Key, Download]]:
-        """The downloads that run, with repository, architecture and name of each."""
+        """Returns the downloads that run, with repository, architecture and name of each."""
         return [(key, download) for key, (download, _) in self._running.items()]
 
     def join(self, request: FileRequest, look: Look, upstreams: Sequence[Upstream], *, claimed: bool = True) -> Download:
         """
-        The download of a file: the one that runs, or a new one.
+        Returns the download of a file: the one that runs, or a new one.
 
         Args:
             look: Gives what the sync database states of the file.
-            claimed: Whether the LAN is asked who else downloads the file.
+            claimed: True if the LAN is asked who else downloads the file.
 
         Raises:
             FetchError: Too many run already, or the spool can't be written.
@@ -155,5 +155,5 @@ class Flights:
 
 
 def _other(running: ExpectedFile | None, wanted: ExpectedFile | None) -> bool:
-    """Whether the database states another file than when the download began."""
+    """Returns whether the database states another file than when the download began."""
     return running is not None and wanted is not None and running != wanted

@@ -35,7 +35,7 @@ class GrowingFile:
         written: Bytes that it has.
         progress: What becomes of it.
         successor: The file that takes its place when `progress` is REPLACED.
-        held: Whether some of it came from where it must be checked before it is handed on.
+        held: True if some of it came from where it must be checked before it is handed on.
         common: With a predecessor: the bytes from the start that are the same in both, as far as they are written.
     """
 
@@ -57,7 +57,7 @@ class GrowingFile:
         return self._digest.digest()
 
     def open(self) -> FileIO:
-        """The file for one reader, who closes it."""
+        """Returns the file for one reader, who closes it."""
         return FileIO(os.dup(self.file.fileno()), "rb")
 
     def close(self) -> None:
@@ -123,7 +123,7 @@ class GrowingFile:
 
     def continues(self, offset: int) -> bool | None:
         """
-        Whether a reader that was sent the first `offset` bytes of the predecessor may go on here.
+        Returns whether a reader that was sent the first `offset` bytes of the predecessor may go on here.
 
         Returns:
             None while that is not known.

@@ -19,7 +19,7 @@ class Pace:
         best: Bytes per second that the best of the other sources gave lately; None where that is not known, and nobody is left then.
 
     Attributes:
-        crawls: Whether it has given next to nothing for long.
+        crawls: True if it has given next to nothing for long.
     """
 
     def __init__(self, best: float | None, now: float) -> None:

@@ -17,7 +17,7 @@ _RESERVE = 64 << 20
 
 def has_room(directory: str, size: int) -> bool:
     """
-    Whether the disk takes a file of so many bytes, and is not full after that.
+    Returns whether the disk takes a file of so many bytes, and is not full after that.
 
     Raises:
         OSError: The folder can't be looked at.
@@ -39,7 +39,7 @@ def create(directory: str) -> FileIO:
 
 def path_of(file: FileIO) -> str:
     """
-    Where a file is.
+    Returns where a file is.
 
     Raises:
         OSError: It has no name.

@@ -69,7 +69,7 @@ class RelaySource(PackageSource):
 
     def relay(self, wanted: Wanted, redirect: RedirectAnswer) -> StreamAnswer:
         """
-        The file that a peer has, from there or from a mirror.
+        Returns the file that a peer has, from there or from a mirror.
 
         Raises:
             FetchError: It can't be fetched here.

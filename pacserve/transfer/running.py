@@ -15,7 +15,7 @@ class RunningDownloads(Protocol):
     @abstractmethod
     async def running(self, request: FileRequest) -> ArrivingFile | None:
         """
-        The file of the download that runs for a request; None where there is none, and none is started.
+        Returns the file of the download that runs for a request; None where there is none, and none is started.
 
         It is given once the first byte has arrived: before that nobody knows of which version it is, and who goes on with it at some byte could not
         tell whether that is the file that it has the beginning of.

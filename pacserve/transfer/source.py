@@ -52,7 +52,7 @@ class DownloadSource(PackageSource, RunningDownloads):
         return (_Download(self, wanted),)
 
     def _is_far_ahead(self, wanted: Wanted, arrived: int) -> bool:
-        """Whether a client would have to wait for long for the first byte that it wants."""
+        """Returns whether a client would have to wait for long for the first byte that it wants."""
         missing = wanted.offset - arrived
         if missing <= AHEAD:
             return False
@@ -65,7 +65,7 @@ class DownloadSource(PackageSource, RunningDownloads):
 
     def join(self, wanted: Wanted) -> Download:
         """
-        The download of a file.
+        Returns the download of a file.
 
         Raises:
             FetchError: There is no mirror, or it can't be started.

@@ -99,7 +99,7 @@ class Spool:
                     Path(self.packages, file.name).rename(folder / f"{_UNVERIFIED}{file.name}")
 
     def unverified(self) -> Sequence[Path]:
-        """The files that are hidden until `verify` has found them to be right."""
+        """Returns the files that are hidden until `verify` has found them to be right."""
         return sorted(Path(self.directory).glob(f"{_UNVERIFIED}*"))
 
     def verify(self, expected: Callable[[str], Collection[ExpectedFile]], *, certain: bool) -> None:
@@ -108,7 +108,7 @@ class Spool:
         them.
 
         Args:
-            certain: Whether every database was read, so that what none of them states is removed; otherwise it stays hidden for the next time.
+            certain: True if every database was read, so that what none of them states is removed; otherwise it stays hidden for the next time.
         """
         for path in self.unverified():
             if self._lock is None:
@@ -157,7 +157,7 @@ class Spool:
         self._lock = lock
 
     def has_room(self, size: int) -> bool:
-        """Whether the disk takes a file of so many bytes, and is not full after that."""
+        """Returns whether the disk takes a file of so many bytes, and is not full after that."""
         try:
             self._own()
             return partial.has_room(self.directory, size)
@@ -203,7 +203,7 @@ class Spool:
             os.unlink(f"{self.packages}/{name}")  # noqa: PTH108
 
     def files(self) -> Iterator[SpooledFile]:
-        """The complete files.  What is there besides them is not the spool's."""
+        """Returns the complete files.  What is there besides them is not the spool's."""
         try:
             entries = list(os.scandir(self.packages))
         except OSError:

@@ -57,7 +57,7 @@ class AccessLog:
             write: Takes whole lines, each ended by a newline.
             clock: Measures how long an answer took, and says when to write.
             wall: Gives the seconds since the epoch; without it the clock does, as Twisted's reactors can.
-            debug: Whether quiet answers are logged too.
+            debug: True if quiet answers are logged too.
         """
         self._write = write
         self._clock = clock

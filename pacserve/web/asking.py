@@ -66,7 +66,7 @@ class Audience(Protocol):
 
     @abstractmethod
     def admits(self, client: IPAddress) -> bool:
-        """Whether this client is answered; others get 403."""
+        """Returns whether this client is answered; others get 403."""
 
 
 class Witness(Protocol):
@@ -82,7 +82,7 @@ class Front(Protocol):
     Answers everything below one first path part.
 
     Attributes:
-        changes: Whether what is asked of it changes something: it is asked by POST then, otherwise by GET and HEAD.
+        changes: True if what is asked of it changes something: it is asked by POST then, otherwise by GET and HEAD.
     """
 
     changes: bool = False

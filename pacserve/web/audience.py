@@ -28,7 +28,7 @@ class PeerAudience(Audience):
     The machines around: loopback, directly attached networks, private ranges, the static peers, and the networks that `--peers` names.
 
     Args:
-        is_peer: Whether the address is one of a static peer, as last resolved.
+        is_peer: True if the address is one of a static peer, as last resolved.
     """
 
     def __init__(self, local: LocalAddresses, networks: Iterable[IPNetwork], is_peer: Callable[[IPAddress], bool]) -> None:

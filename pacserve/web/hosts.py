@@ -63,7 +63,7 @@ class Hosts:
 
 def stated_host(target: bytes, host: str | None) -> str | None:
     """
-    The host that a request is for: what the absolute form of its target states counts more than the Host header (RFC 9112, 3.2.2).
+    Returns the host that a request is for: what the absolute form of its target states counts more than the Host header (RFC 9112, 3.2.2).
 
     Args:
         host: The header, None where there is none.
@@ -75,7 +75,7 @@ def stated_host(target: bytes, host: str | None) -> str | None:
 
 @lru_cache(maxsize=256)
 def _asked(host: str) -> str | IPAddress | None:
-    """The name in lower case, or the address, that a Host header states; None where it is not of that form."""
+    """Returns the name in lower case, or the address, that a Host header states; None where it is not of that form."""
     match = _HOST.match(host)
     if match is None:
         return None

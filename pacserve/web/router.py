@@ -241,5 +241,5 @@ class Router(Resource):
 
 
 def _origin(answer: StreamAnswer) -> str:
-    """Where a file came from, once that is known."""
+    """Returns where a file came from, once that is known."""
     return f"{answer.file.giver}, {answer.origin}" if answer.file.giver else answer.origin

@@ -11,7 +11,7 @@ from pacserve.pacsrv.reading import pacserve_port
 
 
 def check(facts: Facts) -> Iterable[Finding]:
-    """Where pacserve is a CacheServer, pacman is 6.1 or later, and does not ask it twice."""
+    """Returns where pacserve is a CacheServer, pacman is 6.1 or later, and does not ask it twice."""
     with_it = [section for section in facts.sections or () if any(pacserve_port(server) == facts.port for server in section.cache_servers)]
     both = [section.name for section in with_it if any(pacserve_port(server) == facts.port for server in section.servers)]
     if not with_it:

@@ -32,7 +32,7 @@ def check(facts: Facts) -> Iterable[Finding]:
 
 
 def _relays(facts: Facts) -> bool:
-    """Whether pacman is never sent to a peer."""
+    """Returns whether pacman is never sent to a peer."""
     return facts.status is not None and facts.status.host.hits == "relay"
 
 

@@ -9,7 +9,7 @@ from pacserve.pacsrv.finding import Finding, well, wrong
 
 
 def check(facts: Facts) -> Iterable[Finding]:
-    """The daemon answers on localhost, and tells its state."""
+    """Returns the daemon answers on localhost, and tells its state."""
     if facts.silence:
         yield wrong(
             f"pacserve does not answer on localhost:{facts.port}: {facts.silence}",

@@ -51,7 +51,7 @@ class ArrivingReader(Protocol):
     @property
     @abstractmethod
     def whole(self) -> bool:
-        """Whether all of the file is there, and right."""
+        """True if all of the file is there, and right."""
 
     @abstractmethod
     def close(self) -> None:

@@ -159,7 +159,7 @@ def _file_producer(request: Request, descriptor: int, first: int, length: int) -
 
 
 def _known_conditions(request: Request, modified: int | None) -> Callable[[str], str | None]:
-    """The headers of a request, without a condition on a date that nobody knows."""
+    """Returns the headers of a request, without a condition on a date that nobody knows."""
     header = header_getter(request)
     return lambda name: None if modified is None and name == "If-Modified-Since" else header(name)
 

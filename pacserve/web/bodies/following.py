@@ -27,7 +27,7 @@ class FollowingProducer:
 
     Attributes:
         sent: Bytes that were written so far.
-        complete: Whether all of the part was.
+        complete: True if all of the part was.
     """
 
     _log = Logger()
@@ -41,7 +41,7 @@ class FollowingProducer:
         Args:
             length: Bytes to send; None for all until the file ends.
             pacing: Limits how fast they are.
-            chunked: Whether the body is sent in chunks (RFC 9112, 7.1).
+            chunked: True if the body is sent in chunks (RFC 9112, 7.1).
         """
         self._request = request
         self._reader = reader

@@ -255,7 +255,7 @@ class Channel(HTTPChannel, ClientConnection):
         self._since = None
 
     def _stalls(self) -> bool:
-        """Whether bytes wait for the client, and it has acknowledged none since the last look."""
+        """Returns whether bytes wait for the client, and it has acknowledged none since the last look."""
         now = self._measure(self.transport)
         if now is None:
             return False

@@ -24,7 +24,7 @@ _OTHER_FILES = 256
 
 
 def affordable(open_files: int) -> int:
-    """How many connections a process may have that may open so many files (RLIMIT_NOFILE): each may hold a package open as well."""
+    """Returns how many connections a process may have that may open so many files (RLIMIT_NOFILE): each may hold a package open as well."""
     return max(min(MOST, (open_files - _OTHER_FILES) // 2), 64)
 
 
@@ -65,7 +65,7 @@ class Connections:
         return len(self._all)
 
     def admits(self, client: IPAddress) -> bool:
-        """Whether there is room for one more of this client.  This machine itself is limited only by the total."""
+        """Returns whether there is room for one more of this client.  This machine itself is limited only by the total."""
         if len(self._all) >= self._most:
             return False
         return client.is_loopback or self._counts.get(int(client), 0) < self._most_of_one

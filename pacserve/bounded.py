@@ -1,0 +1,65 @@
+"""A memory of bounded size whose entries expire.  Rules only: time comes in as a number of seconds that never become less."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class ExpiringMemory(Generic[K, V]):
+    """
+    Remembers values by key for a while, at most so many of them: the one that was remembered first goes first.
+
+    Remembering a key again makes it the latest.  Entries that have expired take up room until they are looked up, pushed out or overwritten, which
+    is why there is a limit.
+
+    Args:
+        limit: Entries.
+        lifetime: Seconds for which an entry is remembered, unless `remember` is told otherwise.
+    """
+
+    def __init__(self, limit: int, lifetime: float) -> None:
+        self._limit = limit
+        self._lifetime = lifetime
+        self._entries: dict[K, tuple[float, V]] = {}
+
+    def __len__(self) -> int:
+        """Returns how many entries there are, expired ones among them."""
+        return len(self._entries)
+
+    def remember(self, key: K, value: V, now: float, lifetime: float | None = None) -> None:
+        """Remembers a value from now on, in place of the one that the key had."""
+        self._entries.pop(key, None)
+        self._entries[key] = now + (self._lifetime if lifetime is None else lifetime), value
+        if len(self._entries) > self._limit:
+            del self._entries[next(iter(self._entries))]
+
+    def get(self, key: K, now: float) -> V | None:
+        """Returns what is remembered for a key; None where nothing is, or nothing any more."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        if now < entry[0]:
+            return entry[1]
+        del self._entries[key]
+        return None
+
+    def expires(self, key: K, now: float) -> float | None:
+        """Returns the seconds for which a key is still remembered; None where it is not."""
+        entry = self._entries.get(key)
+        return entry[0] - now if entry is not None and now < entry[0] else None
+
+    def forget(self, key: K) -> None:
+        """Forgets a key, if it is known."""
+        self._entries.pop(key, None)
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._entries.clear()
+
+    def items(self, now: float) -> Iterator[tuple[K, V]]:
+        """Yields the keys that have not expired with their values, the one that was remembered first at the front."""
+        return ((key, value) for key, (until, value) in list(self._entries.items()) if now < until)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pacserve.packages.files import SIGNATURE_LIMIT
+
 # Seconds for which a file that no database knows must not have changed: whoever copies a package into the folder writes more often than that.
 SETTLING_TIME = 2.0
-# Bytes.  pacman takes no larger signature.
-LARGEST_SIGNATURE = 16 << 10
 
 
 def complete(size: int, changed: float, now: float, stated: Sequence[int], *, signature: bool) -> bool:
@@ -22,7 +22,7 @@ def complete(size: int, changed: float, now: float, stated: Sequence[int], *, si
         signature: It is a detached signature, which no database states the size of.
     """
     if signature:
-        return size <= LARGEST_SIGNATURE and settled(size, changed, now)
+        return size <= SIGNATURE_LIMIT and settled(size, changed, now)
     return size in stated if stated else settled(size, changed, now)
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from pacserve.fetch.answers import AnswerHead
 from pacserve.http.validators import believed_date, format_date
+from pacserve.packages.files import SIGNATURE_LIMIT
 
 SIGNATURE = ".sig"
 # Bytes.  pacman itself takes no more (libalpm, be_sync.c).
 DATABASE_LIMIT = 128 << 20
-SIGNATURE_LIMIT = 16 << 10
 _ETAG = re.compile(r'"[\x21\x23-\x7e]{0,200}"\Z')
 
 _DATABASE = re.compile(r"\.(?:db|files)(?:\.tar(?:\.[A-Za-z0-9]+)?)?\Z")

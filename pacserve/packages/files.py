@@ -6,6 +6,9 @@ import enum
 from dataclasses import dataclass
 from io import FileIO
 
+SIGNATURE_LIMIT = 16 << 10
+"""Bytes of a detached signature: pacman takes no larger one."""
+
 
 class FileKind(enum.Enum):
     """What pacman asks for; it decides who may be asked for it."""

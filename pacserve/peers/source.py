@@ -16,7 +16,7 @@ from pacserve.errors import AbsentError, FetchError, RemoteProtocolError
 from pacserve.fetch.client import HTTPClient
 from pacserve.fetch.hedging import first_yes
 from pacserve.network.addresses import Endpoint, IPAddress, LocalAddresses, parse_address
-from pacserve.packages.files import FileKind
+from pacserve.packages.files import SIGNATURE_LIMIT, FileKind
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Peer, PeerState
 from pacserve.peers.roster import Roster
@@ -44,8 +44,6 @@ HOLDERS_PER_REQUEST = 3
 HOLDERS_COMPARED = 16
 # Peers that are asked before the WAN is used, all at the same time.
 PEERS_PER_MISS = 32
-# Bytes.  pacman takes no larger signature.
-LARGEST_SIGNATURE = 16 << 10
 _YESES_LIMIT = _MISSES_LIMIT = 4096
 
 
@@ -313,7 +311,7 @@ class _Miss(Candidate):
 def _fits(wanted: Wanted, size: int) -> bool:
     """Returns whether a file of this size can be the one that is wanted."""
     if wanted.request.kind is FileKind.SIGNATURE:
-        return 1 <= size <= LARGEST_SIGNATURE
+        return 1 <= size <= SIGNATURE_LIMIT
     return size > 0 if wanted.size is None else size == wanted.size
 
 

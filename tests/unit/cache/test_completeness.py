@@ -4,7 +4,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.cache.completeness import LARGEST_SIGNATURE, SETTLING_TIME, changed_lately, complete, settled
+from pacserve.cache.completeness import SETTLING_TIME, changed_lately, complete, settled
+from pacserve.packages.files import SIGNATURE_LIMIT
 
 SIZES = st.integers(0, 1 << 50)
 TIMES = st.floats(-1e10, 1e11)
@@ -39,9 +40,9 @@ class PackageTests(SynchronousTestCase):
 class SignatureTests(SynchronousTestCase):
     def test_sizes(self) -> None:
         """A signature has at least one byte and at most as many as pacman takes."""
-        for size, expected in ((0, False), (1, True), (LARGEST_SIGNATURE, True), (LARGEST_SIGNATURE + 1, False)):
+        for size, expected in ((0, False), (1, True), (SIGNATURE_LIMIT, True), (SIGNATURE_LIMIT + 1, False)):
             self.assertIs(complete(size, OLD, NOW, (), signature=True), expected)
-        self.assertEqual(LARGEST_SIGNATURE, 16384)
+        self.assertEqual(SIGNATURE_LIMIT, 16384)
 
     def test_unsettled(self) -> None:
         """A signature that has just been written is not complete."""

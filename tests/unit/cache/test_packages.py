@@ -9,12 +9,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.cache.completeness import LARGEST_SIGNATURE, SETTLING_TIME
+from pacserve.cache.completeness import SETTLING_TIME
 from pacserve.cache.folders import FolderListing
 from pacserve.cache.packages import CachedPackages
 from pacserve.errors import AbsentError
 from pacserve.network.addresses import parse_address
-from pacserve.packages.files import FileRequest
+from pacserve.packages.files import SIGNATURE_LIMIT, FileRequest
 from pacserve.packages.inventory import Delta
 from pacserve.packages.names import kind_of
 from pacserve.sources.candidates import Rank, Wanted
@@ -191,7 +191,7 @@ class OpenTests(PackagesCase):
 class SignatureTests(PackagesCase):
     def test_sizes(self) -> None:
         """A signature has at least one byte and at most 16 KiB, and is held without its package too."""
-        for size, expected in ((0, False), (1, True), (LARGEST_SIGNATURE, True), (LARGEST_SIGNATURE + 1, False)):
+        for size, expected in ((0, False), (1, True), (SIGNATURE_LIMIT, True), (SIGNATURE_LIMIT + 1, False)):
             self.write(SIGNATURE, b"s" * size)
             self.assertIs(self.content(SIGNATURE) is not None, expected, size)
 

@@ -12,16 +12,15 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pacserve.config.settings import Hits, Misses, Settings
-from pacserve.fetch.rate import TokenBucket
+from pacserve.fetch.rate import Limits, TokenBucket
 from pacserve.fetch.stream import StreamingClient
 from pacserve.indexes.databases import DatabaseSource
 from pacserve.packages.catalogue import Catalogue
 from pacserve.peers.source import PeerSource
 from pacserve.sources.candidates import PackageSource
 from pacserve.sources.upstreams import Upstreams
-from pacserve.transfer.claiming import Claiming
-from pacserve.transfer.flights import Flights
-from pacserve.transfer.limits import Limits
+from pacserve.transfer.downloads import Downloads
+from pacserve.transfer.leader_search import Claiming
 from pacserve.transfer.relay import RelaySource
 from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.spool import Spool
@@ -42,7 +41,7 @@ class Fetching:
         databases: Where it finds databases.
         folder: What is a package cache as well.
         spool: Where downloads are kept.
-        flights: Those that run.
+        downloads: Those that run.
     """
 
     _log = Logger()
@@ -62,8 +61,8 @@ class Fetching:
         self._databases = databases
         self.spool = Spool(settings.spool, settings.spool_size)
         self.folder = self.spool.packages
-        self.flights = Flights(self.spool, clock, limits, claiming, self._published)
-        self.source = DownloadSource(self.flights, upstreams, databases, clock)
+        self.downloads = Downloads(self.spool, clock, limits, claiming, self._published)
+        self.source = DownloadSource(self.downloads, upstreams, databases, clock)
         self.databases = DatabaseSource(f"{settings.spool}/databases", upstreams, clock, wall, in_thread, limits)
         self._upstreams = upstreams
         self._cache_dirs = cache_dirs
@@ -73,7 +72,7 @@ class Fetching:
 
     def relaying(self, peers: PackageSource, client: StreamingClient, distrust: Callable[[str], object]) -> PackageSource:
         """What takes the place of the peers when pacman is not to be sent to them."""
-        return RelaySource(peers, self.flights, self._upstreams, self._databases, client, self._clock, distrust)
+        return RelaySource(peers, self.downloads, self._upstreams, self._databases, client, self._clock, distrust)
 
     def start(self) -> None:
         """
@@ -95,7 +94,7 @@ class Fetching:
 
     def stop(self) -> None:
         """Ends what is being downloaded."""
-        self.flights.stop()
+        self.downloads.stop()
         self.databases.stop()
         self.spool.close()
 

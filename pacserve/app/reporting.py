@@ -155,7 +155,7 @@ class Reporting:
                 seconds=now - download.began,
                 verified=download.expected is not None and download.expected.sha256 is not None,
             )
-            for (repo, _, name), download in fetching.flights.running()
+            for (repo, _, name), download in fetching.downloads.running()
         )
 
     def _spooled(self) -> SpoolStatus | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,7 +25,7 @@ from pacserve.peers.peer import Peer, PeerState
 from pacserve.peers.roster import Roster
 from pacserve.peers.urls import claim_url
 from pacserve.sources.upstreams import Upstream
-from pacserve.transfer.claiming import Claim, Claiming
+from pacserve.transfer.leader_search import Claim, Claiming
 
 _ANSWER_LIMIT = 1024
 _WHERE = "/claim"
@@ -197,8 +196,8 @@ class _PeerClaim(Claim):
         self._lease = lease
 
     @property
-    def leaders(self) -> Sequence[Upstream]:
-        return [] if self._leader is None else [self._leader]
+    def leader(self) -> Upstream | None:
+        return self._leader
 
     def end(self, *, kept: bool) -> None:
         if self._lease is not None:

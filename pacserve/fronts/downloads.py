@@ -12,7 +12,7 @@ from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import FileKind, FileRequest, HeldFile
 from pacserve.packages.inventory import LocalPackages
 from pacserve.packages.names import architecture, file_name, kind_of
-from pacserve.transfer.running import RunningDownloads
+from pacserve.transfer.downloads import RunningDownloads
 from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, StreamAnswer
 from pacserve.web.asking import Ask, Audience, Front
 

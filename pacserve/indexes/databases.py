@@ -10,26 +10,28 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from pacserve.errors import AbsentError, FetchError, PacserveError, RequestError
+from pacserve.fetch.rate import UNLIMITED, Limits
 from pacserve.http.validators import believed_date
 from pacserve.indexes.copies import Copies
-from pacserve.indexes.freshness import SIGNATURE, Copy, believed_etag
-from pacserve.indexes.judging import JudgedMirror, Sought, judged
-from pacserve.indexes.revalidation import Flight, InThread, Plan, ask, begun, checked, is_to_be_kept
+from pacserve.indexes.freshness import SIGNATURE, Copy, believed_etag, limit_of
+from pacserve.indexes.judging import JudgedMirror, WantedIndex, judged
+from pacserve.indexes.revalidation import InThread, Plan, Revalidation, ask, begun, checked, is_to_be_kept
 from pacserve.mirrors.absences import Absences
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.sources.candidates import Candidate, PackageSource, Rank, Wanted
 from pacserve.sources.upstreams import Upstreams
-from pacserve.transfer.download import FIRST_PATIENCE, Download
-from pacserve.transfer.limits import UNLIMITED, Limits
+from pacserve.transfer.arrival import Arrival, Storage
+from pacserve.transfer.choosing import SECOND_SOURCE_DELAY
+from pacserve.transfer.download import Download
 from pacserve.transfer.reading import DownloadedFile
 from pacserve.web.answers import Answer, FileAnswer, StreamAnswer
 
 # Seconds that the mirrors have until the last good copy is served: pacman gives up after 10, and the resolver after 7.5.
-BUDGET = 6.0
+MIRRORS_BUDGET = 6.0
 # Databases that are fetched at the same time.
-FLIGHTS_LIMIT = 32
+REVALIDATIONS_LIMIT = 32
 # Seconds for which an ended download may still be opened: its end and the beginning of an answer may be one moment.
-LINGER = 10.0
+CLOSE_DELAY = 10.0
 
 
 class DatabaseSource(PackageSource):
@@ -61,7 +63,7 @@ class DatabaseSource(PackageSource):
         self._in_thread = in_thread
         self._limits = limits
         self._absences = Absences()
-        self._flights: dict[FileRequest, Flight] = {}
+        self._revalidations: dict[FileRequest, Revalidation] = {}
         self._lingering: dict[Download, IDelayedCall] = {}
         # Copies that were served without any mirror having said that they are of today.
         self._unconfirmed: set[tuple[str, str, str]] = set()
@@ -81,8 +83,8 @@ class DatabaseSource(PackageSource):
 
     def stop(self) -> None:
         """Ends what is being fetched."""
-        for flight in list(self._flights.values()):
-            flight.running.cancel()
+        for revalidation in list(self._revalidations.values()):
+            revalidation.running.cancel()
         for download, timer in list(self._lingering.items()):
             timer.cancel()
             self._close(download)
@@ -99,9 +101,9 @@ class DatabaseSource(PackageSource):
         reasons = self._absences.reasons(request, self._clock.seconds())
         if reasons is not None:
             raise _nothing(request, reasons)
-        await checked(self._flights.get(request))
-        flight = self._flights.get(request)
-        outcome = await (self._begin(request) if flight is None else flight).outcome()
+        await checked(self._revalidations.get(request))
+        revalidation = self._revalidations.get(request)
+        outcome = await (self._begin(request) if revalidation is None else revalidation).outcome()
         if isinstance(outcome, Download):
             return StreamAnswer(DownloadedFile(outcome, self._clock), "downloaded")
         held = self._copies.hold(outcome)
@@ -109,54 +111,54 @@ class DatabaseSource(PackageSource):
             raise FetchError("the copy has gone")
         return FileAnswer(held, f"copy of {outcome.mirror}")
 
-    def _begin(self, request: FileRequest) -> Flight:
-        if len(self._flights) >= FLIGHTS_LIMIT:
+    def _begin(self, request: FileRequest) -> Revalidation:
+        if len(self._revalidations) >= REVALIDATIONS_LIMIT:
             raise FetchError("too many databases are fetched already")
-        flight = Flight()
-        self._flights[request] = flight
-        flight.running = Deferred.fromCoroutine(self._fly(request, flight))
-        flight.running.addBoth(lambda _: self._flights.pop(request, None))
-        return flight
+        revalidation = Revalidation()
+        self._revalidations[request] = revalidation
+        revalidation.running = Deferred.fromCoroutine(self._fly(request, revalidation))
+        revalidation.running.addBoth(lambda _: self._revalidations.pop(request, None))
+        return revalidation
 
-    async def _fly(self, request: FileRequest, flight: Flight) -> None:
+    async def _fly(self, request: FileRequest, revalidation: Revalidation) -> None:
         try:
             if request.name.endswith(SIGNATURE):
-                await checked(self._flights.get(replace(request, name=request.name.removesuffix(SIGNATURE))))
-            await self._fetch(self._plan(request), flight)
+                await checked(self._revalidations.get(replace(request, name=request.name.removesuffix(SIGNATURE))))
+            await self._fetch(self._plan(request), revalidation)
         except PacserveError as error:
-            flight.decide(error)
+            revalidation.decide(error)
         except CancelledError:
-            flight.decide(FetchError("this daemon stops"))
+            revalidation.decide(FetchError("this daemon stops"))
         except Exception:
             self._log.failure("fetching {request}", request=request)
-            flight.decide(FetchError("a defect of this daemon"))
+            revalidation.decide(FetchError("a defect of this daemon"))
 
     def _plan(self, request: FileRequest) -> Plan:
         copy = self._copies.find(request)
         if not request.name.endswith(SIGNATURE):
-            sought = Sought(request.name, copy, None if copy is None else copy.modified, self._wall)
-            return Plan(request, sought, judged(self._upstreams.upstreams(request), sought, self._clock, FIRST_PATIENCE), copy)
+            wanted = WantedIndex(request.name, copy, None if copy is None else copy.modified, self._wall)
+            return Plan(request, wanted, judged(self._upstreams.upstreams(request), wanted, self._clock, SECOND_SOURCE_DELAY), copy)
         whole = self._copies.find(replace(request, name=request.name.removesuffix(SIGNATURE)))
         if whole is None:
             raise FetchError("what it would be the signature of is not here")
         if copy is not None and copy.belongs != whole.sha256:
             copy = None
-        sought = Sought(request.name, copy, None, self._wall)
-        mirrors = judged(self._upstreams.upstreams(request), sought, self._clock, FIRST_PATIENCE)
+        wanted = WantedIndex(request.name, copy, None, self._wall)
+        mirrors = judged(self._upstreams.upstreams(request), wanted, self._clock, SECOND_SOURCE_DELAY)
         mirrors = [mirror for mirror in mirrors if mirror.identity == whole.mirror]
-        return Plan(request, sought, () if _key(whole) in self._unconfirmed else mirrors, copy, whole)
+        return Plan(request, wanted, () if _key(whole) in self._unconfirmed else mirrors, copy, whole)
 
-    async def _fetch(self, plan: Plan, flight: Flight) -> None:
-        until = self._clock.seconds() + BUDGET
+    async def _fetch(self, plan: Plan, revalidation: Revalidation) -> None:
+        until = self._clock.seconds() + MIRRORS_BUDGET
         try:
             mirror, body = await ask(plan, until, self._clock)
         except AbsentError as error:
             raise self._absent(plan, error) from error
         except FetchError as error:
-            flight.decide(self._fall_back(plan, error))
+            revalidation.decide(self._fall_back(plan, error))
             return
         if body is None:
-            flight.decide(self._confirmed(plan, mirror))
+            revalidation.decide(self._confirmed(plan, mirror))
             return
         if not self._copies.has_room(body.answer.length or 0):
             body.drop()
@@ -164,19 +166,20 @@ class DatabaseSource(PackageSource):
         mirror.begin(body)
         others = [other for other in plan.mirrors if other is not mirror]
         try:
-            download = Download(plan.request.name, None, [mirror, *others], self._copies.create, self._clock, self._limits)
+            arrival = Arrival(None, Storage(self._copies.create, limit=limit_of(plan.request.name)))
         except OSError as error:
             body.drop()
             raise FetchError(f"the spool can't be written: {error.strerror}") from error
+        download = Download(plan.request.name, arrival, [mirror, *others], self._clock, self._limits)
         running = Deferred.fromCoroutine(self._run(plan, download))
         try:
             if await begun(download, until, self._clock):
-                flight.decide(download)
+                revalidation.decide(download)
                 await running
                 return
         finally:
             running.cancel()
-        flight.decide(self._fall_back(plan, FetchError(f"{mirror.label}: nothing came that is of use")))
+        revalidation.decide(self._fall_back(plan, FetchError(f"{mirror.label}: nothing came that is of use")))
 
     async def _run(self, plan: Plan, download: Download) -> None:
         try:
@@ -194,7 +197,7 @@ class DatabaseSource(PackageSource):
         finally:
             for file in download.files:
                 self._copies.discard(file.file)
-            self._lingering[download] = self._clock.callLater(LINGER, self._close, download)
+            self._lingering[download] = self._clock.callLater(CLOSE_DELAY, self._close, download)
 
     def _close(self, download: Download) -> None:
         del self._lingering[download]
@@ -210,7 +213,7 @@ class DatabaseSource(PackageSource):
             "",
             file.written,
             file.sha256.hex(),
-            plan.sought.giver,
+            plan.wanted.giver,
             None if version is None else believed_date(version.modified, self._wall()),
             "" if version is None else believed_etag(version.etag),
             "" if plan.whole is None else plan.whole.sha256,

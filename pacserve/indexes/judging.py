@@ -15,7 +15,7 @@ from pacserve.sources.upstreams import Upstream
 
 
 @dataclass(slots=True)
-class Sought:
+class WantedIndex:
     """
     What a file of a repository has to be.
 
@@ -44,12 +44,12 @@ class JudgedMirror(Upstream):
         identity: Tells it from the others, and is the same after a restart.
     """
 
-    def __init__(self, mirror: Upstream, identity: str, sought: Sought, clock: IReactorTime, patience: float) -> None:
+    def __init__(self, mirror: Upstream, identity: str, wanted: WantedIndex, clock: IReactorTime, patience: float) -> None:
         self.identity = identity
         self.trusted = mirror.trusted
         self.wan = mirror.wan
         self._mirror = mirror
-        self._sought = sought
+        self._wanted = wanted
         self._clock = clock
         self._patience = patience
         self._first: IncomingBody | None = None
@@ -78,7 +78,7 @@ class JudgedMirror(Upstream):
         """
         started = self._clock.seconds()
         try:
-            body = await self._mirror.open(self._sought.name, conditions(self._sought.copy, self.identity), timeout)
+            body = await self._mirror.open(self._wanted.name, conditions(self._wanted.copy, self.identity), timeout)
         except FetchError as error:
             self._mirror.failed()
             raise FetchError(f"{self.label}: {error}") from error
@@ -86,8 +86,8 @@ class JudgedMirror(Upstream):
             if self._clock.seconds() - started >= self._patience:
                 self._mirror.failed()
             raise
-        if self._worth(body, self._sought.copy):
-            return JudgedBody(body, self._sought)
+        if self._worth(body, self._wanted.copy):
+            return JudgedBody(body, self._wanted)
         body.drop()
         self._mirror.succeeded()
         return None
@@ -104,12 +104,12 @@ class JudgedMirror(Upstream):
         if body.answer.status != 200:
             return body
         self._worth(body, None)
-        return JudgedBody(body, self._sought)
+        return JudgedBody(body, self._wanted)
 
     def _worth(self, body: IncomingBody, copy: Copy | None) -> bool:
         """Returns whether an answer is to be read, and not what the copy is; the body of one that is neither is dropped."""
-        sought, answer = self._sought, body.answer
-        verdict = judge(answer, self.identity, copy, sought.newest, limit_of(sought.name), sought.wall())
+        wanted, answer = self._wanted, body.answer
+        verdict = judge(answer, self.identity, copy, wanted.newest, limit_of(wanted.name), wanted.wall())
         if verdict in (Verdict.NEW, Verdict.SAME):
             return verdict is Verdict.NEW
         body.drop()
@@ -121,7 +121,7 @@ class JudgedMirror(Upstream):
         raise FetchError(f"{self.label}: {answer.status}" + ("" if answer.status != 200 else f", {answer.length} bytes"))
 
     def succeeded(self) -> None:
-        self._sought.giver = self.identity
+        self._wanted.giver = self.identity
         self._mirror.succeeded()
 
     def failed(self) -> None:
@@ -131,25 +131,25 @@ class JudgedMirror(Upstream):
         self._mirror.lied()
 
 
-def judged(upstreams: Sequence[Upstream], sought: Sought, clock: IReactorTime, patience: float) -> list[JudgedMirror]:
+def judged(upstreams: Sequence[Upstream], wanted: WantedIndex, clock: IReactorTime, patience: float) -> list[JudgedMirror]:
     """Returns the mirrors for a file; where several are of one host, they are told apart by their order."""
     seen: dict[str, int] = {}
     mirrors = []
     for mirror in upstreams:
         seen[mirror.label] = number = seen.get(mirror.label, 0) + 1
         identity = mirror.label if number == 1 else f"{mirror.label} ({number})"
-        mirrors.append(JudgedMirror(mirror, identity, sought, clock, patience))
+        mirrors.append(JudgedMirror(mirror, identity, wanted, clock, patience))
     return mirrors
 
 
 class JudgedBody(IncomingBody):
     """A body of which nothing is handed on before it is known to be no page in the place of a database."""
 
-    def __init__(self, body: IncomingBody, sought: Sought) -> None:
+    def __init__(self, body: IncomingBody, wanted: WantedIndex) -> None:
         self._body = body
-        self._sought = sought
-        self._head = _JudgedHead(body.answer, date_of(body.answer, sought.wall()))
-        self._good = not is_database(sought.name)
+        self._wanted = wanted
+        self._head = _JudgedHead(body.answer, date_of(body.answer, wanted.wall()))
+        self._good = not is_database(wanted.name)
         self._held_back = b""
         self._total = 0
 
@@ -160,8 +160,8 @@ class JudgedBody(IncomingBody):
     async def consume(self, take: Callable[[bytes], float], stall: float) -> None:
         def arrived(data: bytes) -> float:
             self._total += len(data)
-            if self._total > limit_of(self._sought.name):
-                raise IntegrityError(f"it sent more than {limit_of(self._sought.name)} bytes")
+            if self._total > limit_of(self._wanted.name):
+                raise IntegrityError(f"it sent more than {limit_of(self._wanted.name)} bytes")
             return take(data) if self._good else self._begin(data, take)
 
         await self._body.consume(arrived, stall)
@@ -181,7 +181,7 @@ class JudgedBody(IncomingBody):
         self._good = True
         if self._head.modified is not None:
             # Should this mirror not get to the end, an older one must not go on.
-            self._sought.newest = max(self._head.modified, self._sought.newest or 0)
+            self._wanted.newest = max(self._head.modified, self._wanted.newest or 0)
         return take(self._held_back)
 
 

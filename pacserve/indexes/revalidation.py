@@ -18,9 +18,10 @@ from pacserve.fetch.answers import IncomingBody
 from pacserve.fetch.hedging import first_yes
 from pacserve.indexes.archives import is_whole
 from pacserve.indexes.freshness import Copy, is_database
-from pacserve.indexes.judging import JudgedMirror, Sought
+from pacserve.indexes.judging import JudgedMirror, WantedIndex
 from pacserve.packages.files import FileRequest
-from pacserve.transfer.download import FIRST_PATIENCE, Download
+from pacserve.transfer.choosing import SECOND_SOURCE_DELAY
+from pacserve.transfer.download import Download
 from pacserve.transfer.growing import Progress
 
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -39,7 +40,7 @@ class Plan:
     """
 
     request: FileRequest
-    sought: Sought
+    wanted: WantedIndex
     mirrors: Sequence[JudgedMirror]
     copy: Copy | None
     whole: Copy | None = None
@@ -65,7 +66,7 @@ async def ask(plan: Plan, until: float, clock: IReactorTime) -> tuple[JudgedMirr
 
     if not plan.mirrors:
         raise FetchError("no mirror")
-    return await first_yes([partial(inquire, mirror) for mirror in plan.mirrors], clock, FIRST_PATIENCE)
+    return await first_yes([partial(inquire, mirror) for mirror in plan.mirrors], clock, SECOND_SOURCE_DELAY)
 
 
 async def begun(download: Download, until: float, clock: IReactorTime) -> bool:
@@ -91,9 +92,9 @@ async def is_to_be_kept(plan: Plan, download: Download, in_thread: InThread) -> 
         whole: bool | None = await in_thread(partial(_is_whole, Path(str(path))))
         if whole is not None:
             if not whole:
-                _log.warn("{request} ends too early, and is not kept: {mirror}", request=plan.request, mirror=plan.sought.giver)
+                _log.warn("{request} ends too early, and is not kept: {mirror}", request=plan.request, mirror=plan.wanted.giver)
                 for mirror in plan.mirrors:
-                    if mirror.identity == plan.sought.giver:
+                    if mirror.identity == plan.wanted.giver:
                         mirror.failed()
             return whole
     return download.version is not None and download.version.size is not None
@@ -104,7 +105,7 @@ def _is_whole(path: Path) -> bool | None:
         return is_whole(file)
 
 
-class Flight:
+class Revalidation:
     """
     What all who ask for one file at the same moment wait for.
 
@@ -167,7 +168,7 @@ class Flight:
         return decided
 
 
-async def checked(flight: Flight | None) -> None:
+async def checked(revalidation: Revalidation | None) -> None:
     """Waits for a file where all of it has arrived: when it has been checked it is the copy, or is to be fetched again."""
-    if flight is not None and flight.arrived:
-        await flight.over()
+    if revalidation is not None and revalidation.arrived:
+        await revalidation.over()

@@ -1,82 +1,102 @@
-"""What has arrived of a file: which answers go on with it, and whether it is what it should be."""
+"""The bytes of a download that have arrived: which answers continue them, and whether they are the file that was expected."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from io import FileIO
 
 from pacserve.errors import FetchError, IntegrityError
 from pacserve.fetch.answers import AnswerHead
 from pacserve.http.partial import Version, continued_at, version_of
-from pacserve.packages.files import ExpectedFile
+from pacserve.packages.files import SIGNATURE_LIMIT, ExpectedFile
 from pacserve.sources.upstreams import Upstream
 from pacserve.transfer.growing import GrowingFile
 
-Create = Callable[[], FileIO]
+# Bytes of a package whose size no database states: the largest of Arch has less than 3 GiB.
+UNSTATED_SIZE_LIMIT = 4 << 30
 
 
 class OtherVersionError(FetchError):
-    """What a source has can't be shown to be what another one began to give: it is to be asked for all of it."""
+    """An answer can't be shown to continue what another source began to give: its source is to be asked for the whole file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """
+    Where the bytes of a download are put, and how many of them.
+
+    Attributes:
+        create: Makes an empty file.
+        has_room: True if the disk takes a file of so many bytes.
+        limit: Bytes that are taken of a file whose size no database states: more would be an attempt to fill the disk.
+    """
+
+    create: Callable[[], FileIO]
+    has_room: Callable[[int], bool] = lambda _: True
+    limit: int = UNSTATED_SIZE_LIMIT
+
+
+def size_limit(name: str) -> int:
+    """Returns the bytes that are taken of a file of this name whose size no database states."""
+    return SIGNATURE_LIMIT if name.endswith(".sig") else UNSTATED_SIZE_LIMIT
 
 
 class Arrival:
     """
-    The file of a download in the spool.
+    The file of a download, as far as it has arrived.
 
-    What one source began another one continues only if both state the same size and an equal validator.  Otherwise the file is fetched again from
-    the start into a new spool file, and its readers go on as far as both are provably the same.
+    A source continues the bytes of another one only if both state the same size and an equal validator.  Otherwise the file is fetched again from
+    the start into a new file, and its readers go on as far as both are provably the same.
 
     Args:
-        create: Makes an empty file in the spool.
-        most: Bytes that are taken of a file whose size no database states: more would be an attempt to fill the disk.
-        has_room: True if the disk takes a file of so many bytes.
         late: Gives what the database states when the file has arrived, should it not have been known before.
 
     Attributes:
-        expected: What the database states; None where no database knows the file.
-        file: What has arrived.
-        files: That, and what had arrived each time that it was begun again.
-        version: What the source of it said.
-        giver: The label of the source that gave the last of it.
-        total: Bytes that have arrived, those of files that were begun again among them.
+        expected: The size and digest that the database states; None where no database knows the file.
+        file: The bytes that have arrived.
+        files: That file, and the earlier ones where the download began again.
+        version: The size and validators that its source stated.
+        giver: The label of the source that gave the last bytes; empty where none has.
+        total: Bytes that have arrived, those of earlier files among them.
     """
 
-    def __init__(
-        self, expected: ExpectedFile | None, create: Create, late: Callable[[], ExpectedFile | None], most: int, has_room: Callable[[int], bool]
-    ) -> None:
+    def __init__(self, expected: ExpectedFile | None, storage: Storage, late: Callable[[], ExpectedFile | None] = lambda: None) -> None:
         self.expected = expected
         self.version: Version | None = None
-        self.file = GrowingFile(create(), None if expected is None else expected.size)
+        self.file = GrowingFile(storage.create(), None if expected is None else expected.size)
         self.files = [self.file]
         self.total = 0
         self.giver = ""
-        self._create = create
+        self._storage = storage
         self._late = late
-        self._most = most
-        self._has_room = has_room
         self._givers: set[str] = set()
 
     @property
-    def wanted(self) -> dict[str, str]:
-        """The headers that ask for what is missing."""
+    def request_headers(self) -> dict[str, str]:
+        """The headers that ask for the bytes that are missing."""
         return {"Range": f"bytes={self.file.written}-"} if self.file.written else {}
 
     @property
     def all_here(self) -> bool:
-        """True if as much is here as was stated."""
+        """True if as many bytes are here as were stated."""
         return self.file.size is not None and self.file.written >= self.file.size
 
     @property
     def missing(self) -> int | None:
-        """Bytes; None where nobody has stated the size."""
+        """The number of bytes that are missing; None where no source has stated the size."""
         return None if self.file.size is None else self.file.size - self.file.written
 
-    def is_of(self, source: Upstream) -> bool:
-        """Returns whether all that is here came from one source: of several nobody knows which one was wrong, and the last is asked for all of it."""
+    def is_all_from(self, source: Upstream) -> bool:
+        """
+        Returns whether all bytes came from one source.
+
+        Where several gave some it can't be told which of them gave wrong ones, and the last is asked for the whole file.
+        """
         return self._givers <= {source.label}
 
-    def goes_on(self, answer: AnswerHead) -> bool:
-        """Returns whether an answer is a continuation of what is here."""
+    def is_continued_by(self, answer: AnswerHead) -> bool:
+        """Returns whether an answer begins at the byte that is missing, of the same version of the file."""
         offset = self.file.written
         if not offset:
             return answer.status == 200
@@ -88,50 +108,40 @@ class Arrival:
         Gets ready for the body of an answer.
 
         Raises:
-            FetchError: It is no use.
-            OtherVersionError: It would be some when the source were asked for all of the file.
-            OSError: The spool can't take it.
+            FetchError: The answer is of no use.
+            OtherVersionError: The source should be asked for the whole file.
+            OSError: The disk can't take it.
         """
         if answer.status == 200:
+            # The whole file, though only a part may have been asked for.
             if self.expected is not None and answer.length not in (None, self.expected.size):
                 raise FetchError(f"it has {answer.length} bytes instead of {self.expected.size}")
             if self.expected is None and answer.length is not None:
-                self._check(answer.length)
+                self._check_room(answer.length)
             if self.file.written or (self.expected is None and self.file.size not in (None, answer.length)):
                 self.restart()
             self.version = version_of(answer.header, answer.length)
             if self.file.size is None and answer.length is not None:
                 self.file.size = answer.length
                 self.file.reserve()
-        elif not self.goes_on(answer):
+        elif not self.is_continued_by(answer):
+            # With nothing on disk no other request would get a better answer from this source.
             error = OtherVersionError if self.file.written else FetchError
             self.restart()
             raise error(f"{answer.status}: what it has can't be shown to be the same file")
         self.file.held = self.file.held or not source.trusted
 
-    def _check(self, size: int) -> None:
-        """
-        Whether a file may have the size that a source states.
-
-        Raises:
-            FetchError: It may not.
-        """
-        if size > self._most:
-            raise FetchError(f"it has {size} bytes, and more than {self._most} are not taken")
-        if not self._has_room(size):
-            raise FetchError(f"the disk has no room for its {size} bytes")
-
     def add(self, source: Upstream, data: bytes) -> None:
         """
-        Takes what a source gives.
+        Takes bytes of a source.
 
         Raises:
-            IntegrityError: It is too much.
-            OSError: It can't be written.
+            IntegrityError: They are too many.
+            OSError: They can't be written.
         """
-        most = self._most if self.file.size is None else self.file.size
-        if self.file.written + len(data) > most:
-            raise IntegrityError(f"it sent more than {most} bytes")
+        limit = self._storage.limit if self.file.size is None else self.file.size
+        if self.file.written + len(data) > limit:
+            raise IntegrityError(f"it sent more than {limit} bytes")
         self._givers.add(source.label)
         self.giver = source.label
         self.total += len(data)
@@ -139,11 +149,11 @@ class Arrival:
 
     def finish(self) -> None:
         """
-        Checks what has arrived.
+        Checks the file after its last byte.
 
         Raises:
-            FetchError: It is not all.
-            IntegrityError: It is not what the database states.
+            FetchError: Bytes are missing.
+            IntegrityError: It is not the file that the database states.
         """
         file = self.file
         if file.size is not None and file.written < file.size:
@@ -163,7 +173,7 @@ class Arrival:
         """
         Begins again in a new file.
 
-        Of the one before as much is kept as has arrived, and nothing of those before that: who still reads these can't go on.
+        The file before keeps as much of the disk as has arrived, and those before that nothing: their readers can't go on.
 
         Raises:
             OSError: There is no room for one more.
@@ -172,9 +182,21 @@ class Arrival:
         for old in self.files[:-1]:
             old.cut(0)
         before.cut(before.written)
-        self.file = GrowingFile(self._create(), None if self.expected is None else self.expected.size, before)
+        self.file = GrowingFile(self._storage.create(), None if self.expected is None else self.expected.size, before)
         self.files.append(self.file)
         self.version = None
         self._givers.clear()
         before.replace(self.file)
         self.file.reserve()
+
+    def _check_room(self, size: int) -> None:
+        """
+        Checks the size that a source states of a file whose size no database states.
+
+        Raises:
+            FetchError: It is too large.
+        """
+        if size > self._storage.limit:
+            raise FetchError(f"it has {size} bytes, and more than {self._storage.limit} are not taken")
+        if not self._storage.has_room(size):
+            raise FetchError(f"the disk has no room for its {size} bytes")

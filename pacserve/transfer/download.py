@@ -1,8 +1,7 @@
-"""One file that is fetched once, from whoever gives it, for any number of readers."""
+"""One file that is fetched once, from whichever source gives it, for any number of readers."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
@@ -11,277 +10,231 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pacserve.errors import AbsentError, FetchError, IntegrityError
-from pacserve.fetch.answers import IncomingBody
-from pacserve.fetch.hedging import first_yes
+from pacserve.fetch.rate import UNLIMITED, Limits
 from pacserve.http.partial import Version
 from pacserve.packages.files import ExpectedFile
 from pacserve.sources.upstreams import Upstream
-from pacserve.transfer.arrival import Arrival, Create, OtherVersionError
+from pacserve.transfer.arrival import Arrival, OtherVersionError
+from pacserve.transfer.choosing import SECOND_SOURCE_DELAY, STALL_TIMEOUT, OpenedSource, Overtaking, Sources
 from pacserve.transfer.growing import GrowingFile, Progress
-from pacserve.transfer.limits import UNLIMITED, Limits
-from pacserve.transfer.overtaking import Overtaking
 from pacserve.transfer.pace import Pace
 
-# Seconds after which a second source is asked as well, while nothing has come from the first.
-FIRST_PATIENCE = 2.0
-# Seconds for the head of an answer; for that of a host of the LAN.
-HEAD_TIMEOUT = 7.0
-LEADER_TIMEOUT = 2.0
-# Seconds without a byte after which another source is asked as well, and after which a host of the LAN is followed no more.
-STALL = 3.0
-LEADER_STALL = 2.0
+# Seconds for the head of a leader's answer, and seconds without a byte after which a leader is followed no more: it is near.
+LEADER_HEAD_TIMEOUT = 2.0
+LEADER_STALL_TIMEOUT = 2.0
+# Bytes per second that another leader, or the mirrors, are taken to give when a leader is judged.
+LEADER_RATE_ASSUMED = 20 << 10
 # How often all sources are tried before the download is given up.
-ROUNDS = 3
-# Bytes per second that any other mirror is taken to give when it is asked whether one is far slower, and that any host of the LAN is that
-# is followed, or that has the file: to leave one costs one more request.
-TOO_SLOW = 100 << 10
-LEADER_TOO_SLOW = 20 << 10
-LAN_TOO_SLOW = 2 << 20
-# Bytes of a file whose size no database states.  pacman takes no larger signature.
-UNSTATED_LIMIT = 4 << 30
-SIGNATURE_LIMIT = 16 << 10
-# Bytes from which on a transfer says how fast a source is.
-_TELLING = 256 << 10
+ATTEMPTS_PER_SOURCE = 3
+# Bytes from which on a transfer tells how fast a source is.
+_MEASURED_BYTES = 256 << 10
 
-_T = TypeVar("_T")
-Leader = Callable[[float, int], Awaitable[Upstream | None]]
+T = TypeVar("T")
+NextLeader = Callable[[float, int], Awaitable[Upstream | None]]
 
 
-async def _nobody(_: float, __: int) -> None:
+async def _no_leader(_: float, __: int) -> None:
     return None
 
 
 class Download:
     """
-    Fetches a file into the spool, and goes on with the next source at the exact byte where one fails.
+    Fetches a file, and goes on with the next source at the exact byte where one fails.
 
     Args:
-        expected: What the sync database states; None where no database knows the file.
+        arrival: The file, empty.
         upstreams: The sources, best first; at least one.
-        create: Makes an empty file in the spool.
-        has_room: True if the disk takes a file of so many bytes.
-        late: Gives what the database states when the file has arrived, should it not have been known before.
 
     Attributes:
-        began: When, by the clock.
+        began: When the download began, by the clock.
     """
 
     _log = Logger()
 
-    def __init__(  # noqa: PLR0917
-        self,
-        name: str,
-        expected: ExpectedFile | None,
-        upstreams: Sequence[Upstream],
-        create: Create,
-        clock: IReactorTime,
-        limits: Limits = UNLIMITED,
-        late: Callable[[], ExpectedFile | None] = lambda: None,
-        has_room: Callable[[int], bool] = lambda _: True,
-    ) -> None:
+    def __init__(self, name: str, arrival: Arrival, upstreams: Sequence[Upstream], clock: IReactorTime, limits: Limits = UNLIMITED) -> None:
         self.name = name
-        self._arrival = Arrival(expected, create, late, SIGNATURE_LIMIT if name.endswith(".sig") else UNSTATED_LIMIT, has_room)
-        self._upstreams = upstreams
+        self._arrival = arrival
+        self._sources = Sources(name, upstreams, arrival, clock)
         self._clock = clock
         self._limits = limits
-        self._left: set[Upstream] = set()
-        self._unreliable: set[Upstream] = set()
         self._arrived_at = self.began = clock.seconds()
 
     @property
     def expected(self) -> ExpectedFile | None:
-        """What the database states."""
+        """The size and digest that the database states; None where no database knows the file."""
         return self._arrival.expected
 
     @property
     def file(self) -> GrowingFile:
-        """What has arrived."""
+        """The bytes that have arrived."""
         return self._arrival.file
 
     @property
     def files(self) -> Sequence[GrowingFile]:
-        """That, and what had arrived each time that it was begun again."""
+        """That file, and the earlier ones where the download began again."""
         return self._arrival.files
 
     @property
     def giver(self) -> str:
-        """Who gave the last of what has arrived; empty where nobody has."""
+        """The label of the source that gave the last bytes; empty where none has."""
         return self._arrival.giver
 
     @property
     def version(self) -> Version | None:
-        """What the source of it said."""
+        """The size and validators that the source of the file stated."""
         return self._arrival.version
 
     async def begun(self) -> bool:
-        """Waits for the first byte; False where the download failed."""
+        """Waits for the first byte; returns False where the download failed."""
         file = self.file
         while file.progress is Progress.REPLACED or (file.progress is Progress.ARRIVING and not file.written):
-            await file.news()
+            await file.changed()
             file = self.file
         return file.progress is not Progress.FAILED
 
-    async def run(self, leader: Leader = _nobody) -> None:
+    async def run(self, next_leader: NextLeader = _no_leader) -> None:
         """
         Fetches the whole file and checks it.
 
         Args:
-            leader: Told when the last byte arrived and how many have, gives the host of the LAN to follow; None where the sources are to be asked.
+            next_leader: Told when the last byte arrived and how many have, gives the leader to follow; None where the sources are to be asked.
 
         Raises:
             AbsentError: Every source said that it has no such file.
             FetchError: The file could not be fetched, or only in a wrong form.
-            OSError: The spool can't be written.
+            OSError: The file can't be written.
         """
         try:
             self.file.reserve()
-            if not await self._follow(leader):
+            if not await self._follow(next_leader):
                 await self._fetch()
         except BaseException:
             self.file.end(Progress.FAILED)
             raise
         self.file.end(Progress.COMPLETE)
 
-    async def _follow(self, leader: Leader) -> bool:
-        """Returns whether the file came from hosts of the LAN that download it."""
-        while (host := await leader(self._arrived_at, self._arrival.total)) is not None:
+    async def _follow(self, next_leader: NextLeader) -> bool:
+        """Fetches the file from hosts of the LAN that download it, one after the other; returns whether it is all here then."""
+        while (leader := await next_leader(self._arrived_at, self._arrival.total)) is not None:
             try:
-                body = await self._ask(host, LEADER_TIMEOUT)
-                self._begin(host, body)
-                pace = Pace(LEADER_TOO_SLOW, self._clock.seconds())
-                await self._unless_all_here(body.consume(partial(self._arrived, host, pace), LEADER_STALL))
+                body = await self._sources.ask(leader, LEADER_HEAD_TIMEOUT)
+                self._begin(OpenedSource(leader, body))
+                pace = Pace(LEADER_RATE_ASSUMED, self._clock.seconds())
+                await self._unless_all_here(body.consume(partial(self._arrived, leader, pace), LEADER_STALL_TIMEOUT))
                 self._arrival.finish()
             except IntegrityError as error:
-                self._log.warn("{name}: {host} gave a wrong file: {error}", name=self.name, host=host.label, error=error)
-                if self._arrival.is_of(host):
-                    host.lied()
+                self._log.warn("{name}: {host} gave a wrong file: {error}", name=self.name, host=leader.label, error=error)
+                if self._arrival.is_all_from(leader):
+                    leader.lied()
                 else:
-                    host.failed()
+                    leader.failed()
                 self._arrival.restart()
             except FetchError as error:
-                self._log.debug("{name}: {host}: {error}", name=self.name, host=host.label, error=error)
+                # The bytes that have arrived stay, and the next leader or mirror goes on behind them.
+                self._log.debug("{name}: {host}: {error}", name=self.name, host=leader.label, error=error)
             else:
-                host.succeeded()
+                leader.succeeded()
                 return True
         return False
 
     async def _fetch(self) -> None:
-        sources = deque(self._upstreams)
+        """
+        Fetches from the sources what is missing.
+
+        Raises:
+            AbsentError: Every source said that it has no such file.
+            FetchError: No source gave the file.
+        """
         failures: list[FetchError] = []
-        overtaken: tuple[Upstream, IncomingBody] | None = None
-        turns = ROUNDS * len(sources)
-        while turns > 0 and sources:
-            if overtaken is None:
-                turns -= 1
+        overtaking: OpenedSource | None = None  # the source that has just overtaken another one
+        attempts = ATTEMPTS_PER_SOURCE * len(self._sources)
+        while attempts > 0 and len(self._sources):
+            if overtaking is None:
+                attempts -= 1
                 try:
-                    overtaken = await self._race(sources)
+                    overtaking = await self._sources.first()
                 except AbsentError:
                     raise
                 except FetchError as error:
-                    failures.append(error)
+                    failures.append(error)  # every one of them failed in this race
                     break
-            (source, body), overtaken = overtaken, None
-            before = self._arrival.total
+            current, overtaking = overtaking, None
+            source, before = current.source, self._arrival.total
             try:
-                overtaken = await self._take(source, body, sources)
-                if overtaken is None:
+                overtaking = await self._take(current)
+                if overtaking is None:
                     self._arrival.finish()
                     source.succeeded()
                     return
             except FetchError as error:
                 failures.append(FetchError(f"{source.label}: {error}"))
-                self._failed(source, error, sources)
-            else:
-                failures.append(FetchError(f"{source.label}: nothing more came"))
-                source.failed()
-                _put_last(sources, source)
-                if self._arrival.total == before:
-                    # Whoever goes on with this file may be as mute, for ever, while another one would give all of it.
-                    overtaken[1].drop()
-                    overtaken = None
-        if overtaken is not None:  # the last turn was used up while another source took over
-            overtaken[1].drop()
+                self._failed(source, error)
+                continue
+            failures.append(FetchError(f"{source.label}: nothing more came"))
+            source.failed()
+            self._sources.ask_last(source)
+            if self._arrival.total == before:
+                # Two sources that give no byte could overtake each other for ever, while a third would give the whole file: the order decides.
+                overtaking.body.drop()
+                overtaking = None
+        if overtaking is not None:  # the last attempt was used up while another source took over
+            overtaking.body.drop()
         raise FetchError("; ".join(dict.fromkeys(str(error) for error in failures)) or "no source")
 
-    def _failed(self, source: Upstream, error: FetchError, sources: deque[Upstream]) -> None:
-        """A source gave what is of no use."""
-        if isinstance(error, OtherVersionError):
-            _put_first(sources, source)
-        elif not isinstance(error, IntegrityError):
-            source.failed()
-            self._unreliable.add(source)
-            _put_last(sources, source)
-        else:
-            self._log.warn("{name}: {source} gave a wrong file: {error}", name=self.name, source=source.label, error=error)
-            if self._arrival.is_of(source):
-                source.lied()
-                sources.remove(source)
-            else:
-                _put_first(sources, source)
-            self._arrival.restart()
-
-    async def _race(self, sources: Sequence[Upstream] | deque[Upstream], *, going_on: bool = False) -> tuple[Upstream, IncomingBody]:
+    async def _take(self, opened: OpenedSource) -> OpenedSource | None:
         """
-        Returns the first source that answers well, and its answer.
+        Takes what a source gives, as long as it is not much slower than others.
 
-        Args:
-            going_on: Only an answer will do that goes on where the file is.
+        Returns:
+            The source that has overtaken this one; None where the body ended.
         """
-        opened: list[IncomingBody] = []
+        self._begin(opened)
+        source = opened.source
+        pace = Pace(self._sources.rate_to_beat(source), self._clock.seconds())
 
-        async def ask(source: Upstream) -> tuple[Upstream, IncomingBody]:
-            try:
-                body = await self._ask(source, HEAD_TIMEOUT)
-            except FetchError:
-                if isinstance(sources, deque):
-                    _put_last(sources, source)
-                raise
-            opened.append(body)
-            if going_on and not self._arrival.goes_on(body.answer):
-                raise FetchError(f"{source.label}: it does not go on")
-            return source, body
+        def silence() -> float:
+            return STALL_TIMEOUT if pace.total else SECOND_SOURCE_DELAY
 
+        take = partial(self._arrived, source, pace)
         try:
-            source, body = await first_yes([partial(ask, source) for source in sources], self._clock, FIRST_PATIENCE)
-            opened.remove(body)
-        finally:
-            for unwanted in opened:
-                unwanted.drop()
-        return source, body
-
-    async def _ask(self, source: Upstream, timeout: float) -> IncomingBody:
-        body = await source.open(self.name, self._arrival.wanted, timeout)
-        status = body.answer.status
-        if status in (200, 206, 416):
-            return body
-        body.drop()
-        raise (AbsentError if status in (404, 410) else FetchError)(f"{source.label}: {status}")
-
-    async def _take(self, source: Upstream, body: IncomingBody, sources: deque[Upstream]) -> tuple[Upstream, IncomingBody] | None:
-        """Takes what a source gives; who has overtaken it, if somebody has."""
-        self._begin(source, body)
-        others = [other for other in sources if other is not source and other not in self._left]
-        best = max(
-            [TOO_SLOW if source.wan else LAN_TOO_SLOW, *(other.rate for other in others if other.rate is not None and other not in self._unreliable)]
-        )
-        pace = Pace(best if others else None, self._clock.seconds())
-        asked_next = [*others, source]
-        arrived = partial(self._arrived, source, pace)
-
-        def patience() -> float:
-            return STALL if pace.total else FIRST_PATIENCE
-
-        try:
-            return await self._unless_all_here(
-                Overtaking(body, arrived, self._clock, patience, HEAD_TIMEOUT, lambda: self._race(asked_next, going_on=True)).run()
-            )
+            return await self._unless_all_here(Overtaking(opened.body, take, silence, partial(self._sources.successor, source), self._clock).run())
         finally:
             rate = pace.rate(self._clock.seconds())
-            if rate is not None and pace.total >= _TELLING:
+            if rate is not None and pace.total >= _MEASURED_BYTES:
                 source.measured(rate)
 
-    async def _unless_all_here(self, consuming: Awaitable[_T]) -> _T | None:
-        """What that gives, or nothing when it fails though all is here: a source that does not say that this was the end has given the file."""
+    def _begin(self, opened: OpenedSource) -> None:
+        """Gets ready for the body of an answer, or drops the body of an answer that is of no use."""
+        try:
+            self._arrival.begin(opened.source, opened.body.answer)
+        except BaseException:
+            opened.body.drop()
+            raise
+
+    def _arrived(self, source: Upstream, pace: Pace, data: bytes) -> float:
+        """
+        Takes bytes of a source.
+
+        Returns:
+            The seconds until the source may give more.
+
+        Raises:
+            FetchError: The source is too slow.
+            IntegrityError: It gave too much.
+            OSError: The bytes can't be written.
+        """
+        self._arrival.add(source, data)
+        self._arrived_at = self._clock.seconds()
+        wait = (self._limits.wan if source.wan else self._limits.lan)(len(data))
+        missing = self._arrival.missing
+        if missing != 0 and pace.arrived(len(data), wait, missing, self._arrived_at) and self._sources.leave(source):
+            raise FetchError("it is far slower than others were")
+        if missing != 0 and pace.crawls:
+            raise FetchError("it gives next to nothing")
+        return wait
+
+    async def _unless_all_here(self, consuming: Awaitable[T]) -> T | None:
+        """Returns the result, or None where it failed with every byte here: a source that does not mark the end has given the whole file as well."""
         try:
             return await consuming
         except FetchError as error:
@@ -289,33 +242,18 @@ class Download:
                 raise
             return None
 
-    def _begin(self, source: Upstream, body: IncomingBody) -> None:
-        """Decides what becomes of an answer; the body of one that is no use is dropped."""
-        try:
-            self._arrival.begin(source, body.answer)
-        except BaseException:
-            body.drop()
-            raise
-
-    def _arrived(self, source: Upstream, pace: Pace, data: bytes) -> float:
-        self._arrival.add(source, data)
-        self._arrived_at = self._clock.seconds()
-        wait = (self._limits.wan if source.wan else self._limits.lan)(len(data))
-        left = self._arrival.missing
-        if left != 0 and pace.arrived(len(data), wait, left, self._arrived_at) and source not in self._left:
-            self._left.add(source)
-            raise FetchError("it is far slower than others were")
-        if left != 0 and pace.crawls:
-            raise FetchError("it gives next to nothing")
-        return wait
-
-
-def _put_first(sources: deque[Upstream], source: Upstream) -> None:
-    """A source is asked next."""
-    sources.rotate(-sources.index(source))
-
-
-def _put_last(sources: deque[Upstream], source: Upstream) -> None:
-    """A source is asked after all others, so that the first is in the end one that failed nobody and was only outrun."""
-    sources.remove(source)
-    sources.append(source)
+    def _failed(self, source: Upstream, error: FetchError) -> None:
+        """Decides when a source that failed is asked again, and what of the file is kept."""
+        if isinstance(error, OtherVersionError):
+            self._sources.ask_next(source)  # for the whole file: nothing is kept, and it answered well
+        elif not isinstance(error, IntegrityError):
+            source.failed()
+            self._sources.doubt(source)
+        else:
+            self._log.warn("{name}: {source} gave a wrong file: {error}", name=self.name, source=source.label, error=error)
+            if self._arrival.is_all_from(source):
+                source.lied()
+                self._sources.remove(source)
+            else:
+                self._sources.ask_next(source)  # for the whole file: then it is known which of them gave wrong bytes
+            self._arrival.restart()

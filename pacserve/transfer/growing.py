@@ -1,4 +1,4 @@
-"""A file that arrives: one writes, any number read what is there already."""
+"""A file that grows: one download writes it, and any number of readers are given the bytes that are there already."""
 
 from __future__ import annotations
 
@@ -9,33 +9,35 @@ import hashlib
 import os
 from io import FileIO
 
-from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from pacserve.waiting import Waiters
 
 
 class Progress(enum.Enum):
-    """What becomes of a file that arrives."""
+    """The state of a file that arrives."""
 
     ARRIVING = "arriving"
     COMPLETE = "complete"
-    """All of it is there, and it is what was expected."""
+    """All bytes are there, and they are those that were expected."""
     FAILED = "failed"
-    """Nothing more will come, or what came is wrong."""
+    """The download failed or did not match its digest."""
     REPLACED = "replaced"
-    """It is fetched again from the start: see `GrowingFile.successor`."""
+    """The file is fetched again from the start: see `GrowingFile.successor`."""
 
 
 class GrowingFile:
     """
     A file of the spool while it is written.
 
-    Each reader has a descriptor of its own, so it may be renamed or removed meanwhile, and the writer may be done with it.
+    Each reader has a descriptor of its own, so the file may be renamed or removed meanwhile, and the writer may have closed it.
 
     Attributes:
-        size: Bytes that it will have; None while that is not known.
-        written: Bytes that it has.
-        progress: What becomes of it.
+        size: Bytes that the file will have; None while that is not known.
+        written: Bytes that the file has.
+        progress: Its state.
         successor: The file that takes its place when `progress` is REPLACED.
-        held: True if some of it came from where it must be checked before it is handed on.
+        held: True if any bytes came from an untrusted source; readers then wait for verification.
         common: With a predecessor: the bytes from the start that are the same in both, as far as they are written.
     """
 
@@ -49,11 +51,11 @@ class GrowingFile:
         self.held = False
         self._predecessor = predecessor
         self._digest = hashlib.sha256()
-        self._waiting: list[Deferred[None]] = []
+        self._waiters = Waiters()
 
     @property
     def sha256(self) -> bytes:
-        """The digest of what is written."""
+        """The digest of the bytes that are written."""
         return self._digest.digest()
 
     def open(self) -> FileIO:
@@ -61,7 +63,7 @@ class GrowingFile:
         return FileIO(os.dup(self.file.fileno()), "rb")
 
     def close(self) -> None:
-        """The writer is done with it."""
+        """Closes the file of the writer; readers read on."""
         self.file.close()
         if self._predecessor is not None:
             self._predecessor.close()
@@ -69,10 +71,10 @@ class GrowingFile:
 
     def write(self, data: bytes) -> None:
         """
-        Appends what has arrived.
+        Appends bytes, and wakes the readers.
 
         Raises:
-            OSError: It can't be written: the disk is full, say.
+            OSError: They can't be written: the disk is full, say.
         """
         view = memoryview(data)
         while view:
@@ -81,11 +83,11 @@ class GrowingFile:
             self._digest.update(view[:written])
             self.written += written
             view = view[written:]
-        self._wake()
+        self._waiters.wake()
 
     def reserve(self) -> None:
         """
-        Makes room for all of it: that the disk is full is better known before the first byte is handed on.
+        Makes room for the whole file: a full disk is better known before the first byte is handed on.
 
         Raises:
             OSError: There is no room.
@@ -103,23 +105,24 @@ class GrowingFile:
             os.ftruncate(self.file.fileno(), size)
 
     def end(self, progress: Progress) -> None:
-        """Nothing more comes."""
+        """Notes that no more bytes come; the first reason for that stands."""
         if self.progress is Progress.ARRIVING:
             self.progress = progress
-            self._wake()
+            self._waiters.wake()
 
     def replace(self, successor: GrowingFile) -> None:
-        """It is fetched again from the start."""
+        """Sends the readers to the file into which everything is fetched again."""
         self.successor = successor
         self.end(Progress.REPLACED)
 
-    async def news(self) -> None:
-        """Returns when more is written, or something else has become of the file."""
-        if self.progress is not Progress.ARRIVING:
-            return
-        waiting: Deferred[None] = Deferred()
-        self._waiting.append(waiting)
-        await waiting
+    async def changed(self) -> None:
+        """Returns when more bytes are written, or `progress` has changed."""
+        if self.progress is Progress.ARRIVING:
+            await self._waiters.wait()
+
+    async def changed_within(self, seconds: float, clock: IReactorTime) -> bool:
+        """Waits as `changed` does, but no longer than so many seconds; returns False when the time was up first."""
+        return self.progress is not Progress.ARRIVING or await self._waiters.wait_for(seconds, clock)
 
     def continues(self, offset: int) -> bool | None:
         """
@@ -137,12 +140,7 @@ class GrowingFile:
         if self._predecessor is None or self.common < self.written:
             return
         before = os.pread(self._predecessor.file.fileno(), len(data), self.written)
+        # A predecessor has its whole room on the disk: behind its last byte there are zeros, which count for nothing.
         before = before[: max(0, self._predecessor.written - self.written)]
         same = len(before) if data[: len(before)] == before else next(i for i, (a, b) in enumerate(zip(data, before, strict=False)) if a != b)
         self.common += same
-
-    def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            if not one.called:
-                one.callback(None)

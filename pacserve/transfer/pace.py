@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 # Seconds over which the speed of a source is judged.
-WINDOW = 5.0
+RATE_WINDOW = 5.0
 # A source is left when it gives less than this part of what another one gave lately.
-FAR_SLOWER = 0.2
+FAR_SLOWER_RATIO = 0.2
 # Bytes per second, and seconds: who gives less for so long gives nothing.
-CRAWL = 128.0
-CRAWL_TIME = 30.0
+CRAWL_RATE = 128.0
+CRAWL_TIME_LIMIT = 30.0
 
 
 class Pace:
@@ -50,18 +50,18 @@ class Pace:
             self._crawling_since = None
             return False
         passed = now - self._since
-        if passed < WINDOW:
+        if passed < RATE_WINDOW:
             return False
         rate = self._count / passed
-        if rate >= CRAWL:
+        if rate >= CRAWL_RATE:
             self._crawling_since = None
         elif self._crawling_since is None:
             self._crawling_since = self._since
-        self.crawls = self._crawling_since is not None and now - self._crawling_since >= CRAWL_TIME
+        self.crawls = self._crawling_since is not None and now - self._crawling_since >= CRAWL_TIME_LIMIT
         self._since, self._count = now, 0
-        if self._best is None or rate >= self._best * FAR_SLOWER:
+        if self._best is None or rate >= self._best * FAR_SLOWER_RATIO:
             return False
-        return left is None or left > rate * WINDOW
+        return left is None or left > rate * RATE_WINDOW
 
     def rate(self, now: float) -> float | None:
         """Bytes per second on the whole, None where it is too early to tell."""

@@ -12,7 +12,7 @@ PARTIAL = ".partial-"
 """What their names begin with."""
 
 # Bytes of the disk that are left to others.
-_RESERVE = 64 << 20
+_FREE_BYTES_KEPT = 64 << 20
 
 
 def has_room(directory: str, size: int) -> bool:
@@ -23,7 +23,7 @@ def has_room(directory: str, size: int) -> bool:
         OSError: The folder can't be looked at.
     """
     found = os.statvfs(directory)
-    return found.f_bavail * found.f_frsize >= size + _RESERVE
+    return found.f_bavail * found.f_frsize >= size + _FREE_BYTES_KEPT
 
 
 def create(directory: str) -> FileIO:

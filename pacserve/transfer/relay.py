@@ -14,7 +14,7 @@ from pacserve.fetch.stream import BodyStream, StreamingClient
 from pacserve.packages.catalogue import Catalogue
 from pacserve.sources.candidates import Candidate, PackageSource, Rank, Wanted
 from pacserve.sources.upstreams import Upstream, Upstreams
-from pacserve.transfer.flights import Flights
+from pacserve.transfer.downloads import Downloads
 from pacserve.transfer.reading import DownloadedFile
 from pacserve.web.answers import Answer, RedirectAnswer, StreamAnswer
 
@@ -38,7 +38,7 @@ class RelaySource(PackageSource):
     def __init__(  # noqa: PLR0917
         self,
         peers: PackageSource,
-        flights: Flights,
+        downloads: Downloads,
         upstreams: Upstreams,
         databases: Catalogue,
         client: StreamingClient,
@@ -46,7 +46,7 @@ class RelaySource(PackageSource):
         distrust: Callable[[str], object],
     ) -> None:
         self._peers = peers
-        self._flights = flights
+        self._downloads = downloads
         self._upstreams = upstreams
         self._databases = databases
         self._client = client
@@ -77,7 +77,7 @@ class RelaySource(PackageSource):
         request = wanted.request
         holder = _Holder(redirect, self._client, self._clock, self._avoid, self._distrust)
         look = partial(self._databases.expected, request.repo, request.name)
-        download = self._flights.join(request, look, [holder, *self._upstreams.upstreams(request)], claimed=False)
+        download = self._downloads.join(request, look, [holder, *self._upstreams.upstreams(request)], claimed=False)
         return StreamAnswer(DownloadedFile(download, self._clock), "relayed")
 
     def _avoid(self, holder: str) -> None:

@@ -14,9 +14,8 @@ from pacserve.packages.files import FileKind, FileRequest
 from pacserve.sources.candidates import Candidate, PackageSource, Rank, Wanted
 from pacserve.sources.upstreams import Upstreams
 from pacserve.transfer.download import Download
-from pacserve.transfer.flights import Flights
+from pacserve.transfer.downloads import Downloads, RunningDownloads
 from pacserve.transfer.reading import DownloadedFile
-from pacserve.transfer.running import RunningDownloads
 from pacserve.web.answers import Answer, StreamAnswer
 from pacserve.web.bodies.arriving import ArrivingFile
 
@@ -32,9 +31,9 @@ class DownloadSource(PackageSource, RunningDownloads):
     Who only wants to know of a file starts no download, and who wants the end of one that has not come that far is not let wait.
     """
 
-    def __init__(self, flights: Flights, upstreams: Upstreams, databases: Catalogue, clock: IReactorTime) -> None:
+    def __init__(self, downloads: Downloads, upstreams: Upstreams, databases: Catalogue, clock: IReactorTime) -> None:
         self.clock = clock
-        self._flights = flights
+        self._downloads = downloads
         self._upstreams = upstreams
         self._databases = databases
 
@@ -46,7 +45,7 @@ class DownloadSource(PackageSource, RunningDownloads):
         request = wanted.request
         if request.kind is FileKind.DATABASE:
             return ()
-        running = self._flights.get((request.repo, request.arch, request.name))
+        running = self._downloads.get((request.repo, request.arch, request.name))
         if (wanted.looking and running is None) or self._is_far_ahead(wanted, 0 if running is None else running.file.written):
             return ()
         return (_Download(self, wanted),)
@@ -60,7 +59,7 @@ class DownloadSource(PackageSource, RunningDownloads):
         return missing > AHEAD_SECONDS * max((rate for rate in rates if rate is not None), default=0.0)
 
     async def running(self, request: FileRequest) -> ArrivingFile | None:
-        download = self._flights.get((request.repo, request.arch, request.name))
+        download = self._downloads.get((request.repo, request.arch, request.name))
         return DownloadedFile(download, self.clock) if download is not None and await download.begun() else None
 
     def join(self, wanted: Wanted) -> Download:
@@ -74,7 +73,7 @@ class DownloadSource(PackageSource, RunningDownloads):
         upstreams = self._upstreams.upstreams(request)
         if not upstreams:
             raise FetchError("no mirror")
-        return self._flights.join(request, partial(self._databases.expected, request.repo, request.name), upstreams)
+        return self._downloads.join(request, partial(self._databases.expected, request.repo, request.name), upstreams)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.app.fetching import Fetching
 from pacserve.config.settings import Settings
 from pacserve.errors import ConfigurationError
+from pacserve.fetch.rate import UNLIMITED
 from pacserve.packages.files import ExpectedFile, FileRequest
 from pacserve.sources.upstreams import Upstream, Upstreams
-from pacserve.transfer.claiming import Claim, Claiming
-from pacserve.transfer.limits import UNLIMITED
+from pacserve.transfer.leader_search import Claim, Claiming
 from tests.fakes.interfaces import Databases
 
 ZLIB, XZ = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst", "xz-5.6.3-1-x86_64.pkg.tar.zst"

@@ -24,7 +24,8 @@ from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.peers.conduct import AVOIDED, DISTRUST, FAILURES_LIMIT
 from pacserve.peers.peer import Identity, Peer, PeerState
 from pacserve.peers.roster import Roster
-from pacserve.transfer.claiming import Claim
+from pacserve.sources.upstreams import Upstream
+from pacserve.transfer.leader_search import Claim
 from tests.fakes.network import Line, Network, Page
 
 OWN = "0" * 32
@@ -98,6 +99,12 @@ class ClaimingTests(SynchronousTestCase):
         """Begins to claim the file."""
         return Deferred.fromCoroutine(self.claiming.claim(REQUEST, expected))
 
+    def leader(self) -> Upstream:
+        """Claims the file, which another host downloads."""
+        leader = self.successResultOf(self.claim()).leader
+        assert leader is not None
+        return leader
+
     def other_keeper(self) -> str:
         """An instance id that keeps the claims of the file rather than this host."""
         return next(one for one in (f"{number:032x}" for number in range(1, 1000)) if keepers(KEY, [one, OWN])[0] == one)
@@ -105,7 +112,7 @@ class ClaimingTests(SynchronousTestCase):
     def test_alone(self) -> None:
         """A host without peers grants itself the claim, renews it as long as the download runs, and ends it."""
         claim = self.successResultOf(self.claim())
-        self.assertEqual((claim.leaders, len(self.table)), ([], 1))
+        self.assertEqual((claim.leader, len(self.table)), (None, 1))
         self.clock.pump([RENEWAL] * 20)
         self.assertEqual(self.table.ask(KEY, "1" * 32, "x", self.clock.seconds()), Verdict(OWN, granted=False))
         claim.end(kept=False)
@@ -126,7 +133,7 @@ class ClaimingTests(SynchronousTestCase):
         """Who is told to follow a peer follows it where it is known to be."""
         instance = self.other_keeper()
         self.add(instance, lambda *_: encode_verdict(Verdict(instance, granted=False)))
-        (leader,) = self.successResultOf(self.claim()).leaders
+        leader = self.leader()
         self.assertEqual(leader.label, "peer 10.0.0.2:15678")
         Deferred.fromCoroutine(leader.open(REQUEST.name, {}, 1.0)).addErrback(lambda _: None)
         self.assertEqual(self.network.asked[-1], f"GET http://10.0.0.2:15678/fetch/core/x86_64/{REQUEST.name}")
@@ -135,58 +142,58 @@ class ClaimingTests(SynchronousTestCase):
         """A leader that served wrong bytes is not followed again for an hour."""
         instance = self.other_keeper()
         self.add(instance, lambda *_: encode_verdict(Verdict(instance, granted=False)))
-        (leader,) = self.successResultOf(self.claim()).leaders
+        leader = self.leader()
         leader.lied()
         (peer,) = self.roster
         self.assertFalse(peer.may_be_asked(self.clock.seconds()), "nor is it asked for what it holds")
         peer.asked_again_at = 0.0
-        self.assertEqual(self.successResultOf(self.claim()).leaders, [])
+        self.assertIsNone(self.successResultOf(self.claim()).leader)
         self.assertEqual(self.table.ask("key", "f" * 32, "10.0.0.2", self.clock.seconds()), Verdict(None, granted=False))
         self.clock.advance(DISTRUST)
-        self.assertEqual(len(self.successResultOf(self.claim()).leaders), 1)
+        self.assertIsNotNone(self.successResultOf(self.claim()).leader)
 
     def test_useless(self) -> None:
         """A leader that gave nothing several times is not followed for a while, and nobody is sent elsewhere for that."""
         instance = self.other_keeper()
         self.add(instance, lambda *_: encode_verdict(Verdict(instance, granted=False)))
         for _ in range(FAILURES_LIMIT):
-            (leader,) = self.successResultOf(self.claim()).leaders
+            leader = self.leader()
             leader.failed()
-        self.assertEqual(self.successResultOf(self.claim()).leaders, [])
+        self.assertIsNone(self.successResultOf(self.claim()).leader)
         (peer,) = self.roster
         self.assertTrue(peer.may_be_asked(self.clock.seconds()))
         self.clock.advance(AVOIDED)
-        self.assertEqual(len(self.successResultOf(self.claim()).leaders), 1)
+        self.assertIsNotNone(self.successResultOf(self.claim()).leader)
 
     def test_liar_renamed(self) -> None:
         """A liar that was started anew has another id, and is not followed either."""
         first = self.other_keeper()
         follow = first
         self.add(first, lambda *_: encode_verdict(Verdict(follow, granted=False)))
-        (leader,) = self.successResultOf(self.claim()).leaders
+        leader = self.leader()
         leader.lied()
         (peer,) = self.roster
         peer.asked_again_at = 0.0
         follow = next(one for one in (f"{number:032x}" for number in range(1000, 2000)) if keepers(KEY, [one, OWN])[0] == one)
         peer.identity = Identity(follow, 1, ("x86_64",), 0)
-        self.assertEqual(self.successResultOf(self.claim()).leaders, [])
+        self.assertIsNone(self.successResultOf(self.claim()).leader)
 
     def test_unknown(self) -> None:
         """What no database states a digest of is not claimed either: nobody could tell whether what comes is right."""
         for expected in (None, ExpectedFile(5, None)):
             claim = self.successResultOf(self.claim(expected))
             claim.end(kept=True)
-            self.assertEqual((claim.leaders, len(self.table), self.network.asked), ([], 0, []))
+            self.assertEqual((claim.leader, len(self.table), self.network.asked), (None, 0, []))
 
     def test_impersonated(self) -> None:
         """Who states the id of a known peer does not take its place, but when that one has served wrong bytes."""
         instance = self.other_keeper()
         for _ in range(2):
             self.add(instance, lambda *_: encode_verdict(Verdict(instance, granted=False)))
-        (leader,) = self.successResultOf(self.claim()).leaders
+        leader = self.leader()
         self.assertEqual(leader.label, "peer 10.0.0.2:15678")
         leader.lied()
-        (leader,) = self.successResultOf(self.claim()).leaders
+        leader = self.leader()
         self.assertEqual(leader.label, "peer 10.0.0.3:15678")
 
     def test_signature(self) -> None:
@@ -194,19 +201,19 @@ class ClaimingTests(SynchronousTestCase):
         request = FileRequest("core", "x86_64", f"{REQUEST.name}.sig", FileKind.SIGNATURE)
         claim = self.successResultOf(Deferred.fromCoroutine(self.claiming.claim(request, None)))
         claim.end(kept=True)
-        self.assertEqual((claim.leaders, len(self.table), self.network.asked), ([], 0, []))
+        self.assertEqual((claim.leader, len(self.table), self.network.asked), (None, 0, []))
 
     def test_names_asker(self) -> None:
         """A keeper that names the asker itself, or a copy of this machine with its id, is of no use, and nobody follows itself."""
         self.add(self.other_keeper(), lambda *_: encode_verdict(Verdict(OWN, granted=False)))
         self.add(OWN, lambda *_: encode_verdict(Verdict(None, granted=True)))
-        self.assertEqual(self.successResultOf(self.claim()).leaders, [])
+        self.assertIsNone(self.successResultOf(self.claim()).leader)
         self.assertEqual(len(self.network.asked), 1)
 
     def test_unknown_leader(self) -> None:
         """A leader that this host does not know is ignored: no keeper makes it talk to an address of its choice."""
         self.add(self.other_keeper(), lambda *_: encode_verdict(Verdict("e" * 32, granted=False)))
-        self.assertEqual(self.successResultOf(self.claim()).leaders, [])
+        self.assertIsNone(self.successResultOf(self.claim()).leader)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_silent_keeper(self) -> None:
@@ -227,7 +234,7 @@ class ClaimingTests(SynchronousTestCase):
             self.add(first, answer)
             claiming = self.claim()
             self.clock.pump([CLAIM_BUDGET] * KEEPERS_ASKED)
-            self.assertEqual(self.successResultOf(claiming).leaders, [])
+            self.assertIsNone(self.successResultOf(claiming).leader)
             self.assertEqual(len(self.table), 1, answer)
 
     def test_all_silent(self) -> None:

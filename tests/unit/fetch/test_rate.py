@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.fetch.rate import BURST, TokenBucket
+from pacserve.fetch.rate import BURST_SECONDS, TokenBucket
 
 
 class TokenBucketTests(SynchronousTestCase):
@@ -18,7 +18,7 @@ class TokenBucketTests(SynchronousTestCase):
         """After a pause a little may flow at once, and never more than that."""
         bucket = TokenBucket(1000.0)
         for now in (0.0, 1e6):
-            self.assertEqual(bucket.take(int(1000 * BURST), now), 0.0)
+            self.assertEqual(bucket.take(int(1000 * BURST_SECONDS), now), 0.0)
             self.assertEqual(bucket.take(500, now), 0.5)
 
     @given(st.lists(st.tuples(st.integers(1, 100_000), st.floats(0, 0.5)), min_size=1, max_size=100))
@@ -28,7 +28,7 @@ class TokenBucketTests(SynchronousTestCase):
         for count, pause in flows:
             total += count
             wait = bucket.take(count, now)
-            self.assertLessEqual(total, 50_000 * (now + BURST) + max(size for size, _ in flows) + 50_000 * wait)
+            self.assertLessEqual(total, 50_000 * (now + BURST_SECONDS) + max(size for size, _ in flows) + 50_000 * wait)
             now += wait + pause
 
     def test_clock_set_back(self) -> None:
@@ -60,7 +60,7 @@ class SharingTests(SynchronousTestCase):
         rate, piece, seconds = 1_000_000.0, 10_000, 20.0
         totals = self.flow(rate, [piece] * count, begins[:count], seconds)
         self.assertLessEqual(max(totals) - min(totals), 3 * piece)
-        self.assertLessEqual(abs(sum(totals) - rate * seconds), rate * BURST + (count + 2) * piece)
+        self.assertLessEqual(abs(sum(totals) - rate * seconds), rate * BURST_SECONDS + (count + 2) * piece)
 
     def test_nobody_starves(self) -> None:
         """A transfer with small pieces is not stopped by those with large ones."""

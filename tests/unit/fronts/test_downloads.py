@@ -9,7 +9,7 @@ from pacserve.claims.keeping import ClaimKeeper
 from pacserve.errors import RequestError
 from pacserve.fronts.downloads import ClaimFront, FetchFront
 from pacserve.packages.files import ExpectedFile, FileRequest
-from pacserve.transfer.running import RunningDownloads
+from pacserve.transfer.downloads import RunningDownloads
 from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, StreamAnswer
 from pacserve.web.bodies.arriving import ArrivingFile
 from tests.fakes.interfaces import Databases, Everyone, Packages, ask

@@ -18,15 +18,15 @@ from zope.interface import implementer
 
 from pacserve.errors import AbsentError, FetchError, RequestError
 from pacserve.http.validators import format_date, not_modified_since
-from pacserve.indexes.databases import BUDGET, FLIGHTS_LIMIT, LINGER, DatabaseSource
+from pacserve.indexes.databases import CLOSE_DELAY, MIRRORS_BUDGET, REVALIDATIONS_LIMIT, DatabaseSource
 from pacserve.indexes.freshness import DATABASE_LIMIT
 from pacserve.mirrors.absences import REMEMBERED
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.sources.candidates import Rank, Wanted
 from pacserve.sources.upstreams import Upstream, Upstreams
-from pacserve.transfer.download import FIRST_PATIENCE
-from pacserve.transfer.reading import RESERVE
+from pacserve.transfer.choosing import SECOND_SOURCE_DELAY
+from pacserve.transfer.reading import TRICKLE_RESERVE_BYTES
 from pacserve.web.answers import Answer, FileAnswer, StreamAnswer
 from tests.fakes.upstreams import Body, Head, Mirror
 
@@ -218,7 +218,7 @@ class FetchTests(Setup):
         self.failureResultOf(leaving)
         self.a.faults.pop("silent")
         self.b.faults.update(dies_at=[3000], dying="stalls")
-        self.clock.advance(FIRST_PATIENCE)
+        self.clock.advance(SECOND_SOURCE_DELAY)
         third = self.settle()
         answers = [self.successResultOf(one) for one in (first, second, third)]
         self.assertEqual(self.asked(), [("a", 0), ("b", 200)])
@@ -329,7 +329,7 @@ class FetchTests(Setup):
         assert isinstance(answer, StreamAnswer)
         reader = answer.file.reader()
         self.addCleanup(reader.close)
-        self.assertEqual(reader.read(0, 5000), SECOND[: 3000 - RESERVE])
+        self.assertEqual(reader.read(0, 5000), SECOND[: 3000 - TRICKLE_RESERVE_BYTES])
         self.a.faults.update(dying="breaks")
         self.clock.pump([0.5] * 20)
         self.assertFalse(self.successResultOf(Deferred.fromCoroutine(reader.more(3000))))
@@ -339,7 +339,7 @@ class FetchTests(Setup):
     def test_too_many(self) -> None:
         """Only so many are fetched at the same time; when the daemon stops all end, and no mirror is to blame."""
         self.down(self.a, self.b, fault="silent")
-        requests = [FileRequest("core", "x86_64", f"{number}.db", FileKind.DATABASE) for number in range(FLIGHTS_LIMIT + 1)]
+        requests = [FileRequest("core", "x86_64", f"{number}.db", FileKind.DATABASE) for number in range(REVALIDATIONS_LIMIT + 1)]
         waiting = [self.settle(request) for request in requests]
         self.failureResultOf(waiting.pop(), FetchError)
         self.source.stop()
@@ -352,7 +352,7 @@ class FetchTests(Setup):
         self.publish(self.a)
         before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
         self.get()
-        self.clock.advance(LINGER)
+        self.clock.advance(CLOSE_DELAY)
         self.assertLessEqual(len(os.listdir("/proc/self/fd")), before + 1)  # noqa: PTH208 - the reader of this test
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -498,7 +498,7 @@ class DownTests(Setup):
         self.seen()
         self.down(self.a, self.b, fault="silent")
         answer = self.settle()
-        self.clock.pump([0.5] * int(BUDGET / 0.5 - 1))
+        self.clock.pump([0.5] * int(MIRRORS_BUDGET / 0.5 - 1))
         self.assertNoResult(answer)
         self.clock.advance(0.5)
         self.assertEqual(self.content(self.successResultOf(answer)), (FIRST, "copy"))
@@ -510,12 +510,12 @@ class DownTests(Setup):
         for mirror in (self.a, self.b):
             mirror.faults.update(dies_at=[0, 0, 0, 0], dying="stalls")
         answer = self.settle()
-        self.clock.pump([0.25] * int(BUDGET / 0.25))
+        self.clock.pump([0.25] * int(MIRRORS_BUDGET / 0.25))
         self.assertEqual(self.content(self.successResultOf(answer)), (FIRST, "copy"))
         for mirror in (self.a, self.b):
             mirror.faults.pop("dies_at")
         self.assertEqual(self.get(), (SECOND, "stream"))
-        self.clock.advance(LINGER)
+        self.clock.advance(CLOSE_DELAY)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_no_copy(self) -> None:
@@ -524,7 +524,7 @@ class DownTests(Setup):
         self.failureResultOf(self.settle(), FetchError)
         self.down(self.a, self.b, fault="silent")
         answer = self.settle()
-        self.clock.pump([0.5] * int(BUDGET / 0.5))
+        self.clock.pump([0.5] * int(MIRRORS_BUDGET / 0.5))
         self.failureResultOf(answer, FetchError)
         self.assertEqual(self.warnings, [])
 
@@ -533,7 +533,7 @@ class DownTests(Setup):
         self.publish(self.a, self.b)
         self.down(self.a, fault="silent")
         answer = self.settle()
-        self.clock.advance(FIRST_PATIENCE)
+        self.clock.advance(SECOND_SOURCE_DELAY)
         self.assertEqual(self.content(self.successResultOf(answer)), (FIRST, "stream"))
         self.assertEqual((self.a.verdicts, self.b.verdicts), (["failed"], ["succeeded"]))
         self.down(self.b)

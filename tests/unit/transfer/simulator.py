@@ -17,6 +17,7 @@ from pacserve.errors import FetchError
 from pacserve.fetch.answers import IncomingBody
 from pacserve.packages.files import ExpectedFile
 from pacserve.sources.upstreams import Upstream
+from pacserve.transfer.arrival import Arrival, Storage
 from pacserve.transfer.download import Download
 from pacserve.transfer.reading import DownloadedFile
 
@@ -294,7 +295,7 @@ class Scene:
 
     def download(self, mirrors: Sequence[Upstream], expected: ExpectedFile | None = EXPECTED) -> Download:
         """A download that has not begun."""
-        return Download(NAME, expected, mirrors, self.create, self.clock)
+        return Download(NAME, Arrival(expected, Storage(self.create)), mirrors, self.clock)
 
     def pass_time(self, seconds: float) -> None:
         """Moves the clock."""

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.errors import FetchError, IntegrityError
 from pacserve.fetch.answers import AnswerHead
 from pacserve.packages.files import ExpectedFile
-from pacserve.transfer.arrival import Arrival, OtherVersionError
+from pacserve.transfer.arrival import Arrival, OtherVersionError, Storage
 from tests.unit.transfer.simulator import Behaviour, SimulatedMirror
 
 DATA = b"x" * 1000
@@ -50,7 +50,7 @@ class ArrivalTests(SynchronousTestCase):
 
     def arrival(self, expected: ExpectedFile | None = None) -> Arrival:
         """Nothing has arrived yet."""
-        return Arrival(expected, self.create, lambda: None, MOST, lambda size: size <= ROOM)
+        return Arrival(expected, Storage(self.create, lambda size: size <= ROOM, MOST))
 
     def room(self) -> int:
         """The bytes that the files take of the disk, as far as they are not full of nothing."""
@@ -87,15 +87,15 @@ class ArrivalTests(SynchronousTestCase):
         arrival.add(self.source, DATA[:10])
         head = Head(206, 990, {"Content-Range": "bytes 10-999/1000", "ETag": '"b"'})
         self.assertRaises(OtherVersionError, arrival.begin, self.other, head)
-        self.assertEqual((arrival.file.written, arrival.wanted), (0, {}))
+        self.assertEqual((arrival.file.written, arrival.request_headers), (0, {}))
 
     def test_goes_on(self) -> None:
         """An equal validator and size go on; of what came from several nobody knows who was wrong."""
         arrival = self.arrival(ExpectedFile(len(DATA), sha256(DATA).digest()))
         arrival.begin(self.source, Head(headers={"ETag": '"a"'}))
         arrival.add(self.source, DATA[:10])
-        self.assertEqual((arrival.wanted, arrival.missing, arrival.is_of(self.source)), ({"Range": "bytes=10-"}, 990, True))
+        self.assertEqual((arrival.request_headers, arrival.missing, arrival.is_all_from(self.source)), ({"Range": "bytes=10-"}, 990, True))
         arrival.begin(self.other, Head(206, 990, {"Content-Range": "bytes 10-999/1000", "ETag": '"a"'}))
         arrival.add(self.other, DATA[10:])
         arrival.finish()
-        self.assertEqual((arrival.giver, arrival.is_of(self.source), arrival.all_here), (self.other.label, False, True))
+        self.assertEqual((arrival.giver, arrival.is_all_from(self.source), arrival.all_here), (self.other.label, False, True))

@@ -12,11 +12,13 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import AbsentError, FetchError
+from pacserve.fetch.rate import Limits
 from pacserve.packages.files import ExpectedFile
-from pacserve.transfer.download import FIRST_PATIENCE, STALL, Download
+from pacserve.transfer.arrival import Arrival, Storage
+from pacserve.transfer.choosing import SECOND_SOURCE_DELAY, STALL_TIMEOUT
+from pacserve.transfer.download import Download
 from pacserve.transfer.growing import GrowingFile
-from pacserve.transfer.limits import Limits
-from pacserve.transfer.reading import RESERVE, DownloadReader
+from pacserve.transfer.reading import TRICKLE_RESERVE_BYTES, DownloadReader
 from tests.fakes.upstreams import Mirror
 
 DATA = bytes(range(256)) * 40
@@ -66,7 +68,7 @@ class DownloadCase(SynchronousTestCase):
 
     def download(self, *mirrors: Mirror, expected: ExpectedFile | None = EXPECTED) -> Download:
         """A download that has not begun."""
-        return Download(NAME, expected, mirrors, self.create, self.clock)
+        return Download(NAME, Arrival(expected, Storage(self.create)), mirrors, self.clock)
 
     def fetch(self, *mirrors: Mirror, expected: ExpectedFile | None = EXPECTED) -> tuple[Reader, Deferred[None], Download]:
         """Fetches with a reader that was there from the start, to the end."""
@@ -121,7 +123,7 @@ class FailoverTests(DownloadCase):
         """A mirror from which nothing comes is left after three seconds."""
         download = self.download(self.mirror(dies_at=[3000], dying="stalls"), self.mirror())
         running = Deferred.fromCoroutine(download.run())
-        self.clock.advance(STALL - 0.1)
+        self.clock.advance(STALL_TIMEOUT - 0.1)
         self.assertNoResult(running)
         self.clock.advance(0.1)
         self.successResultOf(running)
@@ -131,7 +133,7 @@ class FailoverTests(DownloadCase):
         silent, good = self.mirror(silent=True), self.mirror()
         download = self.download(silent, good)
         running = Deferred.fromCoroutine(download.run())
-        self.clock.advance(FIRST_PATIENCE - 0.1)
+        self.clock.advance(SECOND_SOURCE_DELAY - 0.1)
         self.assertEqual(good.asked, [])
         self.clock.advance(0.1)
         self.successResultOf(running)
@@ -149,7 +151,7 @@ class FailoverTests(DownloadCase):
         wrong, good = self.mirror(OTHER), self.mirror()
         reader, running, download = self.fetch(wrong, good)
         self.successResultOf(running)
-        self.assertEqual((reader.ended, reader.got), (False, OTHER[:-RESERVE]))
+        self.assertEqual((reader.ended, reader.got), (False, OTHER[:-TRICKLE_RESERVE_BYTES]))
         self.assertEqual(wrong.verdicts, ["lied"])
         late = Reader(download.file, self.clock)
         self.assertEqual((late.got, late.ended), (DATA, True))
@@ -187,7 +189,7 @@ class SlowTests(DownloadCase):
         stalled = self.mirror(dies_at=[3000], dying="stalls")
         download = self.download(stalled, self.mirror(silent=True))
         running = Deferred.fromCoroutine(download.run())
-        self.clock.advance(STALL)
+        self.clock.advance(STALL_TIMEOUT)
         self.assertEqual(download.file.written, 3000)
         self.clock.advance(0.5)
         stalled.bodies[0].go_on(DATA[3000:])
@@ -200,7 +202,7 @@ class SlowTests(DownloadCase):
         mirror = self.mirror(dies_at=[3000], dying="stalls")
         download = self.download(mirror)
         running = Deferred.fromCoroutine(download.run())
-        self.clock.advance(STALL)
+        self.clock.advance(STALL_TIMEOUT)
         self.successResultOf(running)
         self.assertEqual(mirror.asked[1:], [{"Range": "bytes=3000-"}])
 
@@ -225,7 +227,7 @@ class SlowTests(DownloadCase):
     def test_limited(self) -> None:
         """A mirror is not left for being as slow as a limit wants it to be."""
         slow, good = self.mirror(dies_at=[3000], dying="stalls"), self.mirror()
-        download = Download(NAME, EXPECTED, [slow, good], self.create, self.clock, Limits(wan=lambda _: 1.0))
+        download = Download(NAME, Arrival(EXPECTED, Storage(self.create)), [slow, good], self.clock, Limits(wan=lambda _: 1.0))
         running = Deferred.fromCoroutine(download.run())
         for number in range(3000, 4000, 100):
             self.clock.advance(1)
@@ -240,7 +242,7 @@ class SlowTests(DownloadCase):
         """A file that the database knows when it has arrived is checked against it, though it was not known before."""
         for data, verdict in ((DATA, "succeeded"), (OTHER, "lied")):
             mirror = self.mirror(data)
-            download = Download(NAME, None, [mirror], self.create, self.clock, late=lambda: EXPECTED)
+            download = Download(NAME, Arrival(None, Storage(self.create), lambda: EXPECTED), [mirror], self.clock)
             Deferred.fromCoroutine(download.run()).addErrback(lambda failure: failure.trap(FetchError))
             self.assertEqual((mirror.verdicts, download.expected), ([verdict], EXPECTED))
 
@@ -249,7 +251,7 @@ class SlowTests(DownloadCase):
         mirror = self.mirror()
         full = [FileIO("/dev/full", "r+b")]
         self.addCleanup(full[0].close)
-        download = Download(NAME, None, [mirror], lambda: full[0], self.clock)
+        download = Download(NAME, Arrival(None, Storage(lambda: full[0])), [mirror], self.clock)
         reader = Reader(download.file, self.clock)
         self.failureResultOf(Deferred.fromCoroutine(download.run()), OSError)
         self.assertEqual((reader.got, reader.ended), (b"", False))

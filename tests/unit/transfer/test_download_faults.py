@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred
 
 from pacserve.errors import AbsentError, FetchError
 from pacserve.packages.files import ExpectedFile
-from pacserve.transfer.download import HEAD_TIMEOUT, ROUNDS, STALL, Download
+from pacserve.transfer.choosing import HEAD_TIMEOUT, STALL_TIMEOUT
+from pacserve.transfer.download import ATTEMPTS_PER_SOURCE, Download
 from tests.unit.transfer.simulator import CONTENTS, DATA, EXPECTED, TICKS, Behaviour, Client, Fault, Scene, SceneCase, SimulatedMirror
 
 SIZE = len(DATA)
@@ -134,7 +135,7 @@ class PropertyTests(SceneCase):
         self.successResultOf(play.running)
         self.assert_left_nothing(play.scene, play.mirrors)
         asked = [len(mirror.asked) for mirror in play.mirrors]
-        play.scene.pass_time(HEAD_TIMEOUT + STALL)
+        play.scene.pass_time(HEAD_TIMEOUT + STALL_TIMEOUT)
         self.assertEqual([len(mirror.asked) for mirror in play.mirrors], asked)
 
     @settings(max_examples=150, deadline=None)
@@ -227,7 +228,7 @@ class EachFaultTests(SceneCase):
             play, client = self.play(*[Behaviour(faults=(Fault(3000, "stalls"),))] * count)
             self.failureResultOf(play.running, FetchError)
             self.assertFalse(client.complete)
-            self.assertLessEqual(sum(len(mirror.asked) for mirror in play.mirrors), 2 * count * ROUNDS + 2)
+            self.assertLessEqual(sum(len(mirror.asked) for mirror in play.mirrors), 2 * count * ATTEMPTS_PER_SOURCE + 2)
 
     def test_other_size(self) -> None:
         """A client that was promised the size of one file is not sent as many bytes of another."""

@@ -74,17 +74,17 @@ class NewsTests(GrowingCase):
     def test_all_are_told(self) -> None:
         """All who wait are told of each piece, and of the end; one who does not wait any more harms nobody."""
         file = self.growing()
-        first, gone, second = (Deferred.fromCoroutine(file.news()) for _ in range(3))
+        first, gone, second = (Deferred.fromCoroutine(file.changed()) for _ in range(3))
         gone.cancel()
         self.failureResultOf(gone)
         file.write(b"a")
         for waiting in (first, second):
             self.successResultOf(waiting)
-        waiting = Deferred.fromCoroutine(file.news())
+        waiting = Deferred.fromCoroutine(file.changed())
         self.assertNoResult(waiting)
         file.end(Progress.COMPLETE)
         self.successResultOf(waiting)
-        self.successResultOf(Deferred.fromCoroutine(file.news()))
+        self.successResultOf(Deferred.fromCoroutine(file.changed()))
 
     def test_ends_once(self) -> None:
         """What has become of a file stays as it is."""
@@ -103,7 +103,7 @@ class NewsTests(GrowingCase):
 
         async def follow() -> None:
             while file.progress is Progress.ARRIVING:
-                await file.news()
+                await file.changed()
                 told.append(file.written)
 
         following = Deferred.fromCoroutine(follow())

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.transfer.pace import CRAWL, CRAWL_TIME, FAR_SLOWER, WINDOW, Pace
+from pacserve.transfer.pace import CRAWL_RATE, CRAWL_TIME_LIMIT, FAR_SLOWER_RATIO, RATE_WINDOW, Pace
 
 BEST = 1_000_000.0
 
@@ -10,18 +10,18 @@ BEST = 1_000_000.0
 class PaceTests(SynchronousTestCase):
     def arrive(self, pace: Pace, rate: float, wait: float = 0.0, left: int | None = 10**9) -> bool:
         """Bytes at this rate, ten times a second; whether the source should be left."""
-        return any(pace.arrived(int(rate / 10), wait, left, tenth / 10) for tenth in range(1, int(20 * WINDOW)))
+        return any(pace.arrived(int(rate / 10), wait, left, tenth / 10) for tenth in range(1, int(20 * RATE_WINDOW)))
 
     def test_far_slower(self) -> None:
         """A source is left when it is far slower than another one was, not when it is somewhat slower."""
-        self.assertTrue(self.arrive(Pace(BEST, 0.0), BEST * FAR_SLOWER * 0.9))
-        self.assertFalse(self.arrive(Pace(BEST, 0.0), BEST * FAR_SLOWER * 1.1))
+        self.assertTrue(self.arrive(Pace(BEST, 0.0), BEST * FAR_SLOWER_RATIO * 0.9))
+        self.assertFalse(self.arrive(Pace(BEST, 0.0), BEST * FAR_SLOWER_RATIO * 1.1))
 
     def test_not_at_once(self) -> None:
         """It gets some seconds to show how fast it is."""
         pace = Pace(BEST, 0.0)
-        self.assertFalse(pace.arrived(10, 0.0, None, WINDOW - 0.1))
-        self.assertTrue(pace.arrived(10, 0.0, None, WINDOW + 0.1))
+        self.assertFalse(pace.arrived(10, 0.0, None, RATE_WINDOW - 0.1))
+        self.assertTrue(pace.arrived(10, 0.0, None, RATE_WINDOW + 0.1))
 
     def test_nothing_to_compare(self) -> None:
         """Where no other is known nobody is left."""
@@ -29,11 +29,11 @@ class PaceTests(SynchronousTestCase):
 
     def test_crawls(self) -> None:
         """Whoever gives next to nothing for long crawls, though nobody else is known; a limit of this host is not held against it."""
-        for rate, wait, crawls in ((CRAWL / 2, 0.0, True), (CRAWL * 2, 0.0, False), (CRAWL / 2, 1.0, False)):
+        for rate, wait, crawls in ((CRAWL_RATE / 2, 0.0, True), (CRAWL_RATE * 2, 0.0, False), (CRAWL_RATE / 2, 1.0, False)):
             pace = Pace(None, 0.0)
             for second in range(1, 50):
                 pace.arrived(int(rate), wait, None, float(second))
-                self.assertFalse(pace.crawls and second < CRAWL_TIME)
+                self.assertFalse(pace.crawls and second < CRAWL_TIME_LIMIT)
             self.assertIs(pace.crawls, crawls)
 
     def test_nearly_there(self) -> None:
@@ -47,8 +47,8 @@ class PaceTests(SynchronousTestCase):
     def test_slow_later(self) -> None:
         """It is judged by what it gives now, not by what it gave before."""
         pace = Pace(BEST, 0.0)
-        self.assertFalse(pace.arrived(10**8, 0.0, None, WINDOW))
-        self.assertTrue(pace.arrived(10, 0.0, None, 2 * WINDOW + 0.1))
+        self.assertFalse(pace.arrived(10**8, 0.0, None, RATE_WINDOW))
+        self.assertTrue(pace.arrived(10, 0.0, None, 2 * RATE_WINDOW + 0.1))
 
     def test_rate(self) -> None:
         """Its speed is that of the times at which it was read."""

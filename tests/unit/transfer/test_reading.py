@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.transfer import reading
 from pacserve.transfer.growing import GrowingFile, Progress
-from pacserve.transfer.reading import PATIENCE, TRICKLE, TRICKLE_INTERVAL, DownloadReader
+from pacserve.transfer.reading import FIRST_TRICKLE_DELAY, TRICKLE_BYTES, TRICKLE_INTERVAL, DownloadReader
 
 
 class ReaderTests(SynchronousTestCase):
@@ -21,7 +21,7 @@ class ReaderTests(SynchronousTestCase):
         self.clock = Clock()
         self.count = 0
         self.file = self.growing()
-        self.patch(reading, "RESERVE", 0)
+        self.patch(reading, "TRICKLE_RESERVE_BYTES", 0)
         self.reader = DownloadReader(self.file, self.clock)
         self.addCleanup(self.reader.close)
 
@@ -105,43 +105,43 @@ class ReaderTests(SynchronousTestCase):
         self.file.held = True
         self.file.write(bytes(1000))
         waiting = self.more(0)
-        self.clock.advance(PATIENCE - 0.1)
+        self.clock.advance(FIRST_TRICKLE_DELAY - 0.1)
         self.assertNoResult(waiting)
         self.clock.advance(0.1)
         self.assertTrue(self.successResultOf(waiting))
-        self.assertEqual(len(self.reader.read(0, 1000)), TRICKLE)
-        waiting = self.more(TRICKLE)
+        self.assertEqual(len(self.reader.read(0, 1000)), TRICKLE_BYTES)
+        waiting = self.more(TRICKLE_BYTES)
         self.assertNoResult(waiting)
         self.clock.advance(TRICKLE_INTERVAL)
         self.assertTrue(self.successResultOf(waiting))
-        self.assertEqual(len(self.reader.read(TRICKLE, 1000)), TRICKLE)
-        waiting = self.more(2 * TRICKLE)
+        self.assertEqual(len(self.reader.read(TRICKLE_BYTES, 1000)), TRICKLE_BYTES)
+        waiting = self.more(2 * TRICKLE_BYTES)
         self.file.end(Progress.COMPLETE)
         self.assertTrue(self.successResultOf(waiting))
-        self.assertEqual(len(self.reader.read(2 * TRICKLE, 2000)), 1000 - 2 * TRICKLE)
+        self.assertEqual(len(self.reader.read(2 * TRICKLE_BYTES, 2000)), 1000 - 2 * TRICKLE_BYTES)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_reserve(self) -> None:
         """While more is to come the end is kept back, and keeps the client waiting when nothing comes; with the next bytes it flows again."""
-        self.patch(reading, "RESERVE", 100)
+        self.patch(reading, "TRICKLE_RESERVE_BYTES", 100)
         self.file.write(bytes(1000))
         self.assertTrue(self.successResultOf(self.more(0)))
         self.assertEqual(len(self.reader.read(0, 2000)), 900)
         offset = 900
-        for seconds in (PATIENCE, TRICKLE_INTERVAL, TRICKLE_INTERVAL):
+        for seconds in (FIRST_TRICKLE_DELAY, TRICKLE_INTERVAL, TRICKLE_INTERVAL):
             waiting = self.more(offset)
             self.clock.advance(seconds - 0.1)
             self.assertNoResult(waiting)
             self.clock.advance(0.1)
             self.assertTrue(self.successResultOf(waiting))
             offset += len(self.reader.read(offset, 2000))
-        self.assertEqual(offset, 900 + 3 * TRICKLE)
+        self.assertEqual(offset, 900 + 3 * TRICKLE_BYTES)
         waiting = self.more(offset)
         self.file.write(bytes(1000))
         self.assertTrue(self.successResultOf(waiting))
         self.assertEqual(len(self.reader.read(offset, 2000)), 1900 - offset)
         waiting = self.more(1900)
-        self.clock.advance(PATIENCE - 0.1)
+        self.clock.advance(FIRST_TRICKLE_DELAY - 0.1)
         self.assertNoResult(waiting)
         self.file.end(Progress.COMPLETE)
         self.assertTrue(self.successResultOf(waiting))
@@ -150,18 +150,20 @@ class ReaderTests(SynchronousTestCase):
 
     def test_catching_up(self) -> None:
         """A client that waits for a successor to get to where it is is kept waiting with the end of what was there, and then goes on."""
-        self.patch(reading, "RESERVE", 100)
+        self.patch(reading, "TRICKLE_RESERVE_BYTES", 100)
         data = bytes(range(250)) * 4
         self.file.write(data)
         got = self.reader.read(0, 2000)
         successor = self.growing(self.file)
         self.file.replace(successor)
-        for _ in range(3):
+        for silence in (FIRST_TRICKLE_DELAY, TRICKLE_INTERVAL, TRICKLE_INTERVAL):
             waiting = self.more(len(got))
-            self.clock.pump([0.5] * 17)
+            self.clock.advance(silence / 2)
+            self.assertNoResult(waiting)
+            self.clock.advance(silence / 2)
             self.assertTrue(self.successResultOf(waiting))
             got += self.reader.read(len(got), 2000)
-        self.assertEqual(len(got), 900 + 3 * TRICKLE)
+        self.assertEqual(len(got), 900 + 3 * TRICKLE_BYTES)
         successor.write(data[:901])
         waiting = self.more(len(got))
         successor.write(data[901:])
@@ -177,10 +179,10 @@ class ReaderTests(SynchronousTestCase):
         self.file.held = True
         self.file.write(bytes(1000))
         waiting = self.more(0)
-        self.clock.advance(PATIENCE)
+        self.clock.advance(FIRST_TRICKLE_DELAY)
         self.reader.read(0, 1000)
         self.file.replace(self.growing(self.file))
-        waiting = self.more(TRICKLE)
+        waiting = self.more(TRICKLE_BYTES)
         self.clock.pump([1.0] * 20)
         self.assertNoResult(waiting)
         waiting.cancel()

@@ -11,15 +11,15 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from pacserve.errors import FetchError
+from pacserve.fetch.rate import UNLIMITED
 from pacserve.fetch.stream import StreamingClient
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.sources.candidates import Rank, Wanted
 from pacserve.sources.upstreams import Upstream, Upstreams
-from pacserve.transfer.claiming import Claim, Claiming
-from pacserve.transfer.download import FIRST_PATIENCE
-from pacserve.transfer.flights import Flights
-from pacserve.transfer.limits import UNLIMITED
+from pacserve.transfer.choosing import SECOND_SOURCE_DELAY
+from pacserve.transfer.downloads import Downloads
+from pacserve.transfer.leader_search import Claim, Claiming
 from pacserve.transfer.relay import AVOIDED, RelaySource
 from pacserve.transfer.spool import Spool
 from pacserve.web.answers import Answer, DocumentAnswer, RedirectAnswer, StreamAnswer
@@ -86,8 +86,8 @@ class RelayTests(SynchronousTestCase):
         spool = Spool(folder.name, 1 << 30)
         spool.open()
         self.addCleanup(spool.close)
-        self.flights = Flights(spool, self.clock, UNLIMITED, Nobody())
-        self.addCleanup(self.flights.stop)
+        self.downloads = Downloads(spool, self.clock, UNLIMITED, Nobody())
+        self.addCleanup(self.downloads.stop)
         self.distrusted: list[str] = []
         self.peers = Source(avoidable={HOLDER: Choice(Rank.PEER, PEER)})
         self.source = self.make()
@@ -95,7 +95,7 @@ class RelayTests(SynchronousTestCase):
     def make(self, sha256: bytes | None = hashlib.sha256(DATA).digest()) -> RelaySource:
         """A source that fetches what peers have."""
         client = StreamingClient(self.network, self.clock)
-        return RelaySource(self.peers, self.flights, Mirrors(self.mirror), Known(sha256), client, self.clock, self.distrusted.append)
+        return RelaySource(self.peers, self.downloads, Mirrors(self.mirror), Known(sha256), client, self.clock, self.distrusted.append)
 
     def relay(self) -> bytes:
         """What pacman gets in the end."""
@@ -141,8 +141,8 @@ class RelayTests(SynchronousTestCase):
         self.network.hosts[HOLDER] = Line.SILENT
         (candidate,) = self.source.candidates(WANTED)
         self.successResultOf(Deferred.fromCoroutine(candidate.settle(7.0)))
-        self.clock.advance(FIRST_PATIENCE / 4)
-        self.flights.stop()
+        self.clock.advance(SECOND_SOURCE_DELAY / 4)
+        self.downloads.stop()
         self.assertEqual(len(self.source.candidates(WANTED)), 1)
 
     def test_unknown(self) -> None:

@@ -14,7 +14,7 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from pacserve.fetch.rate import BURST, TokenBucket
+from pacserve.fetch.rate import BURST_SECONDS, TokenBucket
 from pacserve.packages.files import HeldFile
 from pacserve.web.bodies.body import Sent, send_file
 from pacserve.web.bodies.copying import PIECE
@@ -104,7 +104,7 @@ class SharingTests(Held):
         before = [self.got(browser) for browser in (*early, late)]
         self.run_for(8.0)
         gained = [self.got(browser) - base for browser, base in zip((*early, late), before, strict=True)]
-        self.assertLessEqual(sum(before), RATE * (2.0 + BURST) + 5 * PIECE)
+        self.assertLessEqual(sum(before), RATE * (2.0 + BURST_SECONDS) + 5 * PIECE)
         self.assertLessEqual(abs(sum(gained) - RATE * 8.0), 5 * PIECE)
         for one in gained:
             self.assertLessEqual(abs(one - RATE * 8.0 / 4), 3 * PIECE, gained)

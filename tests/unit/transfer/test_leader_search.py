@@ -1,8 +1,6 @@
-"""Tests for `pacserve.transfer.leading`."""
+"""Tests for `pacserve.transfer.leader_search`."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -10,8 +8,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.sources.upstreams import Upstream
-from pacserve.transfer.claiming import Claim, Claiming
-from pacserve.transfer.leading import LEADERS_LIMIT, PATIENCE, PAUSE, USEFUL, USELESS_LIMIT, Leading
+from pacserve.transfer.leader_search import (
+    CLAIM_AGAIN_DELAY,
+    LEADER_PROGRESS_TIMEOUT,
+    LEADERS_LIMIT,
+    USEFUL_BYTES,
+    USELESS_LEADERS_LIMIT,
+    Claim,
+    Claiming,
+    LeaderSearch,
+)
 from tests.unit.transfer.simulator import EXPECTED, NAME, Behaviour, SimulatedMirror
 
 REQUEST = FileRequest("core", "x86_64", NAME, FileKind.PACKAGE)
@@ -25,13 +31,13 @@ class Paper(Claim):
         ended: Whether the file was kept, each time that the claim was ended.
     """
 
-    def __init__(self, leaders: Sequence[Upstream]) -> None:
-        self._leaders = leaders
+    def __init__(self, leader: Upstream | None) -> None:
+        self._leader = leader
         self.ended: list[bool] = []
 
     @property
-    def leaders(self) -> Sequence[Upstream]:
-        return self._leaders
+    def leader(self) -> Upstream | None:
+        return self._leader
 
     def end(self, *, kept: bool) -> None:
         self.ended.append(kept)
@@ -46,95 +52,95 @@ class Keeper(Claiming):
     """
 
     def __init__(self) -> None:
-        self.leaders: list[Upstream] = []
+        self.leader: Upstream | None = None
         self.papers: list[Paper] = []
         self.asked: list[tuple[FileRequest, ExpectedFile | None]] = []
 
     async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
         self.asked.append((request, expected))
-        self.papers.append(Paper(self.leaders))
+        self.papers.append(Paper(self.leader))
         return self.papers[-1]
 
 
-class LeadingTests(SynchronousTestCase):
+class LeaderSearchTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.keeper = Keeper()
         self.host = SimulatedMirror(self.clock, 1, Behaviour())
-        self.leading = Leading(self.keeper, REQUEST, EXPECTED, self.clock)
+        self.search = LeaderSearch(self.keeper, REQUEST, EXPECTED, self.clock)
 
     def ask(self, arrived_at: float, total: int = 0) -> Deferred[Upstream | None]:
         """Asks whom to follow."""
-        return Deferred.fromCoroutine(self.leading.leader(arrived_at, total))
+        return Deferred.fromCoroutine(self.search.next_leader(arrived_at, total))
 
     def test_nobody(self) -> None:
         """Where nobody downloads the file yet the claim is this host's as long as it does."""
         self.assertIsNone(self.successResultOf(self.ask(0.0)))
         self.assertEqual((self.keeper.asked, self.keeper.papers[0].ended), ([(REQUEST, EXPECTED)], []))
         for _ in range(2):
-            self.leading.end(kept=True)
+            self.search.end(kept=True)
         self.assertEqual(self.keeper.papers[0].ended, [True])
 
     def test_somebody(self) -> None:
-        """Who downloads it already is followed, the first that the keeper names."""
-        self.keeper.leaders = [self.host, SimulatedMirror(self.clock, 2, Behaviour())]
+        """Who downloads it already is followed."""
+        self.keeper.leader = self.host
         self.assertIs(self.successResultOf(self.ask(0.0)), self.host)
 
     def test_next(self) -> None:
         """A leader that gave much and no more is given up, and the keeper asked at once."""
-        self.keeper.leaders = [self.host]
+        self.keeper.leader = self.host
         self.successResultOf(self.ask(0.0))
         self.clock.advance(1.0)
-        self.assertIs(self.successResultOf(self.ask(1.0, USEFUL)), self.host)
+        self.assertIs(self.successResultOf(self.ask(1.0, USEFUL_BYTES)), self.host)
         self.assertEqual([paper.ended for paper in self.keeper.papers], [[False], []])
 
     def test_of_no_use(self) -> None:
         """After a leader that gave nothing the keeper is asked a little later, so that it may have noticed."""
-        self.keeper.leaders = [self.host]
+        self.keeper.leader = self.host
         self.successResultOf(self.ask(0.0))
         asked = self.ask(0.0)
-        self.clock.advance(PAUSE - 0.1)
+        self.clock.advance(CLAIM_AGAIN_DELAY - 0.1)
         self.assertNoResult(asked)
-        self.keeper.leaders = []
+        self.keeper.leader = None
         self.clock.advance(0.1)
         self.assertIsNone(self.successResultOf(asked))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_patience(self) -> None:
         """When nothing has come for some seconds nobody is followed any more, whatever the keeper would say."""
-        self.keeper.leaders = [self.host]
+        self.keeper.leader = self.host
         self.successResultOf(self.ask(0.0))
-        self.clock.advance(PATIENCE)
+        self.clock.advance(LEADER_PROGRESS_TIMEOUT)
         for _ in range(2):
             self.assertIsNone(self.successResultOf(self.ask(0.0)))
         self.assertEqual(([paper.ended for paper in self.keeper.papers], self.host.verdicts), ([[False]], ["failed"]))
 
     def test_useless(self) -> None:
         """Leaders that give a little, and then nothing, are told so, and followed only a few times for one file."""
-        self.keeper.leaders = [self.host]
-        for number in range(USELESS_LIMIT):
-            asked = self.ask(self.clock.seconds(), number * (USEFUL - 1))
-            self.clock.advance(PAUSE)
+        self.keeper.leader = self.host
+        for number in range(USELESS_LEADERS_LIMIT):
+            asked = self.ask(self.clock.seconds(), number * (USEFUL_BYTES - 1))
+            self.clock.advance(CLAIM_AGAIN_DELAY)
             self.assertIsNotNone(self.successResultOf(asked))
-        asked = self.ask(self.clock.seconds(), USELESS_LIMIT * (USEFUL - 1))
-        self.clock.advance(PAUSE)
+        asked = self.ask(self.clock.seconds(), USELESS_LEADERS_LIMIT * (USEFUL_BYTES - 1))
+        self.clock.advance(CLAIM_AGAIN_DELAY)
         self.assertIsNone(self.successResultOf(asked))
-        self.assertEqual(self.host.verdicts, ["failed"] * USELESS_LIMIT)
+        self.assertEqual(self.host.verdicts, ["failed"] * USELESS_LEADERS_LIMIT)
 
     def test_useful(self) -> None:
         """Leaders that give much are followed as often as they do."""
-        self.keeper.leaders = [self.host]
+        self.keeper.leader = self.host
         for number in range(3 * LEADERS_LIMIT):
-            self.assertIsNotNone(self.successResultOf(self.ask(self.clock.seconds(), number * USEFUL)))
+            self.assertIsNotNone(self.successResultOf(self.ask(self.clock.seconds(), number * USEFUL_BYTES)))
             self.clock.advance(0.5)
         self.assertEqual(self.host.verdicts, [])
 
     def test_cancelled(self) -> None:
         """A download that is given up while the keeper is let alone leaves nothing behind."""
-        self.keeper.leaders = [self.host]
+        self.keeper.leader = self.host
         self.successResultOf(self.ask(0.0))
         asked = self.ask(0.0)
         asked.cancel()
         self.failureResultOf(asked)
-        self.leading.end(kept=False)
+        self.search.end(kept=False)
         self.assertEqual((self.clock.getDelayedCalls(), self.keeper.papers[0].ended), ([], [False]))

@@ -1,41 +1,80 @@
-"""One download for each file, however many ask for it."""
+"""The downloads that run: one for each file, however many clients and hosts ask for it."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from pacserve.errors import FetchError
+from pacserve.fetch.rate import Limits
 from pacserve.http.validators import parse_date
 from pacserve.packages.files import ExpectedFile, FileRequest
 from pacserve.sources.upstreams import Upstream
-from pacserve.transfer.claiming import Claiming
+from pacserve.transfer.arrival import Arrival, Storage, size_limit
 from pacserve.transfer.download import Download
 from pacserve.transfer.growing import Progress
-from pacserve.transfer.leading import Leading
-from pacserve.transfer.limits import Limits
+from pacserve.transfer.leader_search import Claiming, LeaderSearch
 from pacserve.transfer.spool import Spool
+from pacserve.web.bodies.arriving import ArrivingFile
 
 # Downloads at the same time; pacman asks for five, and a LAN of many for some more.
-FLIGHTS_LIMIT = 64
-# Seconds for which an ended download may still be opened: its end and the beginning of an answer may be one moment.
-LINGER = 10.0
+DOWNLOADS_LIMIT = 64
+# Seconds for which the files of an ended download stay open: its end and the beginning of an answer may be one moment.
+CLOSE_DELAY = 10.0
 
 Key = tuple[str, str, str]
 Look = Callable[[], ExpectedFile | None]
 
 
-class Flights:
+class RunningDownloads(Protocol):
+    """Knows the downloads that run, as other hosts see them."""
+
+    @abstractmethod
+    async def running(self, request: FileRequest) -> ArrivingFile | None:
+        """
+        Returns the file of the download that runs for a request; None where there is none, and none is started.
+
+        It is returned once the first byte has arrived: before that its version is not known, and a host that has the beginning of the file already
+        could not tell whether this is the same one.
+        """
+
+
+class EndedDownloads:
+    """Keeps the files of ended downloads open for a while, for clients that are just about to read them."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._timers: dict[Download, IDelayedCall] = {}
+
+    def add(self, download: Download) -> None:
+        """Closes the files of a download after `CLOSE_DELAY`."""
+        self._timers[download] = self._clock.callLater(CLOSE_DELAY, self._close, download)
+
+    def close(self) -> None:
+        """Closes all files now."""
+        for download, timer in list(self._timers.items()):
+            timer.cancel()
+            self._close(download)
+
+    def _close(self, download: Download) -> None:
+        del self._timers[download]
+        for file in download.files:
+            file.close()
+
+
+class Downloads:
     """
     Shares the downloads that run.
 
-    Nobody owns one: whoever asked first may leave, and the file is fetched to its end, since the LAN wants it.
+    No client owns one: the client that asked first may leave, and the file is fetched to its end, since the LAN wants it.
 
     Args:
-        claiming: Knows whether another host of the LAN downloads the file already.
+        claiming: Finds out whether another host of the LAN downloads the file already.
         published: Called with the name of each file that has become complete.
     """
 
@@ -54,13 +93,13 @@ class Flights:
         self._limits = limits
         self._published = published
         self._claiming = claiming
-        self._lingering: dict[Download, IDelayedCall] = {}
+        self._ended = EndedDownloads(clock)
         self._running: dict[Key, tuple[Download, Deferred[None]]] = {}
 
     def get(self, key: Key) -> Download | None:
         """Returns the download that runs for a file."""
-        flight = self._running.get(key)
-        return None if flight is None else flight[0]
+        running = self._running.get(key)
+        return None if running is None else running[0]
 
     def running(self) -> Sequence[tuple[Key, Download]]:
         """Returns the downloads that run, with repository, architecture and name of each."""
@@ -72,45 +111,45 @@ class Flights:
 
         Args:
             look: Gives what the sync database states of the file.
-            claimed: True if the LAN is asked who else downloads the file.
+            claimed: True if the LAN is asked whether another host downloads the file.
 
         Raises:
             FetchError: Too many run already, or the spool can't be written.
         """
         key = (request.repo, request.arch, request.name)
         known = self.get(key)
+        # One that has failed, and is only being cleaned up, gives its place to a new one.
         if known is not None and known.file.progress is not Progress.FAILED:
-            if _other(known.expected, look()):
+            if _is_another_file(known.expected, look()):
                 raise FetchError("another file of that name is downloaded")
             return known
-        if len(self._running) >= FLIGHTS_LIMIT:
+        if len(self._running) >= DOWNLOADS_LIMIT:
             raise FetchError("too many downloads run already")
         expected = look()
         if not self._spool.has_room(0 if expected is None else expected.size):
             raise FetchError("the spool's disk is full")
         try:
-            download = Download(request.name, expected, upstreams, self._spool.create, self._clock, self._limits, look, self._spool.has_room)
+            arrival = Arrival(expected, Storage(self._spool.create, self._spool.has_room, size_limit(request.name)), look)
         except OSError as error:
             raise FetchError(f"the spool can't be written: {error.strerror}") from error
+        download = Download(request.name, arrival, upstreams, self._clock, self._limits)
         running = Deferred.fromCoroutine(self._run(request, download, claimed=claimed))
         if not running.called:
             self._running[key] = download, running
-            running.addBoth(lambda _: self._ended(key, download))
+            running.addBoth(lambda _: self._forget(key, download))
         return download
 
     def stop(self) -> None:
         """Ends all downloads."""
         for _, running in list(self._running.values()):
             running.cancel()
-        for download, timer in list(self._lingering.items()):
-            timer.cancel()
-            self._close(download)
+        self._ended.close()
 
     async def _run(self, request: FileRequest, download: Download, *, claimed: bool) -> None:
-        leading = Leading(self._claiming, request, download.expected, self._clock)
+        search = LeaderSearch(self._claiming, request, download.expected, self._clock)
         kept = False
         try:
-            await (download.run(leading.leader) if claimed else download.run())
+            await (download.run(search.next_leader) if claimed else download.run())
             kept = self._keep(download)
         except FetchError as error:
             self._log.debug("{name} could not be downloaded: {error}", name=download.name, error=error)
@@ -121,30 +160,26 @@ class Flights:
         except Exception:
             self._log.failure("downloading {name}", name=download.name)
         finally:
+            # Whatever happened, no reader waits for ever, no claim is renewed for ever, and no part of a file stays on the disk.
             download.file.end(Progress.FAILED)
-            leading.end(kept=kept)
+            search.end(kept=kept)
             for file in download.files:
                 if not (file is download.file and file.progress is Progress.COMPLETE):
                     self._spool.discard(file.file)
-            self._linger(download)
+            self._ended.add(download)
 
-    def _ended(self, key: Key, download: Download) -> None:
-        """A download has ended; another one may have taken its place already."""
+    def _forget(self, key: Key, download: Download) -> None:
+        """Forgets a download that has ended; another one may have taken its place already."""
         if self.get(key) is download:
             del self._running[key]
 
-    def _linger(self, download: Download) -> None:
-        """Keeps the files open for whoever is just about to read them."""
-        timer = self._clock.callLater(LINGER, self._close, download)
-        self._lingering[download] = timer
-
-    def _close(self, download: Download) -> None:
-        del self._lingering[download]
-        for file in download.files:
-            file.close()
-
     def _keep(self, download: Download) -> bool:
-        """A file that no database knows is not kept: nobody could tell whether it is the right one."""
+        """
+        Publishes a complete file in the spool.
+
+        Returns:
+            False where no database states its digest: it can't be told whether it is the right one, so it is not kept.
+        """
         if download.expected is None or download.expected.sha256 is None:
             self._spool.discard(download.file.file)
             return False
@@ -154,6 +189,6 @@ class Flights:
         return True
 
 
-def _other(running: ExpectedFile | None, wanted: ExpectedFile | None) -> bool:
+def _is_another_file(running: ExpectedFile | None, wanted: ExpectedFile | None) -> bool:
     """Returns whether the database states another file than when the download began."""
     return running is not None and wanted is not None and running != wanted

@@ -1,4 +1,4 @@
-"""Tests for `pacserve.transfer.flights`, `pacserve.transfer.source` and `pacserve.transfer.relay`."""
+"""Tests for `pacserve.transfer.downloads`, `pacserve.transfer.source` and `pacserve.transfer.relay`."""
 
 import hashlib
 import os
@@ -11,17 +11,18 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import FetchError
+from pacserve.fetch.rate import UNLIMITED
 from pacserve.fetch.stream import StreamingClient
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.sources.candidates import Rank, Wanted
 from pacserve.sources.upstreams import Upstream, Upstreams
-from pacserve.transfer import leading
-from pacserve.transfer.claiming import Claim, Claiming
-from pacserve.transfer.download import HEAD_TIMEOUT, LEADER_STALL
-from pacserve.transfer.flights import FLIGHTS_LIMIT, LINGER, Flights
-from pacserve.transfer.limits import UNLIMITED
-from pacserve.transfer.reading import RESERVE
+from pacserve.transfer import leader_search
+from pacserve.transfer.choosing import HEAD_TIMEOUT
+from pacserve.transfer.download import LEADER_STALL_TIMEOUT
+from pacserve.transfer.downloads import CLOSE_DELAY, DOWNLOADS_LIMIT, Downloads
+from pacserve.transfer.leader_search import Claim, Claiming
+from pacserve.transfer.reading import TRICKLE_RESERVE_BYTES
 from pacserve.transfer.relay import RelaySource
 from pacserve.transfer.source import AHEAD, AHEAD_SECONDS, DownloadSource
 from pacserve.transfer.spool import Spool
@@ -42,13 +43,13 @@ DATABASE = FileRequest("core", "x86_64", "core.db", FileKind.DATABASE)
 class Leave(Claim):
     """A claim that is granted, or one with a leader."""
 
-    def __init__(self, leaders: Sequence[Upstream]) -> None:
-        self._leaders = leaders
+    def __init__(self, leader: Upstream | None) -> None:
+        self._leader = leader
         self.ended: list[bool] = []
 
     @property
-    def leaders(self) -> Sequence[Upstream]:
-        return self._leaders
+    def leader(self) -> Upstream | None:
+        return self._leader
 
     def end(self, *, kept: bool) -> None:
         self.ended.append(kept)
@@ -58,14 +59,14 @@ class Office(Claiming):
     """Grants every claim."""
 
     def __init__(self) -> None:
-        self.leaders: list[Upstream] = []
+        self.leader: Upstream | None = None
         self.claims: list[Leave] = []
         self.delay: Deferred[None] | None = None
 
     async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
         if self.delay is not None:
             await self.delay
-        self.claims.append(Leave(self.leaders))
+        self.claims.append(Leave(self.leader))
         return self.claims[-1]
 
 
@@ -103,9 +104,9 @@ class Setup(SynchronousTestCase):
         self.spool = Spool(str(self.folder), 1 << 30)
         self.spool.open()
         self.addCleanup(self.spool.close)
-        self.flights = Flights(self.spool, self.clock, UNLIMITED, self.office, self.published.append)
-        self.addCleanup(self.flights.stop)
-        self.source = DownloadSource(self.flights, self.upstreams, self.known, self.clock)
+        self.downloads = Downloads(self.spool, self.clock, UNLIMITED, self.office, self.published.append)
+        self.addCleanup(self.downloads.stop)
+        self.source = DownloadSource(self.downloads, self.upstreams, self.known, self.clock)
 
     def mirror(self, data: bytes = DATA, **faults: object) -> Mirror:
         """One more mirror."""
@@ -136,7 +137,7 @@ class Setup(SynchronousTestCase):
         return sorted({*os.listdir(self.folder), *os.listdir(self.folder / "pkg")} - {".pacserve-spool", "pkg"})  # noqa: PTH208
 
 
-class FlightsTests(Setup):
+class DownloadsTests(Setup):
     def test_published(self) -> None:
         """A file that is what the database states is kept under its name, with the time of the mirror, and the LAN is told."""
         self.mirror()
@@ -164,7 +165,7 @@ class FlightsTests(Setup):
         gone, *readers = [answer.file.reader() for answer in answers if isinstance(answer, StreamAnswer)]
         gone.close()
         fast = [reader.read(0, 10_000) for reader in readers]
-        self.assertEqual(fast, [DATA[: 3000 - RESERVE]] * 15)
+        self.assertEqual(fast, [DATA[: 3000 - TRICKLE_RESERVE_BYTES]] * 15)
         mirror.bodies[0].go_on(DATA[3000:])
         self.assertEqual([data + reader.read(len(data), 10_000) for data, reader in zip(fast, readers, strict=True)], [DATA] * 15)
         for reader in readers:
@@ -230,7 +231,7 @@ class FlightsTests(Setup):
         """A download that fails before its first byte leaves the request to others, and nothing behind."""
         self.mirror(status=404)
         self.failureResultOf(self.settle(), FetchError)
-        self.clock.advance(LINGER)
+        self.clock.advance(CLOSE_DELAY)
         self.assertEqual((self.names(), self.running(), self.clock.getDelayedCalls()), ([], None, []))
 
     def test_no_mirror(self) -> None:
@@ -241,10 +242,10 @@ class FlightsTests(Setup):
     def test_leader(self) -> None:
         """Who is told whom to follow asks that host alone, and the keeper again when it breaks off."""
         leader = Mirror(self.clock, "leader", DATA, dies_at=[4000], etag='"another"')
-        self.office.leaders = [leader]
+        self.office.leader = leader
         mirror = self.mirror()
         answer = self.successResultOf(self.settle())
-        self.clock.advance(leading.PAUSE)
+        self.clock.advance(leader_search.CLAIM_AGAIN_DELAY)
         self.assertEqual(self.content(answer), DATA)
         self.assertEqual((leader.asked, mirror.asked), ([{}, {"Range": "bytes=4000-"}], []))
         self.assertEqual([claim.ended for claim in self.office.claims], [[False], [True]])
@@ -252,12 +253,12 @@ class FlightsTests(Setup):
     def test_leader_gone(self) -> None:
         """When the leader has gone and the claim becomes this host's, what is missing comes from a mirror, from that byte on."""
         leader = Mirror(self.clock, "leader", DATA, dies_at=[4000] * 99, etag='"another"')
-        self.office.leaders = [leader]
+        self.office.leader = leader
         mirror = self.mirror()
         answer = self.successResultOf(self.settle())
-        self.clock.advance(leading.PAUSE)
-        self.office.leaders = []
-        self.clock.advance(leading.PAUSE)
+        self.clock.advance(leader_search.CLAIM_AGAIN_DELAY)
+        self.office.leader = None
+        self.clock.advance(leader_search.CLAIM_AGAIN_DELAY)
         self.assertEqual(self.content(answer), DATA)
         self.assertEqual((len(leader.asked), mirror.asked), (2, [{"Range": "bytes=4000-"}]))
 
@@ -265,11 +266,11 @@ class FlightsTests(Setup):
         """A leader that gives nothing any more is followed for some seconds, whatever the keeper says; then a mirror is asked."""
         for dying in ("breaks", "stalls"):
             leader = Mirror(self.clock, "leader", DATA, dies_at=[4000] * 99, dying=dying)
-            self.office.leaders = [leader]
+            self.office.leader = leader
             self.upstreams.mirrors.clear()
             mirror = self.mirror()
             answer = self.successResultOf(self.settle())
-            self.clock.pump([0.1] * int(10 * (LEADER_STALL + leading.PATIENCE + leading.PAUSE + 1)))
+            self.clock.pump([0.1] * int(10 * (LEADER_STALL_TIMEOUT + leader_search.LEADER_PROGRESS_TIMEOUT + leader_search.CLAIM_AGAIN_DELAY + 1)))
             self.assertEqual(self.content(answer), DATA)
             self.assertEqual(mirror.asked, [{"Range": "bytes=4000-"}])
             self.spool.remove(NAME)
@@ -277,21 +278,24 @@ class FlightsTests(Setup):
     def test_drip(self) -> None:
         """Leaders that give a little and no more are followed only so often, and each is blamed."""
         leader = Mirror(self.clock, "leader", DATA, dies_at=[number * 100 for number in range(1, 99)])
-        self.office.leaders = [leader]
+        self.office.leader = leader
         mirror = self.mirror()
         self.settle()
         self.clock.pump([0.1] * 100)
-        self.assertEqual((len(leader.asked), mirror.asked), (leading.USELESS_LIMIT, [{"Range": f"bytes={100 * leading.USELESS_LIMIT}-"}]))
-        self.assertEqual(leader.verdicts, ["failed"] * leading.USELESS_LIMIT)
+        self.assertEqual(
+            (len(leader.asked), mirror.asked),
+            (leader_search.USELESS_LEADERS_LIMIT, [{"Range": f"bytes={100 * leader_search.USELESS_LEADERS_LIMIT}-"}]),
+        )
+        self.assertEqual(leader.verdicts, ["failed"] * leader_search.USELESS_LEADERS_LIMIT)
 
     def test_lying_leader(self) -> None:
         """A leader whose bytes are wrong is told of, and the file comes from a mirror."""
         leader = Mirror(self.clock, "leader", DATA[::-1])
-        self.office.leaders = [leader]
+        self.office.leader = leader
         self.mirror()
         answer = self.settle()
-        self.office.leaders = []
-        self.clock.advance(leading.PAUSE)
+        self.office.leader = None
+        self.clock.advance(leader_search.CLAIM_AGAIN_DELAY)
         self.successResultOf(answer)
         self.assertEqual((leader.verdicts, (self.folder / "pkg" / NAME).read_bytes()), (["lied", "failed"], DATA))
 
@@ -343,7 +347,7 @@ class FlightsTests(Setup):
     def test_full(self) -> None:
         """A file that the disk has no room for is not begun."""
         self.mirror()
-        source = DownloadSource(self.flights, self.upstreams, Known(ExpectedFile(1 << 60, bytes(32))), self.clock)
+        source = DownloadSource(self.downloads, self.upstreams, Known(ExpectedFile(1 << 60, bytes(32))), self.clock)
         (candidate,) = source.candidates(Wanted(REQUEST, None, parse_address("127.0.0.1")))
         error = self.failureResultOf(Deferred.fromCoroutine(candidate.settle(7.0)), FetchError).value
         self.assertIn("full", str(error))
@@ -351,10 +355,12 @@ class FlightsTests(Setup):
     def test_bounded(self) -> None:
         """Only so many downloads run at a time; who is one too many is served from elsewhere."""
         self.mirror(dies_at=[10] * 1000, dying="stalls")
-        for number in range(FLIGHTS_LIMIT):
-            self.flights.join(FileRequest("core", "x86_64", f"p{number}-1-1-any.pkg.tar.zst", FileKind.PACKAGE), lambda: None, self.upstreams.mirrors)
-        self.assertRaises(FetchError, self.flights.join, REQUEST, lambda: None, self.upstreams.mirrors)
-        self.flights.stop()
+        for number in range(DOWNLOADS_LIMIT):
+            self.downloads.join(
+                FileRequest("core", "x86_64", f"p{number}-1-1-any.pkg.tar.zst", FileKind.PACKAGE), lambda: None, self.upstreams.mirrors
+            )
+        self.assertRaises(FetchError, self.downloads.join, REQUEST, lambda: None, self.upstreams.mirrors)
+        self.downloads.stop()
         self.assertEqual((self.names(), self.clock.getDelayedCalls()), ([], []))
         self.assertEqual(self.flushLoggedErrors(), [])
 
@@ -381,7 +387,7 @@ class RelayTests(Setup):
         """Begins to answer a request."""
         client = StreamingClient(self.network, self.clock)
         peers = Source(Choice(Rank.PEER, self.peer))
-        source = RelaySource(peers, self.flights, self.upstreams, Known(), client, self.clock, self.distrusted.append)
+        source = RelaySource(peers, self.downloads, self.upstreams, Known(), client, self.clock, self.distrusted.append)
         wanted = Wanted(request, None, parse_address("127.0.0.1"))
         return [Deferred.fromCoroutine(candidate.settle(7.0)) for candidate in source.candidates(wanted)]
 

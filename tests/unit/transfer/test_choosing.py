@@ -1,4 +1,4 @@
-"""Tests for `pacserve.transfer.overtaking`."""
+"""Tests for `pacserve.transfer.choosing`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import FetchError, IntegrityError
 from pacserve.fetch.answers import AnswerHead, IncomingBody
-from pacserve.transfer.overtaking import Overtaking
+from pacserve.transfer.choosing import BODY_TIMEOUT, Overtaking
 
 SILENCE = 3.0
-GIVEN_UP = 7.0
 
 
 class HandBody(IncomingBody):
@@ -68,7 +67,7 @@ class OvertakingTests(SynchronousTestCase):
         self.wait = 0.0
         self.questions: list[Deferred[str]] = []
         self.cancelled = 0
-        overtaking = Overtaking(self.body, self.take, self.clock, lambda: SILENCE, GIVEN_UP, self.ask)
+        overtaking = Overtaking(self.body, self.take, lambda: SILENCE, self.ask, self.clock)
         self.running = Deferred.fromCoroutine(overtaking.run())
 
     def take(self, data: bytes) -> float:
@@ -98,7 +97,7 @@ class OvertakingTests(SynchronousTestCase):
             self.body.give()
         self.body.end()
         self.assertIsNone(self.successResultOf(self.running))
-        self.assertEqual((self.taken, self.questions, self.body.stall), (b"x" * 10, [], GIVEN_UP))
+        self.assertEqual((self.taken, self.questions, self.body.stall), (b"x" * 10, [], BODY_TIMEOUT))
         self.assert_over()
 
     def test_overtaken(self) -> None:

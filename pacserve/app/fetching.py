@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from pacserve.config.settings import Hits, Misses, Settings
 from pacserve.fetch.rate import Limits, TokenBucket
@@ -24,6 +21,7 @@ from pacserve.transfer.leader_search import Claiming
 from pacserve.transfer.relay import RelaySource
 from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.spool import Spool
+from pacserve.transfer.trimming import SpoolTrimming
 
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 
@@ -41,10 +39,9 @@ class Fetching:
         databases: Where it finds databases.
         folder: What is a package cache as well.
         spool: Where downloads are kept.
+        trimming: Keeps the spool small.
         downloads: Those that run.
     """
-
-    _log = Logger()
 
     def __init__(  # noqa: PLR0917
         self,
@@ -61,14 +58,14 @@ class Fetching:
         self._databases = databases
         self.spool = Spool(settings.spool, settings.spool_size)
         self.folder = self.spool.packages
-        self.downloads = Downloads(self.spool, clock, limits, claiming, self._published)
+        self.trimming = SpoolTrimming(self.spool, cache_dirs, in_thread, clock, wall)
+        self.downloads = Downloads(self.spool, clock, limits, claiming, lambda _: self.trimming.trim_soon())
         self.source = DownloadSource(self.downloads, upstreams, databases, clock)
         self.databases = DatabaseSource(f"{settings.spool}/databases", upstreams, clock, wall, in_thread, limits)
         self._upstreams = upstreams
         self._cache_dirs = cache_dirs
         self._in_thread = in_thread
         self._clock = clock
-        self._trimming = False
 
     def relaying(self, peers: PackageSource, client: StreamingClient, distrust: Callable[[str], object]) -> PackageSource:
         """What takes the place of the peers when pacman is not to be sent to them."""
@@ -83,39 +80,22 @@ class Fetching:
         """
         self.spool.open(next(iter(self._cache_dirs()), None))
         self.databases.start()
+        self.trimming.start()
 
     async def verify(self) -> None:
         """Brings the spool within its limit, and checks what a daemon left behind that did not end as it should, when all databases were read."""
-        await self._trim()
+        await self.trimming.trim()
         if self.spool.unverified():
             certain = await self._databases.read_all()
             await self._in_thread(lambda: self.spool.verify(self._databases.all_expected, certain=certain))
-            await self._trim()
+            await self.trimming.trim()
 
     def stop(self) -> None:
         """Ends what is being downloaded."""
+        self.trimming.stop()
         self.downloads.stop()
         self.databases.stop()
         self.spool.close()
-
-    def _published(self, _: str) -> None:
-        if not self._trimming:
-            Deferred.fromCoroutine(self._trim()).addErrback(lambda failure: self._log.failure("trimming the spool", failure))
-
-    async def _trim(self) -> None:
-        self._trimming = True
-        spool = os.path.realpath(self.folder)
-        folders = [folder for folder in self._cache_dirs() if os.path.realpath(folder) != spool]
-
-        def elsewhere(name: str, size: int) -> bool:
-            return any(_size(f"{folder}/{name}") == size for folder in folders)
-
-        try:
-            removed = await self._in_thread(lambda: self.spool.trim(elsewhere))
-        finally:
-            self._trimming = False
-        if removed:
-            self._log.debug("{count} files left the spool for newer ones", count=len(removed))
 
 
 def fetching_of(  # noqa: PLR0917
@@ -149,10 +129,3 @@ def sources_of(
 def take(bucket: TokenBucket, clock: IReactorTime, count: int) -> float:
     """Returns the seconds until more than these bytes may flow."""
     return bucket.take(count, clock.seconds())
-
-
-def _size(path: str) -> int | None:
-    try:
-        return os.stat(path).st_size  # noqa: PTH116
-    except OSError:
-        return None

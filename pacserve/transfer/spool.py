@@ -1,4 +1,4 @@
-"""The folder that downloads are kept in."""
+"""The folder that downloads are written to and kept in."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ from pacserve.packages.names import shared_file
 from pacserve.transfer import partial
 from pacserve.transfer.partial import PARTIAL
 
-# Locked by the daemon that has the spool.  That it is there says that the folder is one: in any other nothing is renamed or removed, ever.
+# Seconds without use after which a file that another package cache holds as well is given up: by then every host that was told a moment ago to
+# fetch it from here has begun, and reads on.
+UNUSED_TIME = 60.0
+# Locked by the daemon that has the spool.  A folder with this file is a spool: in any other nothing is renamed or removed, ever.
 _LOCK = ".pacserve-spool"
 _UNVERIFIED = ".unverified-"
-# Whoever finds this knows that the daemon before ended as it should, and that the disk has what it was given.
-_CLEAN = ".clean"
-_PIECE = 1 << 20
+# Left behind by a daemon that ended as it should, so that the disk has everything that was written.
+_CLEAN_END = ".clean"
+_READ_BYTES = 1 << 20
 
 
 class _ForeignError(OSError):
-    """The folder is full of what is not the spool's."""
+    """The folder holds files that are not the spool's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,18 @@ class SpooledFile:
     A complete file of the spool.
 
     Attributes:
-        used: When it was last read or written, in seconds since the epoch.
+        used: When it was last read, as far as the file system notes that, or written, in seconds since the epoch.
+        identity: The same for two names of one file: device and inode.
     """
 
     name: str
     size: int
     used: float
+    identity: tuple[int, int]
+
+
+# Gives when another package cache of this host last changed its own file of this name and size, in seconds since the epoch; None where none has one.
+Elsewhere = Callable[[SpooledFile], float | None]
 
 
 class Spool:
@@ -92,7 +101,7 @@ class Spool:
             with contextlib.suppress(OSError):
                 path.unlink()
         try:
-            (folder / _CLEAN).unlink()
+            (folder / _CLEAN_END).unlink()
         except OSError:
             for file in self.files():
                 with contextlib.suppress(OSError):
@@ -125,7 +134,7 @@ class Spool:
         """Gives the folder free."""
         if self._lock is not None:
             with contextlib.suppress(OSError):
-                Path(self.directory, _CLEAN).touch()
+                Path(self.directory, _CLEAN_END).touch()
             self._lock.close()
             self._lock = None
 
@@ -203,7 +212,7 @@ class Spool:
             os.unlink(f"{self.packages}/{name}")  # noqa: PTH108
 
     def files(self) -> Iterator[SpooledFile]:
-        """Returns the complete files.  What is there besides them is not the spool's."""
+        """Yields the complete files.  Others that lie there are not the spool's."""
         try:
             entries = list(os.scandir(self.packages))
         except OSError:
@@ -213,23 +222,45 @@ class Spool:
                 continue
             with contextlib.suppress(OSError):
                 found = entry.stat(follow_symlinks=False)
-                yield SpooledFile(entry.name, found.st_size, max(found.st_atime, found.st_ctime))
+                yield SpooledFile(entry.name, found.st_size, max(found.st_atime, found.st_ctime), (found.st_dev, found.st_ino))
 
-    def trim(self, elsewhere: Callable[[str, int], bool]) -> list[str]:
+    def give_up(self, elsewhere: Elsewhere, now: float) -> list[str]:
         """
-        Removes files until the spool is within its limit; one that is being read stays readable for who reads it.
+        Removes the files that another package cache of this host holds as well, so that nothing is stored twice for long.
+
+        A file that was read or written lately stays, and so does one that the other cache has got lately.  Where the file system does not note when a
+        file is read, one that is being read may go: its readers read on, and the next ones get it from the other cache.
 
         Args:
-            elsewhere: Says whether a package cache holds a file of this name and size as well; such files go first.
+            now: Seconds since the epoch.
 
         Returns:
-            The names that went.
+            The names of the files.
+        """
+        removed = []
+        for file in self.files():
+            if self._lock is None:
+                break  # it may be another daemon's by now
+            if _is_recent(file.used, now):
+                continue
+            changed = elsewhere(file)
+            if changed is not None and not _is_recent(changed, now):
+                self.remove(file.name)
+                removed.append(file.name)
+        return removed
+
+    def trim(self, elsewhere: Elsewhere) -> list[str]:
+        """
+        Removes files until the spool is within its limit, first those that another package cache holds as well; readers of a file read on.
+
+        Returns:
+            The names of the files.
         """
         kept = list(self.files())
         excess = sum(file.size for file in kept) - self._limit
         removed = []
         if excess > 0:
-            for file in sorted(kept, key=lambda file: (not elsewhere(file.name, file.size), file.used)):
+            for file in sorted(kept, key=lambda file: (elsewhere(file) is None, file.used)):
                 if excess <= 0:
                     break
                 self.remove(file.name)
@@ -238,10 +269,15 @@ class Spool:
         return removed
 
 
+def _is_recent(moment: float, now: float) -> bool:
+    """Returns whether a time is less than `UNUSED_TIME` ago.  One far ahead is not: the clock was set back, and would have to catch up first."""
+    return abs(now - moment) < UNUSED_TIME
+
+
 def _digest(path: Path) -> bytes:
     digest = hashlib.sha256()
     with path.open("rb", buffering=0) as file:
-        while piece := file.read(_PIECE):
+        while piece := file.read(_READ_BYTES):
             digest.update(piece)
     return digest.digest()
 

@@ -17,6 +17,8 @@ from pacserve.fetch.rate import UNLIMITED
 from pacserve.packages.files import ExpectedFile, FileRequest
 from pacserve.sources.upstreams import Upstream, Upstreams
 from pacserve.transfer.leader_search import Claim, Claiming
+from pacserve.transfer.spool import UNUSED_TIME
+from pacserve.transfer.trimming import TRIM_INTERVAL
 from tests.fakes.interfaces import Databases
 
 ZLIB, XZ = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst", "xz-5.6.3-1-x86_64.pkg.tar.zst"
@@ -55,6 +57,8 @@ class FetchingTests(SynchronousTestCase):
         self.spool = Path(folder.name) / "spool"
         self.databases = Slow()
         self.cache_dirs: tuple[str, ...] = ()
+        self.clock = Clock()
+        self.now = 1_800_000_000.0
 
     def started(self, size: int = 1000) -> Fetching:
         """A daemon's downloads, which have begun."""
@@ -70,8 +74,8 @@ class FetchingTests(SynchronousTestCase):
             UNLIMITED,
             lambda: self.cache_dirs,
             in_thread,
-            Clock(),
-            lambda: 1_800_000_000,
+            self.clock,
+            lambda: self.now,
         )
         fetching.start()
         self.addCleanup(fetching.stop)
@@ -112,6 +116,27 @@ class FetchingTests(SynchronousTestCase):
             (self.spool / "pkg" / name).write_bytes(b"good")
         self.successResultOf(Deferred.fromCoroutine(self.started(7).verify()))
         self.assertEqual(len(self.files()), 1)
+
+    def test_stored_once(self) -> None:
+        """What pacman has as well leaves the spool within two minutes of the last use, also one that is a CacheDir itself, and nothing else does."""
+        pacman = self.spool.parent / "pacman"
+        pacman.mkdir()
+        self.cache_dirs = (str(pacman), f"{self.spool}/pkg")
+        self.started()
+        for name in (ZLIB, XZ):
+            (self.spool / "pkg" / name).write_bytes(b"good")
+        (pacman / ZLIB).write_bytes(b"good")
+        self.now = (pacman / ZLIB).stat().st_ctime
+        self.clock.advance(TRIM_INTERVAL)
+        self.assertEqual(self.files(), {ZLIB, XZ})
+        self.now += UNUSED_TIME + 1
+        self.clock.advance(TRIM_INTERVAL)
+        self.assertEqual((self.files(), (pacman / ZLIB).exists()), ({XZ}, True))
+
+    def test_stopped(self) -> None:
+        """A daemon that has stopped looks at the spool no more."""
+        self.started().stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_folder_of_pacman(self) -> None:
         """The first CacheDir is no spool, for pacman fills it; a second one may be."""

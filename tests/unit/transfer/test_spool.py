@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import ConfigurationError
 from pacserve.packages.files import ExpectedFile
-from pacserve.transfer.spool import Spool
+from pacserve.transfer.spool import UNUSED_TIME, Elsewhere, Spool
 
 ZLIB, XZ = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst", "xz-5.6.3-1-x86_64.pkg.tar.zst"
 
@@ -183,10 +183,10 @@ class SpoolTests(SynchronousTestCase):
         for number, name in enumerate("abcd"):
             self.put(spool, f"{name}-1-1-any.pkg.tar.zst", bytes(10))
             os.utime(self.folder / f"{name}-1-1-any.pkg.tar.zst", (1000 + number, 1000 + number))
-        removed = spool.trim(lambda name, size: name.startswith("d") and size == 10)
+        removed = spool.trim(lambda file: 0.0 if file.name.startswith("d") and file.size == 10 else None)
         self.assertEqual([name[0] for name in removed], ["d", "a"])
         self.assertEqual({name[0] for name in self.names()}, {"b", "c"})
-        self.assertEqual(spool.trim(lambda name, size: True), [])
+        self.assertEqual(spool.trim(lambda file: 0.0), [])
 
     def test_date_to_come(self) -> None:
         """A time that a mirror states and that is still to come is not believed, nor one that there is not; a clock may be some hours ahead."""
@@ -206,13 +206,47 @@ class SpoolTests(SynchronousTestCase):
         for name, used, modified in ((first, now + 1000, 1000), (second, now + 500, now + 80_000)):
             self.put(spool, name, bytes(10))
             os.utime(self.folder / name, (used, modified))
-        self.assertEqual(spool.trim(lambda name, size: False), [second])
+        self.assertEqual(spool.trim(lambda file: None), [second])
+
+    def test_given_up(self) -> None:
+        """A file that another package cache holds as well goes, but not before neither of the two was used for a while."""
+        spool = self.spool()
+        self.put(spool, ZLIB)
+        self.put(spool, XZ)
+        now = max((self.folder / ZLIB).stat().st_ctime, (self.folder / ZLIB).stat().st_atime)
+        later = now + UNUSED_TIME + 1
+
+        def elsewhere(changed: float) -> Elsewhere:
+            return lambda file: changed if file.name == ZLIB else None
+
+        self.assertEqual(spool.give_up(elsewhere(0.0), now + UNUSED_TIME - 1), [])
+        self.assertEqual(spool.give_up(elsewhere(later - UNUSED_TIME + 1), later), [])
+        os.utime(self.folder / ZLIB, (later - 1, 0))  # it was read
+        self.assertEqual(spool.give_up(elsewhere(0.0), later), [])
+        os.utime(self.folder / ZLIB, (0, 0))
+        with (self.folder / ZLIB).open("rb") as reading:
+            self.assertEqual(spool.give_up(elsewhere(0.0), later), [ZLIB])
+            self.assertEqual(reading.read(), b"data")
+        self.assertEqual(self.names(), {XZ})
+
+    def test_given_up_after_the_clock_was_set_back(self) -> None:
+        """Times far ahead do not keep a file for as long."""
+        spool = self.spool()
+        self.put(spool, ZLIB)
+        self.assertEqual(spool.give_up(lambda file: 1e10, 1000.0), [ZLIB])
+
+    def test_given_up_by_another(self) -> None:
+        """Nothing is given up in a spool that is not this daemon's any more."""
+        spool = self.spool()
+        self.put(spool, ZLIB)
+        spool.close()
+        self.assertEqual(spool.give_up(lambda file: 0.0, 1e10), [])
 
     def test_others_files(self) -> None:
         """What is not the spool's is not counted, and stays."""
         spool = self.spool(limit=0)
         (self.folder / "README").write_text("mine")
-        spool.trim(lambda name, size: False)
+        spool.trim(lambda file: None)
         self.assertEqual(self.names(), {"README"})
 
     def test_room(self) -> None:

@@ -1,0 +1,110 @@
+"""Keeps the spool within its limit, and free of files that another package cache of this host holds as well."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from pacserve.transfer.spool import Spool, SpooledFile
+
+# Seconds between two looks at the spool while nothing is downloaded: pacman has its own copy of a file soon after the download.
+TRIM_INTERVAL = 60.0
+# Not through links, and without waiting for the writer of a FIFO.
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+
+class SpoolTrimming:
+    """
+    Removes files from the spool, in a thread: at once after each download, and once a minute.
+
+    Args:
+        cache_dirs: Gives the package caches of this host; the spool's own folder may be one of them.
+        wall: Gives the seconds since the epoch.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, spool: Spool, cache_dirs: Callable[[], Sequence[str]], in_thread: InThread, clock: IReactorTime, wall: Callable[[], float]
+    ) -> None:
+        self._spool = spool
+        self._cache_dirs = cache_dirs
+        self._in_thread = in_thread
+        self._wall = wall
+        self._turn = DeferredLock()
+        self._loop = LoopingCall(self.trim_soon)
+        self._loop.clock = clock
+
+    def start(self) -> None:
+        """Begins to look once a minute."""
+        self._loop.start(TRIM_INTERVAL, now=False)
+
+    def stop(self) -> None:
+        """Looks no more."""
+        if self._loop.running:
+            self._loop.stop()
+
+    def trim_soon(self) -> None:
+        """Trims the spool in the background."""
+        if not self._turn.waiting:  # the one that waits for its turn sees everything that this one would
+            Deferred.fromCoroutine(self.trim()).addErrback(lambda failure: self._log.failure("trimming the spool", failure))
+
+    async def trim(self) -> None:
+        """Trims the spool."""
+        await self._turn.run(lambda: Deferred.fromCoroutine(self._trim()))
+
+    async def _trim(self) -> None:
+        folders, now = self._cache_dirs(), self._wall()
+
+        def work() -> tuple[list[str], list[str]]:
+            elsewhere = partial(changed_elsewhere, folders)
+            return self._spool.give_up(elsewhere, now), self._spool.trim(elsewhere)
+
+        given_up, removed = await self._in_thread(work)
+        if given_up:
+            self._log.debug("{count} files left the spool, since another package cache has them", count=len(given_up))
+        if removed:
+            self._log.debug("{count} files left the spool for newer ones", count=len(removed))
+
+
+def changed_elsewhere(folders: Sequence[str], file: SpooledFile) -> float | None:
+    """
+    Returns when another file of the same name and size changed, in seconds since the epoch; None where there is none.
+
+    pacman and apt write under another name until a file is complete, so one of the right name and size is.  It counts only where this daemon would
+    serve it, so that the LAN does not lose the file: it can be read, and is no symbolic link.  The file of the spool itself, found by another path or
+    a hard link, stores nothing twice.
+
+    Args:
+        folders: The package caches; the spool's own folder may be one of them.
+    """
+    for folder in folders:
+        found = _readable(f"{folder}/{file.name}")
+        if found is not None and found.st_size == file.size and (found.st_dev, found.st_ino) != file.identity:
+            return found.st_ctime
+    return None
+
+
+def _readable(path: str) -> os.stat_result | None:
+    """Returns the facts of a regular file; None where there is none, or it can't be read."""
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except OSError:
+        return None
+    try:
+        found = os.fstat(descriptor)
+        return found if stat.S_ISREG(found.st_mode) else None
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)

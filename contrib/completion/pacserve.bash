@@ -33,11 +33,11 @@ _pacserve() {
             return
             ;;
         --misses)
-            mapfile -t COMPREPLY < <(compgen -W 'redirect fetch' -- "$cur")
+            mapfile -t COMPREPLY < <(compgen -W 'auto redirect fetch' -- "$cur")
             return
             ;;
         --hits)
-            mapfile -t COMPREPLY < <(compgen -W 'redirect relay' -- "$cur")
+            mapfile -t COMPREPLY < <(compgen -W 'auto redirect relay' -- "$cur")
             return
             ;;
         --log-level)

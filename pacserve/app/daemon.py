@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from pacserve import __version__
-from pacserve.app.fetching import fetching_of, sources_of, take
+from pacserve.app.fetching import Fetching, Surroundings, take
 from pacserve.app.lan import LAN
 from pacserve.app.listening import listen
 from pacserve.app.mirroring import USER_AGENT, mirrors_of, read_of
@@ -29,11 +29,12 @@ from pacserve.cache.packages import CachedPackages
 from pacserve.claims.claiming import KeptClaims, PeerClaiming
 from pacserve.claims.claims import Claims
 from pacserve.config.settings import Settings
+from pacserve.delivery.delivering import Deliverer, Policy, Sources
 from pacserve.errors import StartError
 from pacserve.fetch.agents import peer_agent
 from pacserve.fetch.hosts import resolve_host
 from pacserve.fetch.proxy import Proxies
-from pacserve.fetch.rate import TokenBucket
+from pacserve.fetch.rate import Limits, TokenBucket
 from pacserve.fetch.stream import StreamingClient
 from pacserve.fronts.downloads import ClaimFront, FetchFront
 from pacserve.fronts.peer import InfoFront, PackageFront
@@ -134,7 +135,7 @@ class Daemon:
             self._architectures,
         )
         random = SystemRandom()
-        others = PeerSource(peers, holdings, asking_peers, reactor, machine, self._watch.look, random)
+        others = PeerSource(peers, holdings, asking_peers, machine, self._watch.look, reactor, random=random)
         self._lan: LAN | None = None
         if settings.multicast:
             self._lan = LAN(settings, peers, self._watch, caches, machine, self._architectures, instance, random, reactor)
@@ -146,19 +147,25 @@ class Daemon:
         lan_rate = TokenBucket(settings.lan_limit)
         table = Claims()
         claiming = PeerClaiming(peers, table, asking_peers, reactor, instance)
-        self._fetching = fetching_of(
-            settings, upstreams, self._databases, claiming, lan_rate, self._pacman_cache_dirs, self._in_thread, reactor, wall
-        )
-        sources = sources_of(settings, self._fetching, others, mirrors, asking_peers)
+        limits = Limits(partial(take, TokenBucket(settings.wan_limit), reactor), partial(take, lan_rate, reactor))
+        around = Surroundings(upstreams, self._databases, claiming, limits, self._pacman_cache_dirs, self._in_thread, reactor, wall)
+        self._fetching = fetching = Fetching(settings, around)
         errors = ErrorCounts()
-        resolver = Resolver(caches, sources, self._databases, machine, reactor, errors.noted)
+        delivery = Deliverer(
+            Sources(caches, [others, *fetching.sources, mirrors], mirrors, self._databases),
+            machine,
+            Resolver(reactor, errors.noted),
+            fetching.streaming,
+            Policy(settings.misses, settings.hits, others.has_usable, fetching.usable),
+            reactor,
+        )
         clients = ClientAudience(machine, settings.clients)
         lan = PeerAudience(machine, settings.peers, others.is_peer)
         asked = write if settings.log_level in ("debug", "info") else _nowhere
         self._access = AccessLog(asked, reactor, wall=wall, debug=settings.log_level == "debug")
         fronts: dict[str, Front] = {"claim": ClaimFront(KeptClaims(table, reactor), lan)}
-        if self._fetching is not None:
-            fronts["fetch"] = FetchFront(self._fetching.source, caches, self._databases, self._knows, lan)
+        if fetching.wanted:
+            fronts["fetch"] = FetchFront(fetching.packages, caches, self._databases, self._knows, lan)
         parts = Parts(
             settings=settings,
             name=socket.gethostname(),
@@ -173,19 +180,19 @@ class Daemon:
             upstreams=upstreams,
             claims=table,
             ledger=Ledger(wall, machine, wall()),
-            fetching=self._fetching,
+            fetching=fetching,
             heard_at=self._heard,
             left_out=self._left_out,
             in_thread=self._in_thread,
             clock=reactor,
             wall=wall,
         )
-        self._telling = Telling(parts, clients, errors)
+        self._telling = Telling(parts, delivery, clients, errors)
         self._router = Router(
             {
                 **fronts,
                 **self._telling.fronts,
-                "request": PacmanFront(self._configuration, resolver, clients),
+                "request": PacmanFront(self._configuration, delivery, clients),
                 "package": PackageFront(caches, lan),
                 "info": InfoFront(caches, self._architectures, instance, lan),
             },
@@ -208,8 +215,7 @@ class Daemon:
             StartError: The port can't be had.
         """
         await self._configuration.load()
-        if self._fetching is not None:
-            self._fetching.start()
+        self._fetching.start()
         self._threads.start()
         self._reactor.addSystemEventTrigger("during", "shutdown", self._threads.stop)
         self._ports = listen(self._reactor, self._site, self._settings.bind, self._settings.port, self._inherited)
@@ -234,8 +240,7 @@ class Daemon:
         """Reads what the first requests would wait for, and finds out what is wrong with the caches."""
         await self._databases.refresh_all()
         await self._caches.inventory()
-        if self._fetching is not None:
-            await self._fetching.verify()
+        await self._fetching.verify()
 
     async def stop(self) -> None:
         """Takes no new connections, gives running transfers `GRACE` seconds, and lets go of everything."""
@@ -253,10 +258,9 @@ class Daemon:
             await self._in_time(self._connections.gone(), FAREWELL)
         else:
             self._log.info("{count} transfers were cut", count=self._router.running)
-        if self._fetching is not None:
-            self._fetching.stop()
-            # Connections are aborted in the next turn: without it, who knows no chunks would take a file that was cut off for the whole.
-            await deferLater(self._reactor, 0)
+        self._fetching.stop()
+        # Connections are aborted in the next turn: without it, a client that knows no chunks would take a file that was cut off for the whole.
+        await deferLater(self._reactor, 0)
         await self._in_time(self._telling.stop(), FAREWELL)
         # Nothing is aborted: the kernel may still have megabytes to send, and goes on to do so after this process has ended.
         self._access.flush()
@@ -288,7 +292,7 @@ class Daemon:
 
     def _cache_dirs(self) -> Sequence[str]:
         folders = self._pacman_cache_dirs()
-        return folders if self._fetching is None else tuple(dict.fromkeys((*folders, self._fetching.folder)))
+        return tuple(dict.fromkeys((*folders, *self._fetching.folders)))
 
     def _in_thread(self, work: Callable[[], T]) -> Awaitable[T]:
         return deferToThreadPool(self._reactor, self._threads, work)

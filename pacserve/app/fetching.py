@@ -1,129 +1,155 @@
-"""What `--misses fetch` and `--hits relay` add to the daemon, wired together."""
+"""What is downloaded on this host, wired together: the spool, the downloads into it, and the databases."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
-from pacserve.config.settings import Hits, Misses, Settings
+from pacserve.bounded import ExpiringMemory
+from pacserve.config.settings import Settings
+from pacserve.delivery.streaming import Streaming
+from pacserve.delivery.table import Hits, Misses
+from pacserve.errors import ConfigurationError
 from pacserve.fetch.rate import Limits, TokenBucket
-from pacserve.fetch.stream import StreamingClient
 from pacserve.indexes.databases import DatabaseSource
 from pacserve.packages.catalogue import Catalogue
-from pacserve.peers.source import PeerSource
 from pacserve.sources.candidates import PackageSource
 from pacserve.sources.upstreams import Upstreams
 from pacserve.transfer.downloads import Downloads
 from pacserve.transfer.leader_search import Claiming
-from pacserve.transfer.relay import RelaySource
 from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.spool import Spool
+from pacserve.transfer.stores import TemporaryStore
 from pacserve.transfer.trimming import SpoolTrimming
 
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 
+# Seconds until it is tried again to take possession of a spool that can't be used.
+SPOOL_RETRY = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """
+    What downloads need of the rest of the daemon.
+
+    Attributes:
+        limits: How fast bytes may flow.
+        cache_dirs: Gives the folders of pacman.
+        wall: Gives the seconds since the epoch.
+    """
+
+    upstreams: Upstreams
+    catalogue: Catalogue
+    claiming: Claiming
+    limits: Limits
+    cache_dirs: Callable[[], Sequence[str]]
+    in_thread: InThread
+    clock: IReactorTime
+    wall: Callable[[], float]
+
 
 class Fetching:
     """
-    Downloads what nobody on the LAN has.
-
-    Args:
-        cache_dirs: Gives the folders of pacman.
-        wall: Gives the seconds since the epoch.
+    Downloads what nobody on the LAN has, and passes on what no client may be sent to.
 
     Attributes:
-        source: Where the resolver finds downloads of packages.
-        databases: Where it finds databases.
-        folder: What is a package cache as well.
+        wanted: False where the options leave nothing to be downloaded.
         spool: Where downloads are kept.
         trimming: Keeps the spool small.
         downloads: Those that run.
+        packages: Where the resolver finds packages that are downloaded.
+        databases: Where it finds databases.
+        streaming: What passes files on while they arrive.
     """
 
-    def __init__(  # noqa: PLR0917
-        self,
-        settings: Settings,
-        upstreams: Upstreams,
-        databases: Catalogue,
-        claiming: Claiming,
-        limits: Limits,
-        cache_dirs: Callable[[], Sequence[str]],
-        in_thread: InThread,
-        clock: IReactorTime,
-        wall: Callable[[], float],
-    ) -> None:
-        self._databases = databases
-        self.spool = Spool(settings.spool, settings.spool_size)
-        self.folder = self.spool.packages
-        self.trimming = SpoolTrimming(self.spool, cache_dirs, in_thread, clock, wall)
-        self.downloads = Downloads(self.spool, clock, limits, claiming, lambda _: self.trimming.trim_soon())
-        self.source = DownloadSource(self.downloads, upstreams, databases, clock)
-        self.databases = DatabaseSource(f"{settings.spool}/databases", upstreams, clock, wall, in_thread, limits)
-        self._upstreams = upstreams
-        self._cache_dirs = cache_dirs
-        self._in_thread = in_thread
-        self._clock = clock
+    _log = Logger()
 
-    def relaying(self, peers: PackageSource, client: StreamingClient, distrust: Callable[[str], object]) -> PackageSource:
-        """What takes the place of the peers when pacman is not to be sent to them."""
-        return RelaySource(peers, self.downloads, self._upstreams, self._databases, client, self._clock, distrust)
+    def __init__(self, settings: Settings, around: Surroundings) -> None:
+        self.wanted = settings.misses is not Misses.REDIRECT or settings.hits is not Hits.REDIRECT
+        self._demanded = settings.misses is Misses.FETCH or settings.hits is Hits.RELAY
+        self._around = around
+        self._opened = False
+        self._tried: ExpiringMemory[str, bool] = ExpiringMemory(1, SPOOL_RETRY)
+        clock, limits = around.clock, around.limits
+        self.spool = Spool(settings.spool, settings.spool_size)
+        self.trimming = SpoolTrimming(self.spool, around.cache_dirs, around.in_thread, clock, around.wall)
+        self.downloads = Downloads(self.spool, clock, limits, around.claiming, lambda _: self.trimming.trim_soon())
+        self.packages = DownloadSource(self.downloads, around.upstreams, around.catalogue, clock)
+        self.databases = DatabaseSource(f"{settings.spool}/databases", around.upstreams, clock, around.wall, around.in_thread, limits)
+        self._passing = Downloads(TemporaryStore(), clock, limits, around.claiming)
+        self.streaming = Streaming(self.downloads, self._passing, around.upstreams, around.catalogue, clock)
+
+    @property
+    def sources(self) -> Sequence[PackageSource]:
+        """Where files come from that are downloaded here."""
+        return (self.packages, self.databases)
+
+    @property
+    def folders(self) -> Sequence[str]:
+        """The folders that are package caches as well."""
+        return (self.spool.packages,) if self._opened else ()
+
+    def usable(self) -> bool:
+        """Returns whether downloads can be kept.  A spool that could not be used is tried again from time to time."""
+        if not self._opened and self.wanted and not self._demanded and self._tried.get("spool", self._around.clock.seconds()) is None:
+            self._open()
+        return self._opened
 
     def start(self) -> None:
         """
         Takes possession of the spool.
 
         Raises:
-            ConfigurationError: It can't be used, another daemon uses it, or it has packages and is no spool.
+            ConfigurationError: The options demand it and it can't be used, another daemon uses it, or it has packages and is no spool.
         """
-        self.spool.open(next(iter(self._cache_dirs()), None))
+        if not self.wanted:
+            return
+        if self._demanded:
+            self.spool.open(next(iter(self._around.cache_dirs()), None))
+            self._take_up()
+        else:
+            self._open(first=True)
+
+    def _open(self, *, first: bool = False) -> None:
+        self._tried.remember("spool", True, self._around.clock.seconds())
+        try:
+            self.spool.open(next(iter(self._around.cache_dirs()), None))
+        except ConfigurationError as error:
+            if first:
+                self._log.warn("{error}; until then pacman is redirected, and nothing is downloaded here", error=error)
+            return
+        self._take_up()
+        if not first:
+            Deferred.fromCoroutine(self.verify()).addErrback(lambda failure: self._log.failure("verifying the spool", failure))
+
+    def _take_up(self) -> None:
+        self._opened = True
         self.databases.start()
         self.trimming.start()
 
     async def verify(self) -> None:
         """Brings the spool within its limit, and checks what a daemon left behind that did not end as it should, when all databases were read."""
+        if not self._opened:
+            return
         await self.trimming.trim()
         if self.spool.unverified():
-            certain = await self._databases.read_all()
-            await self._in_thread(lambda: self.spool.verify(self._databases.all_expected, certain=certain))
+            certain = await self._around.catalogue.read_all()
+            await self._around.in_thread(lambda: self.spool.verify(self._around.catalogue.all_expected, certain=certain))
             await self.trimming.trim()
 
     def stop(self) -> None:
         """Ends what is being downloaded."""
         self.trimming.stop()
         self.downloads.stop()
+        self._passing.stop()
         self.databases.stop()
         self.spool.close()
-
-
-def fetching_of(  # noqa: PLR0917
-    settings: Settings,
-    upstreams: Upstreams,
-    databases: Catalogue,
-    claiming: Claiming,
-    lan_rate: TokenBucket,
-    cache_dirs: Callable[[], Sequence[str]],
-    in_thread: InThread,
-    clock: IReactorTime,
-    wall: Callable[[], float],
-) -> Fetching | None:
-    """What the options ask for; None where pacserve itself carries nothing."""
-    if settings.misses is not Misses.FETCH and settings.hits is not Hits.RELAY:
-        return None
-    limits = Limits(partial(take, TokenBucket(settings.wan_limit), clock), partial(take, lan_rate, clock))
-    return Fetching(settings, upstreams, databases, claiming, limits, cache_dirs, in_thread, clock, wall)
-
-
-def sources_of(
-    settings: Settings, fetching: Fetching | None, others: PeerSource, mirrors: PackageSource, client: StreamingClient
-) -> Sequence[PackageSource]:
-    """Returns where files come from besides the caches."""
-    if fetching is None:
-        return [others, mirrors]
-    near = fetching.relaying(others, client, others.distrust) if settings.hits is Hits.RELAY else others
-    return [near, mirrors, fetching.source, fetching.databases] if settings.misses is Misses.FETCH else [near, mirrors]
 
 
 def take(bucket: TokenBucket, clock: IReactorTime, count: int) -> float:

@@ -12,8 +12,7 @@ from pacserve.fetch.guard import AddressGuard
 from pacserve.fetch.proxy import Proxies
 from pacserve.fetch.stream import StreamingClient
 from pacserve.http.via import via_value
-from pacserve.mirrors.absences import Absences
-from pacserve.mirrors.health import MirrorHealth
+from pacserve.mirrors.health import Absences, MirrorHealth
 from pacserve.mirrors.inquiry import Inquiry
 from pacserve.mirrors.mirror import MirrorList
 from pacserve.mirrors.mirrors import Mirrors
@@ -37,8 +36,8 @@ def mirrors_of(  # noqa: PLR0917
     read, absences = read_of(settings.wan_limit), Absences()
     client = StreamingClient(mirror_agent(reactor, proxies, read=read), reactor, headers)
     guarded = StreamingClient(mirror_agent(reactor, proxies, AddressGuard(machine), read=read), reactor, headers)
-    mirrors = Mirrors(servers, Inquiry(client, guarded, reactor), health, absences, reactor)
-    return mirrors, MirrorUpstreams(servers, client, guarded, health, absences, reactor)
+    upstreams = MirrorUpstreams(servers, client, guarded, health, absences, reactor)
+    return Mirrors(servers, Inquiry(client, guarded, reactor), health, absences, upstreams.of, reactor), upstreams
 
 
 def read_of(limit: int | None) -> int:

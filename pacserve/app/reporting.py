@@ -35,7 +35,6 @@ class Parts:
 
     Attributes:
         name: Of this host.
-        fetching: None where nothing is downloaded here.
         left_out: Gives where hosts announced themselves that the filters leave out.
         heard_at: Gives when another host was last heard by multicast.
         wall: Gives the seconds since the epoch.
@@ -54,7 +53,7 @@ class Parts:
     upstreams: MirrorUpstreams
     claims: Claims
     ledger: Ledger
-    fetching: Fetching | None
+    fetching: Fetching
     heard_at: Callable[[], float | None]
     left_out: Callable[[], Sequence[Endpoint]]
     in_thread: Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -73,7 +72,7 @@ class Reporting:
         """All of it.  The inventory is read again where it changed."""
         parts = self._parts
         inventory = await parts.caches.inventory()
-        spool = None if parts.fetching is None else await parts.in_thread(self._spooled)
+        spool = await parts.in_thread(self._spooled) if parts.fetching.usable() else None
         now, settings, heard = parts.clock.seconds(), parts.settings, parts.heard_at()
         asked = parts.ledger.info_asked
         return Status(
@@ -143,8 +142,6 @@ class Reporting:
 
     def _transfers(self, now: float) -> tuple[TransferStatus, ...]:
         fetching = self._parts.fetching
-        if fetching is None:
-            return ()
         return tuple(
             TransferStatus(
                 name=name,
@@ -158,9 +155,7 @@ class Reporting:
             for (repo, _, name), download in fetching.downloads.running()
         )
 
-    def _spooled(self) -> SpoolStatus | None:
+    def _spooled(self) -> SpoolStatus:
         fetching = self._parts.fetching
-        if fetching is None:
-            return None
         sizes = [file.size for file in fetching.spool.files()]
         return SpoolStatus(fetching.spool.packages, len(sizes), sum(sizes), self._parts.settings.spool_size)

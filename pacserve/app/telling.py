@@ -13,6 +13,7 @@ from twisted.logger import Logger, globalLogPublisher
 
 from pacserve.app.explaining import Explaining
 from pacserve.app.reporting import Parts, Reporting
+from pacserve.delivery.delivering import Deliverer
 from pacserve.fronts.metrics import MetricsFront
 from pacserve.fronts.page import EventsFront, PageFront, SearchFront, StaticFront, watched
 from pacserve.fronts.status import StatusFront, WhyFront
@@ -42,11 +43,11 @@ class Telling:
 
     _log = Logger()
 
-    def __init__(self, parts: Parts, clients: Audience, errors: ErrorCounts) -> None:
+    def __init__(self, parts: Parts, delivery: Deliverer, clients: Audience, errors: ErrorCounts) -> None:
         self._parts = parts
         self._archive = Archive(f"{parts.settings.state}/{_DATABASE}")
         self._reporting = Reporting(parts)
-        explaining = Explaining(parts, self._reporting)
+        explaining = Explaining(parts, delivery)
         status, requests = self._reporting.status, RequestCounts()
         self._events = Events(watched(status, parts.wall), parts.clock)
         self._errors = ErrorObserver(errors)

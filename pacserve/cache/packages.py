@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -17,8 +17,8 @@ from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import FileKind, HeldFile
 from pacserve.packages.inventory import Delta, Inventory, LocalPackages
 from pacserve.packages.names import ContentName, PackageName, shared_file
-from pacserve.sources.candidates import Candidate, PackageSource, Rank, Wanted
-from pacserve.web.answers import Answer, FileAnswer
+from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
+from pacserve.sources.locations import Holder, LocalFile, Location, Offer
 
 
 class CachedPackages(LocalPackages, PackageSource):
@@ -69,34 +69,40 @@ class CachedPackages(LocalPackages, PackageSource):
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
         if wanted.request.kind is FileKind.DATABASE:
             return ()
+        if self._lies_there(wanted.request.name):
+            return (Candidate(Rank.CACHE, Offer(Holder.CACHE), partial(self._settle, wanted)),)
+        return ()
+
+    def consider(self, wanted: Wanted) -> Sequence[Considered]:
+        if wanted.request.kind is FileKind.DATABASE:
+            return ()
+        if not self._lies_there(wanted.request.name):
+            return (Considered("cache", Rank.CACHE, "not held", None),)
+        held = self.open(wanted.request.name, wanted.size)
+        if held is None:
+            reason = "this host has a file of that name that is not complete, or of another size than the database states"
+            return (Considered("cache", Rank.CACHE, reason, None),)
+        held.file.close()
+        return (Considered("cache", Rank.CACHE, "this host has it", Offer(Holder.CACHE)),)
+
+    def _lies_there(self, name: str) -> bool:
+        """Returns whether one of the folders has a file of that name, complete or not."""
         for folder in self._directories():
             try:
-                os.lstat(f"{folder}/{wanted.request.name}")
+                os.lstat(f"{folder}/{name}")
             except OSError:
                 continue
-            return (_Cached(self, wanted),)
-        return ()
+            return True
+        return False
+
+    async def _settle(self, wanted: Wanted, deadline: float) -> Location:
+        held = self.open(wanted.request.name, wanted.size)
+        if held is None:
+            raise AbsentError("local caches: not complete, or of another size")
+        return LocalFile(held)
 
     def _is_complete(self, parsed: PackageName | ContentName, name: str, found: os.stat_result, size: int | None) -> bool:
         if size is not None and not parsed.signature:
             return found.st_size == size
         stated = () if parsed.signature else self._databases.sizes(name)
         return complete(found.st_size, found.st_ctime, self._wall(), stated, signature=parsed.signature)
-
-
-@dataclass(frozen=True, slots=True)
-class _Cached(Candidate):
-    """A file that lies in one of the folders, complete or not."""
-
-    packages: CachedPackages
-    wanted: Wanted
-
-    @property
-    def rank(self) -> Rank:
-        return Rank.CACHE
-
-    async def settle(self, deadline: float) -> Answer:
-        held = self.packages.open(self.wanted.request.name, self.wanted.size)
-        if held is None:
-            raise AbsentError("local caches: not complete, or of another size")
-        return FileAnswer(held)

@@ -155,7 +155,7 @@ class KeptClaims(ClaimKeeper):
         return encode_verdict(keep(self._table, what, key, instance, source, self._clock.seconds()))
 
 
-def keep(table: Claims, what: str, key: str, instance: str, source: str, now: float) -> Verdict:  # noqa: PLR0917
+def keep(table: Claims, what: str, key: str, instance: str, source: str, now: float) -> Verdict:
     """
     Does what a host asks of the claims that are kept here.
 

@@ -13,8 +13,8 @@ ABOUT
   from the mirrors. Packages are checked by pacman, as always, with its
   databases and its keyring: pacserve needs no trust beyond the network's.
 
-  Unless it is told to, pacserve itself downloads nothing and stores
-  nothing: see DELIVERY.
+  Once it has a peer, each file is downloaded once for all machines: see
+  DELIVERY.
 
 PACMAN.CONF
 
@@ -72,18 +72,35 @@ PACSERVE NETWORKS
 
 DELIVERY
 
-  --misses fetch: a file that no one on the LAN has is downloaded here and
-  handed to pacman while it arrives. Machines that want it at the same
-  moment agree on one of them, and follow its download. When a mirror
-  fails, the next one goes on at the same byte; what has arrived is checked
-  against the size and the SHA-256 of pacman's database. A mirror whose
-  file is wrong costs this transaction of pacman's its connection, and the
-  next try is served from elsewhere. With the default, --misses redirect,
-  pacman is sent to the mirror.
+  pacman gets a file that a peer has by a redirect to that peer. When pacman
+  comes back for the same file within an hour, the peer has disappointed it:
+  the file is then fetched through this host and checked before pacman gets
+  it, from another peer if there is one. A client that cannot reach a peer
+  by its address gets the file the same way.
 
-  --hits relay: a file that a peer has is fetched from there, and handed to
-  pacman after it was checked. What no database knows comes from a mirror.
-  With the default, --hits redirect, pacman is sent to the peer.
+    --hits relay      checks every file before pacman gets it, so that no
+                      peer can break a transaction; for LANs with machines
+                      that you do not know
+    --hits redirect   never fetches from a peer on behalf of pacman
+
+  A file that no host on the LAN has is downloaded here and sent to pacman
+  while it arrives, as long as there is a peer to share it with. If several
+  machines want it at the same time, one of them downloads it and the others
+  follow its download. If a mirror fails, the next one continues at the same
+  byte. Each file is checked against the size and the SHA-256 in pacman's
+  database. If the file of a mirror is wrong, pacman's connection is closed,
+  and its next request is served from another source. Alone on the LAN,
+  pacman is redirected to the mirror.
+
+    --misses fetch      downloads here also while there is no peer
+    --misses redirect   always redirects pacman to the mirror
+
+  A file that no database names is taken from a peer only if a mirror states
+  the same size. If the folder for downloads cannot be used, a line in the
+  log says so and pacman is redirected.
+
+  If a password stands in a Server line, the files of that mirror are sent
+  through this host, and the password is given to nobody.
 
   Downloads are kept in --spool, up to --spool-size, and offered to peers
   like any package cache; the least recently used go first. After a crash
@@ -96,12 +113,14 @@ DELIVERY
     CacheDir = /var/cache/pacserve/pkg/
 
   pacman then takes from there what was downloaded for others, without
-  asking anybody, and pacman -Sc cleans up there as well.
+  asking anybody, and pacman -Sc cleans up there as well. A file of the
+  spool that another CacheDir of this host holds is removed from the spool
+  when it has not been used for a minute, so that nothing is stored twice.
 
-  With --misses fetch the databases come through this host too, once for
-  all who ask at the same moment, and never older than they were before.
-  While no mirror answers the last good ones are handed out, which is
-  logged. One that ends too early is not kept.
+  Where files are downloaded here, databases come through this host, too:
+  once for all clients that ask at the same time, and never an older version
+  than before. While no mirror answers, the last good ones are sent, and a
+  line in the log says so. A database that ends too early is not kept.
 
   --wan-limit and --lan-limit limit the bytes per second that pacserve
   itself carries: from mirrors; to other machines and from peers. All

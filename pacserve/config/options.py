@@ -21,10 +21,9 @@ from pacserve.config.settings import (
     DEFAULT_SPOOL_SIZE,
     DEFAULT_STATE,
     LOG_LEVELS,
-    Hits,
-    Misses,
     Settings,
 )
+from pacserve.delivery.table import Hits, Misses
 from pacserve.discovery.announcement import LEAST_PORT
 from pacserve.discovery.filters import parse_filter
 from pacserve.network.addresses import parse_endpoint, parse_network
@@ -65,7 +64,7 @@ def default_state(environment: Mapping[str, str], *, root: bool) -> str:
     return _folder(environment, "STATE_DIRECTORY", DEFAULT_STATE, root, "XDG_STATE_HOME", ".local/state")
 
 
-def _folder(environment: Mapping[str, str], given: str, default: str, root: bool, base: str, below_home: str) -> str:  # noqa: PLR0917
+def _folder(environment: Mapping[str, str], given: str, default: str, root: bool, base: str, below_home: str) -> str:
     made = environment.get(given, "").partition(":")[0]
     if made or root:
         return made or default
@@ -192,14 +191,16 @@ def build_parser() -> argparse.ArgumentParser:
     delivery.add_argument(
         "--misses",
         choices=[choice.value for choice in Misses],
-        default=Misses.REDIRECT.value,
-        help="of a file that no one on the LAN has: send pacman to the mirror, or fetch it once and hand it on meanwhile (default: %(default)s)",
+        default=Misses.AUTO.value,
+        help="of a file that no one on the LAN has: send pacman to the mirror (redirect), download it once for all and hand it on meanwhile (fetch), "
+        "or the latter as long as there is a peer (default: %(default)s)",
     )
     delivery.add_argument(
         "--hits",
         choices=[choice.value for choice in Hits],
-        default=Hits.REDIRECT.value,
-        help="of a file that a peer has: send pacman to the peer, or fetch it from there, check it and hand it on (default: %(default)s)",
+        default=Hits.AUTO.value,
+        help="of a file that a peer has: send pacman to the peer (redirect), fetch it from there, check it and hand it on (relay), or the latter "
+        "when pacman comes back for it, or can't reach that peer (default: %(default)s)",
     )
     delivery.add_argument(
         "--spool",

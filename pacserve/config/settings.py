@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
+from pacserve.delivery.table import Hits, Misses
 from pacserve.discovery.filters import Filter
 from pacserve.network.addresses import Endpoint, IPAddress, IPNetwork
 
@@ -23,24 +23,6 @@ LOG_LEVELS = ("debug", "info", "warn", "error")
 DEFAULT_STATE = "/var/lib/pacserve"
 DEFAULT_SPOOL = "/var/cache/pacserve"
 DEFAULT_SPOOL_SIZE = 5 << 30
-
-
-class Misses(enum.Enum):
-    """What becomes of a file that no one on the LAN has."""
-
-    REDIRECT = "redirect"
-    """pacman is sent to the mirror."""
-    FETCH = "fetch"
-    """It is downloaded here once, and handed to pacman meanwhile."""
-
-
-class Hits(enum.Enum):
-    """What becomes of a file that a peer has."""
-
-    REDIRECT = "redirect"
-    """pacman is sent to the peer."""
-    RELAY = "relay"
-    """It is fetched from the peer, checked, and handed to pacman."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +67,8 @@ class Settings:
     multicast_port: int = DEFAULT_MULTICAST_PORT
     multicast_interval: float = DEFAULT_MULTICAST_INTERVAL
     interfaces: tuple[str, ...] = ()
-    misses: Misses = Misses.REDIRECT
-    hits: Hits = Hits.REDIRECT
+    misses: Misses = Misses.AUTO
+    hits: Hits = Hits.AUTO
     names: tuple[str, ...] = ()
     state: str = DEFAULT_STATE
     metrics_peers: bool = False

@@ -37,7 +37,7 @@ class Announcer:
         interval: Seconds between two announcements when nothing happens.
     """
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
         link: LANLink,
         clock: IReactorTime,

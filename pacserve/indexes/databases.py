@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -16,15 +17,15 @@ from pacserve.indexes.copies import Copies
 from pacserve.indexes.freshness import SIGNATURE, Copy, believed_etag, limit_of
 from pacserve.indexes.judging import JudgedMirror, WantedIndex, judged
 from pacserve.indexes.revalidation import InThread, Plan, Revalidation, ask, begun, checked, is_to_be_kept
-from pacserve.mirrors.absences import Absences
+from pacserve.mirrors.health import Absences
 from pacserve.packages.files import FileKind, FileRequest
-from pacserve.sources.candidates import Candidate, PackageSource, Rank, Wanted
+from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
+from pacserve.sources.locations import Holder, LocalFile, Location, Offer, RunningDownload
 from pacserve.sources.upstreams import Upstreams
 from pacserve.transfer.arrival import Arrival, Storage
 from pacserve.transfer.choosing import SECOND_SOURCE_DELAY
 from pacserve.transfer.download import Download
 from pacserve.transfer.reading import DownloadedFile
-from pacserve.web.answers import Answer, FileAnswer, StreamAnswer
 
 # Seconds that the mirrors have until the last good copy is served: pacman gives up after 10, and the resolver after 7.5.
 MIRRORS_BUDGET = 6.0
@@ -47,7 +48,7 @@ class DatabaseSource(PackageSource):
 
     _log = Logger()
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
         directory: str,
         upstreams: Upstreams,
@@ -75,7 +76,14 @@ class DatabaseSource(PackageSource):
         return Rank.DOWNLOAD
 
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
-        return (_Database(self, wanted.request),) if wanted.request.kind is FileKind.DATABASE else ()
+        if wanted.request.kind is not FileKind.DATABASE:
+            return ()
+        return (Candidate(Rank.DOWNLOAD, Offer(Holder.INDEX), partial(self.settle, wanted.request)),)
+
+    def consider(self, wanted: Wanted) -> Sequence[Considered]:
+        if wanted.request.kind is not FileKind.DATABASE:
+            return ()
+        return (Considered("databases", Rank.DOWNLOAD, "", Offer(Holder.INDEX)),)
 
     def start(self) -> None:
         """Cleans the folder up.  One that can't be used is logged."""
@@ -89,7 +97,7 @@ class DatabaseSource(PackageSource):
             timer.cancel()
             self._close(download)
 
-    async def answer(self, request: FileRequest) -> Answer:
+    async def settle(self, request: FileRequest, deadline: float) -> Location:
         """
         A file, or what of it is arriving.
 
@@ -98,18 +106,18 @@ class DatabaseSource(PackageSource):
             AbsentError: No mirror has the file.
             FetchError: It can't be fetched here, and there is no copy.
         """
-        reasons = self._absences.reasons(request, self._clock.seconds())
+        reasons = self._absences.get(request, self._clock.seconds())
         if reasons is not None:
             raise _nothing(request, reasons)
         await checked(self._revalidations.get(request))
         revalidation = self._revalidations.get(request)
         outcome = await (self._begin(request) if revalidation is None else revalidation).outcome()
         if isinstance(outcome, Download):
-            return StreamAnswer(DownloadedFile(outcome, self._clock), "downloaded")
+            return RunningDownload(DownloadedFile(outcome, self._clock), "downloaded", Holder.INDEX)
         held = self._copies.hold(outcome)
         if held is None:
             raise FetchError("the copy has gone")
-        return FileAnswer(held, f"copy of {outcome.mirror}")
+        return LocalFile(held, f"copy of {outcome.mirror}", Holder.INDEX)
 
     def _begin(self, request: FileRequest) -> Revalidation:
         if len(self._revalidations) >= REVALIDATIONS_LIMIT:
@@ -283,19 +291,6 @@ class DatabaseSource(PackageSource):
             self._copies.note(replace(known, unsigned=not signed))
         except OSError as error:
             self._log.debug("{name}: {error}", name=whole.name, error=error.strerror)
-
-
-@dataclass(frozen=True, slots=True)
-class _Database(Candidate):
-    source: DatabaseSource
-    request: FileRequest
-
-    @property
-    def rank(self) -> Rank:
-        return Rank.DOWNLOAD
-
-    async def settle(self, deadline: float) -> Answer:
-        return await self.source.answer(self.request)
 
 
 def _key(copy: Copy) -> tuple[str, str, str]:

@@ -76,7 +76,7 @@ def conditions(copy: Copy | None, mirror: str) -> dict[str, str]:
     return headers
 
 
-def judge(answer: AnswerHead, mirror: str, copy: Copy | None, newest: int | None, limit: int, now: float) -> Verdict:  # noqa: PLR0911, PLR0917
+def judge(answer: AnswerHead, mirror: str, copy: Copy | None, newest: int | None, limit: int, now: float) -> Verdict:  # noqa: PLR0911
     """
     What an answer is worth.
 

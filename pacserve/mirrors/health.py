@@ -1,4 +1,4 @@
-"""Which mirror is asked first: one that failed lately comes last for a while."""
+"""Which mirror is asked first, since one that failed lately comes last for a while, and what no mirror had.  Rules only."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
+
+from pacserve.bounded import ExpiringMemory
+from pacserve.packages.files import FileRequest
 
 T = TypeVar("T")
 
@@ -77,3 +80,15 @@ class MirrorHealth:
         self._penalties[key] = penalty
         if len(self._penalties) > _LIMIT:
             del self._penalties[next(iter(self._penalties))]
+
+
+# Seconds for which it is remembered that no mirror had a file; mirrors are updated while machines upgrade, so that it must not be long.
+ABSENCE_LIFETIME = 5.0
+_ABSENCES_LIMIT = 1024
+
+
+class Absences(ExpiringMemory[FileRequest, str]):
+    """The requests to which every mirror said no a moment ago, with what they said: clients that ask for them again make no traffic."""
+
+    def __init__(self) -> None:
+        super().__init__(_ABSENCES_LIMIT, ABSENCE_LIFETIME)

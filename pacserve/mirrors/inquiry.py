@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 
-from pacserve.errors import AbsentError, FetchError
-from pacserve.fetch.client import HeadAnswer, HTTPClient
+from pacserve.errors import AbsentError, FetchError, RemoteProtocolError
+from pacserve.fetch.client import HeadAnswer
+from pacserve.fetch.stream import StreamingClient
 from pacserve.fetch.urls import URL, parse_url, resolve_reference
 from pacserve.mirrors.mirror import Mirror
 
@@ -15,11 +17,26 @@ REDIRECTS_LIMIT = 5
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ABSENT = frozenset({404, 410})
-_NO_HEAD = frozenset({405, 501})
+# What a GET of one byte is answered with where there is no such file, or not for us: it says nothing of the host (RFC 9110, 15.5).
+_REFUSED = frozenset({401, 403, *_ABSENT})
+_TOTAL = re.compile(r"bytes (?:0-0|\*)/([0-9]{1,18})\Z")
 
 
 class UnfitError(FetchError):
     """The mirror answered well, but what it has is not the file that is wanted: another mirror is asked, and this one is not to blame."""
+
+
+class InconclusiveError(FetchError):
+    """
+    The mirror answered, and said neither that it has the file nor that it has not: it is asked again by GET, if no other mirror has the file.
+
+    Attributes:
+        faulty: True if the answer shows a fault of the mirror, rather than a dislike of the question.
+    """
+
+    def __init__(self, message: str, *, faulty: bool) -> None:
+        super().__init__(message)
+        self.faulty = faulty
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,73 +58,113 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class Found:
     """
-    The mirror has the file.
+    A mirror that pacman can be sent to.
 
     Attributes:
         size: The bytes that it stated, None where it stated none.
+        conclusive: True if the mirror said that it has the file; False if it answered without saying yes or no.
     """
 
     size: int | None
+    conclusive: bool = True
 
 
 class Inquiry:
     """
-    Asks mirrors by HEAD, and follows their redirects to know what pacman will find there.
+    Asks mirrors, and follows their redirects to know what pacman will find there.
 
     Args:
         client: Asks the mirrors themselves.
         guarded: Asks hosts that mirrors redirect to: it reaches neither this host nor its link.
     """
 
-    def __init__(self, client: HTTPClient, guarded: HTTPClient, clock: IReactorTime) -> None:
+    def __init__(self, client: StreamingClient, guarded: StreamingClient, clock: IReactorTime) -> None:
         self._client = client
         self._guarded = guarded
         self._clock = clock
 
     async def ask(self, mirror: Mirror, question: Question) -> Found:
         """
-        Returns whether the mirror has a file.
+        Asks by HEAD whether the mirror has a file.
 
         Raises:
             AbsentError: It has not.
             UnfitError: It has one of another size.
-            FetchError: It did not say.
+            InconclusiveError: It answered, and did not say.
+            FetchError: It did not answer.
         """
+        try:
+            answer = await self._follow(mirror, question, by_get=False)
+        except RemoteProtocolError as error:
+            raise InconclusiveError(str(error), faulty=True) from error
+        if answer.status in _ABSENT:
+            raise AbsentError(str(answer.status))
+        if answer.status != 200:  # 204 is an empty file, which makes pacman fail for good
+            raise InconclusiveError(str(answer.status), faulty=answer.status >= 500 and answer.status != 501)
+        return _fitting(answer.length, question.size)
+
+    async def ask_by_get(self, mirror: Mirror, question: Question) -> Found:
+        """
+        Asks by a GET of one byte, which is what some mirrors answer well that refuse a HEAD.
+
+        Raises:
+            AbsentError: It has no such file, or not for this host.
+            UnfitError: It has one of another size.
+            InconclusiveError: It answered, and still did not say.
+            FetchError: It did not answer.
+        """
+        try:
+            answer = await self._follow(mirror, question, by_get=True)
+        except RemoteProtocolError as error:
+            raise InconclusiveError(str(error), faulty=True) from error
+        if answer.status in _REFUSED:
+            raise AbsentError(str(answer.status))
+        if answer.status == 206:
+            total = _TOTAL.match((answer.header("Content-Range") or "").strip())
+            return _fitting(None if total is None else int(total[1]), question.size)
+        if answer.status != 200:
+            raise InconclusiveError(str(answer.status), faulty=answer.status >= 500)
+        return _fitting(answer.length, question.size)
+
+    async def _follow(self, mirror: Mirror, question: Question, *, by_get: bool) -> HeadAnswer:
+        """Returns the head of the answer at the end of all redirects."""
         text = mirror.file_url(question.name)
         url = parse_url(text)
         for _ in range(1 + REDIRECTS_LIMIT):
             client = self._client if mirror.local or url.host == mirror.url.host else self._guarded
-            answer = await client.head(text, timeout=question.deadline - self._clock.seconds())
+            timeout = question.deadline - self._clock.seconds()
+            if by_get:
+                stream = await client.stream(text, timeout=timeout, headers={"Range": "bytes=0-0"})
+                stream.drop()
+                answer = stream.answer
+            else:
+                answer = await client.head(text, timeout=timeout)
             if answer.status not in REDIRECTS:
-                return _verdict(answer.status, answer.length, question.size)
-            url = target(url, answer)
-            text = str(url)
-        raise FetchError(f"redirected more than {REDIRECTS_LIMIT} times")
+                return answer
+            url, text = target(mirror, url, answer)
+        raise RemoteProtocolError(f"redirected more than {REDIRECTS_LIMIT} times")
 
 
-def target(url: URL, answer: HeadAnswer) -> URL:
+def target(mirror: Mirror, url: URL, answer: HeadAnswer) -> tuple[URL, str]:
     """
-    Returns where a redirect leads.
+    Returns where a redirect leads, and the URL to ask there: with the user and the password of the mirror on the mirror itself, and nowhere else.
 
     Raises:
-        FetchError: To nowhere, or to what is no http or https URL.
+        RemoteProtocolError: To nowhere, or to what is no http or https URL.
     """
     location = answer.header("Location")
     if not location:
-        raise FetchError(f"{answer.status} without a Location")
+        raise RemoteProtocolError(f"{answer.status} without a Location")
     try:
-        return resolve_reference(url, location)
+        found = resolve_reference(url, location)
     except ValueError:
-        raise FetchError(f"{answer.status} to what is no http or https URL") from None
+        raise RemoteProtocolError(f"{answer.status} to what is no http or https URL") from None
+    if mirror.secret and found.origin == mirror.url.origin:
+        return found, str(found).replace("://", f"://{mirror.url.userinfo}@", 1)
+    return found, str(found)
 
 
-def _verdict(status: int, length: int | None, size: int | None) -> Found:
-    if status in _NO_HEAD:
-        return Found(None)
-    if status in _ABSENT:
-        raise AbsentError(str(status))
-    if status != 200:  # 204 is an empty file, which makes pacman fail for good
-        raise FetchError(str(status))
+def _fitting(length: int | None, size: int | None) -> Found:
     if size is not None and length is not None and length != size:
         raise UnfitError(f"has {length} bytes instead of {size}")
     return Found(length)

@@ -29,6 +29,11 @@ class Mirror:
     url: URL
     local: bool
 
+    @property
+    def secret(self) -> bool:
+        """True if a user's name or password stands in the Server line, which no client gets to see."""
+        return bool(self.url.userinfo)
+
     def file_url(self, name: str) -> str:
         """Returns the URL of a file, as pacman makes it: a slash and the name behind the Server line."""
         return f"{self.base}/{quote(name, safe=_RAW)}"

@@ -1,34 +1,38 @@
-"""The mirrors of pacman.conf, as a source of files."""
+"""The mirrors of a repository, as a source of files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 
-from pacserve.errors import AbsentError
-from pacserve.mirrors.absences import Absences
-from pacserve.mirrors.health import MirrorHealth
-from pacserve.mirrors.inquiry import Inquiry, Question
+from pacserve.bounded import ExpiringMemory
+from pacserve.errors import AbsentError, FetchError
+from pacserve.mirrors.health import Absences, Fault, MirrorHealth
+from pacserve.mirrors.inquiry import Found, Inquiry, Question
 from pacserve.mirrors.mirror import Mirror, MirrorList
 from pacserve.mirrors.race import Race
 from pacserve.packages.files import FileRequest
-from pacserve.sources.candidates import Candidate, PackageSource, Rank, Wanted
-from pacserve.web.answers import RedirectAnswer
+from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
+from pacserve.sources.locations import Holder, Location, Offer, RemoteFile
+from pacserve.sources.upstreams import Upstream
 
 # Seconds for which a mirror's yes holds: as long as that of a peer, for several clients that ask for the same file at once.
 YES_HOLDS = 1.0
 # Answers that are remembered.
 _ANSWERS_LIMIT = 256
-
-_AnswerKey = tuple[FileRequest, int | None]
+_FAULTS = {Fault.SLOW: "slow", Fault.FAILED: "failed"}
 
 
 class Mirrors(PackageSource):
     """
-    Sends pacman to the first mirror that has a file, in pacman's order but for those that failed lately.
+    Finds the first mirror that has a file, in the order of the configuration but for those that failed lately.
 
     The URL is always the mirror's own, whatever it redirects to: pacman follows redirects itself, and finds what is right for it.
+
+    Args:
+        upstream: Makes of a mirror what can be downloaded from.
     """
 
     def __init__(
@@ -37,68 +41,75 @@ class Mirrors(PackageSource):
         inquiry: Inquiry,
         health: MirrorHealth,
         absences: Absences,
+        upstream: Callable[[Mirror], Upstream],
         clock: IReactorTime,
     ) -> None:
         self._mirrors = mirrors
         self._inquiry = inquiry
         self._health = health
         self._absences = absences
+        self._upstream = upstream
         self._clock = clock
-        self._answers: dict[_AnswerKey, tuple[float, RedirectAnswer]] = {}
+        self._found: ExpiringMemory[tuple[FileRequest, int | None], tuple[Mirror, Found]] = ExpiringMemory(_ANSWERS_LIMIT, YES_HOLDS)
 
     @property
     def best(self) -> Rank:
         return Rank.MIRRORS
 
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
-        mirrors = self._mirrors.mirrors(wanted.request.repo, wanted.request.arch)
-        return (_MirrorsCandidate(self, wanted, mirrors),) if mirrors else ()
+        mirrors = self._in_order(wanted.request)
+        if not mirrors:
+            return ()
+        # Which mirror it will be is settled by asking: before that, the first is meant.
+        offer = Offer(Holder.MIRROR, secret=mirrors[0].secret)
+        return (Candidate(Rank.MIRRORS, offer, partial(self._settle, wanted)),)
 
-    async def find(self, wanted: Wanted, mirrors: Sequence[Mirror], deadline: float) -> RedirectAnswer:
+    def consider(self, wanted: Wanted) -> Sequence[Considered]:
+        now = self._clock.seconds()
+        found = []
+        for mirror in self._in_order(wanted.request):
+            penalty = self._health.penalty(mirror.url.origin, now)
+            late = "" if penalty is None else f"it was {_FAULTS[penalty[0]]} lately, and comes last for {penalty[1]:.0f} s"
+            found.append(Considered(f"mirror {mirror.url}", Rank.MIRRORS, late, Offer(Holder.MIRROR, secret=mirror.secret)))
+        return found
+
+    async def stated_size(self, request: FileRequest, deadline: float) -> int | None:
+        """Returns the bytes that a mirror states for a file; None where no mirror does until the deadline.  Never raises."""
+        try:
+            return (await self._find(request, None, deadline))[1].size
+        except FetchError:
+            return None
+
+    async def _settle(self, wanted: Wanted, deadline: float) -> Location:
+        mirror, found = await self._find(wanted.request, wanted.size, deadline)
+        offer = Offer(Holder.MIRROR, secret=mirror.secret, conclusive=found.conclusive)
+        return RemoteFile(mirror.file_url(wanted.request.name), f"mirror {mirror.url}", found.size, self._upstream(mirror), offer)
+
+    async def _find(self, request: FileRequest, size: int | None, deadline: float) -> tuple[Mirror, Found]:
         """
-        Returns the redirect to the first of `mirrors` that has the file.
+        Returns the first mirror that has the file, or one that pacman is best sent to all the same.
 
         Raises:
-            AbsentError: Every one said that it has not.
-            FetchError: None has, and some did not say.
+            AbsentError: Every mirror said that it has no such file.
+            FetchError: No mirror has, and some did not answer.
         """
-        key = wanted.request, wanted.size
-        now = self._clock.seconds()
-        until, answer = self._answers.get(key, (now, None))
-        if answer is not None and now < until:
-            return answer
-        in_order = self._health.in_order(mirrors, lambda mirror: mirror.url.origin, now)
-        question = Question(wanted.request.name, wanted.size, deadline)
-        absent = self._absences.reasons(wanted.request, now)
+        key, now = (request, size), self._clock.seconds()
+        known = self._found.get(key, now)
+        if known is not None:
+            return known
+        absent = self._absences.get(request, now)
         if absent is not None:
             raise AbsentError(absent)
+        question = Question(request.name, size, deadline)
         try:
-            mirror, found = await Race(self._inquiry, self._health, self._clock, in_order, question).run()
+            answer = await Race(self._inquiry, self._health, self._clock, self._in_order(request), question).run()
         except AbsentError as error:
-            self._absences.remember(wanted.request, str(error), self._clock.seconds())
+            self._absences.remember(request, str(error), self._clock.seconds())
             raise
-        answer = RedirectAnswer(mirror.file_url(wanted.request.name), f"mirror {mirror.url}", found.size)
-        self._remember(key, answer)
+        if answer[1].conclusive:
+            self._found.remember(key, answer, self._clock.seconds())
         return answer
 
-    def _remember(self, key: _AnswerKey, answer: RedirectAnswer) -> None:
-        self._answers.pop(key, None)  # the oldest comes first
-        self._answers[key] = self._clock.seconds() + YES_HOLDS, answer
-        if len(self._answers) > _ANSWERS_LIMIT:
-            del self._answers[next(iter(self._answers))]
-
-
-class _MirrorsCandidate(Candidate):
-    """All mirrors of a repository: which of them answers is settled by asking."""
-
-    def __init__(self, source: Mirrors, wanted: Wanted, mirrors: Sequence[Mirror]) -> None:
-        self._source = source
-        self._wanted = wanted
-        self._mirrors = mirrors
-
-    @property
-    def rank(self) -> Rank:
-        return Rank.MIRRORS
-
-    async def settle(self, deadline: float) -> RedirectAnswer:
-        return await self._source.find(self._wanted, self._mirrors, deadline)
+    def _in_order(self, request: FileRequest) -> list[Mirror]:
+        mirrors = self._mirrors.mirrors(request.repo, request.arch)
+        return self._health.in_order(mirrors, lambda mirror: mirror.url.origin, self._clock.seconds())

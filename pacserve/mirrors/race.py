@@ -12,11 +12,13 @@ from twisted.python.failure import Failure
 
 from pacserve.errors import AbsentError, FetchError
 from pacserve.mirrors.health import Fault, MirrorHealth
-from pacserve.mirrors.inquiry import Found, Inquiry, Question, UnfitError
+from pacserve.mirrors.inquiry import Found, InconclusiveError, Inquiry, Question, UnfitError
 from pacserve.mirrors.mirror import Mirror
 
 # Seconds after which the next mirror is asked as well.  A new connection to another continent with TLS takes some 0.6 s.
-PATIENCE = 1.0
+NEXT_MIRROR_DELAY = 1.0
+# Seconds for which a mirror that said neither yes nor no is asked by GET.
+GET_TIMEOUT = 2.0
 # Seconds before the deadline at which every question ends, so that the answer can still say what was tried.
 _RESERVE = 0.1
 # Characters of a list of what was tried.
@@ -35,8 +37,12 @@ class Race:
     """
     Asks mirrors in the given order until one has the file.
 
-    The next one is asked when one has failed, and also when one has not answered within `PATIENCE`, without giving that one up.  Whoever is still
-    being asked when the race ends is let go, and counts as slow if it had `PATIENCE`: it would make every following request wait.
+    The next one is asked when one has failed, and also when one has not answered within `NEXT_MIRROR_DELAY`, without giving that one up.  A mirror
+    that is still being asked when the race ends is let go, and counts as slow if it had `NEXT_MIRROR_DELAY`: it would make every following request
+    wait.
+
+    Where none says that it has the file, those that answered without saying yes or no are asked once more, by GET.  Is there still no clear answer,
+    the first of them is where pacman is best sent: it meets there what it would have met without pacserve.
     """
 
     def __init__(self, inquiry: Inquiry, health: MirrorHealth, clock: IReactorTime, mirrors: Sequence[Mirror], question: Question) -> None:
@@ -52,11 +58,11 @@ class Race:
 
     async def run(self) -> tuple[Mirror, Found]:
         """
-        Returns the first mirror that has the file.
+        Returns the first mirror that has the file, or the first that answers and says neither yes nor no, even when it is asked by GET.
 
         Raises:
             AbsentError: All say that they have not.
-            FetchError: None has, and some did not say.  The message lists what was tried.
+            FetchError: There is neither, and some did not answer.  The message lists what was tried.
         """
         try:
             self._ask_next()
@@ -68,7 +74,32 @@ class Race:
                     return event.mirror, event.result
         finally:
             self._let_go()
+        if any(isinstance(error, InconclusiveError) for _, error in self._failed):
+            found = await self._ask_again()
+            if found is not None:
+                return found
         raise self._nobody()
+
+    async def _ask_again(self) -> tuple[Mirror, Found] | None:
+        """Asks by GET the mirrors that have answered without saying yes or no; None where all that did have said no by now."""
+        undecided: Mirror | None = None
+        for number, (mirror, error) in enumerate(self._failed):
+            if not isinstance(error, InconclusiveError):
+                continue
+            now = self._clock.seconds()
+            question = replace(self._question, deadline=min(self._question.deadline, now + GET_TIMEOUT))
+            try:
+                found = await self._inquiry.ask_by_get(mirror, question)
+            except (AbsentError, UnfitError) as refusal:
+                self._failed[number] = mirror, refusal
+            except FetchError as trouble:
+                self._failed[number] = mirror, trouble
+                # One that answered the HEAD is alive, however it takes the GET.
+                undecided = undecided or mirror
+            else:
+                self._health.succeeded(mirror.url.origin)
+                return mirror, found
+        return None if undecided is None else (undecided, Found(None, conclusive=False))
 
     def _has_won(self, event: _Ended) -> bool:
         del self._running[event.mirror]
@@ -80,7 +111,7 @@ class Race:
             event.result.raiseException()
         if isinstance(error, (AbsentError, UnfitError)):
             self._health.succeeded(event.mirror.url.origin)
-        else:
+        elif not isinstance(error, InconclusiveError) or error.faulty:
             self._health.blame(event.mirror.url.origin, Fault.FAILED, self._clock.seconds())
         self._failed.append((event.mirror, error))
         return False
@@ -92,7 +123,7 @@ class Race:
             return
         mirror = self._waiting.popleft()
         asked = Deferred.fromCoroutine(self._inquiry.ask(mirror, self._question))
-        self._impatience = self._clock.callLater(PATIENCE, self._events.put, None)
+        self._impatience = self._clock.callLater(NEXT_MIRROR_DELAY, self._events.put, None)
         self._running[mirror] = now, asked.addBoth(lambda result: self._events.put(_Ended(mirror, result)))
 
     def _calm(self) -> None:
@@ -105,7 +136,7 @@ class Race:
         running, self._running = self._running, {}
         for mirror, (started, asked) in running.items():
             asked.cancel()
-            if now - started >= PATIENCE:
+            if now - started >= NEXT_MIRROR_DELAY:
                 self._health.blame(mirror.url.origin, Fault.SLOW, now)
 
     def _nobody(self) -> FetchError:

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 
+from pacserve.bounded import ExpiringMemory
 from pacserve.errors import FetchError
 from pacserve.fetch.stream import BodyStream, StreamingClient
 from pacserve.fetch.urls import parse_url
-from pacserve.mirrors.absences import Absences
-from pacserve.mirrors.health import Fault, MirrorHealth
+from pacserve.mirrors.health import Absences, Fault, MirrorHealth
 from pacserve.mirrors.inquiry import REDIRECTS, REDIRECTS_LIMIT, target
 from pacserve.mirrors.mirror import Mirror, MirrorList
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.sources.upstreams import Upstream, Upstreams
 
 # Seconds without an answer after which a mirror counts as slow when another one has given the file meanwhile.
-SLOW = 2.0
+SLOW_ANSWER = 2.0
 # Seconds for which it is remembered how fast a mirror was: lines and mirrors change over the day.
 RATE_LIFETIME = 3600.0
 _RATES_LIMIT = 256
@@ -39,18 +39,17 @@ class _Means:
     What mirrors are asked with, and what is remembered of them.
 
     Attributes:
-        rates: By mirror, bytes per second and until when they are remembered; the one that was measured last comes last.
+        rates: Bytes per second by mirror.
     """
 
     client: StreamingClient
     guarded: StreamingClient
     health: MirrorHealth
     clock: IReactorTime
-    rates: dict[str, tuple[float, float]] = field(default_factory=dict)
+    rates: ExpiringMemory[str, float] = field(default_factory=lambda: ExpiringMemory(_RATES_LIMIT, RATE_LIFETIME))
 
     def rate(self, origin: str) -> float | None:
-        rate, until = self.rates.get(origin, (0.0, 0.0))
-        return rate if self.clock.seconds() < until else None
+        return self.rates.get(origin, self.clock.seconds())
 
 
 class MirrorUpstreams(Upstreams):
@@ -62,7 +61,7 @@ class MirrorUpstreams(Upstreams):
         guarded: Asks hosts that mirrors redirect to: it reaches neither this host nor its link.
     """
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
         mirrors: MirrorList,
         client: StreamingClient,
@@ -81,11 +80,15 @@ class MirrorUpstreams(Upstreams):
 
     def upstreams(self, request: FileRequest) -> Sequence[Upstream]:
         now = self._means.clock.seconds()
-        if request.kind is not FileKind.DATABASE and self._absences.reasons(request, now) is not None:
+        if request.kind is not FileKind.DATABASE and self._absences.get(request, now) is not None:
             return ()
         mirrors = self._mirrors.mirrors(request.repo, request.arch)
         in_order = self._means.health.in_order(mirrors, lambda mirror: mirror.url.origin, now)
-        return [_MirrorUpstream(mirror, self._means) for mirror in in_order]
+        return [self.of(mirror) for mirror in in_order]
+
+    def of(self, mirror: Mirror) -> Upstream:
+        """Returns a mirror as what files are downloaded from."""
+        return _MirrorUpstream(mirror, self._means)
 
 
 class _MirrorUpstream(Upstream):
@@ -106,10 +109,11 @@ class _MirrorUpstream(Upstream):
             raise
         except CancelledError:  # another one was faster
             now = self._means.clock.seconds()
-            if now - began >= SLOW:
+            if now - began >= SLOW_ANSWER:
                 self._means.health.blame(self._mirror.url.origin, Fault.SLOW, now)
             raise
-        if stream.answer.status in (401, 403, 407, 429) or stream.answer.status >= 500:
+        # A refusal of one file (401, 403, 404) says nothing of the host.
+        if stream.answer.status in (407, 429) or stream.answer.status >= 500:
             self.failed()
         return stream
 
@@ -124,8 +128,7 @@ class _MirrorUpstream(Upstream):
             if stream.answer.status not in REDIRECTS:
                 return _unencoded(stream, name)
             stream.drop()
-            url = target(url, stream.answer)
-            text = str(url)
+            url, text = target(mirror, url, stream.answer)
         raise FetchError(f"redirected more than {REDIRECTS_LIMIT} times")
 
     @property
@@ -133,11 +136,7 @@ class _MirrorUpstream(Upstream):
         return self._means.rate(self._mirror.url.origin)
 
     def measured(self, rate: float) -> None:
-        rates = self._means.rates
-        rates.pop(self._mirror.url.origin, None)
-        rates[self._mirror.url.origin] = rate, self._means.clock.seconds() + RATE_LIFETIME
-        if len(rates) > _RATES_LIMIT:
-            del rates[next(iter(rates))]
+        self._means.rates.remember(self._mirror.url.origin, rate, self._means.clock.seconds())
 
     def succeeded(self) -> None:
         self._means.health.succeeded(self._mirror.url.origin)

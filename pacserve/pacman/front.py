@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from pacserve.delivery.delivering import FileDelivery
 from pacserve.errors import RequestError
 from pacserve.http.via import names_pacserve
 from pacserve.packages.files import FileRequest
 from pacserve.packages.names import file_name, kind_of
 from pacserve.pacman.configuration import ConfigurationSource
-from pacserve.resolver.resolving import FileResolver
 from pacserve.web.answers import Answer
 from pacserve.web.asking import Ask, Audience, Front
 
@@ -23,9 +23,9 @@ _REST = re.compile(r"bytes=(?P<first>[0-9]{1,15})-\Z")
 class PacmanFront(Front):
     """Turns the path into a `FileRequest`, and refuses what pacman would not ask without asking anyone."""
 
-    def __init__(self, configuration: ConfigurationSource, resolver: FileResolver, audience: Audience) -> None:
+    def __init__(self, configuration: ConfigurationSource, delivery: FileDelivery, audience: Audience) -> None:
         self._configuration = configuration
-        self._resolver = resolver
+        self._delivery = delivery
         self._audience = audience
 
     @property
@@ -46,8 +46,8 @@ class PacmanFront(Front):
             raise RequestError(404, "no file of a repository has such a name")
         via = ask.header("Via")
         local_only = via is not None and names_pacserve(via)
-        return await self._resolver.resolve(
-            request, ask.client, local_only=local_only, looking=ask.method == "HEAD", offset=_first(ask.header("Range"))
+        return await self._delivery.deliver(
+            request, ask.client, local_only=local_only, head_only=ask.method == "HEAD", offset=_first(ask.header("Range"))
         )
 
 

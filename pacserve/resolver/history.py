@@ -1,37 +1,31 @@
-"""Who was sent where: a client that comes back for the same file was not served well there."""
+"""Which client was sent where: a client that comes back for the same file was not served well there."""
 
 from __future__ import annotations
 
+from pacserve.bounded import ExpiringMemory
 from pacserve.network.addresses import IPAddress
 
-# Seconds for which a holder is not named again for a file: a person who runs pacman a second time does so within this time.
+# Seconds for which it is remembered that a client was sent to a peer for a file: a person who runs pacman a second time does so within this time.
 MEMORY = 3600.0
-# Entries; one is some 300 bytes.  The oldest go first.
+# Clients and files, of which each takes some 300 bytes.
 ENTRIES_LIMIT = 10_000
 
 
 class History:
     """
-    Remembers for an hour which client was sent to which holder for which file.
+    Remembers for an hour which client was sent to which peer for which file.
 
-    pacman gives no reason when it comes back: the holder may have died in mid-file, may have lacked the signature or have had wrong bytes under the
-    right name.  None of these is worth a second try, while the mirrors are.
+    pacman gives no reason when it comes back: the peer may have died in mid-file, may have lacked the signature or have had wrong bytes under the
+    right name.  So that peer comes last, and what it gives is checked this time, where that can be done.
     """
 
     def __init__(self) -> None:
-        self._sent: dict[tuple[IPAddress, str], tuple[float, frozenset[str]]] = {}
+        self._sent: ExpiringMemory[tuple[IPAddress, str], frozenset[str]] = ExpiringMemory(ENTRIES_LIMIT, MEMORY)
 
     def sent(self, client: IPAddress, name: str, holder: str, now: float) -> None:
-        """The client was sent to `holder` for the file `name`."""
-        holders = self.holders(client, name, now) | {holder}
-        self._sent.pop((client, name), None)
-        while len(self._sent) >= ENTRIES_LIMIT:
-            del self._sent[next(iter(self._sent))]
-        self._sent[client, name] = (now, holders)
+        """Remembers that the client was sent to the peer `holder` for the file `name`."""
+        self._sent.remember((client, name), self.holders(client, name, now) | {holder}, now)
 
     def holders(self, client: IPAddress, name: str, now: float) -> frozenset[str]:
-        """Returns the holders that this client was sent to for this file within the last hour."""
-        known = self._sent.get((client, name))
-        if known is None or not 0 <= now - known[0] < MEMORY:
-            return frozenset()
-        return known[1]
+        """Returns the peers that this client was sent to for this file within the last hour."""
+        return self._sent.get((client, name), now) or frozenset()

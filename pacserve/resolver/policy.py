@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pacserve.sources.candidates import Candidate, PackageSource, Wanted
+from pacserve.sources.candidates import Candidate, Considered, PackageSource, Wanted
 
 
 def in_order(sources: Sequence[PackageSource], wanted: Wanted) -> Iterator[Candidate]:
     """
-    Returns the candidates of all sources, best first; those of one rank in the order of the sources, and as their source put them.
+    Yields the candidates of all sources, best first; those of one rank in the order of the sources, and as their source put them.
 
     A source is asked for candidates only when no better one is left, since nearly every request is answered by the first: a peer that has the file
     saves going through a list of mirrors.
@@ -21,3 +21,12 @@ def in_order(sources: Sequence[PackageSource], wanted: Wanted) -> Iterator[Candi
         waiting += source.candidates(wanted)
         waiting.sort(key=lambda candidate: candidate.rank)
     yield from waiting
+
+
+def all_considered(sources: Sequence[PackageSource], wanted: Wanted) -> list[Considered]:
+    """Returns what the sources consider for a file, in the order in which `in_order` has the candidates tried."""
+    by_source = sorted(sources, key=lambda source: source.best)
+    return sorted(
+        (considered for source in by_source for considered in source.consider(wanted)),
+        key=lambda considered: (considered.rank, considered.offer is None),
+    )

@@ -1,91 +1,84 @@
-"""From a request to an answer: candidates are asked for, ranked, and made good one after the other until one holds."""
+"""From a file that is wanted to a location: candidates are asked for, put in order, and made good one after the other until one holds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from ipaddress import IPv4Address
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IReactorTime
 
-from pacserve.errors import AbsentError, FetchError, RequestError
-from pacserve.network.addresses import IPAddress, LocalAddresses
-from pacserve.packages.catalogue import Catalogue
-from pacserve.packages.files import FileKind, FileRequest
-from pacserve.resolver.history import History
+from pacserve.errors import AbsentError, FetchError
 from pacserve.resolver.policy import in_order
-from pacserve.resolver.resolving import FileResolver
 from pacserve.sources.candidates import Candidate, PackageSource, Rank, Wanted
-from pacserve.web.answers import Answer, RedirectAnswer
+from pacserve.sources.locations import Location, Offer
+from pacserve.waiting import Done, begin
 
-# Seconds.  pacman gives up after 10 and counts that against this daemon; the rest is for a busy machine.
-ANSWER_DEADLINE = 7.5
-# Characters of an error's one line.
-_MESSAGE_LIMIT = 1000
-_THIS_HOST = IPv4Address("127.0.0.1")
+T = TypeVar("T")
 
 
-class Resolver(FileResolver):
+@dataclass(slots=True)
+class Search:
     """
-    Asks the sources in the order of `in_order`.
+    One search for a file, and what it has met so far.
+
+    Attributes:
+        accepts: Says whether an offer is of use, so that nobody is asked for what would not be taken.
+        hand_over: Makes an answer of a location.  What it raises as FetchError makes the search go on.
+        deadline: The time of the clock at which an answer is worth nothing any more.
+        tried: What each candidate that failed said, in their order.
+        absent: The ranks of candidates that certainly do not have the file.
+        failed: The ranks of candidates that could not say.
+    """
+
+    accepts: Callable[[Offer], bool]
+    hand_over: Callable[[Location], Coroutine[Any, Any, Any]]
+    deadline: float
+    tried: list[str] = field(default_factory=list)
+    absent: set[Rank] = field(default_factory=set)
+    failed: set[Rank] = field(default_factory=set)
+
+    @property
+    def undecided(self) -> bool:
+        """True if the file may exist: what the mirrors say decides; without mirrors, what the others say."""
+        return Rank.MIRRORS in self.failed or (bool(self.failed) and Rank.MIRRORS not in self.absent)
+
+
+class Resolver:
+    """
+    Tries candidates in the order of `in_order`.
 
     Args:
-        caches: The local caches: the only source for a question that came from another pacserve.
-        others: Peers, mirrors and whatever else there is.
         noted: Told of each error of a candidate.
     """
 
-    def __init__(  # noqa: PLR0917
-        self,
-        caches: PackageSource,
-        others: Sequence[PackageSource],
-        databases: Catalogue,
-        local: LocalAddresses,
-        clock: IReactorTime,
-        noted: Callable[[FetchError], object] = lambda _: None,
-    ) -> None:
-        self._caches = caches
-        self._everywhere = (caches, *others)
-        self._databases = databases
-        self._local = local
+    def __init__(self, clock: IReactorTime, noted: Callable[[FetchError], object] = lambda _: None) -> None:
         self._clock = clock
         self._noted = noted
-        self._history = History()
 
-    async def resolve(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, looking: bool = False, offset: int = 0) -> Answer:
-        now = self._clock.seconds()
-        deadline = now + ANSWER_DEADLINE
-        size = None
-        if request.kind is FileKind.PACKAGE:
-            await self._databases.refresh(request.repo)
-            size = self._databases.size(request.repo, request.name)
-        if self._local.owns(client):
-            client = _THIS_HOST  # pacman may come back by another of this host's addresses
-        wanted = Wanted(request, size, client, self._history.holders(client, request.name, now), offset, looking)
-        tried: list[str] = []
-        absent: set[Rank] = set()
-        failed: set[Rank] = set()
-        for candidate in in_order((self._caches,) if local_only else self._everywhere, wanted):
+    async def find(self, sources: Sequence[PackageSource], wanted: Wanted, search: Search) -> Any | None:
+        """Returns what `search.hand_over` makes of the first candidate that holds; None where none does, of which `search` knows the reasons."""
+        for candidate in in_order(sources, wanted):
+            if not search.accepts(candidate.offer):
+                continue
             try:
-                answer = await self._settled(candidate, deadline)
+                return await self._in_time(self._try(candidate, search), search.deadline)
             except AbsentError as error:
                 self._noted(error)
-                tried.append(str(error))
-                absent.add(candidate.rank)
+                search.tried.append(str(error))
+                search.absent.add(candidate.rank)
             except FetchError as error:
                 self._noted(error)
-                tried.append(str(error))
-                failed.add(candidate.rank)
-            else:
-                if isinstance(answer, RedirectAnswer) and answer.holder and not looking:
-                    self._history.sent(client, request.name, answer.holder, self._clock.seconds())
-                return answer
-        # What the mirrors say decides; without mirrors, what the others say.
-        unsure = Rank.MIRRORS in failed or (bool(failed) and Rank.MIRRORS not in absent)
-        raise _refusal(request, tried, unsure, local_only)
+                search.tried.append(str(error))
+                search.failed.add(candidate.rank)
+        return None
 
-    async def _settled(self, candidate: Candidate, deadline: float) -> Answer:
+    async def _try(self, candidate: Candidate, search: Search) -> Any:
+        return await search.hand_over(await candidate.settle(search.deadline))
+
+    async def _in_time(self, trying: Coroutine[Any, Any, T], deadline: float) -> T:
         """
         Lets a candidate answer, but no longer than there is time.
 
@@ -94,32 +87,14 @@ class Resolver(FileResolver):
         """
         remaining = deadline - self._clock.seconds()
         if remaining <= 0:
+            trying.close()
             raise FetchError("no time left")
-        settling = candidate.settle(deadline)
-        try:
-            settling.send(None)  # what is answered from memory needs no Deferred and no timer, which would cost more than the answer
-        except StopIteration as end:
-            settled: Answer = end.value
-            return settled
-        answered = Deferred.fromCoroutine(settling)  # a Deferred that it waits for is yielded again as long as it has no result
+        begun = begin(trying)
+        if isinstance(begun, Done):
+            return begun.result
+        answered = Deferred.fromCoroutine(begun)
         answered.addTimeout(remaining, self._clock)
         try:
             return await answered
-        except DeferredTimeoutError:  # a CancelledError means that the client has gone, and the whole resolution with it
+        except DeferredTimeoutError:  # a CancelledError means that the client has gone, and the whole search with it
             raise FetchError("no answer in time") from None
-
-
-def _refusal(request: FileRequest, tried: Sequence[str], unsure: bool, local_only: bool) -> RequestError:
-    if local_only:
-        return RequestError(404, f"{request} is not in a local cache, and a question from another pacserve goes no further")
-    asked = _one_line("; ".join(tried))
-    if unsure:
-        return RequestError(504, f"{request}: no mirror could say that it has it. Tried: {asked}", asked)
-    if not tried:
-        return RequestError(404, f"{request} is not in a local cache, and repository {request.repo} has no other http or https Server in pacman.conf")
-    return RequestError(404, f"{request} is nowhere. Tried: local caches; {asked}", asked)
-
-
-def _one_line(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _MESSAGE_LIMIT else text[: _MESSAGE_LIMIT - 4] + " ..."

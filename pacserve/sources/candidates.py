@@ -4,70 +4,96 @@ from __future__ import annotations
 
 import enum
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from pacserve.network.addresses import IPAddress
-from pacserve.packages.files import FileRequest
-from pacserve.web.answers import Answer
+from pacserve.packages.files import ExpectedFile, FileRequest
+from pacserve.sources.locations import Location, Offer
 
 
 class Rank(enum.IntEnum):
-    """How much a kind of candidate is preferred: the smaller the better.  Joined downloads and the swarm go between peers and mirrors."""
+    """The place of a kind of candidate in the order in which candidates are tried: the smaller the earlier."""
 
     CACHE = 0
-    PEER = 10
+    PEERS = 10
+    """Peers that are known to hold the file."""
     PEERS_UNKNOWN = 20
+    """Peers that may hold it although nobody knows."""
+    PEERS_AGAIN = 30
+    """Peers that disappointed for this file; what they give is checked this time."""
     DOWNLOAD = 80
     MIRRORS = 90
+    PEERS_LAST = 100
+    """Peers whose bytes nobody could check, when the client has been disappointed by one already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """
-    What the sources are asked for.
+    A file that a client wants.
 
     Attributes:
-        size: The size in bytes that the sync database of the requested repository states, None where it does not know the file.
+        size: The only size in bytes that will do: as the catalogue states it, or where no catalogue knows the file a mirror; None where neither does.
         client: Who asked, IPv4-mapped addresses already unmapped.
-        avoid: The holders (`RedirectAnswer.holder`) that this client was sent to for this file a while ago: they are no candidates again.
+        expected: What the catalogue states; None where it does not know the file.
+        visited: The peers (`RemoteFile.holder`) that this client was sent to for this file within the last hour.
+        checked: True if what a peer gives would be checked before the client gets the last of it.
         offset: The first byte that the client wants, as far as it has said so.
-        looking: The client does not want the file now (HEAD).
+        head_only: True if the client does not want the file now (HEAD).
     """
 
     request: FileRequest
     size: int | None
     client: IPAddress
-    avoid: frozenset[str] = frozenset()
+    expected: ExpectedFile | None = None
+    visited: frozenset[str] = frozenset()
+    checked: bool = False
     offset: int = 0
-    looking: bool = False
+    head_only: bool = False
 
 
-class Candidate(Protocol):
-    """Something that may answer a request."""
+Settle = Callable[[float], Coroutine[Any, Any, Location]]
 
-    @property
-    @abstractmethod
-    def rank(self) -> Rank:
-        """How much this kind of candidate is preferred."""
 
-    @abstractmethod
-    async def settle(self, deadline: float) -> Answer:
-        """
-        Makes the candidate good: opens the file, or makes sure that the host behind it has it.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """
+    Somewhere that a file may come from.
 
-        Args:
-            deadline: The time of the injected clock at which the answer is worth nothing any more.
+    Attributes:
+        offer: What it has to offer, as far as that is known before it is settled.
+        settle: Makes the candidate good: opens the file, or makes sure that the host behind it has it.  It takes the time of the injected clock at
+            which the location is worth nothing any more, raises AbsentError where the candidate certainly does not have the file, and FetchError
+            where it could not be asked, or did not answer well or in time.  It may be called more than once.
+    """
 
-        Raises:
-            AbsentError: It certainly does not have the file.
-            FetchError: It could not be asked, or did not answer well or in time.
-        """
+    rank: Rank
+    offer: Offer
+    settle: Settle
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """
+    A host or a folder that was considered for a file.
+
+    Attributes:
+        who: As in the access log: `cache`, `peer 10.0.0.3:15678`, `mirror https://mirror.example`.
+        rank: Where it stands in the order.
+        reason: Why it would do or why not, in a few words.
+        offer: What it has to offer; None where it is no candidate.
+    """
+
+    who: str
+    rank: Rank
+    reason: str
+    offer: Offer | None
 
 
 class PackageSource(Protocol):
-    """Somewhere that files come from: caches, peers, mirrors."""
+    """Somewhere that files come from: caches, peers, downloads, mirrors."""
 
     @property
     @abstractmethod
@@ -76,4 +102,12 @@ class PackageSource(Protocol):
 
     @abstractmethod
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
-        """Who may have the file, best first.  Answers from memory or a look into a local folder; nobody is asked."""
+        """Returns the candidates for a file, best first.  It answers from memory or a look into a local folder; no other host is asked."""
+
+    @abstractmethod
+    def consider(self, wanted: Wanted) -> Sequence[Considered]:
+        """
+        Returns everything that is considered for a file, with the reason of each, by the same rules as `candidates`.
+
+        Those with an offer come in the order in which `candidates` has them tried; nothing is started, and no other host is asked.
+        """

@@ -19,7 +19,7 @@ from pacserve.transfer.arrival import Arrival, Storage, size_limit
 from pacserve.transfer.download import Download
 from pacserve.transfer.growing import Progress
 from pacserve.transfer.leader_search import Claiming, LeaderSearch
-from pacserve.transfer.spool import Spool
+from pacserve.transfer.stores import Store
 from pacserve.web.bodies.arriving import ArrivingFile
 
 # Downloads at the same time; pacman asks for five, and a LAN of many for some more.
@@ -82,7 +82,7 @@ class Downloads:
 
     def __init__(
         self,
-        spool: Spool,
+        spool: Store,
         clock: IReactorTime,
         limits: Limits,
         claiming: Claiming,

@@ -1,9 +1,8 @@
-"""What nobody on the LAN has is downloaded here once, and passed on while it arrives."""
+"""What nobody on the LAN has: files that are being downloaded here, and mirrors that a download would ask."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
@@ -11,31 +10,23 @@ from twisted.internet.interfaces import IReactorTime
 from pacserve.errors import FetchError
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import FileKind, FileRequest
-from pacserve.sources.candidates import Candidate, PackageSource, Rank, Wanted
+from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
+from pacserve.sources.locations import Holder, Location, Offer, RunningDownload, UnaskedMirrors
 from pacserve.sources.upstreams import Upstreams
-from pacserve.transfer.download import Download
 from pacserve.transfer.downloads import Downloads, RunningDownloads
+from pacserve.transfer.growing import Progress
 from pacserve.transfer.reading import DownloadedFile
-from pacserve.web.answers import Answer, StreamAnswer
 from pacserve.web.bodies.arriving import ArrivingFile
-
-# Bytes that a client may be ahead of a download, and seconds where it is known how fast a mirror is: it waits for them, and pacman gives up after 10.
-AHEAD = 1 << 20
-AHEAD_SECONDS = 3.0
 
 
 class DownloadSource(PackageSource, RunningDownloads):
-    """
-    Downloads packages and their signatures.
+    """Offers packages and their signatures: those that are being downloaded, and those that could be."""
 
-    Who only wants to know of a file starts no download, and who wants the end of one that has not come that far is not let wait.
-    """
-
-    def __init__(self, downloads: Downloads, upstreams: Upstreams, databases: Catalogue, clock: IReactorTime) -> None:
-        self.clock = clock
+    def __init__(self, downloads: Downloads, upstreams: Upstreams, catalogue: Catalogue, clock: IReactorTime) -> None:
         self._downloads = downloads
         self._upstreams = upstreams
-        self._databases = databases
+        self._catalogue = catalogue
+        self._clock = clock
 
     @property
     def best(self) -> Rank:
@@ -45,50 +36,33 @@ class DownloadSource(PackageSource, RunningDownloads):
         request = wanted.request
         if request.kind is FileKind.DATABASE:
             return ()
-        running = self._downloads.get((request.repo, request.arch, request.name))
-        if (wanted.looking and running is None) or self._is_far_ahead(wanted, 0 if running is None else running.file.written):
-            return ()
-        return (_Download(self, wanted),)
+        if self._runs(request):
+            return (Candidate(Rank.DOWNLOAD, Offer(Holder.RUNNING), partial(self._join, request)),)
+        return (Candidate(Rank.DOWNLOAD, Offer(Holder.UNASKED), partial(self._mirrors, request)),)
 
-    def _is_far_ahead(self, wanted: Wanted, arrived: int) -> bool:
-        """Returns whether a client would have to wait for long for the first byte that it wants."""
-        missing = wanted.offset - arrived
-        if missing <= AHEAD:
-            return False
-        rates = [upstream.rate for upstream in self._upstreams.upstreams(wanted.request)]
-        return missing > AHEAD_SECONDS * max((rate for rate in rates if rate is not None), default=0.0)
+    def consider(self, wanted: Wanted) -> Sequence[Considered]:
+        if wanted.request.kind is FileKind.DATABASE:
+            return ()
+        if self._runs(wanted.request):
+            return (Considered("download", Rank.DOWNLOAD, "it arrives", Offer(Holder.RUNNING)),)
+        return (Considered("download", Rank.DOWNLOAD, "", Offer(Holder.UNASKED)),)
 
     async def running(self, request: FileRequest) -> ArrivingFile | None:
         download = self._downloads.get((request.repo, request.arch, request.name))
-        return DownloadedFile(download, self.clock) if download is not None and await download.begun() else None
+        return DownloadedFile(download, self._clock) if download is not None and await download.begun() else None
 
-    def join(self, wanted: Wanted) -> Download:
-        """
-        Returns the download of a file.
+    def _runs(self, request: FileRequest) -> bool:
+        download = self._downloads.get((request.repo, request.arch, request.name))
+        return download is not None and download.file.progress is not Progress.FAILED
 
-        Raises:
-            FetchError: There is no mirror, or it can't be started.
-        """
-        request = wanted.request
-        upstreams = self._upstreams.upstreams(request)
-        if not upstreams:
-            raise FetchError("no mirror")
-        return self._downloads.join(request, partial(self._databases.expected, request.repo, request.name), upstreams)
-
-
-@dataclass(frozen=True, slots=True)
-class _Download(Candidate):
-    source: DownloadSource
-    wanted: Wanted
-
-    @property
-    def rank(self) -> Rank:
-        return Rank.DOWNLOAD
-
-    async def settle(self, deadline: float) -> Answer:
-        download = self.source.join(self.wanted)
-        if not await download.begun():
+    async def _join(self, request: FileRequest, deadline: float) -> Location:
+        download = self._downloads.get((request.repo, request.arch, request.name))
+        if download is None or not await download.begun():
             raise FetchError("it could not be downloaded")
-        expected = download.expected
-        checked = self.wanted.request.kind is not FileKind.PACKAGE or (expected is not None and expected.sha256 is not None)
-        return StreamAnswer(DownloadedFile(download, self.source.clock), "downloaded" if checked else "downloaded, unverified")
+        expected = self._catalogue.expected(request.repo, request.name)
+        if None not in (download.expected, expected) and download.expected != expected:
+            raise FetchError("another file of that name is downloaded")
+        return RunningDownload(DownloadedFile(download, self._clock), "downloaded")
+
+    async def _mirrors(self, request: FileRequest, deadline: float) -> Location:
+        return UnaskedMirrors(self._upstreams.upstreams(request))

@@ -18,6 +18,7 @@ from pacserve.packages.files import ExpectedFile
 from pacserve.packages.names import shared_file
 from pacserve.transfer import partial
 from pacserve.transfer.partial import PARTIAL
+from pacserve.transfer.stores import Store
 
 # Seconds without use after which a file that another package cache holds as well is given up: by then every host that was told a moment ago to
 # fetch it from here has begun, and reads on.
@@ -54,7 +55,7 @@ class SpooledFile:
 Elsewhere = Callable[[SpooledFile], float | None]
 
 
-class Spool:
+class Spool(Store):
     """
     Holds complete files in a folder `pkg`, which is a package cache like any other, and beside it those that arrive.
 
@@ -166,7 +167,6 @@ class Spool:
         self._lock = lock
 
     def has_room(self, size: int) -> bool:
-        """Returns whether the disk takes a file of so many bytes, and is not full after that."""
         try:
             self._own()
             return partial.has_room(self.directory, size)
@@ -174,12 +174,6 @@ class Spool:
             return False
 
     def create(self) -> FileIO:
-        """
-        A new empty file, which is hidden until it is published.
-
-        Raises:
-            OSError: It can't be made.
-        """
         self._own()
         return partial.create(self.directory)
 
@@ -203,7 +197,6 @@ class Spool:
         os.rename(partial.path_of(file), f"{self.packages}/{name}")  # noqa: PTH104
 
     def discard(self, file: FileIO) -> None:
-        """Removes a file that did not become complete."""
         partial.discard(file)
 
     def remove(self, name: str) -> None:

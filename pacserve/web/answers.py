@@ -25,13 +25,11 @@ class RedirectAnswer:
     Attributes:
         origin: For the access log: `peer 10.0.0.3:15678` or `mirror https://example.org/core/os/x86_64`.
         size: The bytes that whoever was asked stated, None where nobody did.
-        holder: Names the host for `Wanted.avoid`; empty for hosts that are never avoided.
     """
 
     url: str
     origin: str
     size: int | None = None
-    holder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
-"""What whoever uses a `pacserve.interfaces.PackageSource` relies on."""
+"""What whoever uses a `pacserve.sources.candidates.PackageSource` relies on."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
@@ -13,7 +14,7 @@ from pacserve.errors import AbsentError, FetchError
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.sources.candidates import Candidate, PackageSource, Rank, Wanted
-from pacserve.web.answers import Answer, DocumentAnswer, EventsAnswer, FileAnswer, RedirectAnswer, StreamAnswer
+from pacserve.sources.locations import LocalFile, Location, RemoteFile
 from tests.fakes.network import Line, Network, Page
 
 NAME = "c++pkg-1:2.0+r3.gabc~rc1-1-any.pkg.tar.zst"
@@ -53,22 +54,20 @@ class SourceContract(SynchronousTestCase):
         """The candidates for a client on this host."""
         return list(source.candidates(Wanted(request, size, parse_address("127.0.0.1"))))
 
-    def settle(self, candidate: Candidate) -> Deferred[Answer]:
+    def settle(self, candidate: Candidate) -> Deferred[Location]:
         """Begins to settle a candidate."""
         return Deferred.fromCoroutine(candidate.settle(self.clock.seconds() + TIME))
 
-    def good(self, answer: Answer) -> None:
-        """The answer is for the right file."""
-        assert not isinstance(answer, (DocumentAnswer, EventsAnswer))
-        if isinstance(answer, FileAnswer):
-            self.addCleanup(answer.held.file.close)
-            self.assertEqual(answer.held.size, SIZE)
-        elif isinstance(answer, StreamAnswer):
-            self.assertEqual(answer.file.size, SIZE)
+    def good(self, location: Location) -> None:
+        """The location is of the right file."""
+        if isinstance(location, LocalFile):
+            self.addCleanup(location.held.file.close)
+            self.assertEqual(location.held.size, SIZE)
         else:
-            self.assertEqual(answer.size, SIZE)
-            self.assertRegex(answer.url, r"\Ahttps?://[!-~]+\Z")
-        self.assertRegex(answer.origin, r"\A[ -~]+\Z")
+            assert isinstance(location, RemoteFile)
+            self.assertEqual(location.size, SIZE)
+            self.assertRegex(location.url, r"\Ahttps?://[!-~]+\Z")
+        self.assertRegex(location.origin, r"\A[ -~]+\Z")
 
     def test_nobody_is_asked(self) -> None:
         """Asking for candidates asks nobody, and starts nothing."""
@@ -87,10 +86,23 @@ class SourceContract(SynchronousTestCase):
             self.assertGreaterEqual(candidate.rank, source.best)
             self.assertIs(candidate.rank, candidate.rank)
 
+    def test_considered(self) -> None:
+        """What is considered has a reason or an offer, comes in order, and offers what the candidates offer; nothing is started."""
+        source = self.source()
+        wanted = Wanted(PACKAGE, SIZE, parse_address("127.0.0.1"))
+        considered = source.consider(wanted)
+        self.assertEqual([one.rank for one in considered], sorted(one.rank for one in considered))
+        for one in considered:
+            self.assertRegex(one.who, r"\A[ -~]+\Z")
+            self.assertTrue(one.offer is not None or one.reason)
+        offers = {(candidate.rank, candidate.offer) for candidate in source.candidates(wanted)}
+        self.assertLessEqual({(one.rank, one.offer) for one in considered if one.offer is not None}, offers)
+        self.assertEqual((self.network.asked, self.clock.getDelayedCalls()), ([], []))
+
     def test_yes(self) -> None:
         """Packages and signatures are had, and again, with the size that was found and without a timer left behind."""
         source = self.source()
-        for request, size in ((PACKAGE, SIZE), (PACKAGE, None), (SIGNATURE, None), (PACKAGE, SIZE)):
+        for request, size in ((PACKAGE, SIZE), (SIGNATURE, None), (PACKAGE, SIZE)):
             candidate = self.candidates(source, request, size)[0]
             self.good(self.successResultOf(self.settle(candidate)))
             self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -129,7 +141,14 @@ class SourceContract(SynchronousTestCase):
 
 
 class RemoteSourceContract(SourceContract):
-    """For sources that ask other hosts."""
+    """
+    For sources that ask other hosts.
+
+    Attributes:
+        undecided: Answers that say neither yes nor no, upon which the next candidate is tried.
+    """
+
+    undecided: Sequence[Page] = (Page(status=500), Page(status=503), Page(status=403))
 
     @abstractmethod
     def become(self, host: Page | Line) -> None:
@@ -137,7 +156,8 @@ class RemoteSourceContract(SourceContract):
 
     def test_failures(self) -> None:
         """A host that can't say is not taken for one that says no."""
-        for host in (Line.REFUSES, Page(status=500), Page(status=503), Page(status=403)):
+        hosts: list[Page | Line] = [Line.REFUSES, *self.undecided]
+        for host in hosts:
             source = self.source()
             candidates = self.candidates(source)
             self.become(host)
@@ -151,7 +171,7 @@ class RemoteSourceContract(SourceContract):
         candidates = self.candidates(self.source())
         self.become(Line.SILENT)
         asked = self.settle(candidates[0])
-        outcomes: list[Answer | Failure] = []
+        outcomes: list[Location | Failure] = []
         asked.addBoth(outcomes.append)
         for _ in range(int(TIME * 10)):
             self.clock.advance(0.1)
@@ -170,8 +190,8 @@ class RemoteSourceContract(SourceContract):
         self.failureResultOf(asked, CancelledError)
         self.assertEqual((len(self.network.cancelled), self.clock.getDelayedCalls()), (len(self.network.asked), []))
 
-    def test_redirect(self) -> None:
-        """pacman is sent to a host that was asked, and said yes."""
-        answer = self.successResultOf(self.settle(self.candidates(self.source())[0]))
-        assert isinstance(answer, RedirectAnswer)
-        self.assertIn(f"HEAD {answer.url}", self.network.asked)
+    def test_asked(self) -> None:
+        """The location is at a host that was asked, and said yes."""
+        location = self.successResultOf(self.settle(self.candidates(self.source())[0]))
+        assert isinstance(location, RemoteFile)
+        self.assertIn(f"HEAD {location.url}", self.network.asked)

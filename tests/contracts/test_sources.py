@@ -11,9 +11,8 @@ from typing import TypeVar
 from twisted.internet.defer import succeed
 
 from pacserve.cache.packages import CachedPackages
-from pacserve.fetch.client import HTTPClient
-from pacserve.mirrors.absences import Absences
-from pacserve.mirrors.health import MirrorHealth
+from pacserve.fetch.stream import StreamingClient
+from pacserve.mirrors.health import Absences, MirrorHealth
 from pacserve.mirrors.inquiry import Inquiry
 from pacserve.mirrors.mirrors import Mirrors
 from pacserve.network.addresses import Endpoint
@@ -26,7 +25,7 @@ from pacserve.peers.source import PeerSource
 from pacserve.sources.candidates import PackageSource
 from tests.contracts import sources
 from tests.contracts.sources import DATABASES, NAME, SIZE
-from tests.fakes.interfaces import Addresses, Databases
+from tests.fakes.interfaces import Addresses, Databases, NoUpstream
 from tests.fakes.network import Line, Page
 
 T = TypeVar("T")
@@ -76,7 +75,7 @@ class KnownPeerTests(sources.RemoteSourceContract):
             slot = peers.add(lambda slot, peer=peer: Peer(slot, peer, (peer.host,), peer, instance=self.instance, state=self.state)).slot  # type: ignore[misc]
             if self.state is PeerState.KNOWN:
                 holdings.replace(slot, FILES)
-        return PeerSource(peers, holdings, HTTPClient(self.network, self.clock), self.clock, Addresses(), lambda _: None, Random(1))
+        return PeerSource(peers, holdings, StreamingClient(self.network, self.clock), Addresses(), lambda _: None, self.clock, random=Random(1))
 
     def take_away(self) -> None:
         self.become(Page(status=404))
@@ -118,14 +117,17 @@ class TwoMirrors(ConfigurationSource):
 
 
 class MirrorTests(sources.RemoteSourceContract):
-    """The mirrors."""
+    """The mirrors; one that says neither yes nor no is where pacman is sent."""
 
     has_databases = True
+    undecided = ()
 
     def source(self) -> PackageSource:
         self.become(Page(bytes(SIZE)))
-        client = HTTPClient(self.network, self.clock)
-        return Mirrors(Servers(TwoMirrors(), Addresses(), (), 15678), Inquiry(client, client, self.clock), MirrorHealth(), Absences(), self.clock)
+        client = StreamingClient(self.network, self.clock)
+        inquiry = Inquiry(client, client, self.clock)
+        servers = Servers(TwoMirrors(), Addresses(), (), 15678)
+        return Mirrors(servers, inquiry, MirrorHealth(), Absences(), lambda _: NoUpstream(), self.clock)
 
     def take_away(self) -> None:
         self.become(Page(status=404))

@@ -6,13 +6,17 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from io import FileIO
 from typing import Any
 
+from pacserve.delivery.delivering import FileDelivery
+from pacserve.errors import FetchError
+from pacserve.fetch.answers import IncomingBody
 from pacserve.network.addresses import IPAddress, LocalAddresses, parse_address
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import ExpectedFile, FileRequest, HeldFile
 from pacserve.packages.inventory import Delta, Inventory, LocalPackages
 from pacserve.pacman.configuration import ConfigurationSource, PacmanConfiguration, Repository
-from pacserve.resolver.resolving import FileResolver
-from pacserve.sources.candidates import Candidate, PackageSource, Rank, Wanted
+from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
+from pacserve.sources.locations import Holder, Location, Offer
+from pacserve.sources.upstreams import Upstream
 from pacserve.web.answers import Answer, DocumentAnswer
 from pacserve.web.asking import Ask, Audience
 
@@ -118,12 +122,12 @@ class Packages(LocalPackages):
         return self.deltas.get(since)
 
 
-class Resolver(FileResolver):
+class Delivery(FileDelivery):
     """
     Answers every question with a document.
 
     Attributes:
-        asked: Each question: the request, the client, `local_only`, `looking`.
+        asked: Each question: the request, the client, `local_only`, `head_only`.
         offsets: The first byte that each wanted.
     """
 
@@ -131,33 +135,53 @@ class Resolver(FileResolver):
         self.asked: list[tuple[FileRequest, IPAddress, bool, bool]] = []
         self.offsets: list[int] = []
 
-    async def resolve(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, looking: bool = False, offset: int = 0) -> Answer:
+    async def deliver(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, head_only: bool = False, offset: int = 0) -> Answer:
         self.offsets.append(offset)
-        self.asked.append((request, client, local_only, looking))
-        return DocumentAnswer(b"resolved")
+        self.asked.append((request, client, local_only, head_only))
+        return DocumentAnswer(b"delivered")
 
 
-class Choice(Candidate):
+class NoUpstream(Upstream):
+    """A host that nothing is downloaded from."""
+
+    @property
+    def label(self) -> str:
+        return "nobody"
+
+    async def open(self, name: str, headers: Mapping[str, str], timeout: float) -> IncomingBody:
+        raise FetchError("refused")
+
+    def succeeded(self) -> None:
+        return
+
+    def failed(self) -> None:
+        return
+
+    def lied(self) -> None:
+        return
+
+
+_HOLDERS = {Rank.CACHE: Holder.CACHE, Rank.DOWNLOAD: Holder.UNASKED, Rank.MIRRORS: Holder.MIRROR}
+
+
+class Choice:
     """
     A candidate that does what it is told.
 
     Args:
-        outcome: What it answers, what it raises, or what is run to know.
+        outcome: Where it is, what it raises, or what is run to know.
+        offer: What it offers before it is settled; by its rank where that is not given.
 
     Attributes:
         settled: The deadlines that it was given, one for each time that it was asked.
     """
 
-    def __init__(self, rank: Rank, outcome: Answer | Exception | Callable[[], Coroutine[Any, Any, Answer]]) -> None:
-        self._rank = rank
+    def __init__(self, rank: Rank, outcome: Location | Exception | Callable[[], Coroutine[Any, Any, Location]], offer: Offer | None = None) -> None:
         self._outcome = outcome
         self.settled: list[float] = []
+        self.candidate = Candidate(rank, Offer(_HOLDERS.get(rank, Holder.PEER)) if offer is None else offer, self._settle)
 
-    @property
-    def rank(self) -> Rank:
-        return self._rank
-
-    async def settle(self, deadline: float) -> Answer:
+    async def _settle(self, deadline: float) -> Location:
         self.settled.append(deadline)
         if isinstance(self._outcome, Exception):
             raise self._outcome
@@ -172,18 +196,20 @@ class Source(PackageSource):
         wanted: What it was asked for.
     """
 
-    def __init__(self, *choices: Candidate, avoidable: Mapping[str, Candidate] | None = None) -> None:
-        self._choices = choices
-        self._avoidable = dict(avoidable or {})
+    def __init__(self, *choices: Choice) -> None:
+        self._candidates = [choice.candidate for choice in choices]
         self.wanted: list[Wanted] = []
 
     @property
     def best(self) -> Rank:
-        return min((choice.rank for choice in (*self._choices, *self._avoidable.values())), default=Rank.CACHE)
+        return min((candidate.rank for candidate in self._candidates), default=Rank.CACHE)
 
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
         self.wanted.append(wanted)
-        return [*(choice for holder, choice in self._avoidable.items() if holder not in wanted.avoid), *self._choices]
+        return list(self._candidates)
+
+    def consider(self, wanted: Wanted) -> Sequence[Considered]:
+        return [Considered(candidate.offer.holder.value, candidate.rank, "", candidate.offer) for candidate in self._candidates]
 
 
 def ask(*parts: str, headers: Iterable[tuple[str, str]] = (), client: str = "127.0.0.1", method: str = "GET", query: str = "") -> Ask:

@@ -95,7 +95,14 @@ class Daemon(Program):
 
 
 def command(*arguments: str, user: str = "") -> list[str]:
-    """The command line that starts pacserve, as another user if one is named."""
+    """
+    The command line that starts pacserve, as another user if one is named.
+
+    A test that says nothing of delivery is about redirects; those of the default say `auto`, and give the host a spool of its own.
+    """
+    for option in ("--misses", "--hits"):
+        if option not in arguments:
+            arguments = (option, "redirect", *arguments)
     switch = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"] if user else []
     return [*switch, sys.executable, "-m", "pacserve", *arguments]
 

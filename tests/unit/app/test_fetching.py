@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.app.fetching import Fetching
+from pacserve.app.fetching import SPOOL_RETRY, Fetching, Surroundings
 from pacserve.config.settings import Settings
+from pacserve.delivery.table import Hits, Misses
 from pacserve.errors import ConfigurationError
 from pacserve.fetch.rate import UNLIMITED
 from pacserve.packages.files import ExpectedFile, FileRequest
@@ -60,23 +61,14 @@ class FetchingTests(SynchronousTestCase):
         self.clock = Clock()
         self.now = 1_800_000_000.0
 
-    def started(self, size: int = 1000) -> Fetching:
+    def started(self, size: int = 1000, misses: Misses = Misses.FETCH, hits: Hits = Hits.AUTO) -> Fetching:
         """A daemon's downloads, which have begun."""
 
         async def in_thread(work: Callable[[], Any]) -> Any:
             return work()
 
-        fetching = Fetching(
-            Settings(spool=str(self.spool), spool_size=size),
-            Nobody(),
-            self.databases,
-            Nobody(),
-            UNLIMITED,
-            lambda: self.cache_dirs,
-            in_thread,
-            self.clock,
-            lambda: self.now,
-        )
+        around = Surroundings(Nobody(), self.databases, Nobody(), UNLIMITED, lambda: self.cache_dirs, in_thread, self.clock, lambda: self.now)
+        fetching = Fetching(Settings(spool=str(self.spool), spool_size=size, misses=misses, hits=hits), around)
         fetching.start()
         self.addCleanup(fetching.stop)
         return fetching
@@ -144,3 +136,26 @@ class FetchingTests(SynchronousTestCase):
         self.assertRaises(ConfigurationError, self.started)
         self.cache_dirs = ("/nowhere", f"{self.spool}/pkg/")
         self.started()
+
+    def test_spool_that_cannot_be_used(self) -> None:
+        """By default a spool that can't be used is one warning, and pacman is redirected; it is taken up when it can be used."""
+        self.spool.write_text("a file in its place")
+        fetching = self.started(misses=Misses.AUTO)
+        self.assertFalse(fetching.usable())
+        self.assertEqual((fetching.folders, self.clock.getDelayedCalls()), ((), []))
+        self.spool.unlink()
+        self.assertFalse(fetching.usable())
+        self.clock.advance(SPOOL_RETRY)
+        self.assertTrue(fetching.usable())
+        self.assertEqual(fetching.folders, (f"{self.spool}/pkg",))
+
+    def test_spool_that_is_demanded(self) -> None:
+        """A daemon that is told to fetch or relay does not start without a spool."""
+        self.spool.write_text("a file in its place")
+        for misses, hits in ((Misses.FETCH, Hits.AUTO), (Misses.AUTO, Hits.RELAY)):
+            self.assertRaises(ConfigurationError, self.started, misses=misses, hits=hits)
+
+    def test_nothing_is_fetched(self) -> None:
+        """A daemon that redirects whatever happens touches no spool."""
+        fetching = self.started(misses=Misses.REDIRECT, hits=Hits.REDIRECT)
+        self.assertEqual((fetching.wanted, fetching.usable(), self.spool.exists()), (False, False, False))

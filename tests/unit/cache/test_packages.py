@@ -18,7 +18,7 @@ from pacserve.packages.files import SIGNATURE_LIMIT, FileRequest
 from pacserve.packages.inventory import Delta
 from pacserve.packages.names import kind_of
 from pacserve.sources.candidates import Rank, Wanted
-from pacserve.web.answers import FileAnswer
+from pacserve.sources.locations import LocalFile
 from tests.fakes.interfaces import Databases
 
 ZLIB = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
@@ -213,7 +213,7 @@ class CandidateTests(PackagesCase):
         [candidate] = self.packages.candidates(wanted())
         self.assertIs(candidate.rank, Rank.CACHE)
         answer = self.successResultOf(Deferred.fromCoroutine(candidate.settle(0.0)))
-        assert isinstance(answer, FileAnswer)
+        assert isinstance(answer, LocalFile)
         with answer.held.file as file:
             self.assertEqual((file.read(), answer.origin), (b"data", "cache"))
 
@@ -222,7 +222,7 @@ class CandidateTests(PackagesCase):
         self.write(SIGNATURE)
         [candidate] = self.packages.candidates(wanted(SIGNATURE))
         answer = self.successResultOf(Deferred.fromCoroutine(candidate.settle(0.0)))
-        assert isinstance(answer, FileAnswer)
+        assert isinstance(answer, LocalFile)
         answer.held.file.close()
 
     def test_none(self) -> None:

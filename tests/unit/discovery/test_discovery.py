@@ -48,9 +48,7 @@ class Setup(SynchronousTestCase):
         """Lets time pass."""
         self.clock.pump([0.05] * int(seconds / 0.05))
 
-    def hear(  # noqa: PLR0917
-        self, source: str, kind: Kind = Kind.HERE, instance: str = FORGED, generation: int = 1, arch: str = "x86_64", port: int = PORT
-    ) -> None:
+    def hear(self, source: str, kind: Kind = Kind.HERE, instance: str = FORGED, generation: int = 1, arch: str = "x86_64", port: int = PORT) -> None:
         """We hear a datagram that anyone may have made."""
         self.us.discovery.datagram_received(encode(Announcement(kind, instance, port, generation, (arch,))), source)
 

@@ -20,14 +20,14 @@ from pacserve.errors import AbsentError, FetchError, RequestError
 from pacserve.http.validators import format_date, not_modified_since
 from pacserve.indexes.databases import CLOSE_DELAY, MIRRORS_BUDGET, REVALIDATIONS_LIMIT, DatabaseSource
 from pacserve.indexes.freshness import DATABASE_LIMIT
-from pacserve.mirrors.absences import REMEMBERED
+from pacserve.mirrors.health import ABSENCE_LIFETIME
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.sources.candidates import Rank, Wanted
+from pacserve.sources.locations import LocalFile, Location, RunningDownload
 from pacserve.sources.upstreams import Upstream, Upstreams
 from pacserve.transfer.choosing import SECOND_SOURCE_DELAY
 from pacserve.transfer.reading import TRICKLE_RESERVE_BYTES
-from pacserve.web.answers import Answer, FileAnswer, StreamAnswer
 from tests.fakes.upstreams import Body, Head, Mirror
 
 NOW = 1_800_000_000
@@ -157,7 +157,7 @@ class Setup(SynchronousTestCase):
         for mirror in mirrors:
             mirror.faults[fault] = True
 
-    def settle(self, request: FileRequest = DATABASE) -> Deferred[Answer]:
+    def settle(self, request: FileRequest = DATABASE) -> Deferred[Location]:
         """Begins to answer a request."""
         (candidate,) = self.source.candidates(Wanted(request, None, parse_address("127.0.0.1")))
         self.assertEqual(candidate.rank, Rank.DOWNLOAD)
@@ -167,13 +167,13 @@ class Setup(SynchronousTestCase):
         """All that a client gets, and whether it is streamed or a copy."""
         return self.content(self.successResultOf(self.settle(request)))
 
-    def content(self, answer: Answer) -> tuple[bytes, str]:
-        if isinstance(answer, FileAnswer):
+    def content(self, answer: Location) -> tuple[bytes, str]:
+        if isinstance(answer, LocalFile):
             with answer.held.file as file:
                 data = file.read()
             self.assertEqual(len(data), answer.held.size)
             return data, "copy"
-        assert isinstance(answer, StreamAnswer)
+        assert isinstance(answer, RunningDownload)
         reader = answer.file.reader()
         self.addCleanup(reader.close)
         data = b""
@@ -205,7 +205,7 @@ class FetchTests(Setup):
         """A database is handed on as it arrives, with the time of the mirror, and only one mirror is asked."""
         self.publish(self.a, self.b)
         answer = self.successResultOf(self.settle())
-        assert isinstance(answer, StreamAnswer)
+        assert isinstance(answer, RunningDownload)
         self.assertEqual((self.content(answer), answer.file.modified), ((FIRST, "stream"), MIDDLE))
         self.assertEqual((self.asked(), self.a.verdicts), ([("a", 200)], ["succeeded"]))
 
@@ -229,7 +229,7 @@ class FetchTests(Setup):
         """What has not changed costs a 304, and the copy is served with the time that the mirror stated."""
         self.seen(etag='"e"')
         answer = self.successResultOf(self.settle())
-        assert isinstance(answer, FileAnswer)
+        assert isinstance(answer, LocalFile)
         self.assertEqual((answer.held.modified, answer.held.name), (MIDDLE, "core.db"))
         self.assertEqual((self.content(answer), self.asked()), ((FIRST, "copy"), [("a", 304)]))
         self.assertEqual(self.a.asked[-1], {"If-Modified-Since": format_date(MIDDLE), "If-None-Match": '"e"'})
@@ -292,7 +292,7 @@ class FetchTests(Setup):
         """A date to come is not believed, nor handed on: it would keep off every update until then."""
         self.publish(self.a, modified=NOW + 10 * 86_400)
         answer = self.successResultOf(self.settle())
-        assert isinstance(answer, StreamAnswer)
+        assert isinstance(answer, RunningDownload)
         self.assertIsNone(answer.file.modified)
         self.publish(self.a, data=SECOND, modified=NEW)
         self.assertEqual(self.get(), (SECOND, "stream"))
@@ -300,7 +300,7 @@ class FetchTests(Setup):
     def test_absent(self) -> None:
         """What every mirror says it has not is absent; when one could not say, it is not."""
         self.failureResultOf(self.settle(), AbsentError)
-        self.clock.advance(REMEMBERED)
+        self.clock.advance(ABSENCE_LIFETIME)
         self.down(self.b)
         self.assertNotIsInstance(self.failureResultOf(self.settle(), FetchError).value, AbsentError)
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -326,7 +326,7 @@ class FetchTests(Setup):
         self.publish(self.a, data=SECOND, modified=NEW)
         self.a.faults.update(dies_at=[None, 3000, *[0] * 500], dying="stalls")
         answer = self.successResultOf(self.settle())
-        assert isinstance(answer, StreamAnswer)
+        assert isinstance(answer, RunningDownload)
         reader = answer.file.reader()
         self.addCleanup(reader.close)
         self.assertEqual(reader.read(0, 5000), SECOND[: 3000 - TRICKLE_RESERVE_BYTES])
@@ -665,7 +665,7 @@ class SignatureTests(Setup):
         self.down()
         self.get()
         self.publish(self.a, data=b"of a", name="core.db.sig")
-        self.clock.advance(REMEMBERED)
+        self.clock.advance(ABSENCE_LIFETIME)
         self.assertEqual(self.get(SIGNATURE), (b"of a", "stream"))
         self.down(self.a, self.b)
         self.get()
@@ -677,7 +677,7 @@ class SignatureTests(Setup):
         self.asked()
         self.failureResultOf(self.settle(), AbsentError)
         self.assertEqual(self.asked(), [])
-        self.clock.advance(REMEMBERED)
+        self.clock.advance(ABSENCE_LIFETIME)
         self.seen()
         self.failureResultOf(self.settle(SIGNATURE), RequestError)
         self.asked()

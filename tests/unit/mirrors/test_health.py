@@ -2,7 +2,8 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.mirrors.health import FIRST_PENALTY, LONGEST_PENALTY, Fault, MirrorHealth
+from pacserve.mirrors.health import ABSENCE_LIFETIME, FIRST_PENALTY, LONGEST_PENALTY, Absences, Fault, MirrorHealth
+from pacserve.packages.files import FileKind, FileRequest
 
 
 class HealthTests(SynchronousTestCase):
@@ -71,3 +72,25 @@ class HealthTests(SynchronousTestCase):
         for number in range(10_000):
             self.health.blame(str(number), Fault.FAILED, 0)
         self.assertLess(len(self.health), 1000)
+
+
+def request(number: int) -> FileRequest:
+    """One of many files."""
+    return FileRequest("core", "x86_64", f"p{number}-1-1-any.pkg.tar.zst", FileKind.PACKAGE)
+
+
+class AbsencesTests(SynchronousTestCase):
+    def test_remembered(self) -> None:
+        """An absence holds for some seconds, and for that file alone."""
+        absences = Absences()
+        absences.remember(request(1), "404", 100.0)
+        self.assertEqual(absences.get(request(1), 100.0 + ABSENCE_LIFETIME - 0.1), "404")
+        self.assertIsNone(absences.get(request(1), 100.0 + ABSENCE_LIFETIME))
+        self.assertIsNone(absences.get(request(2), 100.0))
+
+    def test_bounded(self) -> None:
+        """However many files are asked for that do not exist, the latest are remembered."""
+        absences = Absences()
+        for number in range(5000):
+            absences.remember(request(number), "404", 0.0)
+        self.assertEqual((len(absences), absences.get(request(4999), 1.0), absences.get(request(0), 1.0)), (1024, "404", None))

@@ -13,9 +13,9 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 
 from pacserve.errors import AbsentError, FetchError
-from pacserve.fetch.client import HTTPClient
+from pacserve.fetch.stream import StreamingClient
 from pacserve.fetch.urls import parse_url
-from pacserve.mirrors.inquiry import Found, Inquiry, Question, UnfitError
+from pacserve.mirrors.inquiry import Found, InconclusiveError, Inquiry, Question, UnfitError
 from pacserve.mirrors.mirror import Mirror
 
 NAME = "a-1-1-any.pkg.tar.zst"
@@ -30,12 +30,16 @@ class World(Resource):
         super().__init__()
         self.answers = answers
         self.asked: list[str] = []
+        self.ranges: list[str] = []
+        self.authorized: list[bool] = []
 
     def render(self, request: Request) -> bytes:
         """Answers with a status and headers, 404 where nothing is known."""
         host: Any = request.requestHeaders.getRawHeaders("host")
         url = f"http://{host[0]}{request.uri.decode('ascii')}"
         self.asked.append(f"{request.method.decode('ascii')} {url}")
+        self.ranges += [value.decode("ascii") for value in request.requestHeaders.getRawHeaders(b"range") or ()]
+        self.authorized.append(request.requestHeaders.hasHeader(b"authorization"))
         status, headers = self.answers.get(url, (404, {}))
         request.setResponseCode(status)
         for name, value in headers.items():
@@ -49,28 +53,58 @@ def mirror(base: str, *, local: bool = False) -> Mirror:
 
 
 class InquiryTests(SynchronousTestCase):
-    def ask(self, answers: dict[str, tuple[int, dict[str, str]]], size: int | None = None, *, local: bool = False) -> Any:
+    def ask(
+        self, answers: dict[str, tuple[int, dict[str, str]]], size: int | None = None, *, local: bool = False, by_get: bool = False, user: str = ""
+    ) -> Any:
         """What the mirror http://a.example/core says of a file: what was found, or the error."""
         clock = Clock()
         self.world, self.guarded = World(answers), World(answers)
-        inquiry = Inquiry(HTTPClient(RequestTraversalAgent(self.world), clock), HTTPClient(RequestTraversalAgent(self.guarded), clock), clock)
+        inquiry = Inquiry(
+            StreamingClient(RequestTraversalAgent(self.world), clock), StreamingClient(RequestTraversalAgent(self.guarded), clock), clock
+        )
         outcome: list[Any] = []
         question = Question(NAME, size, 8.0)
-        Deferred.fromCoroutine(inquiry.ask(mirror("http://a.example/core", local=local), question)).addBoth(outcome.append)
+        ask = inquiry.ask_by_get if by_get else inquiry.ask
+        Deferred.fromCoroutine(ask(mirror(f"http://{user}a.example/core", local=local), question)).addBoth(outcome.append)
         return outcome[0].value if isinstance(outcome[0], Failure) else outcome[0]
 
     def test_statuses(self) -> None:
-        """200 is a yes, 404 and 410 a certain no, a refused HEAD counts as having the file, all else is no answer."""
+        """200 is a yes, 404 and 410 a certain no; all else says neither, and server errors are to blame on the mirror."""
         url = f"http://a.example/core/{NAME}"
         self.assertEqual(self.ask({url: (200, {"Content-Length": "5"})}), Found(5))
         self.assertEqual(self.world.asked, [f"HEAD {url}"])
-        for status in (405, 501):
-            self.assertEqual(self.ask({url: (status, {})}, 5), Found(None))
         for status in (404, 410):
             self.assertIs(type(self.ask({url: (status, {})})), AbsentError)
-        for status in (204, 206, 400, 401, 403, 429, 500, 502, 503, 304, 300):
+        for status in (204, 206, 400, 401, 403, 405, 429, 500, 501, 502, 503, 304, 300):
             error = self.ask({url: (status, {})})
-            self.assertEqual((type(error), str(error)), (FetchError, str(status)))
+            self.assertEqual((type(error), str(error), error.faulty), (InconclusiveError, str(status), status in (500, 502, 503)))
+
+    def test_by_get(self) -> None:
+        """A GET of one byte says how large a file is; refusals are a certain no for this file, and all else still says neither."""
+        url = f"http://a.example/core/{NAME}"
+        self.assertEqual(self.ask({url: (206, {"Content-Range": "bytes 0-0/5"})}, 5, by_get=True), Found(5))
+        self.assertEqual(self.world.asked, [f"GET {url}"])
+        self.assertEqual(self.world.ranges, ["bytes=0-0"])
+        self.assertIsInstance(self.ask({url: (206, {"Content-Range": "bytes 0-0/4"})}, 5, by_get=True), UnfitError)
+        for nonsense in ("bytes 0-0/*", "bytes 1-1/5", "5", "bytes 0-0/5x", ""):
+            self.assertEqual(self.ask({url: (206, {"Content-Range": nonsense})}, 5, by_get=True), Found(None))
+        self.assertEqual(self.ask({url: (200, {})}, by_get=True), Found(0))
+        for status in (401, 403, 404, 410):
+            self.assertIs(type(self.ask({url: (status, {})}, by_get=True)), AbsentError)
+        for status in (204, 400, 405, 416, 429, 500, 501, 503, 304):
+            error = self.ask({url: (status, {})}, by_get=True)
+            self.assertEqual((type(error), error.faulty), (InconclusiveError, status >= 500))
+
+    def test_password(self) -> None:
+        """User and password go to the mirror and to where it redirects on itself, and to no other host or port."""
+        answers = {
+            f"http://a.example/core/{NAME}": (302, {"Location": "/pool/x"}),
+            "http://a.example/pool/x": (302, {"Location": "http://a.example:81/x"}),
+            "http://a.example:81/x": (200, {"Content-Length": "7"}),
+        }
+        for by_get in (False, True):
+            self.ask(answers, user="u:secret@", by_get=by_get)
+            self.assertEqual(self.world.authorized, [True, True, False])
 
     def test_size(self) -> None:
         """A file of another size than the database states is not the one that is wanted; an unstated size passes."""
@@ -105,7 +139,7 @@ class InquiryTests(SynchronousTestCase):
         answers = {**chain, f"http://a.example/core/{NAME}": (302, {"Location": "/1"}), "http://a.example/5": (200, {"Content-Length": "1"})}
         self.assertEqual(self.ask(answers), Found(1))
         answers["http://a.example/5"] = 302, {"Location": "/1"}
-        self.assertIs(type(self.ask(answers)), FetchError)
+        self.assertIs(type(self.ask(answers)), InconclusiveError)
         self.assertEqual(len(self.world.asked), 6)
 
     def test_bad_locations(self) -> None:

@@ -7,20 +7,19 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.http_headers import Headers
 
 from pacserve.errors import AbsentError, FetchError
-from pacserve.fetch.client import HeadAnswer, HTTPClient
-from pacserve.mirrors.absences import REMEMBERED, Absences
-from pacserve.mirrors.health import MirrorHealth
-from pacserve.mirrors.inquiry import Inquiry
+from pacserve.mirrors.health import ABSENCE_LIFETIME, Absences, MirrorHealth
+from pacserve.mirrors.inquiry import Found, InconclusiveError, Inquiry, Question, UnfitError
+from pacserve.mirrors.mirror import Mirror
 from pacserve.mirrors.mirrors import YES_HOLDS, Mirrors
 from pacserve.network.addresses import IPAddress, LocalAddresses
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.pacman.configuration import ConfigurationSource, PacmanConfiguration, Repository
 from pacserve.pacman.servers import Servers
 from pacserve.sources.candidates import Rank, Wanted
-from pacserve.web.answers import RedirectAnswer
+from pacserve.sources.locations import Holder, Offer
+from tests.fakes.interfaces import NoUpstream
 
 PACKAGE = FileRequest("core", "x86_64", "a-1:2+3~4-1-any.pkg.tar.zst", FileKind.PACKAGE)
 DATABASE = FileRequest("core", "x86_64", "core.db", FileKind.DATABASE)
@@ -46,19 +45,38 @@ class Configuration(ConfigurationSource):
         return PacmanConfiguration(("x86_64",), (), "/var/lib/pacman", repositories)
 
 
-class Table(HTTPClient):
-    """Answers HEADs from a table: a status, a length, or an error."""
+class Table(Inquiry):
+    """
+    Answers from a table, by host: a size, a status, or an error; a pair is what a HEAD and what a GET give.
+
+    Attributes:
+        asked: The method and the URL of each question.
+    """
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
         self.answers = answers
         self.asked: list[str] = []
 
-    async def head(self, url: str, *, timeout: float) -> HeadAnswer:
-        self.asked.append(url)
-        answer = self.answers.get(url.split("/")[2].rpartition("@")[2], FetchError("name not found"))
+    async def ask(self, mirror: Mirror, question: Question) -> Found:
+        return self._answer("HEAD", mirror, question, 0)
+
+    async def ask_by_get(self, mirror: Mirror, question: Question) -> Found:
+        return self._answer("GET", mirror, question, 1)
+
+    def _answer(self, method: str, mirror: Mirror, question: Question, number: int) -> Found:
+        self.asked.append(f"{method} {mirror.file_url(question.name)}")
+        answer = self.answers.get(mirror.url.host, FetchError("name not found"))
+        if isinstance(answer, tuple):
+            answer = answer[number]
         if isinstance(answer, Exception):
             raise answer
-        return HeadAnswer(200, answer, Headers()) if answer > 999 else HeadAnswer(answer, None, Headers())
+        if answer == 404:
+            raise AbsentError("404")
+        if answer < 999:
+            raise InconclusiveError(str(answer), faulty=answer >= 500)
+        if question.size not in (None, answer):
+            raise UnfitError(f"has {answer} bytes instead of {question.size}")
+        return Found(answer)
 
 
 class MirrorsTests(SynchronousTestCase):
@@ -66,8 +84,8 @@ class MirrorsTests(SynchronousTestCase):
         """The source, with mirrors that answer from a table."""
         self.clock = Clock()
         self.client = Table(answers)
-        inquiry = Inquiry(self.client, self.client, self.clock)
-        return Mirrors(Servers(Configuration(), Local(), (), 15678), inquiry, MirrorHealth(), Absences(), self.clock)
+        self.health = MirrorHealth()
+        return Mirrors(Servers(Configuration(), Local(), (), 15678), self.client, self.health, Absences(), lambda _: NoUpstream(), self.clock)
 
     def settle(self, source: Mirrors, request: FileRequest, size: int | None = None) -> Deferred[Any]:
         """Settles the one candidate."""
@@ -75,12 +93,14 @@ class MirrorsTests(SynchronousTestCase):
         self.assertEqual(candidate.rank, Rank.MIRRORS)
         return Deferred.fromCoroutine(candidate.settle(self.clock.seconds() + 7.0))
 
-    def test_redirect(self) -> None:
-        """Pacman is sent to the mirror's own URL, password included; the log gets no password."""
+    def test_location(self) -> None:
+        """The location is the mirror's own URL; that a password stands in it is said, and the log gets none."""
         source = self.mirrors({"a.example": 5000})
         answer = self.successResultOf(self.settle(source, PACKAGE, 5000))
-        expected = RedirectAnswer(f"http://u:secret@a.example/core/{PACKAGE.name}", "mirror http://a.example/core", 5000)
-        self.assertEqual(answer, expected)
+        self.assertEqual((answer.url, answer.size), (f"http://u:secret@a.example/core/{PACKAGE.name}", 5000))
+        self.assertEqual((answer.origin, answer.offer, answer.holder), ("mirror http://a.example/core", Offer(Holder.MIRROR, secret=True), ""))
+        other = self.successResultOf(self.settle(self.mirrors({"a.example": 404, "b.example": 5000}), PACKAGE, 5000))
+        self.assertEqual(other.offer, Offer(Holder.MIRROR))
 
     def test_every_kind(self) -> None:
         """Databases and signatures go the same way as packages."""
@@ -102,7 +122,7 @@ class MirrorsTests(SynchronousTestCase):
         self.successResultOf(self.settle(source, DATABASE))
         self.assertEqual(len(self.client.asked), 2)
         self.successResultOf(self.settle(source, PACKAGE))
-        self.assertEqual(self.client.asked[2:], [f"http://b.example/core/{PACKAGE.name}"])
+        self.assertEqual(self.client.asked[2:], [f"HEAD http://b.example/core/{PACKAGE.name}"])
 
     def test_a_yes_holds_shortly(self) -> None:
         """The same question within a second is not asked again, after that it is; another size is another question."""
@@ -129,14 +149,14 @@ class MirrorsTests(SynchronousTestCase):
         for number in range(1000):
             request = FileRequest("core", "x86_64", f"a{number}-1-1-any.pkg.tar.zst", FileKind.PACKAGE)
             self.successResultOf(self.settle(source, request))
-        self.assertLess(len(source._answers), 300)
+        self.assertLess(len(source._found), 300)
 
     def test_absent_for_a_while(self) -> None:
         """A file that no mirror has is not asked for again at once, and other files are."""
         source = self.mirrors({"a.example": 404, "b.example": 404})
         self.failureResultOf(self.settle(source, PACKAGE), AbsentError)
         asked = len(self.client.asked)
-        self.clock.advance(REMEMBERED - 0.1)
+        self.clock.advance(ABSENCE_LIFETIME - 0.1)
         error = self.failureResultOf(self.settle(source, PACKAGE), AbsentError).value
         self.assertEqual(str(error), "mirror http://a.example: 404; mirror http://b.example: 404")
         self.assertEqual(len(self.client.asked), asked)
@@ -152,3 +172,70 @@ class MirrorsTests(SynchronousTestCase):
         for count in (2, 4):
             self.failureResultOf(self.settle(source, PACKAGE), FetchError)
             self.assertEqual(len(self.client.asked), count)
+
+    def test_asked_by_get(self) -> None:
+        """Where no mirror says yes, those that said neither yes nor no are asked by GET, in their order; a yes counts like any other."""
+        source = self.mirrors({"a.example": (403, 404), "b.example": (405, 5000)})
+        answer = self.successResultOf(self.settle(source, PACKAGE, 5000))
+        self.assertEqual((answer.url, answer.offer.conclusive), (f"http://b.example/core/{PACKAGE.name}", True))
+        self.assertEqual([line.split("/core")[0] for line in self.client.asked[2:]], ["GET http://u:secret@a.example", "GET http://b.example"])
+        self.settle(source, PACKAGE, 5000)
+        self.assertEqual(len(self.client.asked), 4)
+
+    def test_no_get_without_need(self) -> None:
+        """Where a mirror says yes, or all say no, nobody is asked by GET."""
+        for answers in ({"a.example": 403, "b.example": 5000}, {"a.example": 404, "b.example": 404}):
+            source = self.mirrors(answers)
+            self.settle(source, PACKAGE).addErrback(lambda failure: failure.trap(AbsentError) and None)
+            self.assertFalse([line for line in self.client.asked if line.startswith("GET")])
+
+    def test_all_refuse(self) -> None:
+        """Refusals of a GET are a clear no, which is remembered, and say nothing of the hosts."""
+        source = self.mirrors({"a.example": (403, 404), "b.example": 404})
+        self.failureResultOf(self.settle(source, PACKAGE), AbsentError)
+        self.assertIsNone(self.health.penalty("http://a.example", self.clock.seconds()))
+        self.failureResultOf(self.settle(source, PACKAGE), AbsentError)
+        self.assertEqual(len(self.client.asked), 3)
+
+    def test_undecided(self) -> None:
+        """Is there no clear answer to a GET either, the first mirror that answered is the location, and is asked again next time."""
+        for answers, host in (
+            ({"a.example": 500, "b.example": 503}, "u:secret@a.example"),
+            ({"a.example": FetchError("refused"), "b.example": 503}, "b.example"),
+            ({"a.example": 404, "b.example": (405, FetchError("no answer"))}, "b.example"),
+        ):
+            source = self.mirrors(answers)
+            answer = self.successResultOf(self.settle(source, PACKAGE, 5000))
+            self.assertEqual((answer.url, answer.size), (f"http://{host}/core/{PACKAGE.name}", None))
+            self.assertFalse(answer.offer.conclusive)
+            asked = len(self.client.asked)
+            self.successResultOf(self.settle(source, PACKAGE, 5000))
+            self.assertEqual(len(self.client.asked), 2 * asked)
+
+    def test_server_errors_count(self) -> None:
+        """A mirror with a server error comes last for a while, one that dislikes a HEAD does not."""
+        source = self.mirrors({"a.example": (503, 503), "b.example": (405, 405)})
+        self.successResultOf(self.settle(source, PACKAGE))
+        now = self.clock.seconds()
+        self.assertIsNotNone(self.health.penalty("http://a.example", now))
+        self.assertIsNone(self.health.penalty("http://b.example", now))
+
+    def test_stated_size(self) -> None:
+        """The size of a file that no database knows is what the first mirror with it states; None where none does."""
+        for answers, size in (({"a.example": 5000}, 5000), ({"a.example": 404, "b.example": 1234}, 1234), ({"a.example": 404}, None)):
+            source = self.mirrors(answers)
+            self.assertEqual(self.successResultOf(Deferred.fromCoroutine(source.stated_size(PACKAGE, 7.0))), size)
+            asked = len(self.client.asked)
+            if size is not None:  # the location comes without a further question
+                self.successResultOf(self.settle(source, PACKAGE))
+                self.assertEqual(len(self.client.asked), asked)
+
+    def test_considered(self) -> None:
+        """Each mirror is considered in the order in which they are asked, with what it did wrong lately."""
+        source = self.mirrors({"a.example": FetchError("refused"), "b.example": 1234})
+        wanted = Wanted(PACKAGE, None, IPv4Address("127.0.0.1"))
+        self.assertEqual([one.who for one in source.consider(wanted)], ["mirror http://a.example/core", "mirror http://b.example/core"])
+        self.successResultOf(self.settle(source, DATABASE))
+        found = [(one.who, one.reason) for one in source.consider(wanted)]
+        late = "it was failed lately, and comes last for 60 s"
+        self.assertEqual(found, [("mirror http://b.example/core", ""), ("mirror http://a.example/core", late)])

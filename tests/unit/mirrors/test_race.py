@@ -12,7 +12,7 @@ from pacserve.fetch.urls import parse_url
 from pacserve.mirrors.health import FIRST_PENALTY, MirrorHealth
 from pacserve.mirrors.inquiry import Found, Inquiry, Question, UnfitError
 from pacserve.mirrors.mirror import Mirror
-from pacserve.mirrors.race import PATIENCE, Race, describe
+from pacserve.mirrors.race import NEXT_MIRROR_DELAY, Race, describe
 
 
 def mirror(name: str) -> Mirror:
@@ -72,7 +72,7 @@ class RaceTests(SynchronousTestCase):
     def test_first_wins(self) -> None:
         """The first mirror is asked alone, and its yes ends the race."""
         race = self.race()
-        self.clock.advance(PATIENCE - 0.01)
+        self.clock.advance(NEXT_MIRROR_DELAY - 0.01)
         self.assertEqual(self.inquiry.asked, ["a"])
         self.answer("a", Found(5))
         self.assertEqual(self.winner(race), "a")
@@ -91,7 +91,7 @@ class RaceTests(SynchronousTestCase):
     def test_slow_mirror(self) -> None:
         """A mirror that keeps silent lets the next be asked as well, and who wins without it has it asked later for a while."""
         race = self.race()
-        self.clock.advance(PATIENCE)
+        self.clock.advance(NEXT_MIRROR_DELAY)
         self.assertEqual(self.inquiry.asked, ["a", "b"])
         self.answer("b", Found(5))
         self.assertEqual(self.winner(race), "b")
@@ -103,7 +103,7 @@ class RaceTests(SynchronousTestCase):
     def test_slow_mirror_may_win(self) -> None:
         """The first may still win, and the second, which had no time yet, is not called slow."""
         race = self.race()
-        self.clock.advance(PATIENCE)
+        self.clock.advance(NEXT_MIRROR_DELAY)
         self.answer("a", Found(5))
         self.assertEqual(self.winner(race), "a")
         self.assertEqual((self.inquiry.cancelled, self.order()), (["b"], "abc"))
@@ -111,7 +111,7 @@ class RaceTests(SynchronousTestCase):
     def test_all_slow(self) -> None:
         """One more mirror is asked with each second, each once."""
         race = self.race()
-        self.clock.pump([PATIENCE] * 5)
+        self.clock.pump([NEXT_MIRROR_DELAY] * 5)
         self.assertEqual(self.inquiry.asked, ["a", "b", "c"])
         self.answer("c", Found(None))
         self.assertEqual(self.winner(race), "c")
@@ -119,7 +119,7 @@ class RaceTests(SynchronousTestCase):
     def test_failure_while_another_is_slow(self) -> None:
         """When the second fails while the first is silent, the third is asked at once."""
         race = self.race()
-        self.clock.advance(PATIENCE)
+        self.clock.advance(NEXT_MIRROR_DELAY)
         self.answer("b", FetchError("refused"))
         self.assertEqual(self.inquiry.asked, ["a", "b", "c"])
         self.answer("c", AbsentError("404"))
@@ -171,7 +171,7 @@ class RaceTests(SynchronousTestCase):
     def test_cancelled(self) -> None:
         """Who cancels the race cancels all questions; one that had its time counts as slow."""
         race = self.race()
-        self.clock.advance(PATIENCE)
+        self.clock.advance(NEXT_MIRROR_DELAY)
         race.cancel()
         self.failureResultOf(race, CancelledError)
         self.assertEqual((self.inquiry.cancelled, self.order(), self.clock.getDelayedCalls()), (["a", "b"], "bca", []))

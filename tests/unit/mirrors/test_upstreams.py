@@ -14,10 +14,9 @@ from pacserve.fetch.agents import mirror_agent
 from pacserve.fetch.guard import AddressGuard
 from pacserve.fetch.proxy import Proxies
 from pacserve.fetch.stream import BodyStream, StreamingClient
-from pacserve.mirrors.absences import REMEMBERED, Absences
-from pacserve.mirrors.health import MirrorHealth
+from pacserve.mirrors.health import ABSENCE_LIFETIME, Absences, MirrorHealth
 from pacserve.mirrors.inquiry import REDIRECTS_LIMIT
-from pacserve.mirrors.upstreams import RATE_LIFETIME, SLOW, MirrorUpstreams
+from pacserve.mirrors.upstreams import RATE_LIFETIME, SLOW_ANSWER, MirrorUpstreams
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.pacman.configuration import PacmanConfiguration, Repository
 from pacserve.pacman.servers import Servers
@@ -69,7 +68,7 @@ class AbsenceTests(Setup):
         for request in (REQUEST, database):
             self.absences.remember(request, "404", 0.0)
         self.assertEqual((len(upstreams.upstreams(REQUEST)), len(upstreams.upstreams(database))), (0, 1))
-        self.clock.advance(REMEMBERED)
+        self.clock.advance(ABSENCE_LIFETIME)
         self.assertEqual(len(upstreams.upstreams(REQUEST)), 1)
 
 
@@ -192,7 +191,14 @@ class HealthTests(Setup):
     def test_order(self) -> None:
         """A mirror that does not answer, answers that it can't, fails or lies comes last; one that has no such file keeps its place."""
         upstreams = self.make("http://a", "http://b")
-        for answer, order in ((Line.REFUSES, "ba"), (Page(b"", 503), "ba"), (Page(b"", 403), "ba"), (Page(b"", 404), "ab"), (Page(b"1"), "ab")):
+        for answer, order in (
+            (Line.REFUSES, "ba"),
+            (Page(b"", 503), "ba"),
+            (Page(b"", 403), "ab"),
+            (Page(b"", 401), "ab"),
+            (Page(b"", 404), "ab"),
+            (Page(b"1"), "ab"),
+        ):
             self.network.hosts["a"] = answer
             self.open(upstreams.upstreams(REQUEST)[0]).addCallbacks(lambda stream: stream.drop(), lambda _: None)
             self.assertEqual(self.labels(upstreams), order)
@@ -207,7 +213,7 @@ class HealthTests(Setup):
         """One that was not faster than another though it had its time comes later; one that had none does not."""
         upstreams = self.make("http://a", "http://b")
         self.network.hosts["a"] = Line.SILENT
-        for seconds, order in ((SLOW / 2, "ab"), (SLOW, "ba")):
+        for seconds, order in ((SLOW_ANSWER / 2, "ab"), (SLOW_ANSWER, "ba")):
             opened = self.open(upstreams.upstreams(REQUEST)[0])
             self.clock.advance(seconds)
             opened.cancel()

@@ -15,7 +15,7 @@ from pacserve.network.addresses import parse_address
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.pacman.front import PacmanFront
 from pacserve.web.answers import Answer
-from tests.fakes.interfaces import Configuration, Everyone, Resolver, ask
+from tests.fakes.interfaces import Configuration, Delivery, Everyone, ask
 
 NAME = "c++pkg-1:2.0+r3.gabc~rc1-1-any.pkg.tar.zst"
 
@@ -23,18 +23,18 @@ NAME = "c++pkg-1:2.0+r3.gabc~rc1-1-any.pkg.tar.zst"
 class PacmanFrontTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.configuration = Configuration("core", "my.repo", architectures=("x86_64", "x86_64_v3"))
-        self.resolver = Resolver()
-        self.front = PacmanFront(self.configuration, self.resolver, Everyone())
+        self.delivery = Delivery()
+        self.front = PacmanFront(self.configuration, self.delivery, Everyone())
 
     def answer(self, *parts: str, headers: Iterable[tuple[str, str]] = (), client: str = "127.0.0.1", method: str = "GET") -> Deferred[Answer]:
         """Asks for a path below /request."""
         return Deferred.fromCoroutine(self.front.answer(ask(*parts, headers=headers, client=client, method=method)))
 
     def refused(self, *parts: str) -> str:
-        """The message of a 404, which was given without asking the resolver."""
+        """The message of a 404, which was given without asking the sources."""
         error = self.failureResultOf(self.answer(*parts), RequestError).value
         assert isinstance(error, RequestError)
-        self.assertEqual((error.status, self.resolver.asked), (404, []))
+        self.assertEqual((error.status, self.delivery.asked), (404, []))
         self.assertEqual(len(str(error).splitlines()), 1)
         return str(error)
 
@@ -50,13 +50,13 @@ class PacmanFrontTests(SynchronousTestCase):
             (NAME + ".part", FileKind.DATABASE),
         ):
             self.successResultOf(self.answer("core", "x86_64", name))
-            self.assertEqual(self.resolver.asked[-1], (FileRequest("core", "x86_64", name, kind), parse_address("127.0.0.1"), False, False))
+            self.assertEqual(self.delivery.asked[-1], (FileRequest("core", "x86_64", name, kind), parse_address("127.0.0.1"), False, False))
 
     def test_every_architecture(self) -> None:
         """Each of several architectures may be asked for, by each client and with HEAD."""
         self.successResultOf(self.answer("my.repo", "x86_64_v3", NAME, client="10.0.0.9", method="HEAD"))
         self.assertEqual(
-            self.resolver.asked[0], (FileRequest("my.repo", "x86_64_v3", NAME, FileKind.PACKAGE), parse_address("10.0.0.9"), False, True)
+            self.delivery.asked[0], (FileRequest("my.repo", "x86_64_v3", NAME, FileKind.PACKAGE), parse_address("10.0.0.9"), False, True)
         )
 
     def test_repositories(self) -> None:
@@ -108,7 +108,7 @@ class PacmanFrontTests(SynchronousTestCase):
         failed: list[object] = []
         self.answer(*parts).addErrback(failed.append)
         if not failed:
-            ((request, *_),) = self.resolver.asked
+            ((request, *_),) = self.delivery.asked
             self.assertEqual([request.repo, request.arch, request.name], parts)
             self.assertRegex(request.name, r"\A[A-Za-z0-9@_+:~-][A-Za-z0-9@._+:~-]{0,254}\Z")
 
@@ -116,7 +116,7 @@ class PacmanFrontTests(SynchronousTestCase):
         """Who goes on with a file is known to want its rest; other ranges are nothing special."""
         for field, offset in (("bytes=17-", 17), ("bytes=17-20", 0), ("bytes=-5", 0), ("bytes=1-,5-", 0), (f"bytes={'9' * 30}-", 0)):
             self.answer("core", "x86_64", NAME, headers=[("Range", field)])
-            self.assertEqual(self.resolver.offsets[-1], offset)
+            self.assertEqual(self.delivery.offsets[-1], offset)
 
     def test_via(self) -> None:
         """What has passed a pacserve is answered from the local caches only; what has passed other proxies is not."""
@@ -129,9 +129,9 @@ class PacmanFrontTests(SynchronousTestCase):
             ("", False),
         ):
             self.successResultOf(self.answer("core", "x86_64", NAME, headers=[("Via", via)]))
-            self.assertEqual(self.resolver.asked[-1][2], local_only, via)
+            self.assertEqual(self.delivery.asked[-1][2], local_only, via)
 
     def test_audience(self) -> None:
         """The front names who may ask it."""
         audience = Everyone()
-        self.assertIs(PacmanFront(self.configuration, self.resolver, audience).audience, audience)
+        self.assertIs(PacmanFront(self.configuration, self.delivery, audience).audience, audience)

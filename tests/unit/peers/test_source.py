@@ -3,20 +3,23 @@
 from collections import Counter
 from collections.abc import Mapping
 from random import Random
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import AbsentError, FetchError
-from pacserve.fetch.client import HTTPClient
+from pacserve.fetch.stream import StreamingClient
 from pacserve.network.addresses import Endpoint, parse_address
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Peer, PeerState
 from pacserve.peers.roster import Roster
 from pacserve.peers.source import (
+    COMES_LAST,
     CONFIRM_BUDGET,
+    DISTRUST,
     DOUBT_INTERVAL,
     HEDGE_DELAY,
     HOLDERS_COMPARED,
@@ -29,7 +32,7 @@ from pacserve.peers.source import (
 )
 from pacserve.peers.standing import HALF_LIFE
 from pacserve.sources.candidates import Candidate, Rank, Wanted
-from pacserve.web.answers import Answer, RedirectAnswer
+from pacserve.sources.locations import Location, RemoteFile
 from tests.fakes.interfaces import Addresses
 from tests.fakes.network import Line, Network, Page
 
@@ -51,9 +54,15 @@ def url(slot: int, name: str = NAME) -> str:
     return f"http://{address(slot)}/package/{name}/data"
 
 
-def redirect(slot: int, size: int = SIZE, name: str = NAME) -> RedirectAnswer:
-    """The answer that sends pacman to the peer in a slot."""
-    return RedirectAnswer(url(slot, name), f"peer {address(slot)}", size, address(slot))
+def redirect(slot: int, size: int = SIZE, name: str = NAME) -> tuple[str, str, int | None, str]:
+    """The location that is the peer in a slot."""
+    return url(slot, name), f"peer {address(slot)}", size, address(slot)
+
+
+def shown(location: Location) -> tuple[str, str, int | None, str]:
+    """What a client would be told of a location at a peer."""
+    assert isinstance(location, RemoteFile)
+    return location.url, location.origin, location.size, location.holder
 
 
 class Setup(SynchronousTestCase):
@@ -70,9 +79,9 @@ class Setup(SynchronousTestCase):
 
     def make(self, seed: int = 1) -> PeerSource:
         """One more source of these peers, as on another host."""
-        client = HTTPClient(self.network, self.clock)
+        client = StreamingClient(self.network, self.clock)
         local = Addresses("10.0.0.200")
-        return PeerSource(self.peers, self.holdings, client, self.clock, local, lambda peer: self.suspects.append(peer.slot), Random(seed))
+        return PeerSource(self.peers, self.holdings, client, local, lambda peer: self.suspects.append(peer.slot), self.clock, random=Random(seed))
 
     def add(
         self,
@@ -91,29 +100,40 @@ class Setup(SynchronousTestCase):
         return peer
 
     def candidates(
-        self, request: FileRequest = PACKAGE, size: int | None = SIZE, client: str = "127.0.0.1", avoid: frozenset[str] = frozenset()
+        self,
+        request: FileRequest = PACKAGE,
+        size: int | None = SIZE,
+        client: str = "127.0.0.1",
+        visited: frozenset[str] = frozenset(),
+        *,
+        checked: bool = False,
     ) -> list[Candidate]:
         """The candidates for a request."""
-        return list(self.source.candidates(Wanted(request, size, parse_address(client), avoid)))
+        return list(self.source.candidates(Wanted(request, size, parse_address(client), None, visited, checked)))
+
+    def considered(self, size: int | None = SIZE, **how: Any) -> list[tuple[str, str, bool]]:
+        """What is considered for the package: the peer, the reason, and whether it has an offer."""
+        found = self.source.consider(Wanted(PACKAGE, size, parse_address("127.0.0.1"), **how))
+        return [(considered.who, considered.reason, considered.offer is not None) for considered in found]
 
     def holders(self, request: FileRequest = PACKAGE, size: int | None = SIZE, client: str = "127.0.0.1") -> list[Candidate]:
         """The candidates that are known to have the file: one, or none."""
-        return [candidate for candidate in self.candidates(request, size, client) if candidate.rank is Rank.PEER]
+        return [candidate for candidate in self.candidates(request, size, client) if candidate.rank is Rank.PEERS]
 
     def hold_back(self, peer: Peer, seconds: float) -> None:
         """Makes a peer look so much slower than others."""
         peer.standing.answered(4 * seconds, self.clock.seconds())
 
-    def choose(self) -> Answer:
+    def choose(self) -> tuple[str, str, int | None, str]:
         """Where pacman is sent, when no yes is remembered."""
         self.clock.advance(2 * YES_LIFETIME)
         return self.successResultOf(self.start(self.holders()[0]))
 
-    def start(self, candidate: Candidate, seconds: float = 7.0) -> Deferred[Answer]:
+    def start(self, candidate: Candidate, seconds: float = 7.0) -> Deferred[tuple[str, str, int | None, str]]:
         """Begins to settle a candidate."""
-        return Deferred.fromCoroutine(candidate.settle(self.clock.seconds() + seconds))
+        return Deferred.fromCoroutine(candidate.settle(self.clock.seconds() + seconds)).addCallback(shown)
 
-    def only(self, request: FileRequest = PACKAGE, size: int | None = SIZE) -> Deferred[Answer]:
+    def only(self, request: FileRequest = PACKAGE, size: int | None = SIZE) -> Deferred[tuple[str, str, int | None, str]]:
         """Begins to settle the only candidate for a request."""
         (candidate,) = self.candidates(request, size)
         return self.start(candidate)
@@ -124,15 +144,15 @@ class CandidatesTests(Setup):
         """Finding holders is a look into memory."""
         self.add()
         self.add(UNKNOWN)
-        self.assertEqual([candidate.rank for candidate in self.candidates()], [Rank.PEER, Rank.PEERS_UNKNOWN])
+        self.assertEqual([candidate.rank for candidate in self.candidates()], [Rank.PEERS, Rank.PEERS_UNKNOWN])
         self.assertEqual((self.network.asked, self.clock.getDelayedCalls()), ([], []))
 
     def test_sizes(self) -> None:
-        """Only holders of the size that the database states are asked first; any size will do where no database knows the file."""
+        """Only holders of the stated size are asked first, and nobody where neither a database nor a mirror has stated one."""
         self.add(files={NAME: SIZE + 1}, answer=Line.SILENT)
         self.add(files={NAME: SIZE}, answer=Line.SILENT)
         self.add(files={"other-1-1-any.pkg.tar.zst": SIZE}, answer=Line.SILENT)
-        for size, asked in ((SIZE, {1}), (SIZE + 1, {0}), (None, {0, 1}), (SIZE + 2, set())):
+        for size, asked in ((SIZE, {1}), (SIZE + 1, {0}), (None, set()), (SIZE + 2, set())):
             self.network.asked.clear()
             for candidate in self.holders(size=size):
                 answer = self.start(candidate)
@@ -164,24 +184,110 @@ class CandidatesTests(Setup):
         self.add().leaving = True
         self.assertEqual(self.candidates(), [])
 
-    def test_avoid(self) -> None:
-        """Peers that this client was sent to for this file are left out, known or not."""
+    def test_again(self) -> None:
+        """Peers that this client was sent to for this file come last among the peers where their bytes are checked."""
+        self.add()
+        self.add()
+        ranks = [candidate.rank for candidate in self.candidates(visited=frozenset({address(0)}), checked=True)]
+        self.assertEqual(ranks, [Rank.PEERS, Rank.PEERS_AGAIN])
+        first, last = self.candidates(visited=frozenset({address(0)}), checked=True)
+        self.assertEqual((self.successResultOf(self.start(first)), self.successResultOf(self.start(last))), (redirect(1), redirect(0)))
+
+    def test_again_unchecked(self) -> None:
+        """A client that was disappointed is sent to no other peer before the mirrors, where nobody would check what it gets."""
         self.add()
         self.add()
         self.add(UNKNOWN)
-        self.assertEqual(len(self.candidates(avoid=frozenset({address(0)}))), 2)
-        self.assertEqual(self.candidates(avoid=frozenset({address(0), address(1), address(2)})), [])
+        ranks = {candidate.rank for candidate in self.candidates(visited=frozenset({address(0)}))}
+        self.assertEqual(ranks, {Rank.PEERS_LAST})
+
+    def test_never_left_out(self) -> None:
+        """The only holder is a candidate however often the client was sent there."""
+        self.add()
+        for checked in (True, False):
+            (candidate,) = self.candidates(visited=frozenset({address(0)}), checked=checked)
+            self.assertEqual(self.successResultOf(self.start(candidate)), redirect(0))
 
     def test_own_addresses(self) -> None:
-        """A client elsewhere is not sent to a loopback or link-local address, which would mean another host to it."""
+        """A client elsewhere can't be sent to a loopback or link-local address, which would mean another host to it."""
         for host in ("127.0.0.1", "::1", "fe80::1%eth0"):
             self.add(endpoint=Endpoint(host, 15679))
         self.add(UNKNOWN, endpoint=Endpoint("127.0.0.2", 15679))
-        self.assertEqual(self.candidates(client="10.0.0.77"), [])
+        self.assertEqual([candidate.offer.sendable for candidate in self.candidates(client="10.0.0.77")], [False, False])
         for local in ("127.0.0.1", "::1", "10.0.0.200"):
-            self.assertEqual(len(self.candidates(client=local)), 2)
+            self.assertEqual([candidate.offer.sendable for candidate in self.candidates(client=local)], [True, True])
         self.add(endpoint=Endpoint("fd77::b", 15678))
-        self.assertEqual(len(self.candidates(client="10.0.0.77")), 1)
+        offers = [(candidate.rank, candidate.offer.sendable) for candidate in self.candidates(client="10.0.0.77")]
+        self.assertEqual(offers, [(Rank.PEERS, True), (Rank.PEERS, False), (Rank.PEERS_UNKNOWN, False)])
+
+    def test_failed_to_give(self) -> None:
+        """A peer that did not give a file that it said to have comes last for a minute, for every file."""
+        self.add()
+        location = self.successResultOf(Deferred.fromCoroutine(self.candidates()[0].settle(self.clock.seconds() + 7)))
+        assert isinstance(location, RemoteFile)
+        location.upstream.failed()
+        self.assertEqual([candidate.rank for candidate in self.candidates()], [Rank.PEERS_AGAIN])
+        self.clock.advance(COMES_LAST)
+        self.assertEqual([candidate.rank for candidate in self.candidates()], [Rank.PEERS])
+
+    def test_lied(self) -> None:
+        """A peer that gave wrong bytes is not asked for an hour."""
+        self.add()
+        location = self.successResultOf(Deferred.fromCoroutine(self.candidates()[0].settle(self.clock.seconds() + 7)))
+        assert isinstance(location, RemoteFile)
+        location.upstream.lied()
+        self.clock.advance(DISTRUST - 1)
+        self.assertEqual(self.candidates(), [])
+        self.clock.advance(1)
+        self.assertEqual([candidate.rank for candidate in self.candidates()], [Rank.PEERS])
+
+    def test_has_usable(self) -> None:
+        """A peer can be used when it may be asked for files: not while it is new, dead, refused, leaving or failed lately."""
+        self.assertFalse(self.source.has_usable())
+        for state in (PeerState.NEW, PeerState.DEAD, PeerState.REFUSED):
+            self.add(state)
+        self.add().leaving = True
+        self.add().failed(self.clock.seconds())
+        self.assertFalse(self.source.has_usable())
+        self.add(UNKNOWN)
+        self.assertTrue(self.source.has_usable())
+
+    def test_considered(self) -> None:
+        """Every peer has its reason; those that are asked stand first, in the order in which they are."""
+        self.add()
+        self.add(files={NAME: SIZE + 1})
+        self.add(files={})
+        self.add(PeerState.DEAD).trouble = "no answer"
+        self.add(PeerState.REFUSED).trouble = "it is this daemon"
+        self.add(PeerState.NEW)
+        self.add().leaving = True
+        self.add().failed(self.clock.seconds())
+        self.add(UNKNOWN)
+        reasons = {who: (reason, offers) for who, reason, offers in self.considered()}
+        self.assertEqual(
+            [reasons[f"peer {address(slot)}"] for slot in range(9)],
+            [
+                ("it holds the file, but no signature of it, which would come from elsewhere", True),
+                (f"stale: its file of that name has {SIZE + 1} bytes instead of {SIZE}", False),
+                ("not held", False),
+                ("dead: no answer", False),
+                ("not used: it is this daemon", False),
+                ("it has announced itself, and was not looked at yet", False),
+                ("it said goodbye", False),
+                ("it failed lately, and is asked again in 1 s", False),
+                ("what it holds is not known (it was not asked yet): it would be asked", False),
+            ],
+        )
+        self.assertEqual(self.considered()[0][0], f"peer {address(0)}")
+        self.assertFalse(any(offers for _, _, offers in self.considered(size=None)))
+
+    def test_considered_is_what_comes_next(self) -> None:
+        """However many hold a file, the first that is considered is the first to be asked by the next request."""
+        for _ in range(20):
+            self.add()
+        for _ in range(20):
+            (first, *_) = self.considered()
+            self.assertEqual(first[0], self.choose()[1])
 
     def test_load_is_spread(self) -> None:
         """Many requests are spread over all holders, evenly when all do equally well."""
@@ -292,7 +398,7 @@ class ConfirmTests(Setup):
     def test_yes_is_for_one_file(self) -> None:
         """A yes for a file of one size is none for a file of the same name in another size."""
         self.add(UNKNOWN)
-        self.assertEqual(self.successResultOf(self.only(size=None)), redirect(0))
+        self.assertEqual(self.successResultOf(self.only()), redirect(0))
         self.failureResultOf(self.only(size=SIZE + 1), AbsentError)
 
     def test_yes_is_for_one_address(self) -> None:
@@ -318,12 +424,12 @@ class ConfirmTests(Setup):
         self.failureResultOf(self.only(), AbsentError)
         self.assertEqual(self.holders(), [])
         self.add(files={NAME: SIZE}, answer=Page(bytes(SIZE - 1)))
-        self.failureResultOf(self.start(self.holders(size=None)[0]), AbsentError)
+        self.failureResultOf(self.start(self.holders()[0]), AbsentError)
 
     def test_empty(self) -> None:
         """An empty file, or one without a length, is no file."""
         self.add(UNKNOWN, answer=Page(b""))
-        self.failureResultOf(self.only(size=None), AbsentError)
+        self.failureResultOf(self.only(), AbsentError)
         self.failureResultOf(self.only(SIGNATURE, None), AbsentError)
 
     def test_signature_too_large(self) -> None:
@@ -639,10 +745,9 @@ class MissTests(Setup):
         """That those have not the file to whom one client may be sent says nothing of those to whom another one may be."""
         self.without(Page(status=404))
         self.add(UNKNOWN, answer=Page(bytes(SIZE)), endpoint=Endpoint("127.0.0.2", 15679))
-        for client, avoid in (("10.0.0.77", frozenset[str]()), ("127.0.0.1", frozenset({"127.0.0.2:15679"}))):
-            (candidate,) = self.candidates(client=client, avoid=avoid)
-            self.failureResultOf(self.start(candidate), AbsentError)
-            self.assertEqual(len(self.candidates()), 1)
+        sendable, _ = self.candidates(client="10.0.0.77")
+        self.failureResultOf(self.start(sendable), AbsentError)
+        self.assertEqual(len(self.candidates()), 1)
         self.successResultOf(self.only())
 
     def test_discovered_unknown(self) -> None:

@@ -17,7 +17,7 @@ class LedgerTests(SynchronousTestCase):
         self.now = NOON
         self.ledger = Ledger(lambda: self.now, Addresses("192.0.2.9"), self.now)
 
-    def answer(  # noqa: PLR0917
+    def answer(
         self, origin: str, size: int | None = 100, front: str = "request", status: int = 200, client: str = "127.0.0.1", method: str = "GET"
     ) -> None:
         """A request is answered."""

@@ -40,9 +40,9 @@ class PacserveTests(SynchronousTestCase):
 
     def test_choices(self) -> None:
         """Choices are offered behind their option, also where = separates the two."""
-        self.assertEqual(offered("pacserve", "--misses", ""), ["redirect", "fetch"])
+        self.assertEqual(offered("pacserve", "--misses", ""), ["auto", "redirect", "fetch"])
         self.assertEqual(offered("pacserve", "--misses", "f"), ["fetch"])
-        self.assertEqual(offered("pacserve", "--misses", "="), ["redirect", "fetch"])
+        self.assertEqual(offered("pacserve", "--misses", "="), ["auto", "redirect", "fetch"])
         self.assertEqual(offered("pacserve", "--misses", "=", "f"), ["fetch"])
 
     def test_paths(self) -> None:

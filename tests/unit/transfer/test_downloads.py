@@ -1,4 +1,4 @@
-"""Tests for `pacserve.transfer.downloads`, `pacserve.transfer.source` and `pacserve.transfer.relay`."""
+"""Tests for `pacserve.transfer.downloads` and `pacserve.transfer.source`, with `pacserve.delivery.streaming`."""
 
 import hashlib
 import os
@@ -10,12 +10,13 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from pacserve.delivery.streaming import AHEAD_LIMIT, AHEAD_SECONDS, Streaming
 from pacserve.errors import FetchError
 from pacserve.fetch.rate import UNLIMITED
-from pacserve.fetch.stream import StreamingClient
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
-from pacserve.sources.candidates import Rank, Wanted
+from pacserve.sources.candidates import Wanted
+from pacserve.sources.locations import Holder, Offer, RunningDownload, UnaskedMirrors
 from pacserve.sources.upstreams import Upstream, Upstreams
 from pacserve.transfer import leader_search
 from pacserve.transfer.choosing import HEAD_TIMEOUT
@@ -23,13 +24,11 @@ from pacserve.transfer.download import LEADER_STALL_TIMEOUT
 from pacserve.transfer.downloads import CLOSE_DELAY, DOWNLOADS_LIMIT, Downloads
 from pacserve.transfer.leader_search import Claim, Claiming
 from pacserve.transfer.reading import TRICKLE_RESERVE_BYTES
-from pacserve.transfer.relay import RelaySource
-from pacserve.transfer.source import AHEAD, AHEAD_SECONDS, DownloadSource
+from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.spool import Spool
-from pacserve.web.answers import Answer, RedirectAnswer, StreamAnswer
+from pacserve.web.answers import Answer, StreamAnswer
 from pacserve.web.bodies.arriving import ArrivingFile
-from tests.fakes.interfaces import Choice, Databases, Source
-from tests.fakes.network import Network, Page
+from tests.fakes.interfaces import Databases
 from tests.fakes.upstreams import Mirror
 
 DATA = bytes(range(256)) * 40
@@ -107,6 +106,7 @@ class Setup(SynchronousTestCase):
         self.downloads = Downloads(self.spool, self.clock, UNLIMITED, self.office, self.published.append)
         self.addCleanup(self.downloads.stop)
         self.source = DownloadSource(self.downloads, self.upstreams, self.known, self.clock)
+        self.streaming = Streaming(self.downloads, self.downloads, self.upstreams, self.known, self.clock)
 
     def mirror(self, data: bytes = DATA, **faults: object) -> Mirror:
         """One more mirror."""
@@ -114,9 +114,17 @@ class Setup(SynchronousTestCase):
         return self.upstreams.mirrors[-1]
 
     def settle(self, request: FileRequest = REQUEST) -> Deferred[Answer]:
-        """Begins to answer a request."""
+        """Begins to answer a request, as the default does while there are peers."""
+        return Deferred.fromCoroutine(self.answer(request))
+
+    async def answer(self, request: FileRequest) -> Answer:
+        """Joins the download that runs, or begins one."""
         (candidate,) = self.source.candidates(Wanted(request, None, parse_address("127.0.0.1")))
-        return Deferred.fromCoroutine(candidate.settle(self.clock.seconds() + 7))
+        location = await candidate.settle(self.clock.seconds() + 7)
+        if isinstance(location, RunningDownload):
+            return StreamAnswer(location.file, location.origin)
+        assert isinstance(location, UnaskedMirrors)
+        return await self.streaming.download(request, location.upstreams)
 
     def content(self, answer: Answer) -> bytes:
         """All that a client is sent."""
@@ -318,27 +326,30 @@ class DownloadsTests(Setup):
         self.known.known = ExpectedFile(len(DATA), bytes(32))
         self.failureResultOf(self.settle(), FetchError)
 
-    def test_looking(self) -> None:
-        """Who only asks for the head of a file starts no download, and is told of one that runs."""
+    def test_offers(self) -> None:
+        """A download that runs is offered as such, otherwise the mirrors, which nobody has asked yet."""
         self.mirror(dies_at=[3000], dying="stalls")
-        wanted = Wanted(REQUEST, None, parse_address("127.0.0.1"), looking=True)
-        self.assertEqual(self.source.candidates(wanted), ())
+        wanted = Wanted(REQUEST, None, parse_address("127.0.0.1"))
+        offers = [[candidate.offer for candidate in self.source.candidates(wanted)]]
+        considered = [[one.offer for one in self.source.consider(wanted)]]
         self.settle()
-        self.assertEqual(len(self.source.candidates(wanted)), 1)
+        offers.append([candidate.offer for candidate in self.source.candidates(wanted)])
+        considered.append([one.offer for one in self.source.consider(wanted)])
+        self.assertEqual(offers, [[Offer(Holder.UNASKED)], [Offer(Holder.RUNNING)]])
+        self.assertEqual(considered, offers)
 
     def test_far_ahead(self) -> None:
-        """Who has more of a file than has arrived is not let wait for the rest."""
+        """A client that has more of a file than has arrived would wait for long for the rest."""
         self.mirror(dies_at=[3000], dying="stalls")
-        for offset, candidates in ((AHEAD, 1), (AHEAD + 1, 0)):
-            self.assertEqual(len(self.source.candidates(Wanted(REQUEST, None, parse_address("127.0.0.1"), offset=offset))), candidates)
+        self.assertEqual([self.streaming.is_far_ahead(REQUEST, AHEAD_LIMIT + more) for more in (0, 1)], [False, True])
         self.settle()
-        self.assertEqual(len(self.source.candidates(Wanted(REQUEST, None, parse_address("127.0.0.1"), offset=AHEAD + 3000))), 1)
+        self.assertEqual([self.streaming.is_far_ahead(REQUEST, AHEAD_LIMIT + more) for more in (3000, 3001)], [False, True])
 
     def test_fast_mirror(self) -> None:
         """Where a mirror is known to be fast the client may be further ahead."""
-        self.mirror().known = AHEAD
-        for offset, candidates in ((int(AHEAD_SECONDS * AHEAD), 1), (int(AHEAD_SECONDS * AHEAD) + 1, 0)):
-            self.assertEqual(len(self.source.candidates(Wanted(REQUEST, None, parse_address("127.0.0.1"), offset=offset))), candidates)
+        self.mirror().known = AHEAD_LIMIT
+        most = int(AHEAD_SECONDS * AHEAD_LIMIT)
+        self.assertEqual([self.streaming.is_far_ahead(REQUEST, most + more) for more in (0, 1)], [False, True])
 
     def test_databases(self) -> None:
         """Databases are not downloaded here."""
@@ -347,9 +358,8 @@ class DownloadsTests(Setup):
     def test_full(self) -> None:
         """A file that the disk has no room for is not begun."""
         self.mirror()
-        source = DownloadSource(self.downloads, self.upstreams, Known(ExpectedFile(1 << 60, bytes(32))), self.clock)
-        (candidate,) = source.candidates(Wanted(REQUEST, None, parse_address("127.0.0.1")))
-        error = self.failureResultOf(Deferred.fromCoroutine(candidate.settle(7.0)), FetchError).value
+        self.known.known = ExpectedFile(1 << 60, bytes(32))
+        error = self.failureResultOf(self.settle(), FetchError).value
         self.assertIn("full", str(error))
 
     def test_bounded(self) -> None:
@@ -374,47 +384,3 @@ class DownloadsTests(Setup):
         self.mirror()
         self.failureResultOf(self.settle(), FetchError)
         self.assertEqual((len(self.flushLoggedErrors(ZeroDivisionError)), self.names()), (1, []))
-
-
-class RelayTests(Setup):
-    def setUp(self) -> None:
-        super().setUp()
-        self.network = Network()
-        self.distrusted: list[str] = []
-        self.peer = RedirectAnswer(f"http://10.0.0.3:15678/package/{NAME}/data", "peer 10.0.0.3:15678", len(DATA), "10.0.0.3:15678")
-
-    def relay(self, request: FileRequest = REQUEST) -> list[Deferred[Answer]]:
-        """Begins to answer a request."""
-        client = StreamingClient(self.network, self.clock)
-        peers = Source(Choice(Rank.PEER, self.peer))
-        source = RelaySource(peers, self.downloads, self.upstreams, Known(), client, self.clock, self.distrusted.append)
-        wanted = Wanted(request, None, parse_address("127.0.0.1"))
-        return [Deferred.fromCoroutine(candidate.settle(7.0)) for candidate in source.candidates(wanted)]
-
-    def test_good(self) -> None:
-        """What the peer has is handed on when it was checked; nobody else is asked."""
-        mirror = self.mirror()
-        self.network.hosts["10.0.0.3:15678"] = Page(DATA)
-        (answer,) = map(self.successResultOf, self.relay())
-        self.assertEqual(self.content(answer), DATA)
-        assert isinstance(answer, StreamAnswer)
-        self.assertEqual((f"{answer.file.giver}, {answer.origin}", mirror.asked, self.names()), ("peer 10.0.0.3:15678, relayed", [], [NAME]))
-
-    def test_wrong(self) -> None:
-        """What a lying peer sends reaches nobody: the file comes from a mirror, and the peer is told of."""
-        self.mirror()
-        self.network.hosts["10.0.0.3:15678"] = Page(DATA[::-1])
-        (answer,) = map(self.successResultOf, self.relay())
-        self.assertEqual(self.content(answer), DATA)
-        self.assertEqual(self.distrusted, ["10.0.0.3:15678"])
-
-    def test_gone(self) -> None:
-        """Where the peer does not answer any more the file comes from a mirror."""
-        self.mirror()
-        (answer,) = map(self.successResultOf, self.relay())
-        self.assertEqual(self.content(answer), DATA)
-        self.assertEqual(self.distrusted, [])
-
-    def test_unknown(self) -> None:
-        """What no database knows can't be checked, and does not come from a peer."""
-        self.assertEqual(self.relay(SIGNATURE), [])

@@ -1,0 +1,1 @@
+"""How a file is handed over, once it is known where it is."""

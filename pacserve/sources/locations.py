@@ -1,0 +1,119 @@
+"""Where a file is.  How it is handed over from there is another question, which `pacserve.delivery` answers.  Values only."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pacserve.packages.files import HeldFile
+from pacserve.sources.upstreams import Upstream
+from pacserve.web.bodies.arriving import ArrivingFile
+
+
+class Holder(enum.Enum):
+    """Who has a file."""
+
+    CACHE = "cache"
+    PEER = "peer"
+    RUNNING = "running download"
+    """It is being downloaded on this host."""
+    INDEX = "index"
+    """It is a database, which this host asks the mirrors for, or a copy that it has kept."""
+    UNASKED = "mirrors, not asked yet"
+    """The mirrors may have it; a download asks them itself."""
+    MIRROR = "mirror"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """
+    What decides how a file is handed over, of the place where it is.
+
+    Attributes:
+        sendable: True if the client can be sent to that host by the address that is known of it.
+        secret: True if a password stands in the URL, which no client gets to see.
+        conclusive: True if the host said that it has the file; False if it answered without saying yes or no.
+    """
+
+    holder: Holder
+    sendable: bool = True
+    secret: bool = False
+    conclusive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """
+    A complete file of this host, open for reading.  The receiver of the location closes it.
+
+    Attributes:
+        origin: For the access log.
+        holder: CACHE, or INDEX for the last good copy of a database.
+    """
+
+    held: HeldFile
+    origin: str = "cache"
+    holder: Holder = Holder.CACHE
+
+    @property
+    def offer(self) -> Offer:
+        """What the table of deliveries needs to know."""
+        return Offer(self.holder)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """
+    A file at a peer or a mirror that was asked for it.
+
+    Attributes:
+        url: Where a client finds it.
+        origin: For the access log: `peer 10.0.0.3:15678` or `mirror https://example.org/core/os/x86_64`.
+        size: The bytes that the host stated, None where it stated none.
+        upstream: How it can be downloaded from there.
+        offer: What the table of deliveries needs to know.
+        holder: Names the peer for the memory of who was sent where; empty for mirrors, which are not remembered.
+    """
+
+    url: str
+    origin: str
+    size: int | None
+    upstream: Upstream
+    offer: Offer
+    holder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningDownload:
+    """
+    A file that is being downloaded on this host.
+
+    Attributes:
+        origin: What is done with it, for the access log: `downloaded`, `relayed`.
+        holder: RUNNING, or INDEX for a database.
+    """
+
+    file: ArrivingFile
+    origin: str
+    holder: Holder = Holder.RUNNING
+
+    @property
+    def offer(self) -> Offer:
+        """What the table of deliveries needs to know."""
+        return Offer(self.holder)
+
+
+@dataclass(frozen=True, slots=True)
+class UnaskedMirrors:
+    """Mirrors that may have a file, best first; nobody has asked them."""
+
+    upstreams: Sequence[Upstream]
+
+    @property
+    def offer(self) -> Offer:
+        """What the table of deliveries needs to know."""
+        return Offer(Holder.UNASKED)
+
+
+Location = LocalFile | RemoteFile | RunningDownload | UnaskedMirrors

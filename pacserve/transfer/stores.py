@@ -1,0 +1,65 @@
+"""Where the files of downloads are put."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from abc import abstractmethod
+from io import FileIO
+from typing import Protocol
+
+from pacserve.transfer import partial
+
+
+class Store(Protocol):
+    """Has room for files that arrive, and keeps those that are complete."""
+
+    @abstractmethod
+    def has_room(self, size: int) -> bool:
+        """Returns whether the disk takes a file of so many bytes, and is not full after that."""
+
+    @abstractmethod
+    def create(self) -> FileIO:
+        """
+        Returns a new empty file, which nobody sees until it is published.
+
+        Raises:
+            OSError: It can't be made.
+        """
+
+    @abstractmethod
+    def publish(self, file: FileIO, name: str, modified: int | None) -> None:
+        """
+        Gives a complete file its name.
+
+        Args:
+            modified: Its mtime in seconds since the epoch; None, or one to come, for now.
+
+        Raises:
+            OSError: It has gone, or its name can't be taken.
+        """
+
+    @abstractmethod
+    def discard(self, file: FileIO) -> None:
+        """Removes a file that did not become complete, or that is not to be kept."""
+
+
+class TemporaryStore(Store):
+    """Keeps nothing: its files have no names, and are gone with their last reader."""
+
+    def has_room(self, size: int) -> bool:
+        with contextlib.suppress(OSError):
+            return partial.has_room(tempfile.gettempdir(), size)
+        return False
+
+    def create(self) -> FileIO:
+        # The unbuffered form has a descriptor of its own, which outlives the object that tempfile gives.
+        with tempfile.TemporaryFile(buffering=0) as file:
+            return FileIO(os.dup(file.fileno()), "r+b")
+
+    def publish(self, file: FileIO, name: str, modified: int | None) -> None:
+        return
+
+    def discard(self, file: FileIO) -> None:
+        return

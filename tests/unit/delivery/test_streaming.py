@@ -1,0 +1,199 @@
+"""Tests for `pacserve.delivery.streaming` and `pacserve.peers.upstream`."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from pacserve.delivery.streaming import Streaming
+from pacserve.errors import FetchError
+from pacserve.fetch.rate import UNLIMITED
+from pacserve.fetch.stream import StreamingClient
+from pacserve.network.addresses import Endpoint
+from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
+from pacserve.peers.upstream import MUTE_TIMEOUT, PeerUpstream, Relaying
+from pacserve.sources.upstreams import Upstream, Upstreams
+from pacserve.transfer.downloads import Downloads
+from pacserve.transfer.leader_search import Claim, Claiming
+from pacserve.transfer.spool import Spool
+from pacserve.transfer.stores import TemporaryStore
+from pacserve.web.answers import StreamAnswer
+from tests.fakes.interfaces import Databases
+from tests.fakes.network import Line, Network, Page
+from tests.fakes.upstreams import Mirror
+
+DATA = bytes(range(256)) * 40
+NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
+REQUEST = FileRequest("core", "x86_64", NAME, FileKind.PACKAGE)
+HOLDER = "10.0.0.3:15678"
+ENDPOINT = Endpoint("10.0.0.3", 15678)
+
+
+class Nobody(Claiming):
+    """Is not asked: what a peer has is claimed by nobody."""
+
+    async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
+        raise NotImplementedError
+
+
+class Mirrors(Upstreams):
+    """One mirror."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self._mirror = mirror
+
+    def upstreams(self, request: FileRequest) -> Sequence[Upstream]:
+        return [self._mirror]
+
+
+class Known(Databases):
+    """Databases that know the package."""
+
+    def __init__(self, sha256: bytes | None) -> None:
+        super().__init__()
+        self._sha256 = sha256
+
+    def expected(self, repo: str, name: str) -> ExpectedFile | None:
+        return ExpectedFile(len(DATA), self._sha256)
+
+
+class Stalling(Resource):
+    """Begins to give the file, and goes no further."""
+
+    isLeaf = True  # noqa: N815
+
+    def render(self, request: Request) -> int:
+        """Answers."""
+        request.setHeader(b"Content-Length", str(len(DATA)).encode())
+        request.setHeader(b"Last-Modified", b"Thu, 01 Jan 2026 00:00:00 GMT")
+        request.write(DATA[:100])
+        return NOT_DONE_YET
+
+
+class Setup(SynchronousTestCase):
+    def setUp(self) -> None:
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.clock = Clock()
+        self.network = Network()
+        self.mirror = Mirror(self.clock, "mirror", DATA)
+        self.folder = Path(folder.name)
+        spool = Spool(folder.name, 1 << 30)
+        spool.open()
+        self.addCleanup(spool.close)
+        self.downloads = Downloads(spool, self.clock, UNLIMITED, Nobody())
+        self.addCleanup(self.downloads.stop)
+        self.failed: list[Endpoint] = []
+        self.lied: list[Endpoint] = []
+        self.streaming = self.make()
+
+    def make(self, sha256: bytes | None = hashlib.sha256(DATA).digest()) -> Streaming:
+        """What passes files on, under databases that state this digest."""
+        passing = Downloads(TemporaryStore(), self.clock, UNLIMITED, Nobody())
+        self.addCleanup(passing.stop)
+        return Streaming(self.downloads, passing, Mirrors(self.mirror), Known(sha256), self.clock)
+
+    def peer(self) -> PeerUpstream:
+        """The peer, as what files are fetched from."""
+        relaying = Relaying(StreamingClient(self.network, self.clock), self.clock, self.failed.append, self.lied.append)
+        return PeerUpstream(ENDPOINT, relaying)
+
+    def start(self) -> Deferred[StreamAnswer]:
+        """Begins to relay the file of the peer."""
+        return Deferred.fromCoroutine(self.streaming.relay(REQUEST, self.peer()))
+
+    def relay(self) -> bytes:
+        """What pacman gets in the end."""
+        starting = self.start()
+        for _ in range(20):
+            if starting.called:
+                break
+            self.clock.advance(0.5)
+        return self.content(self.successResultOf(starting))
+
+    def content(self, answer: StreamAnswer) -> bytes:
+        """All that a client is sent."""
+        reader, data = answer.file.reader(), b""
+        self.addCleanup(reader.close)
+        while len(data) < len(DATA):
+            more = Deferred.fromCoroutine(reader.more(len(data)))
+            self.clock.pump([0.5] * 20)
+            self.assertTrue(self.successResultOf(more))
+            data += reader.read(len(data), 1 << 30)
+        self.assertTrue(reader.whole)
+        return data
+
+
+class RelayTests(Setup):
+    def test_failing(self) -> None:
+        """A peer that refuses, is mute, stalls, is short or has no such file after all breaks nothing, and its failure is told of."""
+        faults = (Line.REFUSES, Line.SILENT, Stalling(), Page(DATA[:-1]), Page(DATA + b"x"), Page(b"", 404), Page(b"", 503),
+                  Page(DATA, 200, {"Content-Encoding": "gzip"}))  # fmt: skip
+        for fault in faults:
+            self.setUp()
+            self.network.hosts[HOLDER] = fault
+            self.assertEqual(self.relay(), DATA, fault)
+            self.assertEqual((set(self.failed), len(self.mirror.asked), self.lied), ({ENDPOINT}, 1, []), fault)
+
+    def test_good(self) -> None:
+        """A peer that gives what it said is not held against, no mirror is asked, and the file is kept."""
+        self.network.hosts[HOLDER] = Page(DATA)
+        answer = self.successResultOf(self.start())
+        self.assertEqual(self.content(answer), DATA)
+        self.assertEqual((self.failed, self.lied, self.mirror.asked), ([], [], []))
+        self.assertEqual(f"{answer.file.giver}, {answer.origin}", f"peer {HOLDER}, relayed")
+        self.assertEqual((self.folder / "pkg" / NAME).read_bytes(), DATA)
+
+    def test_lying(self) -> None:
+        """A peer that gives wrong bytes is told of, and none of them reaches pacman."""
+        self.network.hosts[HOLDER] = Page(DATA[::-1])
+        self.assertEqual((self.relay(), self.lied), (DATA, [ENDPOINT]))
+
+    def test_overtaken_at_once(self) -> None:
+        """A peer that nobody waited for is not to blame."""
+        self.network.hosts[HOLDER] = Line.SILENT
+        starting = self.start()
+        self.clock.advance(MUTE_TIMEOUT / 2)
+        self.downloads.stop()
+        self.failureResultOf(starting, FetchError)
+        self.assertEqual(self.failed, [])
+
+    def test_nobody_gives_it(self) -> None:
+        """Where neither the peer nor a mirror gives the file the next candidate is tried."""
+        self.mirror = Mirror(self.clock, "mirror", DATA, status=404)
+        self.streaming = self.make()
+        self.failureResultOf(self.start(), FetchError)
+
+
+class SendThroughTests(Setup):
+    def test_sent_through(self) -> None:
+        """A file of one mirror is passed on and not kept, whether or not a database states its digest."""
+        for sha256 in (hashlib.sha256(DATA).digest(), None):
+            self.streaming = self.make(sha256)
+            answer = self.successResultOf(Deferred.fromCoroutine(self.streaming.send_through(REQUEST, self.mirror)))
+            self.assertEqual(self.content(answer), DATA)
+            self.assertEqual(answer.origin, "sent through")
+            self.assertEqual(list((self.folder / "pkg").iterdir()), [])
+
+    def test_wrong(self) -> None:
+        """Wrong bytes are not handed on to their end."""
+        self.mirror = Mirror(self.clock, "mirror", DATA[::-1])
+        self.failureResultOf(Deferred.fromCoroutine(self.streaming.send_through(REQUEST, self.mirror)), FetchError)
+
+    def test_another_mirror_is_not_asked(self) -> None:
+        """Where that mirror fails the next candidate is tried."""
+        failing = Mirror(self.clock, "failing", DATA, status=503)
+        self.failureResultOf(Deferred.fromCoroutine(self.streaming.send_through(REQUEST, failing)), FetchError)
+        self.assertEqual(self.mirror.asked, [])
+
+
+class DownloadTests(Setup):
+    def test_no_mirror(self) -> None:
+        """Without a mirror nothing is downloaded."""
+        self.failureResultOf(Deferred.fromCoroutine(self.streaming.download(REQUEST, [])), FetchError)

@@ -1,0 +1,198 @@
+"""What `why` says is used is where the next request really goes: all sources, all options, in all situations that decide anything."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from pacserve.cache.packages import CachedPackages
+from pacserve.delivery.delivering import Deliverer, Policy, Sources
+from pacserve.delivery.streaming import Streaming
+from pacserve.delivery.table import Delivery, Hits, Misses
+from pacserve.fetch.rate import UNLIMITED
+from pacserve.fetch.stream import StreamingClient
+from pacserve.mirrors.health import Absences, Fault, MirrorHealth
+from pacserve.mirrors.inquiry import Inquiry
+from pacserve.mirrors.mirrors import Mirrors
+from pacserve.mirrors.upstreams import MirrorUpstreams
+from pacserve.network.addresses import Endpoint, parse_address
+from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
+from pacserve.pacman.configuration import PacmanConfiguration, Repository
+from pacserve.pacman.servers import Servers
+from pacserve.peers.holdings import Holdings
+from pacserve.peers.peer import Peer, PeerState
+from pacserve.peers.roster import Roster
+from pacserve.peers.source import PeerSource
+from pacserve.resolver.resolver import Resolver
+from pacserve.transfer.downloads import Downloads
+from pacserve.transfer.leader_search import Claim, Claiming
+from pacserve.transfer.source import DownloadSource
+from pacserve.transfer.spool import Spool
+from pacserve.transfer.stores import TemporaryStore
+from pacserve.web.answers import Answer, FileAnswer, RedirectAnswer, StreamAnswer
+from tests.contracts.test_sources import at_once
+from tests.fakes.interfaces import Addresses, Configuration, Databases
+from tests.fakes.network import Network, Page
+
+DATA = bytes(range(256)) * 40
+NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
+REQUEST = FileRequest("core", "x86_64", NAME, FileKind.PACKAGE)
+THIS_HOST = parse_address("127.0.0.1")
+
+
+class Known(Databases):
+    """Databases that know the package, with its digest or without."""
+
+    def __init__(self, *, digest: bool) -> None:
+        super().__init__({("core", NAME): len(DATA)})
+        self._digest = hashlib.sha256(DATA).digest() if digest else None
+
+    def expected(self, repo: str, name: str) -> ExpectedFile | None:
+        return ExpectedFile(len(DATA), self._digest) if name == NAME else None
+
+
+class Granted(Claim):
+    """A claim that nobody else has."""
+
+    leader = None
+
+    def end(self, *, kept: bool) -> None:
+        return
+
+
+class Alone(Claiming):
+    """Grants every claim."""
+
+    async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
+        return Granted()
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """
+    What there is.
+
+    Attributes:
+        servers: The Server lines of the repository.
+        peers: How many peers hold the file.
+        again: True if this host was sent to the first of them before.
+        failed: The mirror that failed lately.
+    """
+
+    servers: Sequence[str] = ("http://a.example/core", "http://b.example/core")
+    cached: bool = False
+    peers: int = 0
+    again: bool = False
+    failed: str = ""
+    spool: bool = True
+    digest: bool = True
+
+
+SITUATIONS = (
+    Situation(),
+    Situation(cached=True, peers=1),
+    Situation(peers=1),
+    Situation(peers=3),
+    Situation(peers=1, again=True),
+    Situation(peers=3, again=True),
+    Situation(peers=1, again=True, digest=False),
+    Situation(peers=1, digest=False),
+    Situation(peers=1, again=True, spool=False),
+    Situation(spool=False),
+    Situation(failed="http://a.example"),
+    Situation(peers=1, failed="http://a.example"),
+    Situation(servers=("http://u:secret@a.example/core", "http://b.example/core")),
+    Situation(servers=("http://u:secret@a.example/core",), spool=False),
+    Situation(servers=("http://a.example/core", "http://u:secret@b.example/core"), failed="http://a.example"),
+    Situation(servers=(), peers=1),
+)
+
+
+class House:
+    """One host with everything that files come from."""
+
+    def __init__(self, situation: Situation, misses: Misses, hits: Hits, folder: Path, keep: Callable[[Callable[[], object]], object]) -> None:
+        self.clock = clock = Clock()
+        clock.advance(1_000_000)
+        network = Network({f"{name}.example": Page(DATA) for name in "ab"})
+        client = StreamingClient(network, clock)
+        catalogue, local = Known(digest=situation.digest), Addresses()
+        cache = folder / "cache"
+        cache.mkdir()
+        if situation.cached:
+            (cache / NAME).write_bytes(DATA)
+        caches = CachedPackages(lambda: [str(cache)], catalogue, at_once, clock, lambda: cache.stat().st_ctime + 60)
+        roster, holdings = Roster(), Holdings()
+        for number in range(situation.peers):
+            endpoint = Endpoint(f"10.0.0.{number + 1}", 15678)
+            peer = roster.add(lambda slot, at=endpoint: Peer(slot, at, (at.host,), at, state=PeerState.KNOWN))  # type: ignore[misc]
+            holdings.replace(peer.slot, {NAME: len(DATA)})
+            network.hosts[str(endpoint)] = Page(DATA)
+        peers = PeerSource(roster, holdings, client, local, lambda _: None, clock, random=Random(1))
+        configuration = Configuration()
+        configuration.value = PacmanConfiguration(("x86_64",), (), "/nowhere", {"core": Repository("core", tuple(situation.servers))})
+        servers, health, absences = Servers(configuration, local, (), 15678), MirrorHealth(), Absences()
+        if situation.failed:
+            health.blame(situation.failed, Fault.FAILED, clock.seconds())
+        upstreams = MirrorUpstreams(servers, client, client, health, absences, clock)
+        mirrors = Mirrors(servers, Inquiry(client, client, clock), health, absences, upstreams.of, clock)
+        spool = Spool(str(folder / "spool"), 1 << 30)
+        spool.open()
+        downloads = Downloads(spool, clock, UNLIMITED, Alone())
+        passing = Downloads(TemporaryStore(), clock, UNLIMITED, Alone())
+        for close in (downloads.stop, passing.stop, spool.close):
+            keep(close)
+        source = DownloadSource(downloads, upstreams, catalogue, clock)
+        streaming = Streaming(downloads, passing, upstreams, catalogue, clock)
+        policy = Policy(misses, hits, peers.has_usable, lambda: situation.spool)
+        self.delivery = Deliverer(Sources(caches, [peers, source, mirrors], mirrors, catalogue), local, Resolver(clock), streaming, policy, clock)
+
+
+class WhyContract(SynchronousTestCase):
+    def test_first_used(self) -> None:
+        """The first candidate that `why` calls used gives the answer to the next request, in the way that it says."""
+        for number, (situation, misses, hits) in enumerate(product(SITUATIONS, Misses, Hits)):
+            with TemporaryDirectory() as folder:
+                house = House(situation, misses, hits, Path(folder), self.addCleanup)
+                if situation.again:
+                    self.get(house)
+                    house.clock.advance(20)  # what was downloaded then is closed, and a yes holds no more
+                    for file in (Path(folder) / "spool" / "pkg").iterdir():
+                        file.unlink()
+                considered = self.successResultOf(Deferred.fromCoroutine(house.delivery.consider(REQUEST)))
+                used = next((each, decision) for each, decision in considered if decision is not None and decision.delivery is not Delivery.NEXT)
+                answer = self.get(house)
+                self.doCleanups()
+            who, delivery = used[0].who, used[1].delivery
+            self.assertEqual(self.went(answer, who), (who, delivery), (number, situation, misses, hits))
+
+    def get(self, house: House) -> Answer:
+        """What this host is answered."""
+        answer: Answer = self.successResultOf(Deferred.fromCoroutine(house.delivery.deliver(REQUEST, THIS_HOST)))
+        if isinstance(answer, FileAnswer):
+            answer.held.file.close()
+        return answer
+
+    def went(self, answer: Answer, who: str) -> tuple[str, Delivery]:
+        """Where a request went, and how."""
+        if isinstance(answer, FileAnswer):
+            return answer.origin, Delivery.FILE
+        if isinstance(answer, RedirectAnswer):
+            return answer.origin, Delivery.REDIRECT
+        assert isinstance(answer, StreamAnswer)
+        if answer.origin.startswith("downloaded"):
+            return "download", Delivery.DOWNLOAD
+        giver = answer.file.giver
+        if answer.origin == "relayed":
+            return giver, Delivery.RELAY
+        # Downloads name the server, and `why` the Server line.
+        return who if who.startswith(giver) else giver, Delivery.SEND_THROUGH

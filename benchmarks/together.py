@@ -153,7 +153,7 @@ def _by_pacserve(lan: Hosts) -> None:
     """Each host has a daemon that downloads into a spool of its own, and knows the others."""
     hosts = lan.hosts[:_HOSTS]
     _use(hosts, PACSERVE, MIRROR)
-    daemons = [Daemon(host, "--multicast", "--misses", "fetch", "--spool", str(host.dir / "spool")) for host in hosts]
+    daemons = [Daemon(host, "--multicast", "--misses", "auto", "--hits", "auto", "--spool", str(host.dir / "spool")) for host in hosts]
     wait_until(lambda: all(len(set(_KNOWN.findall(daemon.text()))) == _HOSTS - 1 for daemon in daemons), "the hosts to know each other", _ACQUAINTED)
 
 

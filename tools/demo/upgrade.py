@@ -53,9 +53,9 @@ class Upgrades:
 
     def start_daemons(self) -> None:
         """Starts pacserve on each host, and returns when they have found each other."""
-        self._say("Starting pacserve --multicast --misses fetch on each host; they find each other ...")
+        self._say("Starting pacserve --multicast on each host; they find each other ...")
         hosts = self._lan.hosts
-        self._daemons = [Daemon(host, "--multicast", "--misses", "fetch", "--spool", str(host.dir / "spool")) for host in hosts]
+        self._daemons = [Daemon(host, "--multicast", "--misses", "auto", "--hits", "auto", "--spool", str(host.dir / "spool")) for host in hosts]
         wait_until(lambda: all(len(set(_KNOWN.findall(daemon.text()))) == len(hosts) - 1 for daemon in self._daemons), "them", _ACQUAINTED)
 
     def with_pacserve(self) -> Outcome:

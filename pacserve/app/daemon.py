@@ -310,12 +310,12 @@ class Daemon:
 
 
 def _pacing_of(limit: int | None, machine: Machine, pacing: Pacing) -> Callable[[IPAddress], Pacing | None]:
-    """What limits how fast a client is sent files: nothing where it is this host."""
+    """Returns a function that gives the limit of speed for a client; this host has none."""
     return lambda client: None if limit is None or machine.owns(client) else pacing
 
 
 def _nowhere(_: str) -> None:
-    """Where the access log goes when nobody wants to read it."""
+    """Drops a line of the access log."""
 
 
 def _peer(slot: int, configured: Endpoint) -> Peer:

@@ -1,4 +1,4 @@
-"""What is downloaded on this host, wired together: the spool, the downloads into it, and the databases."""
+"""The downloads of this host, wired together: the spool, packages and databases."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SPOOL_RETRY = 60.0
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """
-    What downloads need of the rest of the daemon.
+    The parts of the daemon that downloads need.
 
     Attributes:
         limits: How fast bytes may flow.
@@ -56,7 +56,7 @@ class Surroundings:
 
 class Fetching:
     """
-    Downloads what nobody on the LAN has, and passes on what no client may be sent to.
+    Downloads files that no host of the LAN has, and passes on files of mirrors that no client may be sent to.
 
     Attributes:
         wanted: False where the options leave nothing to be downloaded.

@@ -1,4 +1,4 @@
-"""What `--multicast` adds to the daemon, wired together."""
+"""The parts of the daemon that `--multicast` adds, wired together."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class LAN:
         self._cache_watch = CacheWatch(packages, reactor, self._changed)
 
     def heard(self) -> float | None:
-        """When another host was last heard by multicast; None where none ever was."""
+        """Returns when another host was last heard by multicast; None if none ever was."""
         return self._discovery.heard_at
 
     def left_out(self) -> Sequence[Endpoint]:

@@ -21,7 +21,7 @@ _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
 
 
 class ListeningReactor(Protocol):
-    """What listening needs of a reactor (IReactorTCP, IReactorSocket)."""
+    """The methods of a reactor that listening needs (IReactorTCP, IReactorSocket)."""
 
     def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int, interface: str) -> IListeningPort: ...  # noqa: N802
 

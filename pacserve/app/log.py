@@ -39,7 +39,7 @@ class LineObserver:
 
 def line_writer(stream: TextIO | None) -> Callable[[str], None]:
     """
-    A function that writes whole lines, and loses them when they can't be written: a full disk or a closed terminal must not stop the daemon.
+    Returns a function that writes whole lines, and loses them when they can't be written: a full disk or a closed terminal must not stop the daemon.
 
     Args:
         stream: None, as `sys.stderr` is where it was closed at the start, loses everything.

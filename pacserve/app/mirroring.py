@@ -1,4 +1,4 @@
-"""What asks the mirrors, wired together."""
+"""The parts of the daemon that ask mirrors, wired together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the service manager is told, as sd_notify(3) has it."""
+"""Messages to the service manager, see sd_notify(3)."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ class ServiceNotifier:
         self._address = address
 
     def ready(self, status: str) -> None:
-        """The daemon answers requests."""
+        """Tells that the daemon answers requests."""
         self._send(f"READY=1\nSTATUS={status}")
 
     def status(self, status: str) -> None:
-        """One line on how things stand, shown by `systemctl status`."""
+        """Tells how things stand, in one line for `systemctl status`."""
         self._send(f"STATUS={status}")
 
     def reloading(self, monotonic: float) -> None:
         """
-        The configuration is being read again; `ready` ends that.
+        Tells that the configuration is being read again; `ready` ends that.
 
         Args:
             monotonic: CLOCK_MONOTONIC in seconds.
@@ -34,7 +34,7 @@ class ServiceNotifier:
         self._send(f"RELOADING=1\nMONOTONIC_USEC={int(monotonic * 1_000_000)}")
 
     def stopping(self) -> None:
-        """The daemon answers no new requests."""
+        """Tells that the daemon answers no new requests."""
         self._send("STOPPING=1\nSTATUS=Waiting for running transfers")
 
     def _send(self, message: str) -> None:

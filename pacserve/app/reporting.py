@@ -31,7 +31,7 @@ _FAULTS = {Fault.SLOW: "slow", Fault.FAILED: "failed"}
 @dataclass(frozen=True, slots=True)
 class Parts:
     """
-    What is looked at.
+    The parts of the daemon that reports are made from.
 
     Attributes:
         name: Of this host.
@@ -69,7 +69,7 @@ class Reporting:
         self._started = parts.wall()
 
     async def status(self) -> Status:
-        """All of it.  The inventory is read again where it changed."""
+        """Returns the whole status.  The inventory is read again if it changed."""
         parts = self._parts
         inventory = await parts.caches.inventory()
         spool = await parts.in_thread(self._spooled) if parts.fetching.usable() else None

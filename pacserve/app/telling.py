@@ -1,4 +1,4 @@
-"""What people and programs are told of the daemon, wired together: counting, the history on disk, and the fronts."""
+"""The parts of the daemon that report on it, wired together: counting, the history on disk, and the fronts."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Telling:
 
 
 def _exposition(requests: RequestCounts, errors: ErrorCounts, *, peers: bool) -> Exposition:
-    """Imported when it is asked for: prometheus_client brings a web server of its own, and most daemons are never asked."""
+    """Returns the text for Prometheus, imported at the first request: prometheus_client brings a web server, and most daemons are never asked."""
     from pacserve.metrics.exposition import Exposition  # noqa: PLC0415
 
     return Exposition(requests, errors, peers=peers)

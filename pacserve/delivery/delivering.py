@@ -59,7 +59,7 @@ class StatedSizes(Protocol):
 @dataclass(frozen=True, slots=True)
 class Policy:
     """
-    What settles how files are handed over, apart from the files.
+    The part of the circumstances that is the same for all files.
 
     Attributes:
         has_peers: Says whether at least one peer can be used now.

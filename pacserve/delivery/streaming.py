@@ -1,4 +1,4 @@
-"""What is passed on while it arrives: downloads for the LAN, files of peers that are checked, and files of mirrors that no client may be sent to."""
+"""Files that are passed on while they arrive: downloads for the LAN, files of peers that are checked, files of mirrors with a password."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Streaming:
 
     Args:
         downloads: Those into the spool.
-        passing: Those of files that are not kept, wherever there is room for a while.
+        passing: Those of files that are not kept.
     """
 
     def __init__(self, downloads: Downloads, passing: Downloads, upstreams: Upstreams, catalogue: Catalogue, clock: IReactorTime) -> None:

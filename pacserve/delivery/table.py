@@ -14,10 +14,10 @@ from pacserve.sources.locations import Holder, Offer
 
 
 class Misses(enum.Enum):
-    """What becomes of a file that no one on the LAN has."""
+    """The choices for a file that no host of the LAN has."""
 
     AUTO = "auto"
-    """As `fetch` as long as there is a peer that can be used, as `redirect` otherwise."""
+    """Like `fetch` as long as there is a peer that can be used, otherwise like `redirect`."""
     REDIRECT = "redirect"
     """pacman is sent to the mirror."""
     FETCH = "fetch"
@@ -25,10 +25,10 @@ class Misses(enum.Enum):
 
 
 class Hits(enum.Enum):
-    """What becomes of a file that a peer has."""
+    """The choices for a file that a peer has."""
 
     AUTO = "auto"
-    """As `redirect`, but as `relay` when the client comes back for the file, or can't be sent to that peer."""
+    """Like `redirect`, but like `relay` if the client comes back for the file or can't be sent to that peer."""
     REDIRECT = "redirect"
     """pacman is sent to the peer."""
     RELAY = "relay"
@@ -82,19 +82,19 @@ class Circumstances:
 
     @property
     def fetches(self) -> bool:
-        """True if what no one on the LAN has is downloaded here."""
+        """True if a file that no host of the LAN has is downloaded here."""
         return self.spool and (self.misses is Misses.FETCH or (self.misses is Misses.AUTO and self.peers))
 
     @property
     def checks(self) -> bool:
-        """True if a client that was disappointed by a peer gets what peers give only after it was checked."""
+        """True if a client that was disappointed by a peer gets the bytes of peers only after a check."""
         return self.digest and self.spool and self.hits is not Hits.REDIRECT
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """
-    What the table says.
+    An entry of the table.
 
     Attributes:
         reason: Why, for a person: what would be done, or why the next candidate is tried.

@@ -20,7 +20,7 @@ _LIMIT = 256
 
 
 class Fault(enum.IntEnum):
-    """What a mirror did wrong, the worse the later it is asked."""
+    """A fault of a mirror: the worse it is, the later the mirror is asked."""
 
     SLOW = 1
     """Another one had answered before it did."""
@@ -49,7 +49,7 @@ class MirrorHealth:
         return len(self._penalties)
 
     def penalty(self, key: str, now: float) -> tuple[Fault, float] | None:
-        """What a mirror did wrong, and the seconds for which it still comes later; None when it comes where it stands."""
+        """Returns the fault of a mirror and the seconds for which the mirror still comes later; None for a mirror that keeps its place."""
         penalty = self._penalties.get(key)
         return (penalty.fault, penalty.until - now) if penalty is not None and now < penalty.until else None
 
@@ -63,11 +63,11 @@ class MirrorHealth:
         return sorted(mirrors, key=rank)
 
     def succeeded(self, key: str) -> None:
-        """The mirror answered: everything is forgiven."""
+        """Forgives a mirror that has answered."""
         self._penalties.pop(key, None)
 
     def blame(self, key: str, fault: Fault, now: float) -> None:
-        """The mirror comes later for a while."""
+        """Has a mirror come later for a while."""
         known = self._penalties.pop(key, None)
         if known is None:
             penalty = _Penalty(fault, 1, now + FIRST_PENALTY)

@@ -42,7 +42,7 @@ class InconclusiveError(FetchError):
 @dataclass(frozen=True, slots=True)
 class Question:
     """
-    What mirrors are asked.
+    A question to mirrors: does it have this file?
 
     Attributes:
         name: A file name.

@@ -32,7 +32,7 @@ class Mirrors(PackageSource):
     The URL is always the mirror's own, whatever it redirects to: pacman follows redirects itself, and finds what is right for it.
 
     Args:
-        upstream: Makes of a mirror what can be downloaded from.
+        upstream: Gives the upstream that downloads from a mirror.
     """
 
     def __init__(

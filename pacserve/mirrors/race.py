@@ -27,7 +27,7 @@ _MESSAGE_LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """A mirror's question has ended."""
+    """The question to a mirror has ended."""
 
     mirror: Mirror
     result: Found | Failure
@@ -54,7 +54,7 @@ class Race:
         self._running: dict[Mirror, tuple[float, Deferred[None]]] = {}
         self._failed: list[tuple[Mirror, FetchError]] = []
         self._events: DeferredQueue[_Ended | None] = DeferredQueue()
-        self._impatience: IDelayedCall | None = None
+        self._timer: IDelayedCall | None = None
 
     async def run(self) -> tuple[Mirror, Found]:
         """
@@ -68,7 +68,7 @@ class Race:
             self._ask_next()
             while self._running:
                 event = await self._events.get()
-                if event is None or not self._has_won(event):
+                if event is None or not self._take(event):
                     self._ask_next()
                 elif isinstance(event.result, Found):
                     return event.mirror, event.result
@@ -78,7 +78,7 @@ class Race:
             found = await self._ask_again()
             if found is not None:
                 return found
-        raise self._nobody()
+        raise self._no_mirror()
 
     async def _ask_again(self) -> tuple[Mirror, Found] | None:
         """Asks by GET the mirrors that have answered without saying yes or no; None where all that did have said no by now."""
@@ -101,7 +101,7 @@ class Race:
                 return mirror, found
         return None if undecided is None else (undecided, Found(None, conclusive=False))
 
-    def _has_won(self, event: _Ended) -> bool:
+    def _take(self, event: _Ended) -> bool:
         del self._running[event.mirror]
         if isinstance(event.result, Found):
             self._health.succeeded(event.mirror.url.origin)
@@ -117,21 +117,21 @@ class Race:
         return False
 
     def _ask_next(self) -> None:
-        self._calm()
+        self._stop_timer()
         now = self._clock.seconds()
         if not self._waiting or now >= self._question.deadline:
             return
         mirror = self._waiting.popleft()
         asked = Deferred.fromCoroutine(self._inquiry.ask(mirror, self._question))
-        self._impatience = self._clock.callLater(NEXT_MIRROR_DELAY, self._events.put, None)
+        self._timer = self._clock.callLater(NEXT_MIRROR_DELAY, self._events.put, None)
         self._running[mirror] = now, asked.addBoth(lambda result: self._events.put(_Ended(mirror, result)))
 
-    def _calm(self) -> None:
-        if self._impatience is not None and self._impatience.active():
-            self._impatience.cancel()
+    def _stop_timer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
 
     def _let_go(self) -> None:
-        self._calm()
+        self._stop_timer()
         now = self._clock.seconds()
         running, self._running = self._running, {}
         for mirror, (started, asked) in running.items():
@@ -139,7 +139,7 @@ class Race:
             if now - started >= NEXT_MIRROR_DELAY:
                 self._health.blame(mirror.url.origin, Fault.SLOW, now)
 
-    def _nobody(self) -> FetchError:
+    def _no_mirror(self) -> FetchError:
         tried = describe(self._failed, len(self._waiting))
         if not self._waiting and all(isinstance(error, AbsentError) for _, error in self._failed):
             return AbsentError(tried)
@@ -147,7 +147,7 @@ class Race:
 
 
 def describe(failed: Sequence[tuple[Mirror, FetchError]], not_asked: int) -> str:
-    """What was tried, in one line of bounded length."""
+    """Returns the answers of the mirrors in one line of bounded length."""
     text = ""
     for number, (mirror, error) in enumerate(failed):
         entry = f"mirror {mirror.url.origin}: {error}"

@@ -1,4 +1,4 @@
-"""Mirrors as what files are downloaded from."""
+"""Mirrors as hosts that files are downloaded from."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _COMPRESSIONS = {
 @dataclass(frozen=True, slots=True)
 class _Means:
     """
-    What mirrors are asked with, and what is remembered of them.
+    The clients that ask mirrors, and the memory of how well mirrors did.
 
     Attributes:
         rates: Bytes per second by mirror.
@@ -54,7 +54,7 @@ class _Means:
 
 class MirrorUpstreams(Upstreams):
     """
-    The mirrors of pacman.conf, in pacman's order but for those that failed lately; none for a package that no mirror had a moment ago.
+    The mirrors of a repository in their order, but for those that failed lately; none for a package that no mirror had a moment ago.
 
     Args:
         client: Asks the mirrors themselves.
@@ -87,7 +87,7 @@ class MirrorUpstreams(Upstreams):
         return [self.of(mirror) for mirror in in_order]
 
     def of(self, mirror: Mirror) -> Upstream:
-        """Returns a mirror as what files are downloaded from."""
+        """Returns the upstream that downloads from a mirror."""
         return _MirrorUpstream(mirror, self._means)
 
 
@@ -107,7 +107,7 @@ class _MirrorUpstream(Upstream):
         except FetchError:
             self.failed()
             raise
-        except CancelledError:  # another one was faster
+        except CancelledError:  # another source was faster
             now = self._means.clock.seconds()
             if now - began >= SLOW_ANSWER:
                 self._means.health.blame(self._mirror.url.origin, Fault.SLOW, now)
@@ -118,7 +118,7 @@ class _MirrorUpstream(Upstream):
         return stream
 
     async def _follow(self, name: str, headers: Mapping[str, str], deadline: float) -> BodyStream:
-        """What is found at the end of all redirects."""
+        """Returns the answer at the end of all redirects."""
         mirror, means = self._mirror, self._means
         text = mirror.file_url(name)
         url = parse_url(text)

@@ -1,1 +1,1 @@
-"""What a source of files is: candidates, and hosts that files are downloaded from."""
+"""The vocabulary of sources: candidates, locations, and hosts that files are downloaded from."""

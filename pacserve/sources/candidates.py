@@ -1,4 +1,4 @@
-"""What the resolver asks the sources, and what they answer."""
+"""The question of the resolver to the sources, and their answer."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class Rank(enum.IntEnum):
 
     CACHE = 0
     PEERS = 10
-    """Peers that are known to hold the file."""
+    """Peers whose inventory lists the file."""
     PEERS_UNKNOWN = 20
-    """Peers that may hold it although nobody knows."""
+    """Peers that may hold the file although no inventory lists it."""
     PEERS_AGAIN = 30
-    """Peers that disappointed for this file; what they give is checked this time."""
+    """Peers that disappointed; their bytes are checked."""
     DOWNLOAD = 80
     MIRRORS = 90
     PEERS_LAST = 100
-    """Peers whose bytes nobody could check, when the client has been disappointed by one already."""
+    """Peers whose bytes can't be checked, for a client that was disappointed before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Wanted:
         client: Who asked, IPv4-mapped addresses already unmapped.
         expected: What the catalogue states; None where it does not know the file.
         visited: The peers (`RemoteFile.holder`) that this client was sent to for this file within the last hour.
-        checked: True if what a peer gives would be checked before the client gets the last of it.
+        checked: True if the bytes of a peer would be checked before the client gets the last of them.
         offset: The first byte that the client wants, as far as it has said so.
         head_only: True if the client does not want the file now (HEAD).
     """
@@ -63,7 +63,7 @@ class Candidate:
     Somewhere that a file may come from.
 
     Attributes:
-        offer: What it has to offer, as far as that is known before it is settled.
+        offer: The offer, as far as it is known before the candidate is settled.
         settle: Makes the candidate good: opens the file, or makes sure that the host behind it has it.  It takes the time of the injected clock at
             which the location is worth nothing any more, raises AbsentError where the candidate certainly does not have the file, and FetchError
             where it could not be asked, or did not answer well or in time.  It may be called more than once.
@@ -83,7 +83,7 @@ class Considered:
         who: As in the access log: `cache`, `peer 10.0.0.3:15678`, `mirror https://mirror.example`.
         rank: Where it stands in the order.
         reason: Why it would do or why not, in a few words.
-        offer: What it has to offer; None where it is no candidate.
+        offer: The offer; None if this is no candidate.
     """
 
     who: str

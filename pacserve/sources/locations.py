@@ -12,7 +12,7 @@ from pacserve.web.bodies.arriving import ArrivingFile
 
 
 class Holder(enum.Enum):
-    """Who has a file."""
+    """The kind of place that has a file."""
 
     CACHE = "cache"
     PEER = "peer"
@@ -28,7 +28,7 @@ class Holder(enum.Enum):
 @dataclass(frozen=True, slots=True)
 class Offer:
     """
-    What decides how a file is handed over, of the place where it is.
+    The facts about a place that decide how the file is handed over.
 
     Attributes:
         sendable: True if the client can be sent to that host by the address that is known of it.
@@ -58,7 +58,7 @@ class LocalFile:
 
     @property
     def offer(self) -> Offer:
-        """What the table of deliveries needs to know."""
+        """The facts for the table of deliveries."""
         return Offer(self.holder)
 
 
@@ -72,8 +72,8 @@ class RemoteFile:
         origin: For the access log: `peer 10.0.0.3:15678` or `mirror https://example.org/core/os/x86_64`.
         size: The bytes that the host stated, None where it stated none.
         upstream: How it can be downloaded from there.
-        offer: What the table of deliveries needs to know.
-        holder: Names the peer for the memory of who was sent where; empty for mirrors, which are not remembered.
+        offer: The facts for the table of deliveries.
+        holder: Names the peer in the history of redirects; empty for mirrors, which are not remembered.
     """
 
     url: str
@@ -90,7 +90,7 @@ class RunningDownload:
     A file that is being downloaded on this host.
 
     Attributes:
-        origin: What is done with it, for the access log: `downloaded`, `relayed`.
+        origin: For the access log: `downloaded`, `relayed`.
         holder: RUNNING, or INDEX for a database.
     """
 
@@ -100,7 +100,7 @@ class RunningDownload:
 
     @property
     def offer(self) -> Offer:
-        """What the table of deliveries needs to know."""
+        """The facts for the table of deliveries."""
         return Offer(self.holder)
 
 
@@ -112,7 +112,7 @@ class UnaskedMirrors:
 
     @property
     def offer(self) -> Offer:
-        """What the table of deliveries needs to know."""
+        """The facts for the table of deliveries."""
         return Offer(Holder.UNASKED)
 
 

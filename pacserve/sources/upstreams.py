@@ -15,8 +15,8 @@ class Upstream(Protocol):
     A host that a file can be downloaded from.
 
     Attributes:
-        trusted: True if what it gives may be handed on before all of it was checked.
-        wan: True if what it gives comes from outside the LAN.
+        trusted: True if its bytes may be handed on before the whole file was checked.
+        wan: True if its bytes come from outside the LAN.
     """
 
     trusted: bool = True
@@ -45,20 +45,20 @@ class Upstream(Protocol):
         return None
 
     def measured(self, rate: float) -> None:
-        """It gave so many bytes per second."""
+        """Takes note of the bytes per second that the host gave."""
         return
 
     @abstractmethod
     def succeeded(self) -> None:
-        """It gave what it was asked for."""
+        """Takes note that the host gave the file."""
 
     @abstractmethod
     def failed(self) -> None:
-        """It gave nothing, or began to give a file and did not end."""
+        """Takes note that the host gave nothing, or not the whole file."""
 
     @abstractmethod
     def lied(self) -> None:
-        """What it gave is not what it should have been."""
+        """Takes note that the host gave wrong bytes."""
 
 
 class Upstreams(Protocol):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pacserve.packages.files import FileKind
 
 _FILE = re.compile(r"(?=.{1,255}\Z)[A-Za-z0-9@_+:~-][A-Za-z0-9@._+:~-]*\Z")
+_CONTENT_SUFFIX = ".blob"
 # The label is for people; no "@" in it, so that no package file of pacman has such a name.
 _CONTENT = re.compile(r"(?P<label>[A-Za-z0-9_+][A-Za-z0-9._+~-]{0,127})@(?P<sha256>[0-9a-f]{64})\.blob\Z")
 _ARCHITECTURE = re.compile(r"[a-z0-9_]{1,32}\Z")
@@ -85,6 +86,11 @@ def parse_content_name(text: str) -> ContentName | None:
     """Returns the parts of `LABEL@SHA256.blob`; None for every other name."""
     match = _CONTENT.match(text)
     return None if match is None else ContentName(match["label"], bytes.fromhex(match["sha256"]))
+
+
+def is_content(name: str) -> bool:
+    """Returns whether a name that passed `shared_file` is that of a file that is shared by content; cheap, since inventories have many."""
+    return name.endswith(_CONTENT_SUFFIX)
 
 
 def shared_file(text: str) -> PackageName | ContentName | None:

@@ -1,7 +1,8 @@
 """
 The wire format of `/info`: who a pacserver is and what it holds.
 
-What comes from another host is bounded before it is unpacked, before it is parsed, and name by name after that.
+Text from another host is bounded before it is unpacked, before it is parsed, and name by name after that.  pacman's files and the content of other
+package systems travel in different fields, since readers that know only the former must not meet names that they would refuse.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pacserve.errors import RemoteProtocolError
-from pacserve.packages.names import parse_package_file
+from pacserve.packages.names import is_content, parse_content_name, parse_package_file
 from pacserve.peers import fields
 
 PROTOCOL_VERSION = 1
@@ -30,6 +32,9 @@ _CONTAINERS_LIMIT = 2 * NAMES_LIMIT
 _SIZE_LIMIT = 1 << 40
 _WHERE = "/info"
 
+_Grammar = Callable[[str], object]
+"""Gives None for a name that a field must not hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class PeerInfo:
@@ -39,10 +44,11 @@ class PeerInfo:
     Attributes:
         instance: 128 random bits, drawn at each start, in hexadecimal.
         generation: Grows when `files` changes; means nothing across instances.
-        architectures: Those of its pacman.conf.
-        files: Sizes in bytes by the names of package files and signatures; of a delta, those that were added or changed.
+        architectures: Those of its pacman.conf, which matter for pacman's files alone; none where it has no pacman.
+        files: Sizes in bytes by the names under which hosts share files; of a delta, those that were added or changed.
         since: The generation of the same instance which the delta leads on from, None where `files` is all that it holds.
         removed: The names that went since then; none of them is in `files`.
+        skipped: How many of its entries were not understood and left out.
     """
 
     instance: str
@@ -51,10 +57,16 @@ class PeerInfo:
     files: Mapping[str, int]
     since: int | None = None
     removed: tuple[str, ...] = ()
+    skipped: int = 0
+
+    @property
+    def content(self) -> Mapping[str, int]:
+        """Those of `files` that are shared by content, whatever the architecture of who holds them."""
+        return {name: size for name, size in self.files.items() if is_content(name)}
 
 
 def encode(info: PeerInfo) -> bytes:
-    """Returns the JSON text of `/info`."""
+    """Returns the JSON text of `/info`.  A host without content of other package systems sends what protocol version 1 had before there were any."""
     document: dict[str, object] = {
         "protocol": PROTOCOL_VERSION,
         "instance": info.instance,
@@ -63,9 +75,15 @@ def encode(info: PeerInfo) -> bytes:
     }
     if info.since is not None:
         document["since"] = info.since
-    document["files"] = dict(info.files)
+    content = info.content
+    document["files"] = {name: size for name, size in info.files.items() if name not in content} if content else dict(info.files)
+    if content:
+        document["content"] = content
     if info.since is not None:
-        document["removed"] = info.removed
+        removed = [name for name in info.removed if is_content(name)]
+        document["removed"] = [name for name in info.removed if not is_content(name)]
+        if removed:
+            document["content_removed"] = removed
     return json.dumps(document, separators=(",", ":")).encode()
 
 
@@ -102,10 +120,14 @@ def unpack(body: bytes, encoding: str | None) -> bytes:
 
 def decode(text: bytes) -> PeerInfo:
     """
-    Reads the JSON text of `/info`.  Fields that are not known are ignored, as are later protocol versions as long as these fields stand.
+    Reads the JSON text of `/info`.
+
+    Fields that are not known are ignored, as are later protocol versions as long as these fields stand.  An entry that is not understood, a name
+    outside the grammar of its field or a size that is none, is left out and counted: a later version may have a reason for it, and the other
+    entries stand.
 
     Raises:
-        RemoteProtocolError: Not JSON, a field missing or of the wrong type, too much of anything, or a name outside the package-name grammar.
+        RemoteProtocolError: Not JSON, a field missing or of the wrong type, too much of anything, or a name that is listed and removed.
     """
     if len(text) > UNPACKED_LIMIT:
         raise RemoteProtocolError(f"/info is over {UNPACKED_LIMIT >> 20} MiB")
@@ -116,36 +138,50 @@ def decode(text: bytes) -> PeerInfo:
     fields.version(document.get("protocol"), _WHERE, "protocol")
     generation = fields.generation(document.get("generation"), _WHERE)
     architectures = fields.architectures(document.get("arch"), _WHERE)
-    files = _files(document.get("files"))
-    if "since" not in document:
-        if "removed" in document:
-            raise RemoteProtocolError("/info: removed without since")
-        return PeerInfo(instance, generation, architectures, files)
-    since = fields.integer(document["since"], _WHERE, "since", 0, generation)
-    return PeerInfo(instance, generation, architectures, files, since, _removed(document.get("removed"), files))
-
-
-def _files(value: object) -> dict[str, int]:
-    if not isinstance(value, dict):
-        raise RemoteProtocolError("/info: files is no object")
-    if len(value) > NAMES_LIMIT:
+    listed = [_object(document.get("files"), "files"), _object(document.get("content", {}), "content")]
+    names = sum(map(len, listed))
+    if names > NAMES_LIMIT:
         raise RemoteProtocolError(f"/info lists more than {NAMES_LIMIT:,} files")
-    for name, size in value.items():
-        if parse_package_file(name) is None:
-            raise RemoteProtocolError("/info lists a name that is no package file's")
-        if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= _SIZE_LIMIT:
-            raise RemoteProtocolError("/info states a size that is none")
+    files = _sizes(listed[0], parse_package_file)
+    files.update(_sizes(listed[1], parse_content_name))
+    if "since" not in document:
+        if "removed" in document or "content_removed" in document:
+            raise RemoteProtocolError("/info: removed without since")
+        return PeerInfo(instance, generation, architectures, files, skipped=names - len(files))
+    since = fields.integer(document["since"], _WHERE, "since", 0, generation)
+    gone = [_list(document.get("removed"), "removed"), _list(document.get("content_removed", []), "content_removed")]
+    names += sum(map(len, gone))
+    if names > NAMES_LIMIT:
+        raise RemoteProtocolError(f"/info changes more than {NAMES_LIMIT:,} files")
+    removed = (*_understood(gone[0], parse_package_file), *_understood(gone[1], parse_content_name))
+    if not files.keys().isdisjoint(removed):
+        raise RemoteProtocolError("/info removes what it lists")
+    return PeerInfo(instance, generation, architectures, files, since, removed, names - len(files) - len(removed))
+
+
+def _object(value: object, field: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise RemoteProtocolError(f"/info: {field} is no object")
     return value
 
 
-def _removed(value: object, files: Mapping[str, int]) -> tuple[str, ...]:
+def _list(value: object, field: str) -> list[Any]:
     if not isinstance(value, list):
-        raise RemoteProtocolError("/info: removed is no list")
-    if len(value) + len(files) > NAMES_LIMIT:
-        raise RemoteProtocolError(f"/info changes more than {NAMES_LIMIT:,} files")
-    for name in value:
-        if not isinstance(name, str) or parse_package_file(name) is None:
-            raise RemoteProtocolError("/info removes a name that is no package file's")
-        if name in files:
-            raise RemoteProtocolError("/info removes what it lists")
-    return tuple(value)
+        raise RemoteProtocolError(f"/info: {field} is no list")
+    return value
+
+
+def _sizes(entries: dict[str, Any], grammar: _Grammar) -> dict[str, int]:
+    """Returns the entries that are understood: a name of the field's grammar, and a size."""
+    if all(map(_is_size, entries.values())) and all(map(grammar, entries)):
+        return entries  # as good as always, and 100,000 names need not be copied
+    return {name: size for name, size in entries.items() if _is_size(size) and grammar(name)}
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _SIZE_LIMIT
+
+
+def _understood(entries: Iterable[object], grammar: _Grammar) -> Iterable[str]:
+    """Returns the names of the field's grammar."""
+    return (name for name in entries if isinstance(name, str) and grammar(name))

@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import RemoteProtocolError
-from pacserve.packages.names import architecture, parse_package_file
+from pacserve.packages.names import architecture, is_content, parse_content_name, parse_package_file, shared_file
 from pacserve.peers.inventory import NAMES_LIMIT, UNPACKED_LIMIT, PeerInfo, decode, encode, pack, unpack
+from tests.fakes import early_inventory
 
 INSTANCE = "0123456789abcdef" * 2
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
+BLOB = f"zlib1g_1.2.13-1_amd64@{'3a' * 32}.blob"
 
-NAMES = st.builds(
+PACKAGES = st.builds(
     "{}-{}{}-{}-{}.pkg.tar{}{}".format,
     st.from_regex(r"[a-zA-Z0-9@_+][a-zA-Z0-9@._+-]{0,20}", fullmatch=True),
     st.sampled_from(("", "1:", "42:")),
@@ -29,6 +31,8 @@ NAMES = st.builds(
     st.sampled_from((".zst", ".xz", ".gz", "")),
     st.sampled_from(("", ".sig")),
 )
+CONTENT = st.from_regex(r"[A-Za-z0-9_+][A-Za-z0-9._+~-]{0,20}@[0-9a-f]{64}\.blob", fullmatch=True)
+NAMES = PACKAGES | CONTENT
 SIZES = st.integers(1, 1 << 40)
 INFOS = st.builds(
     PeerInfo,
@@ -43,7 +47,7 @@ INFOS = st.builds(
 def deltas(draw: st.DrawFn) -> PeerInfo:
     """What a pacserver may say of changes."""
     whole = draw(INFOS)
-    removed = draw(st.lists(NAMES, max_size=20))
+    removed = sorted(draw(st.lists(NAMES, max_size=20)), key=is_content)  # as they are read: what has a field of its own comes last
     return replace(whole, since=draw(st.integers(0, whole.generation)), removed=tuple(name for name in removed if name not in whole.files))
 
 
@@ -80,9 +84,52 @@ class RoundTripTests(SynchronousTestCase):
     def test_wire(self) -> None:
         """The fields have the names that the protocol gives them."""
         self.assertEqual(json.loads(encode(PeerInfo(INSTANCE, 7, ("x86_64",), {NAME: 95872}))), document())
+        self.assertEqual(json.loads(encode(PeerInfo(INSTANCE, 7, (), {BLOB: 5, NAME: 95872}))), document(arch=[], content={BLOB: 5}))
+        delta = PeerInfo(INSTANCE, 7, ("x86_64",), {NAME: 95872}, 5, (BLOB,))
+        self.assertEqual(json.loads(encode(delta)), document(since=5, removed=[], content_removed=[BLOB]))
         delta = PeerInfo(INSTANCE, 7, ("x86_64",), {NAME: 95872}, 5, (NAME + ".sig",))
         self.assertEqual(json.loads(encode(delta)), document(since=5, removed=[NAME + ".sig"]))
         self.assertEqual(json.loads(encode(replace(delta, files={}, since=7, removed=()))), document(files={}, since=7, removed=[]))
+
+
+class EarlierVersionTests(SynchronousTestCase):
+    """A LAN in which some hosts have the version from before there was content."""
+
+    @given(INFOS | deltas())
+    def test_earlier_reader(self, info: PeerInfo) -> None:
+        """The earlier reader accepts all that is sent today, and learns everything of pacman's files."""
+        seen = early_inventory.decode(encode(info))
+        self.assertEqual(
+            (seen.instance, seen.generation, seen.architectures, seen.since), (info.instance, info.generation, info.architectures, info.since)
+        )
+        self.assertEqual(seen.files, {name: size for name, size in info.files.items() if parse_package_file(name)})
+        self.assertEqual(seen.removed, tuple(name for name in info.removed if parse_package_file(name)))
+
+    @given(INFOS | deltas())
+    def test_earlier_writer(self, info: PeerInfo) -> None:
+        """All that the earlier version sends is read as it was meant."""
+        sent = replace(
+            info,
+            files={name: size for name, size in info.files.items() if parse_package_file(name)},
+            removed=tuple(name for name in info.removed if parse_package_file(name)),
+        )
+        self.assertEqual(decode(early_inventory.encode(sent)), sent)
+        self.assertEqual(early_inventory.encode(sent), encode(sent))
+
+    def test_foreign_names_are_refused(self) -> None:
+        """The earlier reader refuses a list with a name of another package system, which is why these have fields of their own."""
+        self.assertRaises(RemoteProtocolError, early_inventory.decode, json.dumps(document(files={NAME: 1, BLOB: 1})).encode())
+        self.assertRaises(RemoteProtocolError, early_inventory.decode, json.dumps(document(since=5, removed=[BLOB])).encode())
+
+    @given(st.sampled_from(("protocol", "instance", "generation", "arch", "files", "since", "removed", "other")), JSON)
+    def test_nothing_accepted_is_refused(self, field: str, value: Any) -> None:
+        """Whatever the earlier reader accepts, today's accepts."""
+        for fields in (document(**{field: value}), {**document(since=5, removed=[NAME + ".sig"]), field: value}):
+            text = json.dumps(fields).encode()
+            with contextlib.suppress(RemoteProtocolError):
+                seen = early_inventory.decode(text)
+                info = decode(text)
+                self.assertEqual((info.files, info.removed, info.skipped), (seen.files, seen.removed, 0))
 
 
 class DecodeTests(SynchronousTestCase):
@@ -93,6 +140,12 @@ class DecodeTests(SynchronousTestCase):
         self.assertLess(len(str(error)), 120)
         self.assertEqual(len(str(error).splitlines()), 1)
 
+    def skipped(self, count: int, **fields: Any) -> PeerInfo:
+        """What is read where so many entries are not understood."""
+        info = decoded(**fields)
+        self.assertEqual(info.skipped, count)
+        return info
+
     def check(self, text: bytes) -> None:
         """The text is refused, or what is read of it is within all bounds."""
         try:
@@ -102,13 +155,15 @@ class DecodeTests(SynchronousTestCase):
         self.assertRegex(info.instance, r"\A[0-9a-f]{32}\Z")
         self.assertTrue(0 <= info.generation <= 1 << 63)
         self.assertTrue(all(type(name) is str and architecture(name) for name in info.architectures))
-        self.assertTrue(all(parse_package_file(name) is not None for name in info.files))
+        self.assertTrue(all(shared_file(name) is not None for name in info.files))
+        self.assertTrue(all(parse_content_name(name) is not None for name in info.content))
+        self.assertTrue(type(info.skipped) is int and info.skipped >= 0)
         self.assertTrue(all(type(size) is int and 0 < size <= 1 << 40 for size in info.files.values()))
         if info.since is None:
             self.assertEqual(info.removed, ())
         else:
             self.assertTrue(type(info.since) is int and 0 <= info.since <= info.generation)
-        self.assertTrue(all(type(name) is str and parse_package_file(name) is not None and name not in info.files for name in info.removed))
+        self.assertTrue(all(type(name) is str and shared_file(name) is not None and name not in info.files for name in info.removed))
 
     @given(st.binary(max_size=300))
     def test_any_bytes(self, text: bytes) -> None:
@@ -120,7 +175,8 @@ class DecodeTests(SynchronousTestCase):
         """No JSON whatever raises anything but RemoteProtocolError."""
         self.check(json.dumps(value).encode())
 
-    @given(st.sampled_from(("protocol", "instance", "generation", "arch", "files", "other")), JSON)
+    @given(st.sampled_from(("protocol", "instance", "generation", "arch", "files", "content", "other")), JSON)
+    @example("content", {BLOB: True, NAME: 5})
     @example("files", {NAME: True})
     @example("arch", ["x86_64"] * 17)
     @example("instance", "\ud800" * 32)
@@ -128,7 +184,7 @@ class DecodeTests(SynchronousTestCase):
         """Whatever one field holds, the result is within all bounds."""
         self.check(json.dumps(document(**{field: value})).encode())
 
-    @given(st.sampled_from(("generation", "files", "since", "removed")), JSON | st.lists(JSON, max_size=3))
+    @given(st.sampled_from(("generation", "files", "content", "since", "removed", "content_removed")), JSON | st.lists(JSON, max_size=3))
     @example("since", None)
     @example("since", 8)
     @example("removed", [NAME])
@@ -160,7 +216,8 @@ class DecodeTests(SynchronousTestCase):
         for value in values:
             for field in ("protocol", "generation"):
                 self.refused(json.dumps(document(**{field: value})).encode(), field)
-            self.refused(json.dumps(document(files={NAME: value})).encode(), "size")
+            self.skipped(1, files={NAME: value})
+            self.skipped(1, content={BLOB: value})
 
     def test_numbers(self) -> None:
         """Numbers have bounds."""
@@ -172,7 +229,8 @@ class DecodeTests(SynchronousTestCase):
         for size in (1, 1 << 40):
             self.assertEqual(decoded(files={NAME: size}).files, {NAME: size})
         for size in (0, -1, (1 << 40) + 1, 10**4000):
-            self.refused(json.dumps(document(files={NAME: size})).encode(), "size")
+            self.skipped(1, files={NAME: size})
+            self.skipped(1, content={BLOB: size})
 
     def test_numbers_too_long_to_read(self) -> None:
         """A number of more digits than Python converts is refused."""
@@ -191,7 +249,7 @@ class DecodeTests(SynchronousTestCase):
             self.refused(json.dumps(document(arch=value)).encode(), "arch")
 
     def test_names(self) -> None:
-        """One name outside the package-name grammar spoils all."""
+        """A name outside the grammar is skipped and counted, and the others stand."""
         for name in (
             "",
             ".",
@@ -206,7 +264,27 @@ class DecodeTests(SynchronousTestCase):
             "x" * 256 + NAME,
             "\ud800" + NAME,
         ):
-            self.refused(json.dumps(document(files={NAME: 1, name: 1})).encode(), "name")
+            self.assertEqual(self.skipped(1, files={NAME: 1, name: 1}).files, {NAME: 1})
+            self.assertEqual(self.skipped(1, content={BLOB: 1, name: 1}).content, {BLOB: 1})
+
+    def test_fields_of_their_own(self) -> None:
+        """pacman's files and content have a field each, and a name in the field of the other is skipped."""
+        info = decoded(content={BLOB: 5})
+        self.assertEqual((info.files, info.content, info.skipped), ({NAME: 95872, BLOB: 5}, {BLOB: 5}, 0))
+        self.assertEqual(self.skipped(1, files={NAME: 1, BLOB: 1}).files, {NAME: 1})
+        self.assertEqual(self.skipped(1, content={BLOB: 1, NAME + ".sig": 1}).files, {NAME: 95872, BLOB: 1})
+        self.assertEqual(self.skipped(2, since=7, removed=[BLOB], content_removed=[NAME + ".sig"]).removed, ())
+        self.assertEqual(decoded(since=7, removed=[NAME + ".sig"], content_removed=[BLOB]).removed, (NAME + ".sig", BLOB))
+
+    def test_content_fields(self) -> None:
+        """The fields of content are objects and lists like those of pacman's files, and may be missing."""
+        wrong: tuple[Any, ...] = (None, BLOB, 5)
+        for value in (*wrong, [BLOB]):
+            self.refused(json.dumps(document(content=value)).encode(), "content")
+        for value in (*wrong, {BLOB: 5}):
+            self.refused(json.dumps(document(since=7, removed=[], content_removed=value)).encode(), "content_removed")
+        self.refused(json.dumps(document(content_removed=[])).encode(), "removed")
+        self.refused(json.dumps(document(content={BLOB: 5}, since=7, removed=[], content_removed=[BLOB])).encode(), "remove")
 
     def test_delta(self) -> None:
         """A delta leads on from a generation up to its own, and removes what it does not list."""
@@ -219,7 +297,9 @@ class DecodeTests(SynchronousTestCase):
         """A delta from a later generation or from none, one that lists what it removes, and half of one are refused."""
         for since in (8, -1, True, 7.0, "7", None, [7], 2**63 + 1):
             self.refused(json.dumps(document(since=since, removed=[])).encode(), "since")
-        for removed in (None, NAME, {NAME: 1}, 5, [5], [None], [[NAME]], ["core.db"], ["../" + NAME], [NAME + "\n"], [NAME]):
+        for name in (5, None, [NAME], {NAME: 1}, "core.db", "../" + NAME, NAME + "\n"):
+            self.assertEqual(self.skipped(1, since=7, removed=[NAME + ".sig", name]).removed, (NAME + ".sig",))
+        for removed in (None, NAME, {NAME: 1}, 5, [NAME]):
             self.refused(json.dumps(document(since=7, removed=removed)).encode(), "remove")
         self.refused(json.dumps(document(since=7)).encode(), "removed")
         self.refused(json.dumps(document(removed=[])).encode(), "removed")
@@ -229,12 +309,15 @@ class DecodeTests(SynchronousTestCase):
         names = [f"p{number}-1-1-any.pkg.tar.zst" for number in range(NAMES_LIMIT)]
         self.assertEqual(len(decoded(since=1, removed=names[1:]).removed), NAMES_LIMIT - 1)
         self.refused(json.dumps(document(since=1, removed=names)).encode(), "100,000")
+        self.refused(json.dumps(document(since=1, removed=names[1:], content_removed=[BLOB])).encode(), "100,000")
+        self.refused(json.dumps(document(since=1, removed=[""] * NAMES_LIMIT)).encode(), "100,000")
 
     def test_most_names(self) -> None:
         """100,000 names are read, one more is refused."""
         files = {f"p{number}-1-1-any.pkg.tar.zst": 1 for number in range(NAMES_LIMIT)}
         self.assertEqual(len(decoded(files=files).files), NAMES_LIMIT)
-        self.refused(json.dumps(document(files={**files, NAME: 1})).encode(), "100,000")
+        for more in ({"files": {**files, NAME: 1}}, {"files": {**files, "": 1}}, {"files": files, "content": {BLOB: 1}}):
+            self.refused(json.dumps(document(**more)).encode(), "100,000")
 
     def test_most_text(self) -> None:
         """A text of the limit is read, one byte more is refused before it is parsed."""

@@ -163,7 +163,7 @@ class WatchTests(SynchronousTestCase):
             Page(b"", headers={"Content-Encoding": "br"}),
             Page(bytes(PACKED_LIMIT + 1)),
             Page(pack(bytes(33 << 20)), headers={"Content-Encoding": "gzip"}),
-            Page(json.dumps({**good, "files": {"../../etc/passwd": 1}}).encode()),
+            Page(json.dumps({**good, "files": ["../../etc/passwd"]}).encode()),
             Page(json.dumps({**good, "protocol": 0}).encode()),
             Page(b"", status=404),
             Page(b"", status=500),

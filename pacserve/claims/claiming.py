@@ -84,7 +84,7 @@ class PeerClaiming(Claiming):
             return _PeerClaim(None, None)  # nobody could tell whether what another host gives is the right file
         sha256 = expected.sha256
         key = claim_key(request.name, sha256)
-        known = self._known()
+        known = self._known(request.name)
         order = keepers(key, [*known, self._instance])[:KEEPERS_ASKED]
         asked: list[tuple[str, Tell]] = [(keeper, _Told(self, keeper, known.get(keeper), key)) for keeper in order]
         try:
@@ -115,9 +115,11 @@ class PeerClaiming(Claiming):
             raise RemoteProtocolError(f"it answers {answer.status}")
         return decode_verdict(answer.body)
 
-    def _known(self) -> dict[str, Endpoint]:
+    def _known(self, name: str) -> dict[str, Endpoint]:
         """
-        Returns where the peers are, by their instance ids; a peer with that of this host, as a copy of a running machine has, can't be told from it.
+        Returns where the peers are that may hold a file of that name, by their instance ids.
+
+        A peer with the id of this host, as a copy of a running machine has, can't be told from it.
 
         Anybody can state the id of another one: who was known first under it is asked.
         """
@@ -125,7 +127,7 @@ class PeerClaiming(Claiming):
         known: dict[str, Endpoint] = {}
         for peer in self._peers:
             instance = _instance(peer)
-            if peer.endpoint is not None and peer.may_be_asked(now) and instance not in ("", self._instance):
+            if peer.endpoint is not None and peer.may_be_asked(now) and peer.offers(name) and instance not in ("", self._instance):
                 known.setdefault(instance, peer.endpoint)
         return known
 

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass, field
 
 from pacserve.network.addresses import Endpoint
+from pacserve.packages.names import is_content
 from pacserve.peers.standing import Standing
 
 # Seconds between two looks at a peer that answers; most of these are 304 without a body.
@@ -46,13 +47,17 @@ class Identity:
 
     Attributes:
         generation: Of the inventory that it has; means nothing across instances.
-        count: How many files it listed, 0 when they were not asked for.
+        count: How many files it listed that this host can use, 0 when they were not asked for.
+        shared: True if it shares an architecture with this host; otherwise only its content of other package systems counts.
+        skipped: How many entries of its last answer were not understood.
     """
 
     instance: str
     generation: int
     architectures: tuple[str, ...]
     count: int
+    shared: bool = True
+    skipped: int = field(default=0, compare=False)
 
 
 @dataclass(slots=True)
@@ -128,6 +133,15 @@ class Peer:
     def gone(self) -> bool:
         """Returns whether it has been silent for so long that what it held is not worth remembering."""
         return self.silences >= SILENCES_UNTIL_FORGOTTEN
+
+    @property
+    def offers_packages(self) -> bool:
+        """True if this host can use files of pacman from the peer, as far as is known: they share an architecture."""
+        return self.identity is None or self.identity.shared
+
+    def offers(self, name: str) -> bool:
+        """Returns whether this host can use a file of that name from the peer: content always, and one of pacman where they share an architecture."""
+        return self.offers_packages or is_content(name)
 
     def next_look(self) -> float | None:
         """Seconds until it should be looked at again; None for one that announces itself and says when there is news."""

@@ -122,7 +122,7 @@ class PeerSource(PackageSource):
             found += [
                 Candidate(rank, Offer(Holder.PEER, sendable), partial(self._ask_around, wanted, asked, sendable))
                 for sendable in ((True,) if self._local.owns(wanted.client) else (True, False))
-                if any(self._may_have(peer, asked) and self._sendable(peer, wanted) is sendable for peer in self._peers)
+                if any(self._may_have(peer, wanted, asked) and self._sendable(peer, wanted) is sendable for peer in self._peers)
             ]
         return sorted(found, key=lambda candidate: (candidate.rank, not candidate.offer.sendable))
 
@@ -152,9 +152,9 @@ class PeerSource(PackageSource):
         ]
 
     def has_usable(self) -> bool:
-        """Returns whether at least one peer can be asked for files now."""
+        """Returns whether at least one peer can be asked for pacman's files now."""
         now = self._clock.seconds()
-        return any(peer.may_be_asked(now) and peer.endpoint is not None for peer in self._peers)
+        return any(peer.may_be_asked(now) and peer.offers_packages and peer.endpoint is not None for peer in self._peers)
 
     def is_peer(self, address: IPAddress) -> bool:
         """Returns whether this is an address of one of the peers that the user named, as last resolved."""
@@ -198,7 +198,7 @@ class PeerSource(PackageSource):
         Args:
             asked: The slots of peers that are asked anyway.
         """
-        usable = [peer for peer in self._peers if self._may_have(peer, asked)]
+        usable = [peer for peer in self._peers if self._may_have(peer, wanted, asked)]
         unknown = [peer for peer in usable if peer.state is PeerState.UNKNOWN]
         known = nlargest(PEERS_PER_MISS, (peer for peer in usable if peer.state is PeerState.KNOWN), key=lambda peer: peer.changed_at)
         room = max(PEERS_PER_MISS // 2, PEERS_PER_MISS - len(known))
@@ -206,8 +206,10 @@ class PeerSource(PackageSource):
             unknown = self._random.sample(unknown, room)  # otherwise some would never be asked
         return [*unknown, *known[: PEERS_PER_MISS - len(unknown)]]
 
-    def _may_have(self, peer: Peer, asked: Collection[int]) -> bool:
-        return peer.slot not in asked and peer.may_be_asked(self._clock.seconds()) and peer.endpoint is not None
+    def _may_have(self, peer: Peer, wanted: Wanted, asked: Collection[int]) -> bool:
+        if peer.slot in asked or peer.endpoint is None:
+            return False
+        return peer.offers(wanted.request.name) and peer.may_be_asked(self._clock.seconds())
 
     def _obstacle(self, peer: Peer, size: int | None, wanted: Wanted, now: float) -> Obstacle | None:  # noqa: PLR0911
         """

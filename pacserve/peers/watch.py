@@ -211,6 +211,9 @@ class PeerWatch:
             peer.heard(PeerState.REFUSED, "it refuses this host (403): add this host's network to its --peers")
             return None
         if answer.status == 304 and peer.etag is not None and peer.identity is not None:
+            if peer.identity.shared is not self._shares_architecture(peer.identity.architectures):  # other files of it can be used than before
+                peer.etag = None
+                return await self._answer(peer, endpoint, None)
             self._judge(peer, peer.identity)
             if peer.state is PeerState.REFUSED:
                 self._unlist(peer)
@@ -229,26 +232,35 @@ class PeerWatch:
 
     async def _take(self, peer: Peer, endpoint: Endpoint, info: PeerInfo, etag: str | None) -> None:
         """Takes in what a peer said."""
-        leads_on = _leads_on(peer, info)
+        shared = self._shares_architecture(info.architectures)
+        leads_on = _leads_on(peer, info, shared=shared)
         if peer.identity is None or (peer.identity.instance, peer.identity.generation) != (info.instance, info.generation):
             peer.changed_at = self._clock.seconds()
-        peer.identity = Identity(info.instance, info.generation, info.architectures, len(info.files))
+        files = info.files if shared else info.content
+        if info.since is not None and leads_on:
+            self._holdings.update(peer.slot, files, info.removed)
+        count = self._holdings.count(peer.slot) if leads_on else len(files)
+        peer.identity = Identity(info.instance, info.generation, info.architectures, count, shared, info.skipped)
         peer.etag = etag if etag is not None and len(etag) <= _ETAG_LIMIT else None
+        if info.skipped:
+            self._log.debug("{count} entries of peer {peer} are not understood", count=info.skipped, peer=endpoint)
         self._judge(peer, peer.identity)
         if peer.state is not PeerState.KNOWN:
             self._unlist(peer)
         elif info.since is None:
-            self._holdings.replace(peer.slot, info.files)
+            self._holdings.replace(peer.slot, files)
             self._list(peer)
         elif leads_on:
-            self._holdings.update(peer.slot, info.files, info.removed)
-            peer.identity = Identity(info.instance, info.generation, info.architectures, self._holdings.count(peer.slot))
             if peer.identity.count > NAMES_LIMIT:
                 raise RemoteProtocolError(f"it holds more than {NAMES_LIMIT:,} files")
-        else:  # it was started anew, or there is room for its inventory by now
+        else:  # it was started anew, there is room for its inventory by now, or this host has other architectures
             self._unlist(peer)
             peer.etag = None
             await self._ask(peer, endpoint)
+
+    def _shares_architecture(self, architectures: Sequence[str]) -> bool:
+        """Returns whether pacman's files of a peer with these architectures can be used here; content of other package systems always can."""
+        return not set(architectures).isdisjoint(self._architectures())
 
     def _judge(self, peer: Peer, identity: Identity) -> None:
         """Decides whether a peer that answers well is used."""
@@ -259,7 +271,7 @@ class PeerWatch:
         twin = self._twin(peer, identity)
         if twin is not None:
             peer.heard(PeerState.REFUSED, f"it is the same daemon as {twin.configured}")
-        elif not set(identity.architectures) & set(self._architectures()):
+        elif not identity.shared and not identity.count:
             peer.heard(PeerState.REFUSED, f"its architecture is {' '.join(identity.architectures) or 'none'}")
         elif self._is_one_too_many(peer):
             peer.heard(PeerState.UNKNOWN)
@@ -308,9 +320,10 @@ def _in_turn(peer: Peer) -> Sequence[Endpoint]:
     return found
 
 
-def _leads_on(peer: Peer, info: PeerInfo) -> bool:
+def _leads_on(peer: Peer, info: PeerInfo, *, shared: bool) -> bool:
     """Returns whether changes can be applied to what is known of a peer."""
-    return peer.listed and peer.identity is not None and (peer.identity.instance, peer.identity.generation) == (info.instance, info.since)
+    known = peer.identity
+    return peer.listed and known is not None and (known.instance, known.generation, known.shared) == (info.instance, info.since, shared)
 
 
 def _same(peer: Peer, identity: Identity) -> bool:

@@ -129,6 +129,14 @@ class ClaimingTests(SynchronousTestCase):
         self.assertEqual({asked[0] for asked in keeper.asked}, {"POST"})
         self.assertEqual({(asked[3], *asked[4:]) for asked in keeper.asked}, {(OWN, REQUEST.name, bytes(range(32)).hex())})
 
+    def test_other_systems(self) -> None:
+        """Claims for pacman's files are not kept by a peer that shares no architecture: hosts of earlier versions know no such peer."""
+        self.add(self.other_keeper(), Line.REFUSES)
+        (peer,) = self.roster
+        peer.identity = Identity(self.other_keeper(), 1, (), 1, shared=False)
+        self.assertIsNone(self.successResultOf(self.claim()).leader)
+        self.assertEqual((self.network.asked, len(self.table)), ([], 1))
+
     def test_follow(self) -> None:
         """Who is told to follow a peer follows it where it is known to be."""
         instance = self.other_keeper()

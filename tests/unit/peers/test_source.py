@@ -14,7 +14,7 @@ from pacserve.fetch.stream import StreamingClient
 from pacserve.network.addresses import Endpoint, parse_address
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.peers.holdings import Holdings
-from pacserve.peers.peer import Peer, PeerState
+from pacserve.peers.peer import Identity, Peer, PeerState
 from pacserve.peers.roster import Roster
 from pacserve.peers.source import (
     COMES_LAST,
@@ -241,6 +241,13 @@ class CandidatesTests(Setup):
         self.clock.advance(1)
         self.assertEqual([candidate.rank for candidate in self.candidates()], [Rank.PEERS])
 
+    def test_only_content(self) -> None:
+        """A peer of which only content can be used is not asked for a file of pacman."""
+        peer = self.add(UNKNOWN)
+        self.assertEqual(len(self.candidates()), 1)
+        peer.identity = Identity("1" * 32, 1, (), 1, shared=False)
+        self.assertEqual(self.candidates(), [])
+
     def test_has_usable(self) -> None:
         """A peer can be used when it may be asked for files: not while it is new, dead, refused, leaving or failed lately."""
         self.assertFalse(self.source.has_usable())
@@ -248,6 +255,7 @@ class CandidatesTests(Setup):
             self.add(state)
         self.add().leaving = True
         self.add().failed(self.clock.seconds())
+        self.add().identity = Identity("1" * 32, 1, (), 1, shared=False)
         self.assertFalse(self.source.has_usable())
         self.add(UNKNOWN)
         self.assertTrue(self.source.has_usable())

@@ -25,12 +25,13 @@ from tests.fakes.network import Line, Network, Page
 
 OWN, OTHER, THIRD = "0" * 32, "1" * 32, "2" * 32
 ZLIB, XZ = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst", "xz-5.6.3-1-x86_64.pkg.tar.zst"
+BLOB = f"zlib1g_1.2.13-1_amd64@{'3a' * 32}.blob"
 FIRST, SECOND = "10.0.0.3:15678", "10.0.0.4:15678"
 
 
 def info(instance: str = OTHER, *, arch: Sequence[str] = ("x86_64",), etag: str | None = '"1"', **files: int) -> Page:
     """A peer that answers every question with its `/info`."""
-    names = {"zlib": ZLIB, "xz": XZ}
+    names = {"zlib": ZLIB, "xz": XZ, "blob": BLOB}
     body = pack(encode(PeerInfo(instance, 1, tuple(arch), {names[name]: size for name, size in files.items()})))
     return Page(body, headers={"Content-Encoding": "gzip", **({"ETag": etag} if etag is not None else {})})
 
@@ -205,6 +206,79 @@ class WatchTests(SynchronousTestCase):
         self.network.hosts[FIRST] = info(arch=("aarch64", "x86_64"), zlib=1)
         self.clock.advance(REFRESH_INTERVAL)
         self.assertEqual((peer.state, self.held()), (PeerState.KNOWN, [(0, 1)]))
+
+    def test_not_understood(self) -> None:
+        """Entries that are not understood are left out, counted and told to the debug log; the others are used."""
+        peer = literal(0, FIRST)
+        text = json.loads(encode(PeerInfo(OTHER, 1, ("x86_64",), {ZLIB: 1})))
+        self.network.hosts[FIRST] = Page(json.dumps({**text, "files": {**text["files"], "../../etc/passwd": 1, XZ: "large"}}).encode())
+        self.watch(peer)
+        self.assertEqual((peer.state, self.held(), self.held(XZ)), (PeerState.KNOWN, [(0, 1)], []))
+        self.assertEqual(peer.identity and peer.identity.skipped, 2)
+        self.assertIn(f"2 entries of peer {FIRST} are not understood", self.lines())
+
+    def test_content_of_another_architecture(self) -> None:
+        """Of a peer that shares no architecture only the content of other package systems is used, and the peer is not asked for pacman's files."""
+        for arch in (("aarch64",), ()):
+            peer = literal(0, FIRST)
+            self.network.hosts[FIRST] = info(arch=arch, zlib=1, blob=5)
+            watch = self.watch(peer)
+            self.assertEqual((peer.state, peer.trouble, self.held(), self.held(BLOB)), (PeerState.KNOWN, "", [], [(0, 5)]))
+            self.assertEqual((peer.offers(ZLIB), peer.offers(BLOB)), (False, True))
+            self.assertEqual(self.lines()[-1], f"peer {FIRST} holds 1 files")
+            watch.stop()
+            self.holdings.replace(0, {})
+
+    def test_content_comes_and_goes(self) -> None:
+        """A peer that shares no architecture is used as long as it holds content."""
+        peer = literal(0, FIRST)
+        self.network.hosts[FIRST] = info(arch=(), zlib=1)
+        self.watch(peer)
+        self.assertEqual((peer.state, peer.trouble), (PeerState.REFUSED, "its architecture is none"))
+        self.network.hosts[FIRST] = info(arch=(), etag='"2"', zlib=1, blob=5)
+        self.clock.advance(REFRESH_INTERVAL)
+        self.assertEqual((peer.state, self.held(BLOB)), (PeerState.KNOWN, [(0, 5)]))
+        delta = PeerInfo(OTHER, 2, (), {XZ: 5}, 1, (BLOB,))
+        self.network.hosts[FIRST] = Page(encode(delta), headers={"ETag": '"3"'})
+        self.clock.advance(REFRESH_INTERVAL)
+        self.assertEqual((peer.state, self.held(BLOB), self.held(XZ)), (PeerState.REFUSED, [], []))
+
+    def test_changes_of_content(self) -> None:
+        """Of what changed at a peer that shares no architecture, pacman's files are left out as well."""
+        peer = literal(0, FIRST)
+        self.network.hosts[FIRST] = info(arch=(), zlib=1, blob=5)
+        self.watch(peer)
+        other = BLOB.replace("3a", "4b")
+        self.network.hosts[FIRST] = page = Page(encode(PeerInfo(OTHER, 2, (), {XZ: 5, other: 7}, 1, (BLOB,))))
+        self.clock.advance(REFRESH_INTERVAL)
+        self.assertEqual((len(page.asked), self.held(BLOB), self.held(other), self.held(XZ)), (1, [], [(0, 7)], []))
+        self.assertEqual(peer.identity and peer.identity.count, 1)
+
+    def test_pacman_comes_and_goes(self) -> None:
+        """When this host gets a pacman.conf, or loses it, the inventory is read again, though nothing changed for the peer."""
+        peer = literal(0, FIRST)
+        self.network.hosts[FIRST] = InfoOnce(info(zlib=1, blob=5))
+        self.architectures = ()
+        self.watch(peer)
+        self.assertEqual((self.held(), self.held(BLOB)), ([], [(0, 5)]))
+        self.architectures = ("x86_64",)
+        self.clock.advance(REFRESH_INTERVAL)
+        self.assertEqual((self.held(), self.held(BLOB)), ([(0, 1)], [(0, 5)]))
+        self.architectures = ()
+        self.clock.advance(REFRESH_INTERVAL)
+        self.assertEqual((self.held(), self.held(BLOB)), ([], [(0, 5)]))
+
+    def test_changes_after_pacman_came(self) -> None:
+        """Changes do not lead on from what was taken in for other architectures: the whole inventory is read again."""
+        peer = literal(0, FIRST)
+        self.network.hosts[FIRST] = info(zlib=1, blob=5)
+        self.architectures = ()
+        self.watch(peer)
+        self.architectures = ("x86_64",)
+        self.network.hosts[FIRST] = page = Telling(OTHER, {ZLIB: 1, BLOB: 5}, 1)
+        page.become(2, {ZLIB: 1, XZ: 2, BLOB: 5})
+        self.clock.advance(REFRESH_INTERVAL)
+        self.assertEqual((self.held(), self.held(XZ), self.held(BLOB)), ([(0, 1)], [(0, 2)], [(0, 5)]))
 
     def test_used_after_all(self) -> None:
         """A peer that was not used when it sent its inventory sends it again when it is, though nothing changed for it."""

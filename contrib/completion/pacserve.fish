@@ -4,7 +4,7 @@
 complete -c pacserve -f
 complete -c pacserve -l bind -x -d 'listen on this address only'
 complete -c pacserve -l port -x -d 'TCP port to listen on'
-complete -c pacserve -l pacman-conf -r -F -d 'pacman\'s configuration'
+complete -c pacserve -l pacman-conf -r -F -d 'pacman\'s configuration, which must be there then'
 complete -c pacserve -l cache-dir -x -a '(__fish_complete_directories)' -d 'a folder with packages to serve'
 complete -c pacserve -l pacserver -x -a '(__fish_print_hostnames)' -d 'a peer: name, IPv4 or [IPv6] address, the port may be left out (15678)'
 complete -c pacserve -l multicast -d 'announce this host on the LAN, and use the pacservers that announce themselves'

@@ -115,7 +115,7 @@ class Daemon:
         machine = Machine(reactor)
 
         run = ChildRunner(reactor)
-        self._configuration = PacmanConf(settings.pacman_conf, run, reactor)
+        self._configuration = PacmanConf(settings.pacman_conf, run, reactor, required=settings.pacman_required)
         self._databases = Databases(self._configuration, run, reactor)
         self._caches = caches = CachedPackages(self._cache_dirs, self._databases, self._in_thread, reactor, wall)
 
@@ -208,10 +208,10 @@ class Daemon:
 
     async def start(self) -> None:
         """
-        Reads pacman.conf and answers requests from then on.
+        Reads pacman.conf, where this host has one, and answers requests from then on.
 
         Raises:
-            ConfigurationError: pacman.conf can't be read.
+            ConfigurationError: pacman.conf is there, or was named by the user, and can't be read.
             StartError: The port can't be had.
         """
         await self._configuration.load()
@@ -271,7 +271,7 @@ class Daemon:
         self._in_background(self._reload())
 
     async def _reload(self) -> None:
-        if await self._configuration.reload():
+        if await self._configuration.reload() and not self._configuration.current().missing:
             self._log.info("pacman.conf was read again")
         self._notifier.ready("Listening on " + ", ".join(_shown(port) for port in self._ports))
 

@@ -93,6 +93,7 @@ class Reporting:
                 multicast_interval=float(settings.multicast_interval),
                 pacman_conf=settings.pacman_conf,
                 cache_dirs=tuple(settings.cache_dirs or parts.configuration.current().cache_dirs),
+                no_pacman=parts.configuration.current().missing,
             ),
             peers=tuple(self._peer(peer, now) for peer in parts.peers),
             mirrors=self.mirrors(now),
@@ -120,6 +121,7 @@ class Reporting:
             delay=peer.standing.delay,
             failures=peer.failures,
             given=self._parts.ledger.given(address),
+            skipped=0 if peer.identity is None else peer.identity.skipped,
         )
 
     def mirrors(self, now: float) -> tuple[MirrorStatus, ...]:

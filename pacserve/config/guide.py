@@ -30,6 +30,11 @@ PACMAN.CONF
   pacman.conf is read again when it, or a file that it includes, changes,
   and on SIGHUP. Only http and https mirrors are used.
 
+  A host without pacman.conf, or without pacman-conf, is one without pacman:
+  pacserve starts there all the same, says so in its log, and does what does
+  not need pacman, until both are there. With --pacman-conf FILE it does not
+  start without that file.
+
   With pacman 6.1 and later "CacheServer = ..." may be used instead. pacman
   then asks pacserve for packages only, and says nothing of misses.
 

@@ -101,8 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--pacman-conf",
         metavar="FILE",
         type=values.argument(values.path),
-        default=DEFAULT_PACMAN_CONF,
-        help="pacman's configuration (default: %(default)s)",
+        help=f"pacman's configuration, which must be there then (default: {DEFAULT_PACMAN_CONF}, where this host has pacman)",
     )
     pacman.add_argument(
         "--cache-dir",
@@ -260,7 +259,8 @@ def parse_options(arguments: Sequence[str]) -> Settings:
     return Settings(
         bind=_once(options.bind),
         port=options.port,
-        pacman_conf=options.pacman_conf,
+        pacman_conf=options.pacman_conf or DEFAULT_PACMAN_CONF,
+        pacman_required=options.pacman_conf is not None,
         cache_dirs=_once(options.cache_dir),
         pacservers=_once(options.pacserver),
         clients=_once(options.clients),

@@ -51,6 +51,7 @@ class Settings:
         wan_limit: Bytes per second that come from mirrors, None for no limit.
         lan_limit: Bytes per second that go to other hosts and come from peers, None for no limit.
         interfaces: Those to find peers on; empty for every usable one.
+        pacman_required: True if the user named pacman.conf, so that the daemon does not start without it.
     """
 
     bind: tuple[str, ...] = ()
@@ -76,3 +77,4 @@ class Settings:
     spool_size: int = DEFAULT_SPOOL_SIZE
     wan_limit: int | None = None
     lan_limit: int | None = None
+    pacman_required: bool = False

@@ -25,7 +25,7 @@ _COMPLAINT_LIMIT = 4096
 @dataclass(frozen=True, slots=True)
 class ChildOutcome:
     """
-    What became of a child process.
+    The outcome of a child process.
 
     Attributes:
         status: Its exit status, -1 when a signal ended it.
@@ -38,8 +38,15 @@ class ChildOutcome:
     complaint: str
 
 
+class NotInstalledError(FetchError):
+    """The program is not in PATH."""
+
+
 Run = Callable[[Sequence[str]], Awaitable[ChildOutcome]]
-"""Runs a command, found in PATH, to its end.  Raises `FetchError` when it can't be started, takes too long or says too much."""
+"""
+Runs a command to its end.  Raises `NotInstalledError` when it is not in PATH, and `FetchError` when it can't be started, takes too long or says too
+much.
+"""
 
 
 class ChildRunner:
@@ -51,7 +58,7 @@ class ChildRunner:
 
     async def __call__(self, command: Sequence[str]) -> ChildOutcome:
         if shutil.which(command[0]) is None:  # Twisted would only notice in the child
-            raise FetchError(f"{command[0]} is not installed")
+            raise NotInstalledError(f"{command[0]} is not installed")
         child = _Child()
         timer = None
         try:
@@ -64,12 +71,12 @@ class ChildRunner:
         finally:
             if timer is not None and timer.active():
                 timer.cancel()
-            if child.running:  # whoever asked has gone
+            if child.running:  # the caller has gone
                 _kill(child.transport)
 
 
 class _Child(ProcessProtocol):
-    """Collects what a child says."""
+    """Collects the output of a child."""
 
     transport: Any
 
@@ -103,7 +110,7 @@ class _Child(ProcessProtocol):
             self.ended.callback(ChildOutcome(-1 if status is None else status, b"".join(self._output), complaint))
 
     def give_up(self, reason: str) -> None:
-        """Its answer is not waited for any more."""
+        """Fails with a reason, and waits no longer for the child's answer."""
         if not self.ended.called:
             self._output.clear()
             self.ended.errback(FetchError(reason))

@@ -37,12 +37,14 @@ class PacmanConfiguration:
         architectures: In pacman's order; `$arch` stands for the first.
         cache_dirs: Absolute paths.
         database_dir: DBPath; the sync databases are in its folder `sync`.
+        missing: Why this host has no pacman; empty where it has one.
     """
 
     architectures: tuple[str, ...]
     cache_dirs: tuple[str, ...]
     database_dir: str
     repositories: Mapping[str, Repository]
+    missing: str = ""
 
 
 class ConfigurationSource(Protocol):
@@ -51,6 +53,11 @@ class ConfigurationSource(Protocol):
     @abstractmethod
     def current(self) -> PacmanConfiguration:
         """Returns the configuration as it was last read well.  Cheap: it is called for every request."""
+
+
+def without_pacman(reason: str) -> PacmanConfiguration:
+    """Returns the configuration of a host that has no pacman: no architectures, no repositories, no package caches."""
+    return PacmanConfiguration((), (), "", {}, reason)
 
 
 def parse_configuration(printed: str) -> PacmanConfiguration:

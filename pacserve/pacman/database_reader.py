@@ -2,7 +2,7 @@
 A short-lived program that reads one sync database and prints the names and sizes of its package files.
 
 It runs in a process of its own, since libalpm keeps 32 to 50 MB for a large database and does not give them back.  It is the only module that imports
-pyalpm.  `python -m pacserve.alpm.database_reader DBPATH REPO` prints one line `FILENAME TAB SIZE TAB SHA256` for each package, sizes
+pyalpm.  `python -m pacserve.pacman.database_reader DBPATH REPO` prints one line `FILENAME TAB SIZE TAB SHA256` for each package, sizes
 in bytes, the digest in hexadecimal or empty.
 """
 

@@ -1,4 +1,4 @@
-"""What pacman talks to: `/request/REPO/ARCH/FILE`."""
+"""Answers pacman: `/request/REPO/ARCH/FILE`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pacserve.pacman.configuration import ConfigurationSource
 from pacserve.web.answers import Answer
 from pacserve.web.asking import Ask, Audience, Front
 
-# Characters.  What is longer must not be remembered, either.
+# Characters.  A longer name is not remembered either, so that requests can't fill the memory.
 _LONGEST_NAME = 255
 
 _REST = re.compile(r"bytes=(?P<first>[0-9]{1,15})-\Z")
@@ -37,6 +37,8 @@ class PacmanFront(Front):
             raise RequestError(404, "ask for /request/REPO/ARCH/FILE")
         repo, arch, name = ask.parts
         configuration = self._configuration.current()
+        if configuration.missing:
+            raise RequestError(404, f"no pacman here: {configuration.missing}")
         if repo not in configuration.repositories:
             raise RequestError(404, "there is no such repository in pacman.conf")
         if arch not in configuration.architectures:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from pacserve.errors import ConfigurationError, FetchError
-from pacserve.packages.children import Run
-from pacserve.pacman.configuration import ConfigurationSource, PacmanConfiguration, included, parse_configuration
+from pacserve.packages.children import NotInstalledError, Run
+from pacserve.pacman.configuration import ConfigurationSource, PacmanConfiguration, included, parse_configuration, without_pacman
 
 # Seconds between two looks at the files, and between two readings when nothing seems to have changed (a file system may keep its times to itself).
 LOOK_INTERVAL = 1.0
@@ -33,12 +34,15 @@ class PacmanConf(ConfigurationSource):
 
     Args:
         path: The configuration file.
+        required: True if the daemon must not run without it; otherwise a host without the file, or without `pacman-conf`, is one without pacman,
+            until both are there.
     """
 
     _log = Logger()
 
-    def __init__(self, path: str, run: Run, clock: IReactorTime) -> None:
+    def __init__(self, path: str, run: Run, clock: IReactorTime, *, required: bool = True) -> None:
         self._path = path
+        self._required = required
         self._run = run
         self._clock = clock
         self._configuration: PacmanConfiguration | None = None
@@ -61,6 +65,11 @@ class PacmanConf(ConfigurationSource):
             ConfigurationError: It can't be read; the message says why and what to do.
         """
         await self._read()
+        if self.current().missing:
+            self._log.info(
+                "no pacman here: {reason}; /request is answered with 404 and package files of peers are not used, all else works",
+                reason=self.current().missing,
+            )
         self._timer = self._clock.callLater(LOOK_INTERVAL, self._look)
 
     async def reload(self) -> bool:
@@ -75,7 +84,10 @@ class PacmanConf(ConfigurationSource):
         except ConfigurationError as error:
             if str(error) != self._complaint:
                 self._complaint = str(error)
-                self._log.warn("{error}; what was read before stays in force", error=error)
+                if self.current().missing:
+                    self._log.warn("{error}; this host stays without pacman", error=error)
+                else:
+                    self._log.warn("{error}; what was read before stays in force", error=error)
             return False
         self._complaint = ""
         return True
@@ -109,11 +121,17 @@ class PacmanConf(ConfigurationSource):
     async def _read(self) -> None:
         self._read_at = self._clock.seconds()
         self._stamps = self._look_at_files()  # before it is read: what changes meanwhile is read once more
+        if self._is_absent():
+            self._take_absence(f"there is no {self._path}")
+            return
         if self._stamps[self._path] is None:
             raise ConfigurationError(f"{self._path} can't be read: {_why(self._path)}; name pacman's configuration with --pacman-conf FILE")
         try:
             outcome = await self._run(("pacman-conf", "--config", self._path))
         except FetchError as error:
+            if isinstance(error, NotInstalledError) and self._may_be_absent():
+                self._take_absence(str(error))
+                return
             raise ConfigurationError(f"{error}; it comes with pacman (Debian: the package pacman-package-manager)") from error
         if outcome.status != 0:
             reason = " ".join(outcome.complaint.split()) or f"exit status {outcome.status}"
@@ -123,7 +141,21 @@ class PacmanConf(ConfigurationSource):
         except ValueError as error:
             raise ConfigurationError(f"{self._path}: {error}") from error
         if configuration != self._configuration:
+            if self._configuration is not None and self._configuration.missing:
+                self._log.info("pacman is here now: {path} was read", path=self._path)
             self._configuration = configuration
+
+    def _is_absent(self) -> bool:
+        """Returns whether there is no file, and so no pacman.  A file that is there and can't be read is another matter."""
+        return self._may_be_absent() and self._stamps[self._path] is None and not os.path.lexists(self._path)
+
+    def _may_be_absent(self) -> bool:
+        """Returns whether pacman may be missing: never once it was there, since its files are replaced while it upgrades itself."""
+        return not self._required and (self._configuration is None or bool(self._configuration.missing))
+
+    def _take_absence(self, reason: str) -> None:
+        if self._configuration is None or self._configuration.missing != reason:
+            self._configuration = without_pacman(reason)
 
     def _look_at_files(self) -> Mapping[str, Stamp]:
         """

@@ -108,7 +108,11 @@ def _why(question: Question, daemon: Daemon, console: Console, _: str) -> int:
     try:
         reply = daemon.why(question.subject)
         if reply.status == 404:
-            console.complain(f"no database and no cache knows {question.subject}; for a repository added lately: pacsrv -Sy")
+            missing = _missing_pacman(daemon)
+            if missing:
+                console.complain(f"no pacman here: {missing}; so no database knows {question.subject}")
+            else:
+                console.complain(f"no database and no cache knows {question.subject}; for a repository added lately: pacsrv -Sy")
             return 1
         why = decoded(reply, Why)
     except SilentError as error:
@@ -118,6 +122,14 @@ def _why(question: Question, daemon: Daemon, console: Console, _: str) -> int:
         return 0
     console.write("\n".join(show_why(why, console.wall(), console.screen())) + "\n")
     return 0
+
+
+def _missing_pacman(daemon: Daemon) -> str:
+    """Returns why the host has no pacman; empty where it has one, or does not tell."""
+    try:
+        return decoded(daemon.status(), Status).host.no_pacman
+    except SilentError:
+        return ""
 
 
 def _silent(daemon: Daemon, console: Console, error: SilentError, before: str) -> int:

@@ -44,6 +44,8 @@ def _host(status: Status, now: float, screen: Screen) -> list[str]:
         f"misses: {host.misses}, hits: {host.hits}",
         f"multicast: {'last heard ' + ago(host.multicast_heard) if host.multicast else 'off'}; /info last asked for: {ago(host.info_asked)}",
     ]
+    if host.no_pacman:
+        facts.append(f"no pacman here: {host.no_pacman}; package files of peers are not used")
     if status.spool is not None:
         spool = status.spool
         facts.append(f"keeps {number(spool.files, 'download', 'downloads')} in {spool.directory}, {size(spool.size)} of {size(spool.limit)}")

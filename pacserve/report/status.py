@@ -28,6 +28,7 @@ class HostStatus:
         info_asked: Seconds since another host last asked for `/info`; None where none ever did.
         multicast_interval: Seconds between two announcements.
         cache_dirs: The folders of pacman that it offers files from.
+        no_pacman: Why this host has no pacman; empty where it has one.
     """
 
     version: str
@@ -46,6 +47,7 @@ class HostStatus:
     multicast_interval: float = 60.0
     pacman_conf: str = "/etc/pacman.conf"
     cache_dirs: tuple[str, ...] = ()
+    no_pacman: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,12 @@ class PeerStatus:
         name: As the user wrote it; empty for one that announced itself.
         state: `new`, `unknown`, `known`, `refused`, `dead`; see `pacserve.peers.peer.PeerState`.
         reason: Why it is not used; empty when it is.
-        files: Files that it holds, as far as is known.
+        files: Files that it holds and this host can use, as far as is known.
         heard: Seconds since it was last heard of; None where it never was.
         delay: Seconds until it says whether it has a file, lately.
         failures: How often in a row it did not say so.
         given: Bytes that it gave, or that clients of this host were sent there for, since the start.
+        skipped: Entries of its last `/info` that were not understood.
     """
 
     address: str
@@ -76,6 +79,7 @@ class PeerStatus:
     delay: float
     failures: int
     given: int
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

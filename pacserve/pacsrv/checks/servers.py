@@ -12,6 +12,9 @@ from pacserve.pacsrv.reading import Section, pacserve_port, pacserve_serves
 
 def check(facts: Facts) -> Iterable[Finding]:
     """pacserve is the first Server of every repository that has mirrors."""
+    if facts.status is not None and facts.status.host.no_pacman:
+        yield well(f"no pacman here: {facts.status.host.no_pacman}; pacserve shares what does not need it")
+        return
     if facts.sections is None:
         yield wrong(f"{facts.configuration} can't be read: {facts.unreadable}", "see that it is there, and that everybody may read it")
         return

@@ -52,6 +52,13 @@ class GoodTests(SynchronousTestCase):
         groups = (ip_address("224.0.0.1"), ip_address("ff02::1"))
         self.assertEqual(self.settings(), Settings((), 15678, "/etc/pacman.conf", (), (), (), (), "info", False, (), groups, 15679, 60.0, ()))
 
+    def test_pacman_conf(self) -> None:
+        """A pacman.conf that the user names must be there, the default one need not."""
+        self.assertFalse(self.settings().pacman_required)
+        for path in ("/etc/other.conf", "/etc/pacman.conf"):
+            settings = self.settings("--pacman-conf", path)
+            self.assertEqual((settings.pacman_conf, settings.pacman_required), (path, True))
+
     def test_names(self) -> None:
         """This host may have further names, whatever their case."""
         self.assertEqual(self.settings("--name", "Pacserve.LAN.", "--name", "atlas").names, ("pacserve.lan", "atlas"))

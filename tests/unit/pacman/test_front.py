@@ -13,6 +13,7 @@ from pacserve.errors import RequestError
 from pacserve.http.via import via_value
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import FileKind, FileRequest
+from pacserve.pacman.configuration import without_pacman
 from pacserve.pacman.front import PacmanFront
 from pacserve.web.answers import Answer
 from tests.fakes.interfaces import Configuration, Delivery, Everyone, ask
@@ -51,6 +52,11 @@ class PacmanFrontTests(SynchronousTestCase):
         ):
             self.successResultOf(self.answer("core", "x86_64", name))
             self.assertEqual(self.delivery.asked[-1], (FileRequest("core", "x86_64", name, kind), parse_address("127.0.0.1"), False, False))
+
+    def test_without_pacman(self) -> None:
+        """A host without pacman says what is missing."""
+        self.configuration.value = without_pacman("there is no /etc/pacman.conf")
+        self.assertEqual(self.refused("core", "x86_64", NAME), "no pacman here: there is no /etc/pacman.conf")
 
     def test_every_architecture(self) -> None:
         """Each of several architectures may be asked for, by each client and with HEAD."""

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from pacserve.errors import ConfigurationError, FetchError
-from pacserve.packages.children import ChildOutcome
+from pacserve.packages.children import ChildOutcome, NotInstalledError
 from pacserve.pacman.pacman_conf import LOOK_INTERVAL, READ_INTERVAL, PacmanConf
 
 
@@ -106,6 +106,95 @@ class LoadTests(PacmanConfCase):
         """Without a configuration there is nothing to give."""
         with self.assertRaises(ConfigurationError):
             self.conf.current()
+
+
+class AbsentTests(PacmanConfCase):
+    """A host that need not have pacman."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.conf = PacmanConf(str(self.path), self.run_command, self.clock, required=False)
+        self.addCleanup(self.conf.stop)
+        self.lines: list[str] = []
+
+        @implementer(ILogObserver)
+        def observe(event: LogEvent) -> None:
+            if event.get("log_namespace", "").endswith("PacmanConf"):
+                self.lines.append(event["log_format"].format(**event))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+
+    def assert_absent(self, reason: str) -> None:
+        configuration = self.conf.current()
+        self.assertEqual(
+            (reason, (), (), {}), (configuration.missing, configuration.architectures, configuration.cache_dirs, configuration.repositories)
+        )
+
+    def test_no_file(self) -> None:
+        """Without pacman.conf there is an empty configuration, one line says so, and nothing is said again."""
+        self.path.unlink()
+        self.load()
+        self.assert_absent(f"there is no {self.path}")
+        self.assertEqual(1, len(self.lines))
+        self.assertIn(f"no pacman here: there is no {self.path}; ", self.lines[0])
+        before = self.conf.current()
+        self.clock.pump([LOOK_INTERVAL] * 100)
+        self.assertTrue(self.reload())
+        self.assertIs(before, self.conf.current())
+        self.assertEqual((1, []), (len(self.lines), self.commands))
+
+    def test_no_program(self) -> None:
+        """A pacman.conf that a removed pacman left behind is none."""
+        self.answer = NotInstalledError("pacman-conf is not installed")
+        self.load()
+        self.assert_absent("pacman-conf is not installed")
+        self.assertEqual(1, len(self.lines))
+
+    def test_comes_later(self) -> None:
+        """pacman is taken up when it is there: at once with its file, within a minute with its program, and one line says so."""
+        text = self.path.read_text()
+        self.path.unlink()
+        self.load()
+        self.answer = NotInstalledError("pacman-conf is not installed")
+        self.path.write_text(text)
+        self.clock.advance(LOOK_INTERVAL)
+        self.assert_absent("pacman-conf is not installed")
+        self.answer = printed("core")
+        self.clock.pump([LOOK_INTERVAL] * int(READ_INTERVAL / LOOK_INTERVAL))
+        self.assertEqual((["core"], ""), (self.repositories(), self.conf.current().missing))
+        self.assertEqual(f"pacman is here now: {self.path} was read", self.lines[-1])
+        self.assertEqual((2, []), (len(self.lines), self.warnings))
+
+    def test_goes(self) -> None:
+        """pacman that was there stays in force while its files are replaced."""
+        self.load()
+        self.answer = NotInstalledError("pacman-conf is not installed")
+        self.assertFalse(self.reload())
+        self.path.unlink()
+        self.assertFalse(self.reload())
+        self.assertEqual(["core"], self.repositories())
+        self.assertIn("what was read before stays in force", self.warnings[0])
+
+    def test_broken(self) -> None:
+        """A pacman.conf that is there and can't be read is an error all the same, and a warning where it comes later."""
+        self.answer = ChildOutcome(1, b"", "error: bad")
+        self.assertIn("pacman-conf can't read", self.load_error())
+        self.answer = FetchError("pacman-conf took more than 30 s")
+        self.assertIn("took more than 30 s", self.load_error())
+        self.path.unlink()
+        self.load()
+        self.answer = ChildOutcome(1, b"", "error: bad")
+        self.path.write_text("bad")
+        self.clock.advance(LOOK_INTERVAL)
+        self.assert_absent(f"there is no {self.path}")
+        self.assertTrue(self.warnings[0].endswith("error: bad; this host stays without pacman"), self.warnings)
+
+    def test_link_that_leads_nowhere(self) -> None:
+        """A link that leads nowhere was meant to lead somewhere."""
+        self.path.unlink()
+        self.path.symlink_to("absent")
+        self.assertIn("can't be read", self.load_error())
 
 
 class NoticeTests(PacmanConfCase):

@@ -82,6 +82,14 @@ class AskingTests(SynchronousTestCase):
         code, _, err = self.ask(port, Question("why", port, "absent"))
         self.assertEqual(code, 1)
         self.assertIn("knows absent", err)
+        self.assertIn("pacsrv -Sy", err)
+
+    def test_why_without_pacman(self) -> None:
+        """Where there is no pacman, that is why no package is known."""
+        port = self.serve({"/status": (200, encode(status(no_pacman="there is no /etc/pacman.conf")))})
+        code, out, err = self.ask(port, Question("why", port, "zlib"))
+        self.assertEqual((code, out), (1, ""))
+        self.assertEqual(err, "pacsrv: no pacman here: there is no /etc/pacman.conf; so no database knows zlib\n")
 
     def test_other_answers(self) -> None:
         """What is no state is told in one line, not as a traceback."""

@@ -39,6 +39,12 @@ class StatusTests(SynchronousTestCase):
         self.assertIn("[#####---------------]  25%", text)
         self.assertIn("5.0 MiB/s  15 s", text)
 
+    def test_without_pacman(self) -> None:
+        """A host without pacman says so in one line, and one with it says nothing."""
+        lines = show_status(status(no_pacman="there is no /etc/pacman.conf"), NOW, Screen())
+        self.assertIn("no pacman here: there is no /etc/pacman.conf; package files of peers are not used", lines)
+        self.assertNotIn("no pacman", "\n".join(show_status(status(), NOW, Screen())))
+
     def test_nothing_known(self) -> None:
         """A download without size or time, and a host without peers, are told without a number made up."""
         transfer = TransferStatus("x", "core", "", 5, None, 0.0, False)

@@ -41,6 +41,8 @@ class CheckTests(SynchronousTestCase):
             sections = tuple(Section(name, 0, urls) for name, urls in repos.items())
             self.assertEqual(self.found(servers.check, sections=sections), levels, repos)
         self.assertEqual(self.found(servers.check, unreadable="permission denied"), "wrong")
+        without = status(no_pacman="there is no /etc/pacman.conf")
+        self.assertEqual(self.found(servers.check, unreadable="no such file", status=without), "ok")
 
     def test_cache_server(self) -> None:
         """CacheServer is of no use to pacman 6.0, and one role is enough."""

@@ -35,10 +35,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    _require(missing())
+    require(missing())
 
 
-def _require(reason: str) -> None:
+def require(reason: str) -> None:
     """Skips a test that can't run here, or fails it where that must not be."""
     if not reason:
         return
@@ -63,7 +63,7 @@ def depot(tmp_path_factory: pytest.TempPathFactory) -> Depot:
     """The packages of this test run."""
     directory = tmp_path_factory.mktemp("depot")
     directory.chmod(0o755)
-    _require(trial(directory / "trial"))
+    require(trial(directory / "trial"))
     remove_leftovers()
     return Depot(directory)
 

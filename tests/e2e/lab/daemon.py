@@ -66,11 +66,20 @@ class Program:
 
 
 class Daemon(Program):
-    """pacserve.  It is stopped by `stop`, which every test owes a daemon that it did not kill, or by the end of the lab."""
+    """
+    pacserve.  It is stopped by `stop`, which every test owes a daemon that it did not kill, or by the end of the lab.
 
-    def __init__(self, host: Host, *arguments: str, user: str = "", env: Mapping[str, str] | None = None) -> None:
+    Args:
+        version: The folder of another version of the package, in the place of this one.
+    """
+
+    def __init__(self, host: Host, *arguments: str, user: str = "", env: Mapping[str, str] | None = None, version: Path | None = None) -> None:
         started = time.monotonic()
-        super().__init__(host, command("--state", str(host.dir / "state"), *arguments, user=user), host.dir / "log" / "pacserve.log", PORT, env)
+        words = command("--state", str(host.dir / "state"), *arguments, user=user)
+        if version is not None:
+            env = {**(env or {}), "PYTHONPATH": str(version)}
+            words.insert(words.index("-m"), "-P")  # or the folder that the tests run in would come first
+        super().__init__(host, words, host.dir / "log" / "pacserve.log", PORT, env)
         self.startup = time.monotonic() - started
 
     def requests(self, name: str, method: str = "GET") -> list[str]:

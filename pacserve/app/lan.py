@@ -8,7 +8,7 @@ from typing import Any
 
 from pacserve.cache.watch import CacheWatch
 from pacserve.config.settings import Settings
-from pacserve.discovery.announcement import Announcement, Kind
+from pacserve.discovery.announcement import Announcement, Kind, concerns
 from pacserve.discovery.announcer import Announcer
 from pacserve.discovery.discovery import Discovery
 from pacserve.discovery.filters import PeerFilters
@@ -17,6 +17,7 @@ from pacserve.discovery.neighbours import Neighbours
 from pacserve.network.addresses import Endpoint, LocalAddresses
 from pacserve.network.machine import interfaces, suspended
 from pacserve.packages.inventory import Inventory, LocalPackages
+from pacserve.packages.names import is_content
 from pacserve.peers.roster import Roster
 from pacserve.peers.watch import PeerWatch
 
@@ -46,6 +47,7 @@ class LAN:
         self._instance = instance
         self._port = settings.port
         self._generation = 0
+        self._content = False
         link = MulticastLink(
             settings.multicast_groups,
             settings.multicast_port,
@@ -66,7 +68,7 @@ class LAN:
             watch,
             PeerFilters(settings.multicast_filters),
             local,
-            architectures,
+            lambda announcement: concerns(announcement, architectures(), content=self._content),
             reactor,
             random,
             instance,
@@ -100,7 +102,8 @@ class LAN:
 
     def _changed(self, inventory: Inventory) -> None:
         self._generation = inventory.generation
+        self._content = any(map(is_content, inventory.files))
         self._announcer.changed()
 
     def _describe(self, kind: Kind) -> Announcement:
-        return Announcement(kind, self._instance, self._port, self._generation, tuple(self._architectures()))
+        return Announcement(kind, self._instance, self._port, self._generation, tuple(self._architectures()), self._content)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pacserve.errors import RemoteProtocolError
@@ -43,7 +44,8 @@ class Announcement:
         instance: As in its `/info`.
         port: Where it listens, TCP.
         generation: Of its inventory; means nothing across instances.
-        architectures: Those of its pacman.conf.
+        architectures: Those of its pacman.conf; none where it has no pacman.
+        content: True if it holds content of other package systems.
     """
 
     kind: Kind
@@ -51,11 +53,12 @@ class Announcement:
     port: int
     generation: int
     architectures: tuple[str, ...]
+    content: bool = False
 
 
 def encode(announcement: Announcement) -> bytes:
     """Returns the datagram."""
-    document = {
+    document: dict[str, object] = {
         "pacserve": ANNOUNCEMENT_VERSION,
         "kind": announcement.kind.value,
         "instance": announcement.instance,
@@ -63,6 +66,8 @@ def encode(announcement: Announcement) -> bytes:
         "generation": announcement.generation,
         "arch": list(announcement.architectures),
     }
+    if announcement.content:
+        document["content"] = True
     return json.dumps(document, separators=(",", ":")).encode()
 
 
@@ -89,7 +94,24 @@ def decode(payload: bytes) -> Announcement | None:
         fields.integer(document.get("port"), _WHERE, "port", LEAST_PORT, _MOST_PORT),
         fields.generation(document.get("generation"), _WHERE),
         fields.architectures(document.get("arch"), _WHERE),
+        document.get("content") is True,
     )
+
+
+def concerns(announcement: Announcement, architectures: Sequence[str], *, content: bool) -> bool:
+    """
+    Returns whether the host that sent an announcement is worth asking for its inventory.
+
+    Either it may have files of pacman that this host can use, or both take part in sharing content: they hold some, or have no pacman and so nothing
+    else to share.  A host with pacman and without content reads no lists of which it could use nothing.
+
+    Args:
+        architectures: Those of this host.
+        content: True if this host holds content of other package systems.
+    """
+    if not set(architectures).isdisjoint(announcement.architectures):
+        return True
+    return (content or not architectures) and (announcement.content or not announcement.architectures)
 
 
 def _kind(value: object) -> Kind | None:

@@ -49,7 +49,7 @@ class Discovery(LANListener):
 
     Args:
         local: Says which addresses are this host's, and which are of its LANs.
-        architectures: Gives the architectures of this host.
+        concerns: Says whether the host that sent an announcement is worth asking for its inventory.
         instance: This daemon's own instance id.
         interval: Seconds between two announcements of a host.
 
@@ -68,7 +68,7 @@ class Discovery(LANListener):
         watch: PeerWatch,
         filters: PeerFilters,
         local: LocalAddresses,
-        architectures: Callable[[], Sequence[str]],
+        concerns: Callable[[Announcement], bool],
         clock: IReactorTime,
         random: Random,
         instance: str,
@@ -81,7 +81,7 @@ class Discovery(LANListener):
         self._watch = watch
         self._filters = filters
         self._local = local
-        self._architectures = architectures
+        self._concerns = concerns
         self._clock = clock
         self._random = random
         self._instance = instance
@@ -130,7 +130,7 @@ class Discovery(LANListener):
         if announcement.instance == self._instance and self._local.owns(address):
             return
         self.heard_at = self._clock.seconds()
-        if not set(announcement.architectures) & set(self._architectures()):
+        if not self._concerns(announcement):
             return
         endpoint = Endpoint(source, announcement.port)
         if announcement.kind is Kind.BYE:

@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 
-from pacserve.discovery.announcement import Announcement, Kind
+from pacserve.discovery.announcement import Announcement, Kind, concerns
 from pacserve.discovery.announcer import Announcer
 from pacserve.discovery.discovery import Discovery
 from pacserve.discovery.filters import PeerFilters, parse_filter
@@ -21,6 +21,7 @@ from pacserve.errors import FetchError
 from pacserve.fetch.client import BodyAnswer, HTTPClient
 from pacserve.fetch.urls import parse_url
 from pacserve.network.addresses import Endpoint, IPAddress, IPNetwork, LocalAddresses, parse_address, parse_network
+from pacserve.packages.names import is_content
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.inventory import PeerInfo, encode
 from pacserve.peers.peer import Peer, PeerState
@@ -153,12 +154,17 @@ class Station:
             self.watch,
             PeerFilters([parse_filter(text) for text in filters]),
             self.local,
-            lambda: self.architectures,
+            lambda announcement: concerns(announcement, self.architectures, content=self.content),
             self.clock,
             random,
             self.instance,
             interval,
         )
+
+    @property
+    def content(self) -> bool:
+        """Whether it holds content of other package systems."""
+        return any(map(is_content, self.files))
 
     def start(self) -> None:
         """Comes up."""
@@ -197,9 +203,15 @@ class Station:
         self.generation += 1
         self.announcer.changed()
 
+    def hold_content(self) -> None:
+        """Holds content of another package system, and says so."""
+        self.files[f"a@{'0' * 64}.blob"] = 5
+        self.generation += 1
+        self.announcer.changed()
+
     def describe(self, kind: Kind) -> Announcement:
         """What it announces."""
-        return Announcement(kind, self.instance, PORT, self.generation, self.architectures)
+        return Announcement(kind, self.instance, PORT, self.generation, self.architectures, self.content)
 
     def info(self, since: int | None) -> bytes:
         """Its `/info`."""

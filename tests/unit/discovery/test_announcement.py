@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.discovery.announcement import DATAGRAM_LIMIT, Announcement, Kind, decode, encode
+from pacserve.discovery.announcement import DATAGRAM_LIMIT, Announcement, Kind, concerns, decode, encode
 from pacserve.errors import RemoteProtocolError
 from pacserve.packages.names import architecture
 
@@ -69,6 +69,31 @@ class RoundTripTests(SynchronousTestCase):
         read = [decode(payload) for payload in examples]
         self.assertEqual([announcement and announcement.kind for announcement in read], list(Kind))
         self.assertEqual([announcement and encode(announcement) for announcement in read], examples)
+
+    def test_content(self) -> None:
+        """A host with content says so in a field that earlier versions ignore, and one without sends what they sent."""
+        for content in (True, False):
+            announcement = Announcement(Kind.HERE, INSTANCE, 15678, 7, ("x86_64",), content)
+            self.assertEqual(decode(encode(announcement)), announcement)
+            self.assertEqual(json.loads(encode(announcement)), {**document(), **({"content": True} if content else {})})
+        odd: tuple[Any, ...] = (1, "true", None, [], False)
+        for value in odd:
+            self.assertEqual(decoded(content=value), decoded())
+
+    def test_concerns(self) -> None:
+        """A host matters to another that shares an architecture, or where both share content, or have nothing else to share."""
+        for arch, content, own, ours, expected in (
+            (("x86_64",), False, ("aarch64", "x86_64"), False, True),
+            (("x86_64",), True, ("aarch64",), False, False),
+            (("x86_64",), True, ("aarch64",), True, True),
+            (("x86_64",), True, (), False, True),
+            (("x86_64",), False, (), True, False),
+            ((), False, (), False, True),
+            ((), True, ("x86_64",), False, False),
+            ((), False, ("x86_64",), True, True),
+        ):
+            announcement = Announcement(Kind.HERE, INSTANCE, 15678, 7, arch, content)
+            self.assertIs(concerns(announcement, own, content=ours), expected, (arch, content, own, ours))
 
 
 class DecodeTests(SynchronousTestCase):

@@ -142,6 +142,26 @@ class FindTests(Setup):
         self.settle()
         self.assertEqual((self.infos.asked, len(self.us.neighbours)), ([], 0))
 
+    def test_content(self) -> None:
+        """Hosts that hold content find each other whatever their architectures; one with pacman and without content asks none of the others."""
+        without = [Station(self.lan, self.infos, number, self.random, architectures=()) for number in (7, 8)]
+        other = Station(self.lan, self.infos, 9, self.random, architectures=("aarch64",))
+        for station in (*without, other):
+            station.start()
+        without[0].hold_content()
+        self.settle(10)
+        self.assertEqual(self.us.known(), set())
+        self.assertFalse([asked for asked in self.infos.asked if "10.0.0.9" in str(asked)])
+        self.assertEqual(without[1].known(), {without[0].endpoint})
+        other.hold_content()
+        self.settle(70)
+        self.assertEqual((self.us.known(), other.known()), (set(), {without[0].endpoint}))
+        self.assertEqual(without[1].known(), {without[0].endpoint, other.endpoint})
+        self.us.hold_content()
+        self.settle(70)
+        self.assertEqual(self.us.known(), {without[0].endpoint, other.endpoint})
+        self.assertTrue(all(self.us.endpoint in station.known() for station in (*without, other)))
+
     def test_copy(self) -> None:
         """A copy of a running machine, which has our instance id, is a host like any other."""
         copy = self.station(2, instance=self.us.instance)

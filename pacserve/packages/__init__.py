@@ -1,1 +1,1 @@
-"""What every package system has in common: files, what catalogues state of them, and what a host holds."""
+"""Everything that package systems have in common: files, what catalogues state of them, and what a host holds."""

@@ -1,4 +1,4 @@
-"""What is stated of the files of repositories."""
+"""The protocol of catalogues, which state how large the files of repositories are, and what is in them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Catalogue(Protocol):
         Refreshes the databases of all repositories and waits until each was read, however long that takes; never raises.
 
         Returns:
-            Whether all that there are could be read, so that a file that none of them states is in none.
+            True if all that there are could be read, so that a file that none of them states is in none.
         """
 
     @abstractmethod
@@ -43,11 +43,11 @@ class Catalogue(Protocol):
 
     @abstractmethod
     def expected(self, repo: str, name: str) -> ExpectedFile | None:
-        """What the database of `repo` states for the package file `name`; None where it does not know it."""
+        """Returns what the database of `repo` states for the package file `name`; None where it does not know it."""
 
     @abstractmethod
     def all_expected(self, name: str) -> Sequence[ExpectedFile]:
-        """What the databases of all repositories state for the package file `name`; empty where none knows it."""
+        """Returns what the databases of all repositories state for the package file `name`; empty where none knows it."""
 
     @abstractmethod
     def sizes(self, name: str) -> Sequence[int]:

@@ -11,18 +11,18 @@ SIGNATURE_LIMIT = 16 << 10
 
 
 class FileKind(enum.Enum):
-    """What pacman asks for; it decides who may be asked for it."""
+    """The kinds of files of a repository; the kind decides which hosts may be asked for the file."""
 
     PACKAGE = "package"
     SIGNATURE = "signature"
     """The detached signature of a package."""
     DATABASE = "database"
-    """A sync database, its signature, and everything else in a repository that is not a package: it comes from mirrors only."""
+    """A sync database, its signature, and every other file of a repository that is not a package: it comes from mirrors only."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileRequest:
-    """One file of one repository, as pacman asks for it: every field has passed its grammar."""
+    """One file of one repository, as a package manager asks for it: every field has passed its grammar."""
 
     repo: str
     arch: str
@@ -36,11 +36,11 @@ class FileRequest:
 @dataclass(frozen=True, slots=True)
 class ExpectedFile:
     """
-    What a sync database states of a package file.
+    The size and the digest that a catalogue states for a file.
 
     Attributes:
         size: Bytes.
-        sha256: 32 bytes, None where it states none.
+        sha256: 32 bytes, None where the catalogue states none.
     """
 
     size: int
@@ -50,7 +50,7 @@ class ExpectedFile:
 @dataclass(frozen=True, slots=True)
 class HeldFile:
     """
-    A complete file of a local package cache, open for reading.  Whoever receives it closes it.
+    A complete file of a local package cache, open for reading.  The receiver closes it.
 
     Attributes:
         size: Bytes.

@@ -1,4 +1,4 @@
-"""What a host holds."""
+"""The inventory of a host: the files that it can give to others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pacserve.packages.files import HeldFile
 @dataclass(frozen=True, slots=True)
 class Inventory:
     """
-    The complete package files and signatures of the local caches.
+    The complete files of the local caches that hosts share.
 
     Attributes:
         generation: Grows by at least one whenever `files` changed.
@@ -27,13 +27,13 @@ class Inventory:
 @dataclass(frozen=True, slots=True)
 class Delta:
     """
-    What leads from one inventory to a later one.
+    The changes from one inventory to a later one.
 
     Attributes:
         since: The generation of the earlier one.
         generation: That of the later one.
         files: The sizes in bytes of the files that were added or changed, by name.
-        removed: The names that went; the earlier one need not have had all of them.
+        removed: The names of the files that are gone; the earlier inventory need not have had all of them.
     """
 
     since: int
@@ -59,12 +59,12 @@ class LocalPackages(Protocol):
 
     @abstractmethod
     async def inventory(self) -> Inventory:
-        """What the caches hold.  Folders and databases that changed are read again first."""
+        """Returns what the caches hold.  Folders and databases that changed are read again first."""
 
     @abstractmethod
     def changes(self, since: int) -> Delta | None:
         """
-        What leads from the inventory of the generation `since` to the one that was read last.  Nothing is read.
+        Returns the changes from the inventory of the generation `since` to the one that was read last.  Nothing is read.
 
         Returns:
             None where that generation is not known, or not any more.

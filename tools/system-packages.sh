@@ -15,7 +15,7 @@ debian_packages() {
     echo 'gcc pkg-config|pkgconf python3 python3-dev python3-venv libalpm-dev libarchive-dev libcurl4-openssl-dev|libcurl4-gnutls-dev'
     echo 'libgpgme-dev libssl-dev pacman-package-manager ca-certificates'
     [ "$purpose" = run ] || echo 'nginx-light|nginx iproute2 iptables nftables util-linux mount procps gnupg makepkg libarchive-tools zstd'
-    [ "$purpose" != test ] || echo 'chromium chromium-driver'
+    [ "$purpose" != test ] || echo 'chromium chromium-driver python3-netifaces'
     [ "$purpose" != bench ] || echo 'wrk'
     [ "$purpose" != pacman7 ] || echo 'debootstrap'
 }

@@ -31,7 +31,7 @@ class Repository:
 @dataclass(frozen=True, slots=True)
 class PacmanConfiguration:
     """
-    What pacserve needs of pacman.conf(5), fully resolved.
+    The part of pacman.conf(5) that pacserve needs, fully resolved.
 
     Attributes:
         architectures: In pacman's order; `$arch` stands for the first.

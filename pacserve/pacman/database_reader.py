@@ -3,7 +3,7 @@ A short-lived program that reads one sync database and prints the names and size
 
 It runs in a process of its own, since libalpm keeps 32 to 50 MB for a large database and does not give them back.  It is the only module that imports
 pyalpm.  `python -m pacserve.pacman.database_reader DBPATH REPO` prints one line `FILENAME TAB SIZE TAB SHA256` for each package, sizes
-in bytes, the digest in hexadecimal or empty.
+in bytes, the digest in hexadecimal or empty.  Its exit status is 69 (EX_UNAVAILABLE of sysexits.h) where pyalpm is not installed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pyalpm
+try:
+    import pyalpm
+except ImportError:
+    sys.exit(69)
 
 
 def read(database_path: str, repo: str) -> list[str]:

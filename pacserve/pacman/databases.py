@@ -1,4 +1,4 @@
-"""What the sync databases state of package files, kept in memory and read again when pacman has written them."""
+"""Keeps in memory what the sync databases state of package files, and reads it again when pacman has written them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ from pacserve.packages.files import ExpectedFile
 from pacserve.packages.names import parse_package_file
 from pacserve.pacman.configuration import ConfigurationSource
 
-# Seconds that a request waits for a database that is being read; pacman's patience is 10 s in all.
-PATIENCE = 3.0
+# Seconds that a request waits for a database that is being read; pacman itself waits 10 s for an answer.
+READING_TIMEOUT = 3.0
 # Seconds after which a database that could not be read is tried again, though it has not changed.
 RETRY_INTERVAL = 60.0
 # Child processes at the same time: one for each core of a small machine.
 CHILDREN_LIMIT = 2
+# The exit status of `pacserve.pacman.database_reader` where pyalpm is not installed.  Neither imports the other: the program does without Twisted.
+NO_PYALPM = 69
 # Packages of one database; Arch's largest has some 15,000.
 PACKAGES_LIMIT = 500_000
 
@@ -69,6 +71,7 @@ class Databases(Catalogue):
         self._databases: dict[str, _Database] = {}
         self._revision = 0
         self._children = DeferredSemaphore(CHILDREN_LIMIT)
+        self._complained = False
 
     @property
     def revision(self) -> int:
@@ -157,7 +160,7 @@ class Databases(Catalogue):
             return
         waiting: Deferred[None] = Deferred()
         reading.addBoth(lambda _: None if waiting.called else waiting.callback(None))
-        waiting.addTimeout(PATIENCE, self._clock)
+        waiting.addTimeout(READING_TIMEOUT, self._clock)
         try:
             await waiting
         except DeferredTimeoutError:
@@ -181,6 +184,11 @@ class Databases(Catalogue):
     async def _sizes(self, database_dir: str, repo: str) -> Mapping[str, int]:
         # -P: modules that lie in the folder where the daemon was started are none of ours.
         outcome = await self._run((sys.executable, "-P", "-m", "pacserve.pacman.database_reader", database_dir, repo))
+        if outcome.status == NO_PYALPM:
+            if not self._complained:
+                self._complained = True
+                self._log.warn("pyalpm is not installed, so no database of pacman can be read: install pacserve with all that setup.cfg requires")
+            raise FetchError("pyalpm is not installed")
         if outcome.status != 0:
             raise FetchError(outcome.complaint or f"exit status {outcome.status}")
         sizes: dict[str, int] = {}
@@ -198,7 +206,7 @@ class Databases(Catalogue):
 
 
 def _packed(size: int, digest: str) -> int:
-    """Size and SHA-256 as one number, which takes a third of the memory of two values; 15,000 packages have one each."""
+    """Returns size and SHA-256 as one number, which takes a third of the memory of two values; 15,000 packages have one each."""
     if not _SHA256.match(digest):
         return size
     return ((1 << 256) + int(digest, 16) << _SIZE_BITS) + size

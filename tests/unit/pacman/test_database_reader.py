@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.packages.children import ChildOutcome
 from pacserve.packages.files import ExpectedFile
-from pacserve.pacman.databases import Databases
+from pacserve.pacman.databases import NO_PYALPM, Databases
 from tests.fakes.interfaces import Configuration
 
 ZLIB = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
@@ -146,3 +146,11 @@ class DatabaseReaderTests(SynchronousTestCase):
         self.cwd = self.folder
         (self.folder / "pyalpm.py").write_text("raise SystemExit('hijacked')")
         self.assertEqual([1], self.databases().sizes(ZLIB))
+
+
+class WithoutPyalpmTests(SynchronousTestCase):
+    def test_status(self) -> None:
+        """Where pyalpm can't be imported, the program says so by its exit status alone."""
+        code = "import runpy, sys; sys.modules['pyalpm'] = None; runpy.run_module('pacserve.pacman.database_reader', run_name='__main__')"
+        done = subprocess.run([sys.executable, "-c", code, "/nowhere", "core"], capture_output=True, check=False)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (NO_PYALPM, b"", b""))

@@ -9,13 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from pacserve.errors import FetchError
 from pacserve.packages.children import ChildOutcome
 from pacserve.packages.names import parse_package_file
 from pacserve.pacman.configuration import PacmanConfiguration, Repository
-from pacserve.pacman.databases import CHILDREN_LIMIT, PATIENCE, RETRY_INTERVAL, Databases
+from pacserve.pacman.databases import CHILDREN_LIMIT, NO_PYALPM, READING_TIMEOUT, RETRY_INTERVAL, Databases
 from tests.fakes.children import Children, printed
 from tests.fakes.interfaces import Configuration
 
@@ -76,6 +78,25 @@ class RefreshTests(DatabasesCase):
         self.assertEqual(len(self.children.commands), 1)
         command = self.children.commands[0]
         self.assertEqual((command[0], *command[-3:]), (sys.executable, "pacserve.pacman.database_reader", f"{self.sync.parent}/", "core"))
+
+    def test_no_pyalpm(self) -> None:
+        """Where pyalpm is missing one warning says so, and no size is known."""
+        warnings: list[str] = []
+
+        @implementer(ILogObserver)
+        def observe(event: LogEvent) -> None:
+            if event["log_level"] is LogLevel.warn:
+                warnings.append(event["log_format"].format(**event))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        for repo in ("core", "extra"):
+            self.write(repo)
+            waiting = self.refresh(repo)
+            self.children.end(ChildOutcome(NO_PYALPM, b"", ""))
+            self.successResultOf(waiting)
+        self.assertEqual(len(warnings), 1)
+        self.assertIn("pyalpm is not installed", warnings[0])
 
     def test_unchanged(self) -> None:
         """A database that was read is not read again as long as it stays the same, however long that is."""
@@ -173,7 +194,7 @@ class RefreshTests(DatabasesCase):
         self.assertEqual([command[-1] for command in self.children.commands], ["extra", "core", "multilib"])
         self.children.end(printed(""))
         self.assertNoResult(waiting)
-        self.clock.advance(PATIENCE)
+        self.clock.advance(READING_TIMEOUT)
         self.successResultOf(waiting)
 
 
@@ -184,10 +205,10 @@ class WaitingTests(DatabasesCase):
         self.write("extra")
         waiting = Deferred.fromCoroutine(self.databases.read_all())
         for _ in range(4):
-            self.clock.advance(PATIENCE)
+            self.clock.advance(READING_TIMEOUT)
         self.children.end(printed(f"{ZLIB}\t1\n"))
         self.assertNoResult(waiting)
-        self.clock.advance(PATIENCE)
+        self.clock.advance(READING_TIMEOUT)
         self.assertNoResult(waiting)
         self.children.end(printed(f"{BASH}\t2\n"))
         self.assertIs(self.successResultOf(waiting), True)
@@ -218,13 +239,13 @@ class WaitingTests(DatabasesCase):
         """A request waits two seconds for a database, the next one for the same reading as long, and its outcome is used when it comes."""
         self.write("core")
         first = self.refresh("core")
-        self.clock.advance(PATIENCE - 0.1)
+        self.clock.advance(READING_TIMEOUT - 0.1)
         second = self.refresh("core")
         self.assertNoResult(first)
         self.clock.advance(0.1)
         self.successResultOf(first)
         self.assertNoResult(second)
-        self.clock.advance(PATIENCE)
+        self.clock.advance(READING_TIMEOUT)
         self.successResultOf(second)
         self.assertEqual((len(self.children.commands), self.children.cancelled), (1, 0))
         self.children.end(printed(f"{ZLIB}\t1\n"))

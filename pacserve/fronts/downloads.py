@@ -11,7 +11,7 @@ from pacserve.errors import RequestError
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import FileKind, FileRequest, HeldFile
 from pacserve.packages.inventory import LocalPackages
-from pacserve.packages.names import architecture, file_name, kind_of
+from pacserve.packages.names import ContentName, architecture, file_name, kind_of, shared_file
 from pacserve.transfer.downloads import RunningDownloads
 from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, StreamAnswer
 from pacserve.web.asking import Ask, Audience, Front
@@ -48,7 +48,7 @@ class FetchFront(Front):
         return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
-        if _is_file(ask.parts) and self._knows(ask.parts[0]):
+        if _is_file(ask.parts) and (self._knows(ask.parts[0]) or isinstance(shared_file(ask.parts[2]), ContentName)):
             repo, arch, name = ask.parts
             request = FileRequest(repo, arch, name, kind_of(name))
             running = await self._downloads.running(request)
@@ -62,7 +62,8 @@ class FetchFront(Front):
 
     def _stating(self, held: HeldFile, repo: str) -> HeldFile:
         """A file with the entity tag that its download had: whoever asks compares it with the SHA-256 that it expects."""
-        expected = self._databases.expected(repo, held.name)
+        parsed = shared_file(held.name)
+        expected = parsed if isinstance(parsed, ContentName) else self._databases.expected(repo, held.name)
         return held if expected is None or expected.sha256 is None else replace(held, etag=f'"{expected.sha256.hex()}"')
 
 

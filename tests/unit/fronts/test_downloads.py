@@ -9,12 +9,14 @@ from pacserve.claims.keeping import ClaimKeeper
 from pacserve.errors import RequestError
 from pacserve.fronts.downloads import ClaimFront, FetchFront
 from pacserve.packages.files import ExpectedFile, FileRequest
+from pacserve.packages.inventory import Inventory
 from pacserve.transfer.downloads import RunningDownloads
 from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, StreamAnswer
 from pacserve.web.bodies.arriving import ArrivingFile
 from tests.fakes.interfaces import Databases, Everyone, Packages, ask
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
+BLOB = f"zlib1g_1.2.13-1_amd64@{'3a' * 32}.blob"
 INSTANCE = "a" * 32
 
 
@@ -90,6 +92,17 @@ class FetchFrontTests(SynchronousTestCase):
             answer.held.file.close()
             self.assertEqual(answer.held.etag, etag)
 
+    def test_content(self) -> None:
+        """A file that is shared by content is handed on whatever its repository, with the digest in its name for its tag."""
+        self.packages.listed = Inventory(1, {BLOB: 5})
+        for repo in ("core", "debian"):
+            answer = self.successResultOf(self.answer(repo, "any", BLOB))
+            assert isinstance(answer, FileAnswer)
+            answer.held.file.close()
+            self.assertEqual((answer.held.size, answer.held.etag), (5, f'"{"3a" * 32}"'))
+        self.downloads.files[BLOB] = object()  # type: ignore[assignment]
+        self.assertIsInstance(self.successResultOf(self.answer("debian", "any", BLOB)), StreamAnswer)
+
     def test_audience(self) -> None:
         """Whom it answers is what it was given."""
         audience = Everyone()
@@ -109,7 +122,7 @@ class ClaimFrontTests(SynchronousTestCase):
     def test_claims(self) -> None:
         """Claims are asked by POST, since they change something, and kept under their keys."""
         self.assertTrue(self.front.changes)
-        for parts in (("ask", INSTANCE, NAME, "00" * 32), ("renew", INSTANCE, NAME, "ff" * 32)):
+        for parts in (("ask", INSTANCE, NAME, "00" * 32), ("renew", INSTANCE, NAME, "ff" * 32), ("ask", INSTANCE, BLOB, "3a" * 32)):
             answer = self.successResultOf(self.answer(*parts))
             assert isinstance(answer, DocumentAnswer)
             self.assertIn(("Cache-Control", "no-store"), answer.headers)

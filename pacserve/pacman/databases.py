@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from io import BytesIO
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, gatherResults
-from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -21,6 +20,7 @@ from pacserve.packages.children import Run
 from pacserve.packages.files import ExpectedFile
 from pacserve.packages.names import parse_package_file
 from pacserve.pacman.configuration import ConfigurationSource
+from pacserve.waiting import Waiters
 
 # Seconds that a request waits for a database that is being read; pacman itself waits 10 s for an answer.
 READING_TIMEOUT = 3.0
@@ -50,13 +50,15 @@ class _Database:
     Attributes:
         stamp: Of the file that `sizes` was read from, or that could not be read.
         failed_at: When it could not be read, None if it could.
-        reading: Fires when the reading that is under way has ended.
+        reading: True if it is being read.
+        ended: Those that wait for the end of that.
     """
 
     sizes: Mapping[str, int] = field(default_factory=dict)
     stamp: Stamp | None = None
     failed_at: float | None = None
-    reading: Deferred[None] | None = None
+    reading: bool = False
+    ended: Waiters = field(default_factory=Waiters)
 
 
 class Databases(Catalogue):
@@ -84,7 +86,7 @@ class Databases(Catalogue):
         database = self._databases.get(repo)
         if database is None:
             database = self._databases[repo] = _Database()
-        if database.reading is None:
+        if not database.reading:
             stamp = _stamp(configuration.database_dir, repo)
             if not self._outdated(database, stamp):
                 return
@@ -92,12 +94,11 @@ class Databases(Catalogue):
                 database.sizes, database.stamp, database.failed_at = {}, None, None
                 self._revision += 1
                 return
-            reading = Deferred.fromCoroutine(self._read(configuration.database_dir, repo, database, stamp))
-            if reading.called:
+            database.reading = True
+            Deferred.fromCoroutine(self._read(configuration.database_dir, repo, database, stamp)).addBoth(lambda _: _end(database))
+            if not database.reading:
                 return
-            database.reading = reading
-            reading.addBoth(lambda _: setattr(database, "reading", None))
-        await self._ended(database.reading)
+        await self._wait_for(database)
 
     async def refresh_all(self) -> None:
         await gatherResults([Deferred.fromCoroutine(self.refresh(repo)) for repo in self._configuration.current().repositories])
@@ -107,8 +108,8 @@ class Databases(Catalogue):
         await self.refresh_all()
         databases = [self._databases[repo] for repo in repositories if repo in self._databases]
         for database in databases:
-            while database.reading is not None:
-                await self._ended(database.reading)
+            while database.reading:
+                await self._wait_for(database)
         return len(databases) == len(repositories) and all(database.failed_at is None for database in databases)
 
     def size(self, repo: str, name: str) -> int | None:
@@ -154,16 +155,9 @@ class Databases(Catalogue):
             return True
         return database.failed_at is not None and not 0 <= self._clock.seconds() - database.failed_at < RETRY_INTERVAL
 
-    async def _ended(self, reading: Deferred[None] | None) -> None:
-        """Waits for a reading, but not too long, and without ending it for the others when this caller goes away."""
-        if reading is None:
-            return
-        waiting: Deferred[None] = Deferred()
-        reading.addBoth(lambda _: None if waiting.called else waiting.callback(None))
-        waiting.addTimeout(READING_TIMEOUT, self._clock)
-        try:
-            await waiting
-        except DeferredTimeoutError:
+    async def _wait_for(self, database: _Database) -> None:
+        """Waits for the end of a reading, but not too long, and without ending it for the others when this caller goes away."""
+        if not await database.ended.wait_for(READING_TIMEOUT, self._clock):
             self._log.debug("a database takes long to read")
 
     async def _read(self, database_dir: str, repo: str, database: _Database, stamp: Stamp) -> None:
@@ -205,6 +199,12 @@ class Databases(Catalogue):
         return sizes
 
 
+def _end(database: _Database) -> None:
+    """Lets the coroutines go on that wait for a reading."""
+    database.reading = False
+    database.ended.wake()
+
+
 def _packed(size: int, digest: str) -> int:
     """Returns size and SHA-256 as one number, which takes a third of the memory of two values; 15,000 packages have one each."""
     if not _SHA256.match(digest):
@@ -218,5 +218,5 @@ def _stamp(database_dir: str, repo: str) -> Stamp | None:
     except OSError:
         return None
     if not stat.S_ISREG(found.st_mode):
-        return None  # whoever opens a pipe waits for a writer
+        return None  # opening a pipe would wait for a writer
     return (found.st_mtime_ns, found.st_ino, found.st_size)

@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     settings = parse_options(sys.argv[1:] if arguments is None else arguments)
 
-    # Not before the command line was read: --help need not wait for Twisted.  The sockets first, since an import of Twisted's endpoints takes the
-    # variables that tell of them out of the environment.
+    # Imported after the command line was read, so that --help need not wait for Twisted.  The sockets come first, since an import of Twisted's
+    # endpoints takes the variables that name them out of the environment.
     from twisted.python.systemd import ListenFDs
 
     inherited = ListenFDs.fromEnvironment().inheritedDescriptors()
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error = failure.value
         if isinstance(error, (ConfigurationError, StartError)):
             status = EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else EXIT_FAILURE
-            write(f"pacserve: {error}\n")  # not to stderr itself: what can't be said must not keep the process from ending
+            write(f"pacserve: {error}\n")  # not to stderr itself: a reader that has gone must not keep the process from ending
         else:
             status = EXIT_FAILURE
             write(failure.getTraceback())
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def end() -> None:
         if daemon.stopping:
-            leave()  # whoever asks twice does not want to wait
+            leave()  # a user who sends a second signal does not want to wait
             return
         Deferred.fromCoroutine(daemon.stop()).addBoth(lambda _: leave())
 

@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Runs pacman in the place of this process, or answers a question.
 
     Returns:
-        The exit status: 1 when something is wrong or can't be told.  A wrong command line ends with 2.
+        The exit status: 1 when something is wrong or the question can't be answered.  A wrong command line ends with 2.
     """
     call = parse_arguments(sys.argv[1:] if arguments is None else arguments)
     daemon = Daemon(call.port, time.monotonic)
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT, as sh(1) has it
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer must not complain at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that flushing the rest of the buffer does not fail at the end
         return 1
 
 

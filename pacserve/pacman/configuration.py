@@ -48,11 +48,11 @@ class PacmanConfiguration:
 
 
 class ConfigurationSource(Protocol):
-    """Knows pacman.conf."""
+    """The protocol of sources of pacman.conf."""
 
     @abstractmethod
     def current(self) -> PacmanConfiguration:
-        """Returns the configuration as it was last read well.  Cheap: it is called for every request."""
+        """Returns the configuration as it was last read without an error.  Cheap, since it is called for every request."""
 
 
 def without_pacman(reason: str) -> PacmanConfiguration:
@@ -64,10 +64,10 @@ def parse_configuration(printed: str) -> PacmanConfiguration:
     """
     Reads what `pacman-conf` prints: everything resolved, a section for `[options]` and one for each repository.
 
-    Keys that are not known are left alone, so that later versions of pacman do no harm; so is a repository with an odd name.
+    Unknown keys are ignored, so that later versions of pacman do no harm, and so are repositories with odd names.
 
     Raises:
-        ValueError: It does not say what every pacman-conf says.
+        ValueError: The text lacks what every pacman-conf prints.
     """
     options: dict[str, list[str]] = {}
     servers: dict[str, list[str]] = {}

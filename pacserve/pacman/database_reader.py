@@ -56,7 +56,7 @@ def _lines(packages: Iterable[pyalpm.Package]) -> Iterator[str]:
 
 
 def main() -> int:
-    """Prints, and gives the exit status."""
+    """Prints the lines of a database, and returns the exit status."""
     _, database_path, repo = sys.argv
     try:
         lines = read(database_path, repo)

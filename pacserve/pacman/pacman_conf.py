@@ -18,8 +18,9 @@ from pacserve.pacman.configuration import ConfigurationSource, PacmanConfigurati
 # Seconds between two looks at the files, and between two readings when nothing seems to have changed (a file system may keep its times to itself).
 LOOK_INTERVAL = 1.0
 READ_INTERVAL = 60.0
-# Files; an Include that includes itself must come to an end.
+# Files that one configuration consists of; an Include that includes itself must come to an end.
 _FILES_LIMIT = 1000
+# Bytes of one file that are searched for Include lines.
 _BYTES_LIMIT = 1 << 20
 
 Stamp = tuple[int, int, int] | None
@@ -29,8 +30,8 @@ class PacmanConf(ConfigurationSource):
     """
     pacman.conf, read through `pacman-conf`.
 
-    The files are looked at once a second; whatever goes wrong after the first reading leaves the last good configuration in place.  `current` gives
-    the same object until the configuration was read again with another outcome.
+    The files are looked at once a second; a failure after the first reading leaves the last good configuration in place.  `current` returns the same
+    object until the configuration was read again with another outcome.
 
     Args:
         path: The configuration file.
@@ -77,7 +78,7 @@ class PacmanConf(ConfigurationSource):
         Reads it again now.
 
         Returns:
-            Whether it could be read; if not, that has been logged.
+            True if it could be read; otherwise the reason has been logged.
         """
         try:
             await self._read()
@@ -93,7 +94,7 @@ class PacmanConf(ConfigurationSource):
         return True
 
     def stop(self) -> None:
-        """Looks no more."""
+        """Stops looking at the files."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
@@ -101,11 +102,11 @@ class PacmanConf(ConfigurationSource):
             self._reading.cancel()
 
     def _look(self) -> None:
-        self._timer = self._clock.callLater(LOOK_INTERVAL, self._look)  # first, so that nothing that is raised below ends the looks
+        self._timer = self._clock.callLater(LOOK_INTERVAL, self._look)  # first, so that no error below ends the looks
         due = not 0 <= self._clock.seconds() - self._read_at < READ_INTERVAL
         if self._reading is None and (due or self._look_at_files() != self._stamps):
             reading = Deferred.fromCoroutine(self._again())
-            if not reading.called:  # a file that has gone is told at once
+            if not reading.called:  # the reading of a file that has gone ends at once
                 self._reading = reading
 
     async def _again(self) -> None:
@@ -120,7 +121,7 @@ class PacmanConf(ConfigurationSource):
 
     async def _read(self) -> None:
         self._read_at = self._clock.seconds()
-        self._stamps = self._look_at_files()  # before it is read: what changes meanwhile is read once more
+        self._stamps = self._look_at_files()  # before it is read: a file that changes meanwhile is read once more
         if self._is_absent():
             self._take_absence(f"there is no {self._path}")
             return

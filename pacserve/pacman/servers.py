@@ -1,4 +1,4 @@
-"""Which Server lines of pacman.conf are mirrors, and under which URLs they have a file."""
+"""Tells which Server lines of pacman.conf are mirrors, and under which URLs they have a file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """
-The fields that everything pacservers tell each other has in common.
+Reads the fields that the messages between pacservers have in common.
 
-Each function takes what JSON gave, whatever that is, and the name of the text it stood in, with which the error message starts.
+Each function takes a value that was read from JSON, of any type, and the name of the message it stood in, with which the text of an error begins.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _INSTANCE = re.compile(r"[0-9a-f]{32}\Z")
 
 def parse_object(text: bytes, where: str) -> dict[str, Any]:
     """
-    Returns the fields of a JSON object; of those that come twice, the last.  Bounding the text is left to the caller.
+    Returns the fields of a JSON object; of a field that comes twice, the last.  The caller bounds the length of the text.
 
     Raises:
-        RemoteProtocolError: It is no JSON, too deep, has a number that is too long to read, or is no object.
+        RemoteProtocolError: The text is no JSON, nested too deeply, has a number that is too long to read, or is no object.
     """
     try:
         document = json.loads(text)
@@ -37,7 +37,7 @@ def parse_object(text: bytes, where: str) -> dict[str, Any]:
 
 def integer(value: object, where: str, field: str, least: int, most: int) -> int:
     """
-    An integer from `least` to `most`.
+    Returns the value where it is an integer from `least` to `most`.
 
     Raises:
         RemoteProtocolError: Another number, or no integer; booleans and floats are none.
@@ -59,7 +59,7 @@ def version(value: object, where: str, field: str) -> int:
 
 def instance_id(value: object, where: str) -> str:
     """
-    An instance id: 128 bits in lower-case hexadecimal.
+    Returns the value where it is an instance id: 128 bits in lower-case hexadecimal.
 
     Raises:
         RemoteProtocolError: It is anything else.
@@ -81,7 +81,7 @@ def generation(value: object, where: str) -> int:
 
 def architectures(value: object, where: str) -> tuple[str, ...]:
     """
-    At most `ARCHITECTURES_LIMIT` architectures of makepkg.conf(5).
+    Returns the value where it is a list of at most `ARCHITECTURES_LIMIT` architectures of makepkg.conf(5).
 
     Raises:
         RemoteProtocolError: It is no list, a longer one, or one that holds something else.

@@ -16,8 +16,9 @@ from pacserve.delivery.streaming import Streaming
 from pacserve.delivery.table import Hits, Misses
 from pacserve.errors import ConfigurationError
 from pacserve.fetch.rate import Limits, TokenBucket
-from pacserve.indexes.databases import DatabaseSource
+from pacserve.indexes.databases import DatabaseSource, Runtime
 from pacserve.packages.catalogue import Catalogue
+from pacserve.pacman.indexes import PACMAN_INDEXES
 from pacserve.sources.candidates import PackageSource
 from pacserve.sources.upstreams import Upstreams
 from pacserve.transfer.downloads import Downloads
@@ -81,7 +82,9 @@ class Fetching:
         self.trimming = SpoolTrimming(self.spool, around.cache_dirs, around.in_thread, clock, around.wall)
         self.downloads = Downloads(self.spool, clock, limits, around.claiming, lambda _: self.trimming.trim_soon())
         self.packages = DownloadSource(self.downloads, around.upstreams, around.catalogue, clock)
-        self.databases = DatabaseSource(f"{settings.spool}/databases", around.upstreams, clock, around.wall, around.in_thread, limits)
+        self.databases = DatabaseSource(
+            f"{settings.spool}/databases", PACMAN_INDEXES, around.upstreams, Runtime(clock, around.wall, around.in_thread), limits
+        )
         self._passing = Downloads(TemporaryStore(), clock, limits, around.claiming)
         self.streaming = Streaming(self.downloads, self._passing, around.upstreams, around.catalogue, clock)
 

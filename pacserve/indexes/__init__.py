@@ -1,1 +1,1 @@
-"""Databases: asked for once for all, compared with the last good copy, and kept."""
+"""Indexes of repositories: asked for once for all clients, compared with the last good copy, and kept."""

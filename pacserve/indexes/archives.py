@@ -1,4 +1,4 @@
-"""Whether an archive has its end: RFC 1952 (gzip), RFC 8878 (zstd), the .xz file format 1.2, bzip2, and POSIX.1-1988 ustar."""
+"""Checks that an archive has its end: RFC 1952 (gzip), RFC 8878 (zstd), the .xz file format 1.2, bzip2, and POSIX.1-1988 ustar."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import zlib
 from collections.abc import Callable
 from typing import BinaryIO
 
-# Bytes that an archive is unpacked to at most, and frames and blocks that it may have: Arch's largest database has less than 1 GiB, and what has more
+# Bytes that an archive is unpacked to at most, and frames and blocks that it may have: Arch's largest database has less than 1 GiB, and a larger one
 # would only keep this machine busy.
 UNPACKED_LIMIT = 4 << 30
 BLOCKS_LIMIT = 1_000_000
 
-_PIECE = 1 << 20
+_READ_BYTES = 1 << 20
 _ZSTD, _ZSTD_SKIPPABLE = 0xFD2FB528, 0x184D2A5
 _TAR_BLOCK = 512
 
@@ -22,14 +22,14 @@ def is_whole(file: BinaryIO) -> bool | None:
     """
     Returns whether nothing is missing at the end of an archive, as when a connection ended too early.
 
-    gzip and bzip2 are unpacked, which takes a second for each 300 MB, and checks all that is in them.  xz, zstd and tar tell the end by their
-    structure, so that nothing is unpacked, and what is in them may be damaged.
+    gzip and bzip2 are unpacked, which takes a second for each 300 MB, and checks the whole content.  xz, zstd and tar tell the end by their
+    structure, so that nothing is unpacked, and their content may be damaged.
 
     Args:
         file: Open at its start.
 
     Returns:
-        None for a kind of archive of which this can't be said.
+        None for a kind of archive whose end can't be told.
 
     Raises:
         OSError: It can't be read.
@@ -52,7 +52,7 @@ def is_whole(file: BinaryIO) -> bool | None:
 def _unpacks(read: Callable[[int], bytes]) -> bool:
     total = 0
     try:
-        while piece := read(_PIECE):
+        while piece := read(_READ_BYTES):
             total += len(piece)
             if total > UNPACKED_LIMIT:
                 return False
@@ -68,7 +68,7 @@ def _ends_as_xz(file: BinaryIO) -> bool:
 
 
 def _ends_as_tar(file: BinaryIO) -> bool:
-    """Returns whether there are the two empty blocks at the end, which no text of a database looks like."""
+    """Returns whether there are the two empty blocks at the end, which no text in a database looks like."""
     tail = _tail(file)
     return file.tell() % _TAR_BLOCK == 0 and tail.endswith(bytes(2 * _TAR_BLOCK))
 
@@ -111,5 +111,5 @@ def _number(file: BinaryIO, offset: int, size: int) -> int:
 def _tail(file: BinaryIO) -> bytes:
     """Returns the end of a file, which is read to its end."""
     size = file.seek(0, 2)
-    file.seek(max(0, size - _PIECE))
+    file.seek(max(0, size - _READ_BYTES))
     return file.read()

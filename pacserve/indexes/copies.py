@@ -1,4 +1,4 @@
-"""The last good copies of databases, on disk."""
+"""The last good copies of indexes, on disk."""
 
 from __future__ import annotations
 
@@ -19,37 +19,39 @@ from pacserve.indexes.freshness import Copy, copy_from
 from pacserve.packages.files import FileRequest, HeldFile
 from pacserve.transfer import partial
 
-# Copies.  pacman.conf names a handful of repositories, each with two databases and their signatures.
+# Copies that are kept.  pacman.conf names a handful of repositories, each with two databases and their signatures.
 COPIES_LIMIT = 128
-# Bytes of what is written down about a copy.
+# Bytes of the record of a copy.
 _RECORD_LIMIT = 8192
-_PIECE = 1 << 20
+_READ_BYTES = 1 << 20
 _RECORD = ".json"
 _OWN = re.compile(r"(?:\.partial-|[0-9a-f]{32}\.)(?:[0-9a-f]{16}|json)\Z")
-# Not through links, and without waiting for whoever writes a FIFO.
+# Not through links, and without waiting for the writer of a FIFO.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Copies:
     """
-    Keeps each file with a record of what is known of it.  The record names the file and takes its place by rename, so that both change in one moment.
+    Keeps each file with a record about it.  The record names the file and takes its place by rename, so that both change in one moment.
 
-    Names are digests of what is asked for, so that nothing that is asked for leads out of the folder.
+    Names are digests of repository, architecture and file name, so that no request leads out of the folder.
 
     Args:
-        most: Copies; the least recently used goes first.
+        size_limit: Bytes that a copy may have.
+        count_limit: Copies; the least recently used goes first.
     """
 
     _log = Logger()
 
-    def __init__(self, directory: str, most: int = COPIES_LIMIT) -> None:
+    def __init__(self, directory: str, size_limit: int, count_limit: int = COPIES_LIMIT) -> None:
         self._directory = directory
-        self._most = most
-        # Files whose content was found, or written, to be what the record says.
+        self._size_limit = size_limit
+        self._count_limit = count_limit
+        # Files whose content has the digest of the record, since it was read or written by this daemon.
         self._proven: set[str] = set()
 
     def open(self) -> None:
-        """Removes what never became complete and what belongs to nothing.  A folder that can't be used is logged, and holds nothing."""
+        """Removes files that never became complete or have no record.  A folder that can't be used is logged, and holds nothing."""
         try:
             os.makedirs(self._directory, mode=0o755, exist_ok=True)  # noqa: PTH103
             names = [name for name in os.listdir(self._directory) if _OWN.match(name)]  # noqa: PTH208
@@ -67,7 +69,7 @@ class Copies:
                 self._unlink(name)
 
     def find(self, request: FileRequest) -> Copy | None:
-        """Returns the copy of a file, if there is one whose content is what it was: all of it is read once in the life of this daemon."""
+        """Returns the copy of a file, if there is one whose content has not changed: all of it is read once in the life of this daemon."""
         copy = self._read(f"{_key(request)}{_RECORD}")
         if copy is None or (copy.repo, copy.arch, copy.name) != (request.repo, request.arch, request.name):
             return None
@@ -101,19 +103,19 @@ class Copies:
     def has_room(self, size: int) -> bool:
         """Returns whether the disk takes a file of so many bytes, and is not full after that."""
         try:
-            os.makedirs(self._directory, mode=0o755, exist_ok=True)  # noqa: PTH103 - somebody may have cleaned up
+            os.makedirs(self._directory, mode=0o755, exist_ok=True)  # noqa: PTH103 - the user may have cleaned up
             return partial.has_room(self._directory, size)
         except OSError:
             return False
 
     def create(self) -> FileIO:
         """
-        A new empty file, for `keep` or `discard`.
+        Returns a new empty file, for `keep` or `discard`.
 
         Raises:
             OSError: It can't be made.
         """
-        os.makedirs(self._directory, mode=0o755, exist_ok=True)  # noqa: PTH103 - somebody may have cleaned up
+        os.makedirs(self._directory, mode=0o755, exist_ok=True)  # noqa: PTH103 - the user may have cleaned up
         return partial.create(self._directory)
 
     def keep(self, file: FileIO, copy: Copy) -> Copy:
@@ -121,10 +123,10 @@ class Copies:
         Puts a complete file in the place of the copy that was there.
 
         Args:
-            copy: What is known of it, but for `data`.
+            copy: The record of the file, but for `data`.
 
         Returns:
-            With `data`.
+            The record with `data`.
 
         Raises:
             OSError: It can't be kept.
@@ -147,7 +149,7 @@ class Copies:
 
     def note(self, copy: Copy) -> None:
         """
-        Writes down what is known of a copy.
+        Writes the record of a copy.
 
         Raises:
             OSError: It can't be written.
@@ -167,7 +169,7 @@ class Copies:
     def _read(self, name: str) -> Copy | None:
         try:
             with FileIO(os.open(f"{self._directory}/{name}", _READ), "rb") as file:
-                return decode(file.read(_RECORD_LIMIT))
+                return decode(file.read(_RECORD_LIMIT), self._size_limit)
         except OSError:
             return None
 
@@ -177,11 +179,11 @@ class Copies:
             records = [entry for entry in entries if _OWN.match(entry.name) and entry.name.endswith(_RECORD)]
             used = [(entry.stat(follow_symlinks=False).st_mtime, entry.name.removesuffix(_RECORD)) for entry in records]
         old = [key for _, key in sorted(used) if key != newest]
-        for key in old[: max(0, len(used) - self._most)]:
+        for key in old[: max(0, len(used) - self._count_limit)]:
             self._remove(key)
 
     def _remove(self, key: str) -> None:
-        """Removes a copy; whoever reads it reads on."""
+        """Removes a copy; its readers read on."""
         self._unlink(f"{key}{_RECORD}")
         for name in list(self._files_of(key)):
             self._unlink(name)
@@ -196,16 +198,16 @@ class Copies:
             os.unlink(f"{self._directory}/{name}")  # noqa: PTH108
 
 
-def decode(data: bytes) -> Copy | None:
-    """What a record says; None where it is none.  It may have been damaged, or written by anybody."""
+def decode(data: bytes, size_limit: int) -> Copy | None:
+    """Returns the copy that a record describes; None where it describes none.  It may have been damaged, or written by another program."""
     try:
-        return copy_from(json.loads(data))
+        return copy_from(json.loads(data), size_limit)
     except (ValueError, RecursionError):
         return None
 
 
 def _key(what: FileRequest | Copy) -> str:
-    """Names what is asked for; no part of it has a slash."""
+    """Returns the name of a record without its suffix: a digest, since no part of a request has a slash."""
     return hashlib.blake2b(f"{what.repo}/{what.arch}/{what.name}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
@@ -215,6 +217,6 @@ def _file(copy: Copy) -> str:
 
 def _digest(file: FileIO) -> str:
     digest = hashlib.sha256()
-    while piece := file.read(_PIECE):
+    while piece := file.read(_READ_BYTES):
         digest.update(piece)
     return digest.hexdigest()

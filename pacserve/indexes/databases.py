@@ -1,72 +1,78 @@
-"""Databases come from a mirror; this host asks once for all who want one, and keeps the last good copy."""
+"""Indexes come from a mirror; this host asks once for all clients that want one, and keeps the last good copy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pacserve.errors import AbsentError, FetchError, PacserveError, RequestError
 from pacserve.fetch.rate import UNLIMITED, Limits
 from pacserve.http.validators import believed_date
 from pacserve.indexes.copies import Copies
-from pacserve.indexes.freshness import SIGNATURE, Copy, believed_etag, limit_of
+from pacserve.indexes.freshness import Copy, believed_etag
 from pacserve.indexes.judging import JudgedMirror, WantedIndex, judged
-from pacserve.indexes.revalidation import InThread, Plan, Revalidation, ask, begun, checked, is_to_be_kept
+from pacserve.indexes.revalidation import InThread, Plan, Revalidation, ask, begun, is_to_be_kept
+from pacserve.indexes.rules import IndexRules
 from pacserve.mirrors.health import Absences
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
 from pacserve.sources.locations import Holder, LocalFile, Location, Offer, RunningDownload
 from pacserve.sources.upstreams import Upstreams
 from pacserve.transfer.arrival import Arrival, Storage
-from pacserve.transfer.choosing import SECOND_SOURCE_DELAY
 from pacserve.transfer.download import Download
+from pacserve.transfer.downloads import EndedDownloads
 from pacserve.transfer.reading import DownloadedFile
 
 # Seconds that the mirrors have until the last good copy is served: pacman gives up after 10, and the resolver after 7.5.
 MIRRORS_BUDGET = 6.0
-# Databases that are fetched at the same time.
+# Indexes that are fetched at the same time.
 REVALIDATIONS_LIMIT = 32
-# Seconds for which an ended download may still be opened: its end and the beginning of an answer may be one moment.
-CLOSE_DELAY = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """
+    Time and threads.
+
+    Attributes:
+        wall: Gives the seconds since the epoch.
+        in_thread: Does in a thread what may take a while.
+    """
+
+    clock: IReactorTime
+    wall: Callable[[], float]
+    in_thread: InThread
 
 
 class DatabaseSource(PackageSource):
     """
-    Fetches sync databases, and all else of a repository that is no package, and serves the last good copy where no mirror can give one.
+    Fetches indexes, and every other file of a repository that is no package, and serves the last good copy where no mirror can give one.
 
-    A signature comes from the mirror that its database came from, and from nowhere else, or the two might not fit.
+    A signature comes from the mirror that its index came from, and from nowhere else, or the two might not fit.
 
     Args:
         directory: Where the copies are kept.
-        wall: Gives the seconds since the epoch.
     """
 
     _log = Logger()
 
-    def __init__(
-        self,
-        directory: str,
-        upstreams: Upstreams,
-        clock: IReactorTime,
-        wall: Callable[[], float],
-        in_thread: InThread,
-        limits: Limits = UNLIMITED,
-    ) -> None:
-        self._copies = Copies(directory)
+    def __init__(self, directory: str, rules: IndexRules, upstreams: Upstreams, runtime: Runtime, limits: Limits = UNLIMITED) -> None:
+        self._copies = Copies(directory, rules.size_limit)
+        self._rules = rules
         self._upstreams = upstreams
-        self._clock = clock
-        self._wall = wall
-        self._in_thread = in_thread
+        self._clock = runtime.clock
+        self._wall = runtime.wall
+        self._in_thread = runtime.in_thread
         self._limits = limits
         self._absences = Absences()
         self._revalidations: dict[FileRequest, Revalidation] = {}
-        self._lingering: dict[Download, IDelayedCall] = {}
-        # Copies that were served without any mirror having said that they are of today.
+        self._ended = EndedDownloads(runtime.clock)
+        # Copies that were served without any mirror having confirmed that they are of today.
         self._unconfirmed: set[tuple[str, str, str]] = set()
         # Repositories without a mirror, of which the log knows.
         self._down: set[str] = set()
@@ -92,24 +98,22 @@ class DatabaseSource(PackageSource):
     def stop(self) -> None:
         """Ends what is being fetched."""
         for revalidation in list(self._revalidations.values()):
-            revalidation.running.cancel()
-        for download, timer in list(self._lingering.items()):
-            timer.cancel()
-            self._close(download)
+            revalidation.stop()
+        self._ended.close()
 
     async def settle(self, request: FileRequest, deadline: float) -> Location:
         """
-        A file, or what of it is arriving.
+        Returns a file, or the part of it that has arrived.
 
         Raises:
-            RequestError: 404 where the mirror of a database has no signature of it, 504 where it can't say: nobody else is to be asked.
+            RequestError: 404 where the mirror of an index has no signature of it, 504 where it can't say: no other host is to be asked.
             AbsentError: No mirror has the file.
             FetchError: It can't be fetched here, and there is no copy.
         """
         reasons = self._absences.get(request, self._clock.seconds())
         if reasons is not None:
-            raise _nothing(request, reasons)
-        await checked(self._revalidations.get(request))
+            raise self._absent_error(request, reasons)
+        await self._checked(request)
         revalidation = self._revalidations.get(request)
         outcome = await (self._begin(request) if revalidation is None else revalidation).outcome()
         if isinstance(outcome, Download):
@@ -124,14 +128,20 @@ class DatabaseSource(PackageSource):
             raise FetchError("too many databases are fetched already")
         revalidation = Revalidation()
         self._revalidations[request] = revalidation
-        revalidation.running = Deferred.fromCoroutine(self._fly(request, revalidation))
-        revalidation.running.addBoth(lambda _: self._revalidations.pop(request, None))
+        revalidation.start(self._revalidate(request, revalidation), lambda: self._revalidations.pop(request, None))
         return revalidation
 
-    async def _fly(self, request: FileRequest, revalidation: Revalidation) -> None:
+    async def _checked(self, request: FileRequest) -> None:
+        """Waits while a file is checked all bytes of which have arrived."""
+        revalidation = self._revalidations.get(request)
+        if revalidation is not None:
+            await revalidation.checked()
+
+    async def _revalidate(self, request: FileRequest, revalidation: Revalidation) -> None:
         try:
-            if request.name.endswith(SIGNATURE):
-                await checked(self._revalidations.get(replace(request, name=request.name.removesuffix(SIGNATURE))))
+            if self._rules.is_signature(request.name):
+                # It must fit the index that was served last, which is the copy only once it has been checked.
+                await self._checked(replace(request, name=self._rules.signed_by(request.name)))
             await self._fetch(self._plan(request), revalidation)
         except PacserveError as error:
             revalidation.decide(error)
@@ -143,16 +153,16 @@ class DatabaseSource(PackageSource):
 
     def _plan(self, request: FileRequest) -> Plan:
         copy = self._copies.find(request)
-        if not request.name.endswith(SIGNATURE):
-            wanted = WantedIndex(request.name, copy, None if copy is None else copy.modified, self._wall)
-            return Plan(request, wanted, judged(self._upstreams.upstreams(request), wanted, self._clock, SECOND_SOURCE_DELAY), copy)
-        whole = self._copies.find(replace(request, name=request.name.removesuffix(SIGNATURE)))
+        if not self._rules.is_signature(request.name):
+            wanted = WantedIndex(request.name, self._rules, copy, None if copy is None else copy.modified, self._wall)
+            return Plan(request, wanted, judged(self._upstreams.upstreams(request), wanted, self._clock), copy)
+        whole = self._copies.find(replace(request, name=self._rules.signed_by(request.name)))
         if whole is None:
-            raise FetchError("what it would be the signature of is not here")
+            raise FetchError("the index that it would be the signature of is not here")
         if copy is not None and copy.belongs != whole.sha256:
-            copy = None
-        wanted = WantedIndex(request.name, copy, None, self._wall)
-        mirrors = judged(self._upstreams.upstreams(request), wanted, self._clock, SECOND_SOURCE_DELAY)
+            copy = None  # it is the signature of an earlier index
+        wanted = WantedIndex(request.name, self._rules, copy, None, self._wall)
+        mirrors = judged(self._upstreams.upstreams(request), wanted, self._clock)
         mirrors = [mirror for mirror in mirrors if mirror.identity == whole.mirror]
         return Plan(request, wanted, () if _key(whole) in self._unconfirmed else mirrors, copy, whole)
 
@@ -174,7 +184,7 @@ class DatabaseSource(PackageSource):
         mirror.begin(body)
         others = [other for other in plan.mirrors if other is not mirror]
         try:
-            arrival = Arrival(None, Storage(self._copies.create, limit=limit_of(plan.request.name)))
+            arrival = Arrival(None, Storage(self._copies.create, limit=plan.wanted.limit))
         except OSError as error:
             body.drop()
             raise FetchError(f"the spool can't be written: {error.strerror}") from error
@@ -205,12 +215,7 @@ class DatabaseSource(PackageSource):
         finally:
             for file in download.files:
                 self._copies.discard(file.file)
-            self._lingering[download] = self._clock.callLater(CLOSE_DELAY, self._close, download)
-
-    def _close(self, download: Download) -> None:
-        del self._lingering[download]
-        for file in download.files:
-            file.close()
+            self._ended.add(download)
 
     def _keep(self, plan: Plan, download: Download) -> None:
         request, file, version = plan.request, download.file, download.version
@@ -227,13 +232,13 @@ class DatabaseSource(PackageSource):
             "" if plan.whole is None else plan.whole.sha256,
         )
         copy = self._copies.keep(file.file, copy)
-        self._absences.forget(replace(request, name=f"{request.name}{SIGNATURE}"))
-        self._well(plan, copy)
+        self._absences.forget(replace(request, name=self._rules.signature_of(request.name)))
+        self._note_answer(plan, copy)
         if plan.whole is not None:
             self._note_signed(plan.whole, signed=True)
 
     def _confirmed(self, plan: Plan, mirror: JudgedMirror) -> Copy:
-        """Returns the copy, which a mirror has as well."""
+        """Returns the copy, which a mirror has confirmed."""
         copy = plan.copy
         if copy is None:
             raise FetchError(f"{mirror.label}: it compared with nothing")
@@ -243,18 +248,18 @@ class DatabaseSource(PackageSource):
                 self._copies.note(copy)
             except OSError as error:
                 raise FetchError(f"the spool can't be written: {error.strerror}") from error
-        self._well(plan, copy)
+        self._note_answer(plan, copy)
         return copy
 
-    def _well(self, plan: Plan, copy: Copy) -> None:
-        """A mirror answered; the next trouble is news again."""
+    def _note_answer(self, plan: Plan, copy: Copy) -> None:
+        """Notes that a mirror answered, so that the next failure is logged again."""
         if plan.whole is None:
             self._unconfirmed.discard(_key(copy))
             self._down.discard(copy.repo)
 
     def _fall_back(self, plan: Plan, error: FetchError) -> Copy:
         """
-        Returns the last good copy.
+        Returns the last good copy, since no mirror could be asked.
 
         Raises:
             RequestError: There is none of a signature, and no other one would do.
@@ -276,14 +281,14 @@ class DatabaseSource(PackageSource):
         return copy
 
     def _absent(self, plan: Plan, error: AbsentError) -> PacserveError:
-        """What it means that all mirrors that were asked have no such file."""
+        """Remembers that all mirrors that were asked have no such file, and returns the error that says so."""
         self._absences.remember(plan.request, str(error), self._clock.seconds())
         if plan.whole is not None:
             self._note_signed(plan.whole, signed=False)
-        return _nothing(plan.request, str(error))
+        return self._absent_error(plan.request, str(error))
 
     def _note_signed(self, whole: Copy, *, signed: bool) -> None:
-        """Remembers whether a database has a signature, for when its mirror can't be asked."""
+        """Remembers whether an index has a signature, for when its mirror can't be asked."""
         known = self._copies.find(FileRequest(whole.repo, whole.arch, whole.name, FileKind.DATABASE))
         if known is None or known.data != whole.data or known.unsigned is not signed:
             return
@@ -292,11 +297,10 @@ class DatabaseSource(PackageSource):
         except OSError as error:
             self._log.debug("{name}: {error}", name=whole.name, error=error.strerror)
 
+    def _absent_error(self, request: FileRequest, reasons: str) -> PacserveError:
+        """Returns the error for a file that no mirror has: of a signature only one mirror was to be asked, and no other host is."""
+        return RequestError(404, f"{request}: {reasons}", reasons) if self._rules.is_signature(request.name) else AbsentError(reasons)
+
 
 def _key(copy: Copy) -> tuple[str, str, str]:
     return copy.repo, copy.arch, copy.name
-
-
-def _nothing(request: FileRequest, reasons: str) -> PacserveError:
-    """What whoever asks for a file is told that the mirrors do not have: of a signature only one mirror was to be asked, and nobody else is."""
-    return RequestError(404, f"{request}: {reasons}", reasons) if request.name.endswith(SIGNATURE) else AbsentError(reasons)

@@ -1,4 +1,4 @@
-"""Mirrors whose answers are judged before they count: not older than what this host has, and no page in the place of a database."""
+"""Mirrors whose answers are judged before they count: rejects indexes older than the copy of this host, and HTML pages served as indexes."""
 
 from __future__ import annotations
 
@@ -10,48 +10,52 @@ from twisted.internet.interfaces import IReactorTime
 
 from pacserve.errors import AbsentError, FetchError, IntegrityError
 from pacserve.fetch.answers import AnswerHead, IncomingBody
-from pacserve.indexes.freshness import Copy, Verdict, begins_database, conditions, date_of, is_database, judge, limit_of
+from pacserve.indexes.freshness import Copy, Known, Verdict, conditions, date_of, judge
+from pacserve.indexes.rules import IndexRules
 from pacserve.sources.upstreams import Upstream
+from pacserve.transfer.choosing import SECOND_SOURCE_DELAY
 
 
 @dataclass(slots=True)
 class WantedIndex:
     """
-    What a file of a repository has to be.
+    A file of a repository that is asked for, and how new it has to be.
 
     Attributes:
         copy: The copy that this host has.
         newest: The latest Last-Modified of it that this host has seen, in seconds since the epoch; None where any will do.
         wall: Gives the seconds since the epoch.
-        giver: Which mirror gave the end of it.
+        giver: The identity of the mirror that gave the end of it.
     """
 
     name: str
+    rules: IndexRules
     copy: Copy | None
     newest: int | None
     wall: Callable[[], float]
     giver: str = ""
+
+    @property
+    def limit(self) -> int:
+        """Bytes that the file may have."""
+        return self.rules.limit_of(self.name)
 
 
 class JudgedMirror(Upstream):
     """
     A mirror that is asked for one file.
 
-    Args:
-        patience: Seconds after which a mirror counts as failed when another one has answered meanwhile.
-
     Attributes:
-        identity: Tells it from the others, and is the same after a restart.
+        identity: Tells the mirror from the others, and is the same after a restart.
     """
 
-    def __init__(self, mirror: Upstream, identity: str, wanted: WantedIndex, clock: IReactorTime, patience: float) -> None:
+    def __init__(self, mirror: Upstream, identity: str, wanted: WantedIndex, clock: IReactorTime) -> None:
         self.identity = identity
         self.trusted = mirror.trusted
         self.wan = mirror.wan
         self._mirror = mirror
         self._wanted = wanted
         self._clock = clock
-        self._patience = patience
         self._first: IncomingBody | None = None
 
     @property
@@ -70,11 +74,11 @@ class JudgedMirror(Upstream):
         Asks whether the mirror has something newer than the copy.
 
         Returns:
-            That, or None where the mirror has what the copy is.
+            The newer file, or None where the mirror has the same as the copy.
 
         Raises:
-            AbsentError: It has no such file.
-            FetchError: It could not be asked, or has nothing as new as the copy.
+            AbsentError: The mirror has no such file.
+            FetchError: The mirror could not be asked, or has nothing as new as the copy.
         """
         started = self._clock.seconds()
         try:
@@ -82,8 +86,8 @@ class JudgedMirror(Upstream):
         except FetchError as error:
             self._mirror.failed()
             raise FetchError(f"{self.label}: {error}") from error
-        except CancelledError:
-            if self._clock.seconds() - started >= self._patience:
+        except CancelledError:  # another mirror has answered
+            if self._clock.seconds() - started >= SECOND_SOURCE_DELAY:
                 self._mirror.failed()
             raise
         if self._worth(body, self._wanted.copy):
@@ -93,7 +97,7 @@ class JudgedMirror(Upstream):
         return None
 
     def begin(self, body: IncomingBody) -> None:
-        """The download begins with this answer to `inquire`."""
+        """Has the download begin with this answer to `inquire`, so that it is not asked for twice."""
         self._first = body
 
     async def open(self, name: str, headers: Mapping[str, str], timeout: float) -> IncomingBody:
@@ -107,9 +111,15 @@ class JudgedMirror(Upstream):
         return JudgedBody(body, self._wanted)
 
     def _worth(self, body: IncomingBody, copy: Copy | None) -> bool:
-        """Returns whether an answer is to be read, and not what the copy is; the body of one that is neither is dropped."""
+        """
+        Returns whether an answer is newer than a copy; False where it is the same.
+
+        Raises:
+            AbsentError: The mirror has no such file.
+            FetchError: The answer is neither; its body is dropped.
+        """
         wanted, answer = self._wanted, body.answer
-        verdict = judge(answer, self.identity, copy, wanted.newest, limit_of(wanted.name), wanted.wall())
+        verdict = judge(answer, self.identity, Known(copy, wanted.newest, wanted.limit), wanted.wall())
         if verdict in (Verdict.NEW, Verdict.SAME):
             return verdict is Verdict.NEW
         body.drop()
@@ -131,27 +141,26 @@ class JudgedMirror(Upstream):
         self._mirror.lied()
 
 
-def judged(upstreams: Sequence[Upstream], wanted: WantedIndex, clock: IReactorTime, patience: float) -> list[JudgedMirror]:
+def judged(upstreams: Sequence[Upstream], wanted: WantedIndex, clock: IReactorTime) -> list[JudgedMirror]:
     """Returns the mirrors for a file; where several are of one host, they are told apart by their order."""
     seen: dict[str, int] = {}
     mirrors = []
     for mirror in upstreams:
         seen[mirror.label] = number = seen.get(mirror.label, 0) + 1
         identity = mirror.label if number == 1 else f"{mirror.label} ({number})"
-        mirrors.append(JudgedMirror(mirror, identity, wanted, clock, patience))
+        mirrors.append(JudgedMirror(mirror, identity, wanted, clock))
     return mirrors
 
 
 class JudgedBody(IncomingBody):
-    """A body of which nothing is handed on before it is known to be no page in the place of a database."""
+    """A body of which no byte is handed on before it is known to begin as an index does, and not as an HTML page."""
 
     def __init__(self, body: IncomingBody, wanted: WantedIndex) -> None:
         self._body = body
         self._wanted = wanted
         self._head = _JudgedHead(body.answer, date_of(body.answer, wanted.wall()))
-        self._good = not is_database(wanted.name)
+        self._good = not wanted.rules.is_index(wanted.name)
         self._held_back = b""
-        self._total = 0
 
     @property
     def answer(self) -> AnswerHead:
@@ -159,35 +168,32 @@ class JudgedBody(IncomingBody):
 
     async def consume(self, take: Callable[[bytes], float], stall: float) -> None:
         def arrived(data: bytes) -> float:
-            self._total += len(data)
-            if self._total > limit_of(self._wanted.name):
-                raise IntegrityError(f"it sent more than {limit_of(self._wanted.name)} bytes")
             return take(data) if self._good else self._begin(data, take)
 
         await self._body.consume(arrived, stall)
         if not self._good:
-            raise IntegrityError("what it sent is no database")
+            raise IntegrityError("what it sent is no index")
 
     def drop(self) -> None:
         self._body.drop()
 
     def _begin(self, data: bytes, take: Callable[[bytes], float]) -> float:
         self._held_back += data
-        begins = begins_database(self._held_back)
+        begins = self._wanted.rules.may_begin(self._held_back)
         if begins is None:
             return 0.0
         if not begins:
-            raise IntegrityError("what it sends is no database")
+            raise IntegrityError("what it sends is no index")
         self._good = True
         if self._head.modified is not None:
-            # Should this mirror not get to the end, an older one must not go on.
+            # Should this mirror not get to the end, one with an older index must not go on.
             self._wanted.newest = max(self._head.modified, self._wanted.newest or 0)
         return take(self._held_back)
 
 
 @dataclass(frozen=True, slots=True)
 class _JudgedHead(AnswerHead):
-    """A head without a Last-Modified that can't be believed: pacman would take no update before that day."""
+    """A head without its Last-Modified where that can't be believed: with a day to come pacman would take no update before it."""
 
     answer: AnswerHead
     modified: int | None

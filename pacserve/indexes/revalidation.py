@@ -1,8 +1,8 @@
-"""One question to the mirrors, for all who want a database at the same moment."""
+"""One question to the mirrors, shared by all clients that want an index at the same moment."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,13 +16,13 @@ from twisted.logger import Logger
 from pacserve.errors import FetchError, PacserveError, RequestError
 from pacserve.fetch.answers import IncomingBody
 from pacserve.fetch.hedging import first_yes
-from pacserve.indexes.archives import is_whole
-from pacserve.indexes.freshness import Copy, is_database
+from pacserve.indexes.freshness import Copy
 from pacserve.indexes.judging import JudgedMirror, WantedIndex
 from pacserve.packages.files import FileRequest
 from pacserve.transfer.choosing import SECOND_SOURCE_DELAY
 from pacserve.transfer.download import Download
 from pacserve.transfer.growing import Progress
+from pacserve.waiting import Waiters
 
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 
@@ -32,7 +32,7 @@ _log = Logger()
 @dataclass(frozen=True, slots=True)
 class Plan:
     """
-    Whom a file is asked for.
+    The mirrors that a file is asked of, and the copies that it is compared with.
 
     Attributes:
         mirrors: Best first; none where only the copy will do.
@@ -48,7 +48,7 @@ class Plan:
 
 async def ask(plan: Plan, until: float, clock: IReactorTime) -> tuple[JudgedMirror, IncomingBody | None]:
     """
-    Returns the first mirror that has the copy or something newer, and what it has; None in place of the copy.
+    Returns the first mirror that has the copy or something newer, and the newer file; None in place of the copy.
 
     Args:
         until: The time of the clock at which the mirrors have had their time.
@@ -70,7 +70,7 @@ async def ask(plan: Plan, until: float, clock: IReactorTime) -> tuple[JudgedMirr
 
 
 async def begun(download: Download, until: float, clock: IReactorTime) -> bool:
-    """Returns whether something came that may be handed on, as long as there is time."""
+    """Returns whether bytes came that may be handed on, as long as there is time."""
     try:
         return await Deferred.fromCoroutine(download.begun()).addTimeout(max(0.0, until - clock.seconds()), clock)
     except DeferredTimeoutError:
@@ -79,17 +79,17 @@ async def begun(download: Download, until: float, clock: IReactorTime) -> bool:
 
 async def is_to_be_kept(plan: Plan, download: Download, in_thread: InThread) -> bool:
     """
-    Returns whether a file that has arrived is all that it should be, as far as anybody can tell: half a database that was kept would be confirmed by
-    its mirror for ever, which compares no more than dates.
+    Returns whether a file that has arrived is complete, as far as can be told.
 
-    An archive must have its end.  Of anything else the length must have been stated: the end of a connection may be that of the file, or not.
+    Half an index that was kept would be confirmed by its mirror for ever, which compares no more than dates.  An index must have its end.  Of any
+    other file the length must have been stated: the end of a connection may be that of the file, or not.
 
     Raises:
-        OSError: It can't be read.
+        OSError: The file can't be read.
     """
-    name, path = plan.request.name, download.file.file.name
-    if is_database(name):
-        whole: bool | None = await in_thread(partial(_is_whole, Path(str(path))))
+    name, path, rules = plan.request.name, download.file.file.name, plan.wanted.rules
+    if rules.is_index(name):
+        whole: bool | None = await in_thread(partial(_read, rules.is_whole, Path(str(path))))
         if whole is not None:
             if not whole:
                 _log.warn("{request} ends too early, and is not kept: {mirror}", request=plan.request, mirror=plan.wanted.giver)
@@ -100,65 +100,65 @@ async def is_to_be_kept(plan: Plan, download: Download, in_thread: InThread) -> 
     return download.version is not None and download.version.size is not None
 
 
-def _is_whole(path: Path) -> bool | None:
+def _read(is_whole: Callable[[Any], bool | None], path: Path) -> bool | None:
     with path.open("rb") as file:
         return is_whole(file)
 
 
 class Revalidation:
-    """
-    What all who ask for one file at the same moment wait for.
-
-    Attributes:
-        running: Ends when nothing of it runs any more.
-    """
+    """Shares one question to the mirrors, and what comes of it, between all clients that ask for one file at the same moment."""
 
     def __init__(self) -> None:
-        self.running: Deferred[None] = Deferred()
+        self._running: Deferred[None] | None = None
+        self._over = False
         self._decided: Download | Copy | PacserveError | None = None
-        self._waiting: list[Deferred[None]] = []
+        self._waiting_for_decision = Waiters()
+        self._waiting_for_end = Waiters()
+
+    def start(self, work: Coroutine[Any, Any, None], ended: Callable[[], object]) -> None:
+        """
+        Begins the work, which calls `decide`.
+
+        Args:
+            work: It never raises.
+            ended: Called when it has ended, before those that wait for that.
+        """
+
+        def finish(_: object) -> None:
+            self._over = True
+            ended()
+            self._waiting_for_end.wake()
+
+        self._running = Deferred.fromCoroutine(work)
+        self._running.addBoth(finish)
+
+    def stop(self) -> None:
+        """Cancels the work."""
+        if self._running is not None:
+            self._running.cancel()
 
     def decide(self, outcome: Download | Copy | PacserveError) -> None:
-        """Tells everybody.  What was decided first stands."""
+        """Tells the outcome to all that wait.  What was decided first stands."""
         if self._decided is None:
             self._decided = outcome
-            waiting, self._waiting = self._waiting, []
-            for one in waiting:
-                if not one.called:
-                    one.callback(None)
+            self._waiting_for_decision.wake()
 
-    @property
-    def arrived(self) -> bool:
-        """True if all bytes of a download are here, so that whoever reads it may be done, and only its end is still to be made."""
-        if not isinstance(self._decided, Download):
-            return False
-        file = self._decided.file
-        return file.progress is not Progress.ARRIVING or (file.size is not None and file.written >= file.size)
-
-    async def over(self) -> None:
-        """Waits until nothing of it runs any more."""
-        waiting: Deferred[None] = Deferred()
-
-        def ended(result: None) -> None:
-            if not waiting.called:
-                waiting.callback(None)
-            return result
-
-        self.running.addBoth(ended)
-        await waiting
+    async def checked(self) -> None:
+        """Waits for the end where all bytes have arrived: once they were checked they are the copy, or are to be fetched again."""
+        if self._all_arrived and not self._over:
+            await self._waiting_for_end.wait()
 
     async def outcome(self) -> Download | Copy:
         """
-        A download whose file has begun to arrive, or a copy.
+        Returns a download whose file has begun to arrive, or a copy.
 
         Raises:
-            PacserveError: Neither.
+            PacserveError: There is neither.
         """
         if self._decided is None:
-            waiting: Deferred[None] = Deferred()
-            self._waiting.append(waiting)
-            await waiting
+            await self._waiting_for_decision.wait()
         decided = self._decided
+        # Each client needs an error of its own: one that is raised twice would carry the traceback of both.
         if isinstance(decided, RequestError):
             raise RequestError(decided.status, str(decided), decided.origin)
         if isinstance(decided, PacserveError):
@@ -167,8 +167,10 @@ class Revalidation:
             raise FetchError("nothing was decided")
         return decided
 
-
-async def checked(revalidation: Revalidation | None) -> None:
-    """Waits for a file where all of it has arrived: when it has been checked it is the copy, or is to be fetched again."""
-    if revalidation is not None and revalidation.arrived:
-        await revalidation.over()
+    @property
+    def _all_arrived(self) -> bool:
+        """True if all bytes of a download are here, so that its clients may be done, and only its end is still to be made."""
+        if not isinstance(self._decided, Download):
+            return False
+        file = self._decided.file
+        return file.progress is not Progress.ARRIVING or (file.size is not None and file.written >= file.size)

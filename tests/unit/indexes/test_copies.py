@@ -16,6 +16,7 @@ from pacserve.indexes.freshness import Copy
 from pacserve.packages.files import FileKind, FileRequest
 
 DATA = b"\x1f\x8b and so on"
+SIZE_LIMIT = 1 << 20
 
 
 def request(name: str = "core.db", repo: str = "core", arch: str = "x86_64") -> FileRequest:
@@ -28,7 +29,7 @@ class CopiesTests(SynchronousTestCase):
         folder = TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name) / "spool" / "databases"
-        self.copies = Copies(str(self.folder), most=3)
+        self.copies = Copies(str(self.folder), SIZE_LIMIT, count_limit=3)
         self.copies.open()
 
     def keep(self, wanted: FileRequest | None = None, data: bytes = DATA) -> Copy:
@@ -62,7 +63,7 @@ class CopiesTests(SynchronousTestCase):
             assert held is not None
             held.file.close()
             self.assertEqual((held.modified, held.size, held.name), (1_700_000_000, len(DATA), "core.db"))
-            self.copies = Copies(str(self.folder))
+            self.copies = Copies(str(self.folder), SIZE_LIMIT)
             self.copies.open()
         self.assertEqual([self.content(request(repo="extra")), self.content(request(arch="any")), self.content(request("core.files"))], [None] * 3)
 
@@ -115,7 +116,7 @@ class CopiesTests(SynchronousTestCase):
             kept = self.keep()
             (path,) = self.folder.glob(f"*.{kept.data}")
             path.write_bytes(damage)
-            self.copies = Copies(str(self.folder))
+            self.copies = Copies(str(self.folder), SIZE_LIMIT)
             self.assertIsNone(self.content())
 
     def test_link(self) -> None:
@@ -162,4 +163,4 @@ class CopiesTests(SynchronousTestCase):
     @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
     def test_records(self, data: bytes) -> None:
         """Whatever a record has become, it raises nothing and is no copy."""
-        self.assertIsNone(decode(data))
+        self.assertIsNone(decode(data, SIZE_LIMIT))

@@ -18,15 +18,17 @@ from zope.interface import implementer
 
 from pacserve.errors import AbsentError, FetchError, RequestError
 from pacserve.http.validators import format_date, not_modified_since
-from pacserve.indexes.databases import CLOSE_DELAY, MIRRORS_BUDGET, REVALIDATIONS_LIMIT, DatabaseSource
-from pacserve.indexes.freshness import DATABASE_LIMIT
+from pacserve.indexes.databases import MIRRORS_BUDGET, REVALIDATIONS_LIMIT, DatabaseSource, Runtime
+from pacserve.indexes.rules import IndexRules
 from pacserve.mirrors.health import ABSENCE_LIFETIME
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import FileKind, FileRequest
+from pacserve.pacman.indexes import DATABASE_LIMIT, PACMAN_INDEXES
 from pacserve.sources.candidates import Rank, Wanted
 from pacserve.sources.locations import LocalFile, Location, RunningDownload
 from pacserve.sources.upstreams import Upstream, Upstreams
 from pacserve.transfer.choosing import SECOND_SOURCE_DELAY
+from pacserve.transfer.downloads import CLOSE_DELAY
 from pacserve.transfer.reading import TRICKLE_RESERVE_BYTES
 from tests.fakes.upstreams import Body, Head, Mirror
 
@@ -131,9 +133,9 @@ class Setup(SynchronousTestCase):
         self.upstreams.mirrors.append(Repository(self.clock, label))
         return self.upstreams.mirrors[-1]
 
-    def restarted(self) -> DatabaseSource:
+    def restarted(self, rules: IndexRules = PACMAN_INDEXES) -> DatabaseSource:
         """A daemon on the same folder."""
-        self.source = DatabaseSource(str(self.folder), self.upstreams, self.clock, lambda: NOW, self.in_thread)
+        self.source = DatabaseSource(str(self.folder), rules, self.upstreams, Runtime(self.clock, lambda: NOW, self.in_thread))
         self.source.start()
         self.addCleanup(self.source.stop)
         return self.source
@@ -391,6 +393,32 @@ class PageTests(Setup):
         self.publish(self.a, data=bytes(20_000), name="core.db.sig")
         self.a.faults["unstated"] = True
         self.failureResultOf(self.settle(SIGNATURE), RequestError)
+
+
+class OtherRulesTests(Setup):
+    def test_signed_text(self) -> None:
+        """The rules of another package system decide what an index is, how it begins and ends, and what its signature is called."""
+        begin, end = b"-----BEGIN PGP SIGNED MESSAGE-----", b"-----END PGP SIGNATURE-----"
+        self.restarted(
+            IndexRules(
+                ".gpg",
+                1000,
+                lambda name: name == "InRelease",
+                lambda data: data.startswith(begin) if len(data) >= len(begin) else None,
+                lambda file: file.read().endswith(end),
+            )
+        )
+        index, signature = (FileRequest("debian", "trixie", name, FileKind.DATABASE) for name in ("InRelease", "InRelease.gpg"))
+        for data, outcome in ((PAGE[:900], None), (begin + bytes(2000), None), (begin + end, "stream")):
+            self.publish(self.a, data=data, name="InRelease")
+            settled = self.settle(index)
+            if outcome is None:
+                self.failureResultOf(settled, FetchError)
+            else:
+                self.successResultOf(settled)
+        self.assertEqual(self.get(index), (begin + end, "copy"))
+        self.publish(self.a, data=b"signature", name="InRelease.gpg")
+        self.assertEqual(self.get(signature)[0], b"signature")
 
 
 class WholeTests(Setup):

@@ -8,9 +8,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.fetch.answers import AnswerHead
 from pacserve.http.validators import format_date
-from pacserve.indexes.freshness import DATABASE_LIMIT, Copy, Verdict, begins_database, conditions, copy_from, is_database, judge
+from pacserve.indexes.freshness import Copy, Known, Verdict, conditions, copy_from, judge
 
 NOW = 1_800_000_000
+SIZE_LIMIT = 1 << 20
 COPY = Copy("core", "x86_64", "core.db", "0123456789abcdef", 5000, "ab" * 32, "mirror http://a", NOW - 1000, '"e"')
 
 
@@ -33,7 +34,7 @@ def dated(seconds: int, status: int = 200, length: int | None = 5000, **headers:
 
 def judged(answer: Answer, mirror: str = "mirror http://b", copy: Copy | None = COPY) -> Verdict:
     """What an answer is worth to a host that has the copy."""
-    return judge(answer, mirror, copy, None if copy is None else copy.modified, DATABASE_LIMIT, NOW)
+    return judge(answer, mirror, Known(copy, None if copy is None else copy.modified, SIZE_LIMIT), NOW)
 
 
 class JudgeTests(SynchronousTestCase):
@@ -77,32 +78,14 @@ class JudgeTests(SynchronousTestCase):
 
     def test_limit(self) -> None:
         """What is stated to be longer than pacman takes is a failure."""
-        self.assertEqual(judged(dated(NOW, length=DATABASE_LIMIT)), Verdict.NEW)
-        self.assertEqual(judged(dated(NOW, length=DATABASE_LIMIT + 1)), Verdict.FAILED)
+        self.assertEqual(judged(dated(NOW, length=SIZE_LIMIT)), Verdict.NEW)
+        self.assertEqual(judged(dated(NOW, length=SIZE_LIMIT + 1)), Verdict.FAILED)
 
     def test_conditions(self) -> None:
         """Nothing is compared with what is not there."""
         self.assertEqual(conditions(None, "a"), {})
         self.assertEqual(conditions(replace(COPY, modified=None, etag=""), COPY.mirror), {})
         self.assertEqual(conditions(COPY, COPY.mirror), {"If-Modified-Since": format_date(NOW - 1000), "If-None-Match": '"e"'})
-
-
-class DatabaseTests(SynchronousTestCase):
-    def test_names(self) -> None:
-        """Databases are archives; their signatures and other files are not."""
-        for name in ("core.db", "core.files", "core.db.tar.gz", "core.files.tar", "core.db.tar.zst"):
-            self.assertTrue(is_database(name))
-        for name in ("core.db.sig", "core.db.tar.gz.sig", "lastupdate", "db", "core.db.old"):
-            self.assertFalse(is_database(name))
-
-    def test_beginnings(self) -> None:
-        """What repo-add makes begins as a database, whatever it was compressed with; a page does not."""
-        for data in (b"\x1f\x8b", b"\xfd7zXZ\0", b"(\xb5/\xfd", b"\x50\x2a\x4d\x18", b"BZh9", b"\x04\x22\x4d\x18", bytes(257) + b"ustar\x0000"):
-            self.assertIs(begins_database(data), True)
-        for data in (b"", b"\x1f", b"<!doctype html>", bytes(100)):
-            self.assertIsNone(begins_database(data))
-        for data in (b"<!doctype html>" * 20, bytes(262)):
-            self.assertIs(begins_database(data), False)
 
 
 JSON = st.recursive(
@@ -115,21 +98,21 @@ class RecordTests(SynchronousTestCase):
     def test_read_again(self) -> None:
         """What was written is read."""
         for copy in (COPY, replace(COPY, modified=None, etag="", belongs="cd" * 32, unsigned=True)):
-            self.assertEqual(copy_from(asdict(copy)), copy)
+            self.assertEqual(copy_from(asdict(copy), SIZE_LIMIT), copy)
 
     @given(JSON)
     def test_anything(self, fields: object) -> None:
         """What has another form is no copy."""
-        self.assertIsNone(copy_from(fields))
+        self.assertIsNone(copy_from(fields, SIZE_LIMIT))
 
     @given(st.sampled_from(sorted(asdict(COPY))), JSON)
     def test_one_field(self, name: str, value: object) -> None:
         """One field that is not of its form spoils the copy; what is accepted can be neither a path nor end a header."""
-        copy = copy_from({**asdict(COPY), name: value})
+        copy = copy_from({**asdict(COPY), name: value}, SIZE_LIMIT)
         if copy is not None:
             self.assertRegex(copy.data, r"\A[0-9a-f]{16}\Z")
             self.assertRegex(copy.etag, r'\A("[!-~]*")?\Z')
-            self.assertTrue(0 <= copy.size <= DATABASE_LIMIT)
+            self.assertTrue(0 <= copy.size <= SIZE_LIMIT)
             self.assertTrue(copy.modified is None or 0 <= copy.modified < 1 << 40)
 
     def test_hostile_fields(self) -> None:
@@ -139,7 +122,7 @@ class RecordTests(SynchronousTestCase):
             ("data", "0123456789abcdef\n"),
             ("size", -1),
             ("size", True),
-            ("size", DATABASE_LIMIT + 1),
+            ("size", SIZE_LIMIT + 1),
             ("sha256", ""),
             ("modified", -1),
             ("modified", 10**20),
@@ -150,5 +133,5 @@ class RecordTests(SynchronousTestCase):
             ("mirror", "m" * 2000),
             ("unsigned", 1),
         ):
-            self.assertIsNone(copy_from({**asdict(COPY), name: value}), (name, value))
-        self.assertIsNone(copy_from({**asdict(COPY), "more": 1}))
+            self.assertIsNone(copy_from({**asdict(COPY), name: value}, SIZE_LIMIT), (name, value))
+        self.assertIsNone(copy_from({**asdict(COPY), "more": 1}, SIZE_LIMIT))

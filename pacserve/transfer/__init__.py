@@ -1,1 +1,1 @@
-"""One download: the file that grows, whom it comes from, and what readers get of it."""
+"""Downloads: the file that grows, the sources that it comes from, and the bytes that its readers are sent."""

@@ -1,4 +1,4 @@
-"""Files that are not complete yet, on disk."""
+"""Files on disk that are not complete yet."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import secrets
 from io import FileIO
 
 PARTIAL = ".partial-"
-"""What their names begin with."""
+"""The beginning of their names."""
 
-# Bytes of the disk that are left to others.
+# Bytes that stay free on the disk, for other programs.
 _FREE_BYTES_KEPT = 64 << 20
 
 
@@ -20,7 +20,7 @@ def has_room(directory: str, size: int) -> bool:
     Returns whether the disk takes a file of so many bytes, and is not full after that.
 
     Raises:
-        OSError: The folder can't be looked at.
+        OSError: The folder can't be read.
     """
     found = os.statvfs(directory)
     return found.f_bavail * found.f_frsize >= size + _FREE_BYTES_KEPT
@@ -28,10 +28,10 @@ def has_room(directory: str, size: int) -> bool:
 
 def create(directory: str) -> FileIO:
     """
-    A new empty file, hidden.
+    Returns a new empty file, which is hidden.
 
     Raises:
-        OSError: It can't be made.
+        OSError: The file can't be made.
     """
     path = f"{directory}/{PARTIAL}{secrets.token_hex(8)}"
     return FileIO(path, "x+b", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644))
@@ -39,10 +39,10 @@ def create(directory: str) -> FileIO:
 
 def path_of(file: FileIO) -> str:
     """
-    Returns where a file is.
+    Returns the path of a file.
 
     Raises:
-        OSError: It has no name.
+        OSError: The file has no name.
     """
     if not isinstance(file.name, str):
         raise OSError(errno.EINVAL, "a file without a name")

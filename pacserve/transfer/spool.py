@@ -57,7 +57,7 @@ Elsewhere = Callable[[SpooledFile], float | None]
 
 class Spool(Store):
     """
-    Holds complete files in a folder `pkg`, which is a package cache like any other, and beside it those that arrive.
+    Holds complete files in a folder `pkg`, which is a package cache like any other, and beside it the files that are still arriving.
 
     Args:
         limit: Bytes of all complete files together; the least recently used go first.
@@ -74,13 +74,13 @@ class Spool(Store):
 
     def open(self, filled: str | None = None) -> None:
         """
-        Makes the folder where it is missing, takes possession of it, and removes what never became complete.
+        Makes the folder where it is missing, takes possession of it, and removes files that never became complete.
 
         Args:
             filled: The package cache that pacman fills, which does not become a spool, not even while it is empty.
 
         Raises:
-            ConfigurationError: It can't be used, another daemon uses it, or it has packages and is no spool.
+            ConfigurationError: The folder can't be used, another daemon uses it, or it has packages and is no spool.
         """
         try:
             if filled is not None and not os.path.lexists(f"{self.directory}/{_LOCK}") and _is_same(self.packages, filled):
@@ -104,6 +104,7 @@ class Spool(Store):
         try:
             (folder / _CLEAN_END).unlink()
         except OSError:
+            # The daemon before crashed, or the machine did: of files that were not written out the disk may hold zeros.
             for file in self.files():
                 with contextlib.suppress(OSError):
                     Path(self.packages, file.name).rename(folder / f"{_UNVERIFIED}{file.name}")
@@ -114,11 +115,13 @@ class Spool(Store):
 
     def verify(self, expected: Callable[[str], Collection[ExpectedFile]], *, certain: bool) -> None:
         """
-        Gives back their names to the files of a daemon that did not end as it should, as far as they are what the databases state.  It reads all of
-        them.
+        Gives back their names to the files of a daemon that did not end as it should, as far as they have the digests that the databases state.
+
+        All of them are read, so it runs in a thread.
 
         Args:
-            certain: True if every database was read, so that what none of them states is removed; otherwise it stays hidden for the next time.
+            expected: Gives what the databases state of a name.
+            certain: True if every database was read, so that a file that none of them states is removed; otherwise it stays hidden for the next time.
         """
         for path in self.unverified():
             if self._lock is None:
@@ -132,7 +135,7 @@ class Spool(Store):
                     path.unlink()
 
     def close(self) -> None:
-        """Gives the folder free."""
+        """Gives the folder up."""
         if self._lock is not None:
             with contextlib.suppress(OSError):
                 Path(self.directory, _CLEAN_END).touch()
@@ -141,15 +144,16 @@ class Spool(Store):
 
     def _own(self) -> None:
         """
-        Makes the folder where it is missing and takes possession of it, also when somebody has cleaned up since.
+        Makes the folder where it is missing and takes possession of it, also when the user has cleaned up since.
 
         Raises:
             BlockingIOError: Another daemon has it.
-            _ForeignError: There is something in the folder of the packages, and it was never a spool's.
-            OSError: It can't be used.
+            _ForeignError: The folder of the packages is not empty, and was never a spool's.
+            OSError: The folder can't be used.
         """
         os.makedirs(self.packages, mode=0o755, exist_ok=True)  # noqa: PTH103
         with contextlib.suppress(FileNotFoundError):
+            # The lock on a file that was removed says nothing of the one that has its name now.
             if self._lock is not None and os.path.samestat(os.fstat(self._lock.fileno()), os.lstat(f"{self.directory}/{_LOCK}")):
                 return
         create = 0 if os.listdir(self.packages) else os.O_CREAT  # noqa: PTH208
@@ -186,8 +190,8 @@ class Spool(Store):
             modified: Its mtime in seconds since the epoch; None, or one to come, for now.
 
         Raises:
-            OSError: It has gone, or its name can't be taken.
-            ValueError: There is no such name in a package cache.
+            OSError: The file has gone, or its name can't be taken.
+            ValueError: No file of a package cache has such a name.
         """
         if shared_file(name) is None:
             raise ValueError(name)

@@ -178,6 +178,7 @@ class DatabaseSource(PackageSource):
         if body is None:
             revalidation.decide(self._confirmed(plan, mirror))
             return
+        # The answer that was read for its head becomes the download; the other mirrors go on where this one fails.
         if not self._copies.has_room(body.answer.length or 0):
             body.drop()
             raise FetchError("the spool's disk is full")
@@ -191,6 +192,7 @@ class DatabaseSource(PackageSource):
         download = Download(plan.request.name, arrival, [mirror, *others], self._clock, self._limits)
         running = Deferred.fromCoroutine(self._run(plan, download))
         try:
+            # Only a download whose file begins as an index does is served; until then the copy may still be.
             if await begun(download, until, self._clock):
                 revalidation.decide(download)
                 await running

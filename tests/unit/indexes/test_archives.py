@@ -80,7 +80,7 @@ class ArchiveTests(SynchronousTestCase):
             self.assertIsNone(is_whole(io.BytesIO(head + bytes(100))))
 
     def test_damaged(self) -> None:
-        """What gzip unpacks to is checked as well, and a block of zstd that there can't be is none."""
+        """The content of gzip is checked as well, and a block that zstd does not have is an error."""
         data = bytearray(WHOLE["gzip"])
         data[len(data) // 2] ^= 1
         self.assertIs(is_whole(io.BytesIO(bytes(data))), False)
@@ -95,5 +95,5 @@ class ArchiveTests(SynchronousTestCase):
 
     @given(st.sampled_from(_BEGINNINGS), st.binary(max_size=300))
     def test_any_bytes(self, beginning: bytes, data: bytes) -> None:
-        """Whatever a mirror sends is judged and raises nothing."""
+        """Any bytes of a mirror are judged, and raise nothing."""
         self.assertIn(is_whole(io.BytesIO(beginning + data)), (True, False, None))

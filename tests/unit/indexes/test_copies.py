@@ -41,7 +41,7 @@ class CopiesTests(SynchronousTestCase):
             return self.copies.keep(file, Copy(wanted.repo, wanted.arch, wanted.name, "", len(data), sha256, "mirror a", 1_700_000_000))
 
     def content(self, wanted: FileRequest | None = None) -> bytes | None:
-        """What is kept."""
+        """Returns the names that are kept."""
         copy = self.copies.find(wanted or request())
         held = None if copy is None else self.copies.hold(copy)
         if held is None:
@@ -55,7 +55,7 @@ class CopiesTests(SynchronousTestCase):
         os.utime(path, (found.st_atime - seconds, found.st_mtime - seconds))
 
     def test_kept(self) -> None:
-        """What is kept is found with all that is known of it, has the time of the mirror, and is still there after a restart."""
+        """A copy is found with its whole record, has the time of the mirror, and is still there after a restart."""
         kept = self.keep()
         for _ in range(2):
             self.assertEqual((self.copies.find(request()), self.content()), (kept, DATA))
@@ -162,5 +162,5 @@ class CopiesTests(SynchronousTestCase):
 
     @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
     def test_records(self, data: bytes) -> None:
-        """Whatever a record has become, it raises nothing and is no copy."""
+        """A record that is damaged in any way raises nothing and is no copy."""
         self.assertIsNone(decode(data, SIZE_LIMIT))

@@ -184,7 +184,7 @@ class Setup(SynchronousTestCase):
         return data, "stream" if reader.whole else "cut off"
 
     def asked(self) -> list[tuple[str, int]]:
-        """What the mirrors were asked since the last time: whom, and the status that was given."""
+        """Returns the mirrors that were asked since the last call, and the status that each gave."""
         found = [(mirror.label, status) for mirror in self.upstreams.mirrors for _, status in mirror.names]
         for mirror in self.upstreams.mirrors:
             mirror.names.clear()
@@ -228,7 +228,7 @@ class FetchTests(Setup):
         self.assertEqual([self.content(answer) for answer in answers], [(FIRST, "stream")] * 3)
 
     def test_not_modified(self) -> None:
-        """What has not changed costs a 304, and the copy is served with the time that the mirror stated."""
+        """An index that has not changed costs a 304, and the copy is served with the time that the mirror stated."""
         self.seen(etag='"e"')
         answer = self.successResultOf(self.settle())
         assert isinstance(answer, LocalFile)
@@ -253,7 +253,7 @@ class FetchTests(Setup):
         self.assertEqual((self.b.bodies[-1].dropped, self.b.bodies[-1].consumed), (True, False))
 
     def test_updated(self) -> None:
-        """What has changed is fetched, and takes the place of the copy."""
+        """An index that has changed is fetched, and takes the place of the copy."""
         self.seen()
         self.publish(self.a, data=SECOND, modified=NEW)
         self.assertEqual(self.get(), (SECOND, "stream"))
@@ -272,7 +272,7 @@ class FetchTests(Setup):
         self.assertEqual((self.a.verdicts, self.a.bodies[-1].dropped, self.warnings), ([], True, []))
 
     def test_all_older(self) -> None:
-        """What this host has seen is never taken back, not by a server either that says 304 for what is older."""
+        """An index is never replaced by an older one, not by a server either that says 304 for an older file."""
         self.seen()
         self.publish(self.a, self.b, data=SECOND, modified=OLD)
         for lenient in (False, True):
@@ -300,7 +300,7 @@ class FetchTests(Setup):
         self.assertEqual(self.get(), (SECOND, "stream"))
 
     def test_absent(self) -> None:
-        """What every mirror says it has not is absent; when one could not say, it is not."""
+        """A file that every mirror says it has not is absent; when one could not say, it is not."""
         self.failureResultOf(self.settle(), AbsentError)
         self.clock.advance(ABSENCE_LIFETIME)
         self.down(self.b)
@@ -378,7 +378,7 @@ class PageTests(Setup):
             self.assertEqual(self.get(), (FIRST, "copy"))
 
     def test_other_files(self) -> None:
-        """What is no database may begin as it likes."""
+        """A file that is no index may begin with any bytes."""
         self.publish(self.a, data=b"1800000000\n", name="lastupdate")
         self.assertEqual(self.get(FileRequest("core", "x86_64", "lastupdate", FileKind.DATABASE)), (b"1800000000\n", "stream"))
 
@@ -476,7 +476,7 @@ class WholeTests(Setup):
         self.assertEqual(self.get(), (FIRST, "copy"))
 
     def test_asked_meanwhile(self) -> None:
-        """Whoever asks while half a database is still being checked waits for that, and is not given the half."""
+        """A client that asks while half a database is still being checked waits for that, and is not given the half."""
         self.publish(self.a, data=FIRST[:3000])
         busy = self.busy = Deferred[None]()
         self.assertEqual(self.get(), (FIRST[:3000], "stream"))
@@ -700,7 +700,7 @@ class SignatureTests(Setup):
         self.assertEqual(self.get(SIGNATURE), (b"of a", "copy"))
 
     def test_asked_again(self) -> None:
-        """Whoever asks again for what no mirror had a moment ago makes no traffic, but for a signature when there is a new database."""
+        """A client that asks again for a file that no mirror had a moment ago makes no traffic, but for a signature when there is a new database."""
         self.failureResultOf(self.settle(), AbsentError)
         self.asked()
         self.failureResultOf(self.settle(), AbsentError)

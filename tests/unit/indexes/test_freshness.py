@@ -33,7 +33,7 @@ def dated(seconds: int, status: int = 200, length: int | None = 5000, **headers:
 
 
 def judged(answer: Answer, mirror: str = "mirror http://b", copy: Copy | None = COPY) -> Verdict:
-    """What an answer is worth to a host that has the copy."""
+    """Returns the worth of an answer to a host that has the copy."""
     return judge(answer, mirror, Known(copy, None if copy is None else copy.modified, SIZE_LIMIT), NOW)
 
 
@@ -77,7 +77,7 @@ class JudgeTests(SynchronousTestCase):
             self.assertEqual(judged(answer, mirror), verdict)
 
     def test_limit(self) -> None:
-        """What is stated to be longer than pacman takes is a failure."""
+        """An answer that states more bytes than are taken is a failure."""
         self.assertEqual(judged(dated(NOW, length=SIZE_LIMIT)), Verdict.NEW)
         self.assertEqual(judged(dated(NOW, length=SIZE_LIMIT + 1)), Verdict.FAILED)
 
@@ -96,13 +96,13 @@ JSON = st.recursive(
 
 class RecordTests(SynchronousTestCase):
     def test_read_again(self) -> None:
-        """What was written is read."""
+        """A record is read as it was written."""
         for copy in (COPY, replace(COPY, modified=None, etag="", belongs="cd" * 32, unsigned=True)):
             self.assertEqual(copy_from(asdict(copy), SIZE_LIMIT), copy)
 
     @given(JSON)
     def test_anything(self, fields: object) -> None:
-        """What has another form is no copy."""
+        """A record of another form is no copy."""
         self.assertIsNone(copy_from(fields, SIZE_LIMIT))
 
     @given(st.sampled_from(sorted(asdict(COPY))), JSON)

@@ -14,7 +14,7 @@ class DatabaseTests(SynchronousTestCase):
             self.assertFalse(PACMAN_INDEXES.is_index(name))
 
     def test_beginnings(self) -> None:
-        """What repo-add makes begins as a database, whatever it was compressed with; a page does not."""
+        """The files that repo-add makes begin as a database, whatever compressed them; a page does not."""
         for data in (b"\x1f\x8b", b"\xfd7zXZ\0", b"(\xb5/\xfd", b"\x50\x2a\x4d\x18", b"BZh9", b"\x04\x22\x4d\x18", bytes(257) + b"ustar\x0000"):
             self.assertIs(PACMAN_INDEXES.may_begin(data), True)
         for data in (b"", b"\x1f", b"<!doctype html>", bytes(100)):

@@ -81,7 +81,7 @@ class ArrivalTests(SynchronousTestCase):
         self.assertLessEqual(self.room(), 2 * len(DATA))
 
     def test_other_version(self) -> None:
-        """What can't be shown to be the same file does not go on; the source may be asked for all of it."""
+        """An answer that can't be shown to be the same file is no continuation; its source may be asked for the whole file."""
         arrival = self.arrival()
         arrival.begin(self.source, Head(headers={"ETag": '"a"'}))
         arrival.add(self.source, DATA[:10])

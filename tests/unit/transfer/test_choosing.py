@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import FileIO
+from tempfile import TemporaryDirectory
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.errors import FetchError, IntegrityError
+from pacserve.errors import AbsentError, FetchError, IntegrityError
 from pacserve.fetch.answers import AnswerHead, IncomingBody
-from pacserve.transfer.choosing import BODY_TIMEOUT, Overtaking
+from pacserve.packages.files import ExpectedFile
+from pacserve.transfer.arrival import Arrival, Storage
+from pacserve.transfer.choosing import BODY_TIMEOUT, MIRROR_RATE_ASSUMED, PEER_RATE_ASSUMED, SECOND_SOURCE_DELAY, Overtaking, Sources
+from tests.fakes.upstreams import Mirror
 
 SILENCE = 3.0
+DATA = bytes(range(200))
 
 
 class HandBody(IncomingBody):
@@ -149,7 +155,7 @@ class OvertakingTests(SynchronousTestCase):
         self.assert_over()
 
     def test_wrong(self) -> None:
-        """What the taker raises ends it, also while others are asked."""
+        """An error of `take` ends the body, also while others are asked."""
         self.clock.advance(SILENCE)
         self.body.give(b"wrong")
         self.failureResultOf(self.running, IntegrityError)
@@ -168,9 +174,100 @@ class OvertakingTests(SynchronousTestCase):
         self.failureResultOf(self.running, CancelledError)
 
     def test_cancelled(self) -> None:
-        """Who wants neither any more lets go of both."""
+        """A download that is cancelled drops the body, and asks the others no more."""
         self.clock.advance(SILENCE)
         self.running.cancel()
         self.failureResultOf(self.running, CancelledError)
         self.assertEqual((self.body.let_go, self.cancelled), (True, 1))
         self.assert_over()
+
+
+class SourcesTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.clock = Clock()
+        file = FileIO(f"{folder.name}/file", "x+b")
+        self.addCleanup(file.close)
+        self.arrival = Arrival(ExpectedFile(len(DATA), bytes(32)), Storage(lambda: file))
+        self.mirrors = [Mirror(self.clock, label, DATA) for label in "abc"]
+        self.sources = Sources("file", self.mirrors, self.arrival, self.clock)
+
+    def asked(self) -> str:
+        """Returns the labels of the mirrors that were asked since the last call."""
+        labels = "".join(mirror.label for mirror in self.mirrors for _ in mirror.asked)
+        for mirror in self.mirrors:
+            mirror.asked.clear()
+        return labels
+
+    def arrive(self, source: Mirror, count: int) -> None:
+        """Has bytes of a source arrive."""
+        opened = self.successResultOf(Deferred.fromCoroutine(self.sources.ask(source, 1.0)))
+        self.arrival.begin(source, opened.answer)
+        self.arrival.add(source, DATA[:count])
+        self.asked()
+
+    def test_order(self) -> None:
+        """The first source that answers well is taken, and one that did not comes last."""
+        first, second, _ = self.mirrors
+        first.faults["refuses"] = True
+        self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.sources.first())).source, second)
+        self.assertEqual(self.asked(), "ab")
+        first.faults.clear()
+        self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.sources.first())).source, second)
+        self.sources.ask_next(first)
+        self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.sources.first())).source, first)
+        self.sources.remove(first)
+        self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.sources.first())).source, second)
+        self.assertEqual(len(self.sources), 2)
+
+    def test_patience(self) -> None:
+        """One more source is asked each time that no answer comes for a while, and the answers that are not needed are dropped."""
+        self.mirrors[0].faults["silent"] = True
+        opening = Deferred.fromCoroutine(self.sources.first())
+        self.clock.advance(SECOND_SOURCE_DELAY - 0.1)
+        self.assertEqual(self.asked(), "a")
+        self.clock.advance(0.1)
+        self.assertIs(self.successResultOf(opening).source, self.mirrors[1])
+        self.assertEqual((self.asked(), self.clock.getDelayedCalls()), ("b", []))
+
+    def test_absent(self) -> None:
+        """A file that every source says it has not is absent; a source that could not say makes that a failure."""
+        for mirror in self.mirrors:
+            mirror.faults["status"] = 404
+        self.failureResultOf(Deferred.fromCoroutine(self.sources.first()), AbsentError)
+        self.mirrors[1].faults["status"] = 503
+        error = self.failureResultOf(Deferred.fromCoroutine(self.sources.first())).value
+        self.assertIsInstance(error, FetchError)
+        self.assertNotIsInstance(error, AbsentError)
+
+    def test_successor(self) -> None:
+        """The others are asked for a continuation, one that has another file is not taken, and the silent source comes last."""
+        first, second, third = self.mirrors
+        self.arrive(first, 100)
+        second.faults.update(etag='"other"', modified="")
+        self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.sources.successor(first))).source, third)
+        self.assertEqual((second.asked, second.bodies[-1].dropped), ([{"Range": "bytes=100-"}], True))
+        self.asked()
+        self.assertTrue(self.sources.leave(third))
+        self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.sources.successor(first))).source, first)
+        self.assertEqual(self.asked(), "ab")
+
+    def test_leave(self) -> None:
+        """A slow source is left only once."""
+        self.assertEqual([self.sources.leave(self.mirrors[0]) for _ in range(2)], [True, False])
+
+    def test_rate_to_beat(self) -> None:
+        """A source is compared with the best of the others that did not fail and were not left, and with no less than what any gives."""
+        first, second, third = self.mirrors
+        self.assertEqual(self.sources.rate_to_beat(first), MIRROR_RATE_ASSUMED)
+        second.known, third.known = 1e6, 2e6
+        self.assertEqual(self.sources.rate_to_beat(first), 2e6)
+        self.sources.doubt(third)
+        self.assertEqual(self.sources.rate_to_beat(first), 1e6)
+        self.sources.leave(second)
+        self.sources.leave(third)
+        self.assertIsNone(self.sources.rate_to_beat(first))
+        first.wan = False
+        self.sources = Sources("file", self.mirrors, self.arrival, self.clock)
+        self.assertEqual(self.sources.rate_to_beat(first), PEER_RATE_ASSUMED)

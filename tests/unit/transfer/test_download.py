@@ -3,7 +3,7 @@
 import hashlib
 from io import FileIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -52,7 +52,7 @@ class DownloadCase(SynchronousTestCase):
     def setUp(self) -> None:
         folder = TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+        self.folder = self.top = Path(folder.name)
         self.clock = Clock()
         self.files: list[FileIO] = []
 
@@ -140,7 +140,7 @@ class FailoverTests(DownloadCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_other_version(self) -> None:
-        """What can't be shown to be the same file is not spliced: it is fetched again, and a reader of what is common goes on."""
+        """A file that can't be shown to be the same is not spliced: it is fetched again, and a reader of the common bytes goes on."""
         first, second = self.mirror(dies_at=[3000]), self.mirror(etag='"another"', modified="Fri, 02 Jan 2026 00:00:00 GMT")
         reader, running, _ = self.fetch(first, second)
         self.successResultOf(running)
@@ -289,8 +289,7 @@ class PropertyTests(DownloadCase):
     @example(_TAKEN_OVER_AT_THE_END)
     def test_never_wrong(self, mirrors: list[tuple[bytes, dict[str, object]]]) -> None:
         """Whatever the mirrors do, a reader that is told that it has the whole file has the right one, and every answer was taken or dropped."""
-        self.files, self.folder = [], self.folder / "another"
-        self.folder.mkdir()
+        self.files, self.folder = [], Path(mkdtemp(dir=self.top))
         self.clock = Clock()
         upstreams = [Mirror(self.clock, f"mirror {number}", data, **faults) for number, (data, faults) in enumerate(mirrors)]
         reader, running, _ = self.fetch(*upstreams)

@@ -124,7 +124,7 @@ class Play:
 
 class PropertyTests(SceneCase):
     def check(self, play: Play, contents: list[bytes]) -> None:
-        """What holds for every download."""
+        """Checks what holds for every download."""
         for client in play.clients:
             if client.complete:
                 self.assertIn(client.got, [content[client.first :] for content in contents])

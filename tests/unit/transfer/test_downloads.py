@@ -137,11 +137,11 @@ class Setup(SynchronousTestCase):
         return data
 
     def running(self) -> ArrivingFile | None:
-        """What is told to a peer that asks for the download."""
+        """Returns what a peer is told that asks for the download."""
         return self.successResultOf(Deferred.fromCoroutine(self.source.running(REQUEST)))
 
     def names(self) -> list[str]:
-        """What is in the spool, hidden files included."""
+        """Returns the names in the spool, those of hidden files included."""
         return sorted({*os.listdir(self.folder), *os.listdir(self.folder / "pkg")} - {".pacserve-spool", "pkg"})  # noqa: PTH208
 
 
@@ -194,7 +194,7 @@ class DownloadsTests(Setup):
         self.assertEqual((self.names(), self.published), ([NAME], [NAME]))
 
     def test_impatient(self) -> None:
-        """Who leaves before the first byte takes nobody else down."""
+        """A client that leaves before the first byte takes no other client down."""
         mirror = self.mirror(silent=True)
         first, second = self.settle(), self.settle()
         first.cancel()
@@ -205,7 +205,7 @@ class DownloadsTests(Setup):
         self.assertEqual(self.content(self.successResultOf(self.settle())), DATA)
 
     def test_asked_from_the_end(self) -> None:
-        """Who asks at the very moment at which a download fails begins a new one."""
+        """A client that asks at the very moment at which a download fails begins a new one."""
         self.mirror(status=404)
         again: list[Deferred[Answer]] = []
 
@@ -221,13 +221,13 @@ class DownloadsTests(Setup):
         self.assertEqual(self.content(self.successResultOf(second)), DATA)
 
     def test_unknown(self) -> None:
-        """What no database knows is handed on and not kept: nobody could tell whether it is right."""
+        """A file that no database knows is handed on and not kept: it can't be told whether it is right."""
         self.mirror(b"signature")
         self.assertEqual(self.content(self.successResultOf(self.settle(SIGNATURE))), b"signature")
         self.assertEqual((self.names(), self.office.claims[0].ended), ([], [False]))
 
     def test_wrong(self) -> None:
-        """What is not what the database states is not kept, and who asks next is served from elsewhere."""
+        """A file that is not the one that the database states is not kept, and the next client is served from elsewhere."""
         self.mirror(DATA[::-1])
         self.failureResultOf(self.settle(), FetchError)
         self.assertEqual((self.names(), self.office.claims[0].ended), ([], [False]))
@@ -248,7 +248,7 @@ class DownloadsTests(Setup):
         self.assertEqual(self.names(), [])
 
     def test_leader(self) -> None:
-        """Who is told whom to follow asks that host alone, and the keeper again when it breaks off."""
+        """A host that is told to follow a leader asks that one alone, and the keeper again when the leader breaks off."""
         leader = Mirror(self.clock, "leader", DATA, dies_at=[4000], etag='"another"')
         self.office.leader = leader
         mirror = self.mirror()
@@ -320,7 +320,7 @@ class DownloadsTests(Setup):
             self.assertIsNotNone(file.modified)
 
     def test_another_file(self) -> None:
-        """Who expects other bytes than those that are downloaded does not get these."""
+        """A client that expects other bytes than those that are downloaded does not get these."""
         self.mirror(dies_at=[3000], dying="stalls")
         self.successResultOf(self.settle())
         self.known.known = ExpectedFile(len(DATA), bytes(32))

@@ -43,7 +43,7 @@ class GrowingCase(SynchronousTestCase):
 class WriteTests(GrowingCase):
     @given(st.binary(max_size=300), st.lists(st.integers(0, 100), max_size=5))
     def test_digest(self, data: bytes, sizes: list[int]) -> None:
-        """What is written is there, and its digest known, whatever pieces it came in."""
+        """The bytes that were written are there, and their digest is known, whatever pieces they came in."""
         file = self.growing()
         for piece in _pieces(data, sizes):
             file.write(piece)
@@ -63,7 +63,7 @@ class WriteTests(GrowingCase):
         self.assertIn(self.assertRaises(OSError, huge.reserve).errno, (errno.ENOSPC, errno.EFBIG))
 
     def test_full(self) -> None:
-        """What can't be written is raised, and not counted as written."""
+        """A failure to write is raised, and the bytes are not counted as written."""
         file = GrowingFile(FileIO("/dev/full", "r+b"))
         self.addCleanup(file.close)
         self.assertRaises(OSError, file.write, b"abc")
@@ -87,7 +87,7 @@ class NewsTests(GrowingCase):
         self.successResultOf(Deferred.fromCoroutine(file.changed()))
 
     def test_ends_once(self) -> None:
-        """What has become of a file stays as it is."""
+        """The end of a file is decided once."""
         file, other = self.growing(), self.growing()
         file.end(Progress.COMPLETE)
         for progress in Progress:
@@ -97,7 +97,7 @@ class NewsTests(GrowingCase):
         self.assertEqual((file.progress, other.progress, other.successor), (Progress.COMPLETE, Progress.REPLACED, file))
 
     def test_again_from_a_callback(self) -> None:
-        """Who is told of a piece may wait for the next one at once."""
+        """A reader that is woken may wait for the next piece at once."""
         file = self.growing()
         told: list[int] = []
 
@@ -137,7 +137,7 @@ class SuccessorTests(GrowingCase):
         successor.close()
 
     def test_same_again(self) -> None:
-        """What is the same again behind a difference is not common."""
+        """Bytes that are the same again behind a difference are not common."""
         first = self.growing()
         first.write(b"abXdefgh")
         successor = self.growing(None, first)

@@ -82,7 +82,7 @@ class LeaderSearchTests(SynchronousTestCase):
         self.assertEqual(self.keeper.papers[0].ended, [True])
 
     def test_somebody(self) -> None:
-        """Who downloads it already is followed."""
+        """A host that downloads the file already is followed."""
         self.keeper.leader = self.host
         self.assertIs(self.successResultOf(self.ask(0.0)), self.host)
 

@@ -18,17 +18,17 @@ class PaceTests(SynchronousTestCase):
         self.assertFalse(self.arrive(Pace(BEST, 0.0), BEST * FAR_SLOWER_RATIO * 1.1))
 
     def test_not_at_once(self) -> None:
-        """It gets some seconds to show how fast it is."""
+        """A source gets some seconds to show how fast it is."""
         pace = Pace(BEST, 0.0)
         self.assertFalse(pace.arrived(10, 0.0, None, RATE_WINDOW - 0.1))
         self.assertTrue(pace.arrived(10, 0.0, None, RATE_WINDOW + 0.1))
 
     def test_nothing_to_compare(self) -> None:
-        """Where no other is known nobody is left."""
+        """Where no other source is known none is left."""
         self.assertFalse(self.arrive(Pace(None, 0.0), 1))
 
     def test_crawls(self) -> None:
-        """Whoever gives next to nothing for long crawls, though nobody else is known; a limit of this host is not held against it."""
+        """A source that gives next to nothing for long crawls, though no other is known; a limit of this host is not held against it."""
         for rate, wait, crawls in ((CRAWL_RATE / 2, 0.0, True), (CRAWL_RATE * 2, 0.0, False), (CRAWL_RATE / 2, 1.0, False)):
             pace = Pace(None, 0.0)
             for second in range(1, 50):

@@ -39,7 +39,7 @@ class ReaderTests(SynchronousTestCase):
         return Deferred.fromCoroutine(self.reader.more(offset))
 
     def test_follows(self) -> None:
-        """What has arrived can be read, and the end is known as such."""
+        """Bytes that have arrived can be read, and the end is known as such."""
         waiting = self.more(0)
         self.assertNoResult(waiting)
         self.file.write(b"abc")
@@ -101,7 +101,7 @@ class ReaderTests(SynchronousTestCase):
         self.assertFalse(self.successResultOf(waiting))
 
     def test_held(self) -> None:
-        """What has to be checked first is held back, but for a few bytes each second after eight, and let go when it is complete."""
+        """Bytes that must be checked first are held back, but for a few each second after eight, and sent when the file is complete."""
         self.file.held = True
         self.file.write(bytes(1000))
         waiting = self.more(0)

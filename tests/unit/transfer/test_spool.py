@@ -36,7 +36,7 @@ class SpoolTests(SynchronousTestCase):
             spool.publish(file, name, modified)
 
     def names(self) -> set[str]:
-        """What is in the folder and not hidden."""
+        """Returns the names in the folder that are not hidden."""
         return {path.name for path in self.folder.iterdir() if not path.name.startswith(".")}
 
     def test_published(self) -> None:
@@ -95,7 +95,7 @@ class SpoolTests(SynchronousTestCase):
         self.assertRaises(OSError, spool.create)
 
     def test_clean_end(self) -> None:
-        """What a daemon has left that ended well is there at once; what had not arrived wholly is removed."""
+        """The files of a daemon that ended well are there at once; those that had not arrived wholly are removed."""
         spool = self.spool()
         self.put(spool, ZLIB)
         spool.create().close()
@@ -121,7 +121,7 @@ class SpoolTests(SynchronousTestCase):
         self.assertEqual(list(again.unverified()), [])
 
     def test_crash_without_databases(self) -> None:
-        """What no database states stays hidden as long as not every database was read, also over another start, and nothing is lost."""
+        """A file that no database states stays hidden as long as not every database was read, also over another start, and nothing is lost."""
         spool = self.spool()
         self.put(spool, ZLIB, b"good")
         spool.close()
@@ -199,7 +199,7 @@ class SpoolTests(SynchronousTestCase):
         self.assertEqual((self.folder / ZLIB).stat().st_mtime, now + 7200)
 
     def test_trim_by_use(self) -> None:
-        """What goes is what was not used for longest, whatever its date says."""
+        """The file goes that was not used for longest, whatever its date says."""
         spool = self.spool(limit=15)
         first, second = (f"{name}-1-1-any.pkg.tar.zst" for name in "ab")
         now = int((self.spooled / "pkg").stat().st_mtime)
@@ -243,7 +243,7 @@ class SpoolTests(SynchronousTestCase):
         self.assertEqual(spool.give_up(lambda file: 0.0, 1e10), [])
 
     def test_others_files(self) -> None:
-        """What is not the spool's is not counted, and stays."""
+        """Files that are not the spool's are not counted, and stay."""
         spool = self.spool(limit=0)
         (self.folder / "README").write_text("mine")
         spool.trim(lambda file: None)

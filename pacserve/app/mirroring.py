@@ -11,7 +11,7 @@ from pacserve.fetch.connections import READ, READ_LIMITED
 from pacserve.fetch.guard import AddressGuard
 from pacserve.fetch.proxy import Proxies
 from pacserve.fetch.stream import StreamingClient
-from pacserve.http.via import via_value
+from pacserve.http.request import via_value
 from pacserve.mirrors.health import Absences, MirrorHealth
 from pacserve.mirrors.inquiry import Inquiry
 from pacserve.mirrors.mirror import MirrorList

@@ -17,8 +17,7 @@ from pacserve.delivery.delivering import Deliverer
 from pacserve.fronts.metrics import MetricsFront
 from pacserve.fronts.page import EventsFront, PageFront, SearchFront, StaticFront, watched
 from pacserve.fronts.status import StatusFront, WhyFront
-from pacserve.metrics.errors import ErrorCounts
-from pacserve.metrics.log import ErrorObserver
+from pacserve.metrics.errors import ErrorCounts, ErrorObserver
 from pacserve.metrics.requests import RequestCounts
 from pacserve.report.archive import Archive
 from pacserve.web.asking import Audience, Front, Witness

@@ -9,8 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pacserve.cache.changes import Changes
-from pacserve.cache.completeness import SETTLING_TIME, changed_lately, complete
-from pacserve.cache.folders import FolderListing, list_folder, stamp
+from pacserve.cache.folders import SETTLING_TIME, FolderListing, changed_lately, complete, list_folder, stamp
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.inventory import Delta, Inventory
 

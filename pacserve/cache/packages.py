@@ -8,8 +8,7 @@ from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 
-from pacserve.cache.completeness import complete
-from pacserve.cache.folders import open_file
+from pacserve.cache.folders import complete, open_file
 from pacserve.cache.listing import InThread, Listing
 from pacserve.errors import AbsentError
 from pacserve.http.validators import make_etag

@@ -32,8 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _pacman(daemon: Daemon, call: PacmanCall) -> int:
-    from pacserve.pacsrv.files import LocalFiles
-    from pacserve.pacsrv.pacman import knows_cache_server, pacman_version
+    from pacserve.pacsrv.pacman import LocalFiles, knows_cache_server, pacman_version
     from pacserve.pacsrv.wrapper import Wrapper
 
     wrapper = Wrapper(
@@ -54,8 +53,8 @@ def _answer(daemon: Daemon, question: Question) -> int:
         return show(question, daemon, console)
 
     from pacserve.pacsrv.doctor import encode_findings, examine, exit_status, show_findings
-    from pacserve.pacsrv.files import LocalFiles
     from pacserve.pacsrv.gathering import gather
+    from pacserve.pacsrv.pacman import LocalFiles
 
     findings = examine(gather(daemon, LocalFiles(), os.environ, time.time))
     text = encode_findings(findings) if question.json else "\n".join(show_findings(findings, console.screen()))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pacserve.errors import RequestError
-from pacserve.http.target import query_number
+from pacserve.http.request import query_number
 from pacserve.http.validators import matches_none_match
 from pacserve.packages.inventory import Inventory, LocalPackages
 from pacserve.peers.inventory import PeerInfo, encode, pack

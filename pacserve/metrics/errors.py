@@ -1,9 +1,12 @@
-"""Errors by their class.  Rules only."""
+"""Errors by their class, and the observer of the log that counts them."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
+
+from twisted.logger import ILogObserver, LogEvent, LogLevel
+from zope.interface import implementer
 
 from pacserve.errors import AbsentError, ConfigurationError, FetchError, IntegrityError, PacserveError, RemoteProtocolError
 from pacserve.metrics.definitions import ERRORS, Family
@@ -60,3 +63,27 @@ class ErrorCounts:
     def families(self) -> Iterator[Family]:
         """What was counted, in metrics."""
         yield Family(ERRORS, {(counted.value,): count for counted, count in self._counts.items()})
+
+
+@implementer(ILogObserver)
+class ErrorObserver:
+    """
+    Counts what events tell of errors, whatever their level is: those at debug count as well when nobody reads them.
+
+    Args:
+        errors: Told of each.
+    """
+
+    def __init__(self, errors: ErrorCounts) -> None:
+        self._errors = errors
+
+    def __call__(self, event: LogEvent) -> None:
+        level, failure, error = event.get("log_level"), event.get("log_failure"), event.get("error")
+        if failure is not None:
+            self._errors.noted(failure.value)
+        elif isinstance(error, BaseException):
+            self._errors.noted(error)
+        elif level in {LogLevel.error, LogLevel.critical}:
+            self._errors.count(ErrorClass.DEFECT)
+        elif level is LogLevel.warn:
+            self._errors.count(ErrorClass.ENVIRONMENT)

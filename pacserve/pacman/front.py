@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from pacserve.delivery.delivering import FileDelivery
 from pacserve.errors import RequestError
-from pacserve.http.via import names_pacserve
+from pacserve.http.request import names_pacserve
 from pacserve.packages.files import FileRequest
 from pacserve.packages.names import file_name, kind_of
 from pacserve.pacman.configuration import ConfigurationSource

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import TextIO, TypeVar
 
 from pacserve.pacsrv.asking import Daemon, Reply, SilentError
-from pacserve.pacsrv.explanation import show_why
 from pacserve.pacsrv.layout import Screen, has_colours
 from pacserve.pacsrv.options import Question
-from pacserve.pacsrv.state import show_status
+from pacserve.pacsrv.presentation import show_status, show_why
 from pacserve.pacsrv.text import printable
 from pacserve.report.status import Status, Why, decode
 

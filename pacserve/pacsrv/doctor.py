@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from pacserve.pacsrv.checks import cache_server, caches, clock, disk, firewall, identity, proxy, reachable, servers, signatures
+from pacserve.pacsrv.checks import configuration, host, network
 from pacserve.pacsrv.facts import Facts
 from pacserve.pacsrv.finding import Check, Finding, Level
 from pacserve.pacsrv.layout import Screen, Style
 from pacserve.pacsrv.text import number, printable
 
 CHECKS: tuple[tuple[str, Check], ...] = (
-    ("pacserve", reachable.check),
-    ("pacman.conf", servers.check),
-    ("CacheServer", cache_server.check),
-    ("proxy", proxy.check),
-    ("firewall", firewall.check),
-    ("clock", clock.check),
-    ("signatures", signatures.check),
-    ("package caches", caches.check),
-    ("identity", identity.check),
-    ("disk", disk.check),
+    ("pacserve", host.check_daemon),
+    ("pacman.conf", configuration.check_servers),
+    ("CacheServer", configuration.check_cache_servers),
+    ("proxy", network.check_proxy),
+    ("firewall", network.check_firewall),
+    ("clock", host.check_clock),
+    ("signatures", configuration.check_signatures),
+    ("package caches", host.check_package_caches),
+    ("identity", network.check_identity),
+    ("disk", host.check_disk),
 )
 
 _STYLES = {Level.WELL: Style.GOOD, Level.DOUBTFUL: Style.DOUBTFUL, Level.WRONG: Style.BAD}

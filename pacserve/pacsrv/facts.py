@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pacserve.pacsrv.reading import Section
+from pacserve.pacsrv.configuration import Section
 from pacserve.report.status import Status
 
 
@@ -37,7 +37,7 @@ class ClockOffset:
         seconds: Rounded by HTTP to whole ones.
     """
 
-    who: str
+    host: str
     seconds: float
 
 

@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from pacserve.pacsrv.answering import decoded
 from pacserve.pacsrv.asking import Daemon, SilentError
 from pacserve.pacsrv.clocks import ask_clocks
+from pacserve.pacsrv.configuration import ConfigurationFiles, Resolved, Section, parse_resolved, read_lines, read_sections
 from pacserve.pacsrv.facts import Facts, Folder
 from pacserve.pacsrv.folders import free_space, look_at
 from pacserve.pacsrv.pacman import output_of, pacman_version
 from pacserve.pacsrv.process import listener
-from pacserve.pacsrv.reading import ConfigurationFiles, Section, read_lines, read_sections
-from pacserve.pacsrv.resolved import Resolved, parse_resolved
 from pacserve.pacsrv.words import DEFAULT_CONFIGURATION
 from pacserve.report.status import Status
 

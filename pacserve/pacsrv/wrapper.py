@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from pacserve.pacsrv.asking import Daemon, SilentError
-from pacserve.pacsrv.composing import compose
+from pacserve.pacsrv.configuration import ConfigurationFiles, compose
 from pacserve.pacsrv.proxies import with_localhost
-from pacserve.pacsrv.reading import ConfigurationFiles
 from pacserve.pacsrv.words import PacmanWords, read_words
 
 # Of sh(1): what can't be run, and what is not there.

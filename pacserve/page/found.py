@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pacserve.page.layout import SHORTEST_QUERY, document, section
 from pacserve.page.table import MOST_ROWS, Cell, Table
-from pacserve.page.units import size
+from pacserve.page.text import size
 
 _MOST_HOLDERS = 8
 """Hosts that are named of those that hold a file."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pacserve.page.layout import facts
 from pacserve.page.table import Cell
-from pacserve.page.units import number, size
-from pacserve.report.origins import Origin
-from pacserve.report.status import HostStatus, Status
+from pacserve.page.text import number, size
+from pacserve.report.status import HostStatus, Origin, Status
 
 _MISSES = {"redirect": "pacman is sent to the mirror", "fetch": "this host downloads it, once for the LAN"}
 _HITS = {"redirect": "pacman is sent to the peer", "relay": "this host fetches, checks and hands it on"}

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from pacserve.page.host import facts_html, host_facts, totals
 from pacserve.page.layout import document, section
-from pacserve.page.mirrors import mirrors_table
-from pacserve.page.peers import peers_table
 from pacserve.page.recent import recent_table
+from pacserve.page.sources import mirrors_table, peers_table
 from pacserve.page.table import to_json
 from pacserve.page.traffic import DAY, DAYS, HOUR
 from pacserve.page.transfers import announcement, transfers_table

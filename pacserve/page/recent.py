@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pacserve.page.table import Cell, Table
-from pacserve.page.units import milliseconds, size
-from pacserve.report.origins import Origin, origin_of
-from pacserve.report.status import Record
+from pacserve.page.text import milliseconds, size
+from pacserve.report.status import Origin, Record, origin_of
 
 MOST_REQUESTS = 30
 """Requests that are shown."""

@@ -10,8 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pacserve.page.text import clean, escape
-from pacserve.page.units import duration, moment
+from pacserve.page.text import clean, duration, escape, moment
 
 MOST_ROWS = 200
 """Rows that are shown of a table: a page with thousands is of no use, and `pacsrv status` lists them all."""

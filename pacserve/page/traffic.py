@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pacserve.page.table import Cell, Table, to_json
-from pacserve.page.text import escape
-from pacserve.page.units import clock_time, day, size
+from pacserve.page.text import clock_time, day, escape, size
 from pacserve.report.status import Bucket
 
 ORIGINS = ("mirrors", "peers", "cache")

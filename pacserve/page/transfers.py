@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pacserve.page.table import MOST_ROWS, Cell, Table
-from pacserve.page.units import duration, rate, size
+from pacserve.page.text import duration, rate, size
 from pacserve.report.status import TransferStatus
 
 _STEP = 25

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pacserve.network.addresses import LocalAddresses
-from pacserve.report.origins import Origin, origin_of
-from pacserve.report.status import Bucket, Record, Tally, TrafficStatus
+from pacserve.report.status import Bucket, Origin, Record, Tally, TrafficStatus, origin_of
 from pacserve.web.asking import Answered, Witness
 
 MINUTE = 60

@@ -14,7 +14,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from pacserve.errors import RequestError
-from pacserve.http.target import query_of, split_target
+from pacserve.http.request import query_of, split_target
 from pacserve.network.addresses import IPAddress, parse_address
 from pacserve.web.access_log import AccessLog, Asked
 from pacserve.web.answers import Answer, EventsAnswer, FileAnswer, RedirectAnswer, StreamAnswer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping, Sequence
 
-from pacserve.pacsrv.reading import ConfigurationFiles
+from pacserve.pacsrv.configuration import ConfigurationFiles
 
 
 class FakeFiles(ConfigurationFiles):

@@ -1,1 +1,1 @@
-"""What breaks in practice: one module for each check.  Rules only; `pacserve.pacsrv.gathering` looks at the machine."""
+"""The checks of `pacsrv doctor`, by what they look at.  Rules only; `pacserve.pacsrv.gathering` looks at the machine."""

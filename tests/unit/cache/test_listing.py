@@ -10,8 +10,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.cache.completeness import SETTLING_TIME
-from pacserve.cache.folders import FolderListing, FoundFile
+from pacserve.cache.folders import SETTLING_TIME, FolderListing, FoundFile
 from pacserve.cache.listing import NAMES_LIMIT, RESCAN_INTERVAL, Listing
 from pacserve.packages.inventory import Delta, Inventory
 from tests.fakes.interfaces import Databases

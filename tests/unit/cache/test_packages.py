@@ -9,8 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.cache.completeness import SETTLING_TIME
-from pacserve.cache.folders import FolderListing
+from pacserve.cache.folders import SETTLING_TIME, FolderListing
 from pacserve.cache.packages import CachedPackages
 from pacserve.errors import AbsentError
 from pacserve.network.addresses import parse_address

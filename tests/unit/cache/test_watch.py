@@ -10,8 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.cache.completeness import SETTLING_TIME
-from pacserve.cache.folders import FolderListing
+from pacserve.cache.folders import SETTLING_TIME, FolderListing
 from pacserve.cache.listing import RESCAN_INTERVAL
 from pacserve.cache.packages import CachedPackages
 from pacserve.cache.watch import LOOK_INTERVAL, CacheWatch

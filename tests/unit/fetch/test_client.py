@@ -23,7 +23,8 @@ from twisted.web.server import Request
 from zope.interface import implementer
 
 from pacserve.errors import FetchError, RemoteProtocolError
-from pacserve.fetch.client import BodyAnswer, HeadAnswer, HTTPClient
+from pacserve.fetch.answers import BodyAnswer, HeadAnswer
+from pacserve.fetch.client import HTTPClient
 
 
 class Page(Resource):

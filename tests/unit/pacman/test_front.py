@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import RequestError
-from pacserve.http.via import via_value
+from pacserve.http.request import via_value
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.pacman.configuration import without_pacman

@@ -4,10 +4,10 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pacserve.pacsrv.configuration import Section
 from pacserve.pacsrv.doctor import CHECKS, encode_findings, examine, exit_status, show_findings
 from pacserve.pacsrv.facts import Facts, Folder
 from pacserve.pacsrv.layout import Screen
-from pacserve.pacsrv.reading import Section
 from tests.fakes.statuses import NOW, peer, status
 
 OURS = "http://localhost:15678/request/$repo/$arch"

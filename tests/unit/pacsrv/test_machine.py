@@ -1,4 +1,4 @@
-"""Tests for `pacserve.pacsrv.folders`, `pacserve.pacsrv.process`, `pacserve.pacsrv.files` and `pacserve.pacsrv.resolved`."""
+"""Tests for `pacserve.pacsrv.folders`, `pacserve.pacsrv.process` and `pacserve.pacsrv.pacman`."""
 
 import os
 import shutil
@@ -7,10 +7,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.pacsrv.files import LocalFiles
 from pacserve.pacsrv.folders import free_space, look_at
+from pacserve.pacsrv.pacman import LocalFiles
 from pacserve.pacsrv.process import User, listener
-from pacserve.pacsrv.resolved import parse_resolved
 
 NAME = "zlib-1-1-any.pkg.tar.zst"
 STRANGER = User(54321, frozenset({54321}))
@@ -76,10 +75,3 @@ class MachineTests(SynchronousTestCase):
         self.assertEqual(LocalFiles().expand(f"{path}/\\[x].conf"), [f"{path}/[x].conf"])
         self.assertEqual(LocalFiles().expand("/nonexistent/*"), ["/nonexistent/*"])
         self.assertEqual(LocalFiles().read(f"{path}/a.conf"), "a.conf")
-
-    def test_resolved(self) -> None:
-        """A repository's own SigLevel counts instead of that of the options, and cache folders keep their order."""
-        printed = "[options]\nCacheDir = /b\nCacheDir = /a\nSigLevel = PackageRequired\n[core]\nServer = x\n[free]\nSigLevel = PackageNever\n"
-        resolved = parse_resolved(printed)
-        self.assertEqual(resolved.cache_dirs, ("/b", "/a"))
-        self.assertEqual(resolved.signature_levels, {"core": frozenset({"PackageRequired"}), "free": frozenset({"PackageNever"})})

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from pacserve.page.text import clock_time, size
 from pacserve.page.traffic import DAY, DAYS, HOUR, ORIGINS, Plot
-from pacserve.page.units import clock_time, size
 from pacserve.report.status import Bucket
 from tests.unit.page.made_up import MIB, NOW
 from tests.unit.page.reading import Element, read

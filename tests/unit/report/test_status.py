@@ -8,7 +8,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.report.status import Reason, Record, Status, Why, decode, encode
+from pacserve.report.status import Origin, Reason, Record, Status, Why, decode, encode, origin_of
+
+
+class OriginTests(SynchronousTestCase):
+    def test_origins(self) -> None:
+        """Where bytes came from is known by the first word of what the log says of it."""
+        for text, origin in (
+            ("cache", Origin.CACHE),
+            ("copy of mirror http://a", Origin.CACHE),
+            ("peer 10.0.0.3:15678", Origin.PEERS),
+            ("peer [fe80::1%eth0]:15678, relayed", Origin.PEERS),
+            ("mirror https://example.org/core/os/x86_64", Origin.MIRRORS),
+            ("mirror https://example.org, downloaded", Origin.MIRRORS),
+            ("downloaded", Origin.MIRRORS),
+            ("", Origin.NONE),
+            ("peerless", Origin.NONE),
+        ):
+            self.assertIs(origin_of(text, 200), origin, text)
+        self.assertIs(origin_of("mirror http://a", 504), Origin.NONE)
+
 
 STATUS: Any = st.from_type(Status)
 JSON: Any = st.recursive(

@@ -1,12 +1,11 @@
-"""Tests for `pacserve.pacsrv.state`, `pacserve.pacsrv.explanation` and `pacserve.pacsrv.layout`: what people see of a daemon."""
+"""Tests for `pacserve.pacsrv.presentation`, `pacserve.pacsrv.presentation` and `pacserve.pacsrv.layout`: what people see of a daemon."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.pacsrv.explanation import show_why
 from pacserve.pacsrv.layout import Screen, bar, has_colours, table
-from pacserve.pacsrv.state import show_status
+from pacserve.pacsrv.presentation import show_status, show_why
 from pacserve.pacsrv.text import width
 from pacserve.report.status import Reason, Record, TransferStatus, Why
 from tests.fakes.statuses import NOW, peer, status

@@ -1,4 +1,4 @@
-"""The request target (RFC 9112, 3.2): what a request line asks for, taken apart."""
+"""The head of a request: its target (RFC 9112, 3.2) and its Via (RFC 9110, 7.6.3), taken apart."""
 
 from __future__ import annotations
 
@@ -45,3 +45,43 @@ def query_number(query: str, field: str) -> int | None:
     """
     values = [value for name, _, value in (item.partition("=") for item in query.split("&")) if name == field]
     return int(values[0]) if len(values) == 1 and _NUMBER.match(values[0]) else None
+
+
+_PREFIX = "pacserve-"
+
+
+def via_value(instance: str) -> str:
+    """Returns the Via value of the pacserve with this instance id."""
+    return f"1.1 {_PREFIX}{instance}"
+
+
+def names_pacserve(value: str) -> bool:
+    """
+    Returns whether one of the hops that a Via value lists is a pacserve.
+
+    Comments are skipped, case does not matter, and an entry that leaves the protocol out counts as well.
+    """
+    for entry in _without_comments(value).split(","):
+        words = entry.split()
+        if words and words[min(1, len(words) - 1)].lower().startswith(_PREFIX):
+            return True
+    return False
+
+
+def _without_comments(value: str) -> str:
+    """Returns the value without its comments, which nest and may hold commas (RFC 9110, 5.6.5)."""
+    kept: list[str] = []
+    depth = 0
+    escaped = False
+    for char in value:
+        if escaped:
+            escaped = False
+        elif depth and char == "\\":
+            escaped = True
+        elif char == "(":
+            depth += 1
+        elif char == ")" and depth:
+            depth -= 1
+        elif not depth:
+            kept.append(char)
+    return "".join(kept)

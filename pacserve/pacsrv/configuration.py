@@ -1,10 +1,10 @@
-"""pacman.conf as pacman reads it, line by line: nothing is lost, so that the text can be written again.  Rules only."""
+"""pacman.conf: read line by line as pacman reads it, so that nothing is lost, and composed anew with pacserve first.  Rules only."""
 
 from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -175,3 +175,64 @@ def pacserve_serves(servers: Sequence[str]) -> bool:
     only.
     """
     return any(server.lower().startswith(("http://", "https://")) for server in servers)
+
+
+def server_line(port: int) -> str:
+    """Returns the line that makes the pacserve of this host a Server."""
+    return f"Server = http://localhost:{port}/request/$repo/$arch"
+
+
+def compose(path: str, files: ConfigurationFiles, port: int, knows_cache_server: Callable[[], bool]) -> str:
+    """
+    Returns the text of a configuration that differs from that of the file in nothing but this: in each repository pacserve is the first Server.
+
+    A repository is left as it is where pacserve comes first already or is its CacheServer, where it has no mirror that pacserve could use
+    (`file://`), and where it has no Server at all.
+
+    Args:
+        port: Where pacserve listens.
+        knows_cache_server: True if this pacman does not ignore CacheServer; called where that matters.
+
+    Raises:
+        OSError: The file can't be read.
+    """
+    lines = read_lines(path, files)
+    texts = [line.text for line in lines]
+    for section in reversed(read_sections(lines, files)):
+        if section.first is None or not pacserve_serves(section.servers) or pacserve_port(section.servers[0]) == port:
+            continue
+        if any(pacserve_port(server) == port for server in section.cache_servers) and knows_cache_server():
+            continue  # as both, it would be asked twice for what nobody has
+        texts.insert(section.first, server_line(port))
+    return "\n".join(texts) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """
+    A configuration with everything resolved.
+
+    Attributes:
+        cache_dirs: In pacman's order.
+        signature_levels: The words of the SigLevel that counts in each repository.
+    """
+
+    cache_dirs: tuple[str, ...]
+    signature_levels: Mapping[str, frozenset[str]]
+
+
+def parse_resolved(printed: str) -> Resolved:
+    """Reads it; a repository without a SigLevel has that of the options."""
+    cache_dirs: list[str] = []
+    levels: dict[str, set[str]] = {OPTIONS: set()}
+    section = OPTIONS
+    for line in map(parse_line, printed.splitlines()):
+        if line.section is not None:
+            section = line.section
+            levels.setdefault(section, set())
+        elif line.value and line.key == "SigLevel":
+            levels[section].add(line.value)
+        elif line.value and line.key == "CacheDir" and section == OPTIONS:
+            cache_dirs.append(line.value)
+    general = levels.pop(OPTIONS)
+    return Resolved(tuple(dict.fromkeys(cache_dirs)), {name: frozenset(own or general) for name, own in levels.items()})

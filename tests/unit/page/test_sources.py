@@ -1,4 +1,4 @@
-"""Tests for `pacserve.page.peers`."""
+"""Tests for `pacserve.page.sources`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.page.peers import peers_table
+from pacserve.page.sources import mirrors_table, peers_table
 from pacserve.page.table import MOST_ROWS
 from pacserve.page.text import clean
-from pacserve.report.status import PeerStatus
+from pacserve.report.status import MirrorStatus, PeerStatus
 from tests.unit.page.made_up import HOSTILE, MIB, NOW, peer
 from tests.unit.page.reading import read
 from tests.unit.page.strategies import of
@@ -64,3 +64,35 @@ class PeersTests(SynchronousTestCase):
         shown = {row[0] for row in rows}
         for one in peers:
             self.assertIn(clean(f"{one.name} ({one.address})" if one.name and one.name != one.address else one.address), shown)
+
+
+WELL = MirrorStatus("https://a.example", ("core", "extra"), "well", 0.0, 11.2 * MIB)
+
+
+class MirrorsTests(SynchronousTestCase):
+    def test_rows(self) -> None:
+        """Mirrors stand in the order of pacman.conf, with how they did, for how many minutes they come last, how fast they are, what they serve."""
+        mirrors = (
+            WELL,
+            MirrorStatus("https://b.example", ("core",), "slow", 130.0, 0.3 * MIB),
+            MirrorStatus("http://c.example", (), "failed", 20.0, None),
+        )
+        self.assertEqual(
+            read(mirrors_table(mirrors).html(NOW)).cells("mirrors"),
+            [
+                ["https://a.example", "well", "11.2 MiB/s", "core, extra"],
+                ["https://b.example", "slow, asked last for 2 min", "307 KiB/s", "core"],
+                ["http://c.example", "failed, asked last for less than a minute", "not known", ""],
+            ],
+        )
+
+    def test_hostile(self) -> None:
+        """A mirror whose name or repository is anything is text, and no link."""
+        page = read(mirrors_table((MirrorStatus(HOSTILE, (HOSTILE,), HOSTILE, 0.0, None),)).html(NOW))
+        self.assertEqual(page.cells("mirrors"), [[clean(HOSTILE), clean(HOSTILE), "not known", clean(HOSTILE)]])
+        self.assertEqual(page.all("a") + page.all("span"), [])
+
+    def test_many(self) -> None:
+        """Of very many mirrors the first are shown, and how many more there are."""
+        table = mirrors_table((WELL,) * (MOST_ROWS + 1))
+        self.assertEqual((len(table.rows), table.more), (MOST_ROWS, 1))

@@ -24,11 +24,11 @@ _CLEAR_SCREEN = "\x1b[2J"
 @dataclass(frozen=True, slots=True)
 class Console:
     """
-    Where answers go.
+    The terminal, file or pipe that answers are written to.
 
     Attributes:
-        wall: Gives seconds since the epoch.
-        sleep: Waits for so many seconds.
+        wall: Returns the seconds since the epoch.
+        sleep: Waits for a number of seconds.
     """
 
     out: TextIO
@@ -39,16 +39,16 @@ class Console:
 
     @property
     def terminal(self) -> bool:
-        """True if a person looks at it."""
+        """True if the output is a terminal."""
         return self.out.isatty()
 
     def screen(self) -> Screen:
-        """What it can show now; its size may change."""
+        """Returns what the terminal can show now; its size may change."""
         columns = shutil.get_terminal_size().columns if self.terminal else None
         return Screen(columns, has_colours(self.environment, terminal=self.terminal))
 
     def write(self, text: str) -> None:
-        """Shows a text at once; what its encoding has no signs for becomes `?`."""
+        """Shows a text at once; characters that its encoding lacks become `?`."""
         encoding = self.out.encoding or "utf-8"
         self.out.write(text.encode(encoding, "replace").decode(encoding))
         self.out.flush()
@@ -73,7 +73,7 @@ def show(question: Question, daemon: Daemon, console: Console) -> int:
     try:
         if redraw:
             console.write(_HIDE + _CLEAR_SCREEN)
-        while True:  # also while the daemon does not answer, as at a restart
+        while True:  # goes on while the daemon does not answer, as during a restart
             _status(question, daemon, console, _HOME if redraw else "")
             console.sleep(question.watch)
     except KeyboardInterrupt:
@@ -98,7 +98,7 @@ def _status(question: Question, daemon: Daemon, console: Console, before: str) -
 
 
 def _redrawn(lines: list[str], before: str) -> str:
-    """What fits the height of the terminal, drawn over what was there."""
+    """Returns the lines that fit the height of the terminal, drawn over the ones before."""
     fitting = lines[: max(1, shutil.get_terminal_size().lines - 1)]
     return before + "".join(f"{line}{_CLEAR_LINE}\n" for line in fitting) + _CLEAR_BELOW
 
@@ -109,9 +109,9 @@ def _why(question: Question, daemon: Daemon, console: Console, _: str) -> int:
         if reply.status == 404:
             missing = _missing_pacman(daemon)
             if missing:
-                console.complain(f"no pacman here: {missing}; so no database knows {question.subject}")
+                console.complain(f"no pacman here: {missing}; so no database has {question.subject}")
             else:
-                console.complain(f"no database and no cache knows {question.subject}; for a repository added lately: pacsrv -Sy")
+                console.complain(f"no database and no cache has {question.subject}; if its repository was added lately, run pacsrv -Sy first")
             return 1
         why = decoded(reply, Why)
     except SilentError as error:
@@ -142,16 +142,16 @@ def _silent(daemon: Daemon, console: Console, error: SilentError, before: str) -
 
 def decoded(reply: Reply, kind: type[T]) -> T:
     """
-    What the daemon told.
+    Returns what a reply of the daemon says.
 
     Raises:
-        SilentError: It told something else.
+        SilentError: The reply is an error, or is not understood.
     """
     if reply.status == 403:
         raise SilentError("it refuses to answer this host")
     if reply.status != 200:
-        raise SilentError(f"it answered {reply.status}: it is of another version")
+        raise SilentError(f"it answered {reply.status}: its version differs from pacsrv's")
     try:
         return decode(reply.body, kind)
     except (ValueError, RecursionError):
-        raise SilentError("its answer is not understood: it is of another version") from None
+        raise SilentError("its answer is not understood: its version differs from pacsrv's") from None

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
-# Seconds.  Whoever types a command waits for it; a daemon that is up answers in milliseconds.
-PATIENCE = 5.0
-# Seconds until pacman is run without a daemon that does not answer.
-SHORT_PATIENCE = 0.5
-# Bytes: the state of 1,000 peers has a tenth of that.
-_LIMIT = 32 << 20
-_PIECE = 1 << 16
+# Seconds that the user of a command waits for an answer; a daemon that runs answers in milliseconds.
+ANSWER_TIMEOUT = 5.0
+# Seconds that pacman's start is held up by a daemon that does not answer, before pacman is run without it.
+CHECK_TIMEOUT = 0.5
+# Bytes of an answer: the state of 1,000 peers has a tenth of that.
+_BODY_LIMIT = 32 << 20
+_READ_SIZE = 1 << 16
 
 
 class SilentError(Exception):
@@ -24,10 +24,10 @@ class SilentError(Exception):
 @dataclass(frozen=True, slots=True)
 class Reply:
     """
-    What was answered.
+    An answer of the daemon.
 
     Attributes:
-        date: Seconds since the epoch when that was, as the answerer's clock has it; None where it does not say.
+        date: When it was sent by the clock of the answering host, in seconds since the epoch; None where the answer does not say.
     """
 
     status: int
@@ -40,7 +40,7 @@ class Daemon:
     The pacserve of this host.
 
     Args:
-        clock: Gives seconds, from any beginning.
+        clock: Returns seconds, counted from any moment.
     """
 
     def __init__(self, port: int, clock: Callable[[], float], host: str = "localhost") -> None:
@@ -50,56 +50,56 @@ class Daemon:
 
     def status(self) -> Reply:
         """
-        Its `/status`.
+        Asks for `/status`.
 
         Raises:
-            SilentError: It can't be asked.
+            SilentError: The daemon can't be asked.
         """
-        return self._ask("GET", "/status", PATIENCE)
+        return self._ask("GET", "/status", ANSWER_TIMEOUT)
 
     def why(self, name: str) -> Reply:
         """
-        Its `/why` of a file or package.
+        Asks for the `/why` of a file or package.
 
         Raises:
-            SilentError: It can't be asked.
+            SilentError: The daemon can't be asked.
         """
-        return self._ask("GET", f"/why/{quote(name, safe='')}", PATIENCE)
+        return self._ask("GET", f"/why/{quote(name, safe='')}", ANSWER_TIMEOUT)
 
     def check(self) -> None:
         """
-        Makes sure that it is there and answers.
+        Makes sure that the daemon runs and answers.
 
         Raises:
-            SilentError: It does not, or someone else listens on its port.
+            SilentError: The daemon does not answer, or another program listens on its port.
         """
-        reply = self._ask("HEAD", "/info", SHORT_PATIENCE)
-        if reply.status not in {200, 403}:  # 403: this host is not of its LAN, odd but alive
-            raise SilentError("what listens there is no pacserve")
+        reply = self._ask("HEAD", "/info", CHECK_TIMEOUT)
+        if reply.status not in {200, 403}:  # 403: the daemon runs, but does not take this host for one of its LAN
+            raise SilentError("the program on that port is not pacserve")
 
-    def _ask(self, method: str, target: str, patience: float) -> Reply:
-        deadline = self._clock() + patience
-        connection = http.client.HTTPConnection(self._host, self.port, timeout=patience)
+    def _ask(self, method: str, target: str, timeout: float) -> Reply:
+        deadline = self._clock() + timeout
+        connection = http.client.HTTPConnection(self._host, self.port, timeout=timeout)
         try:
             connection.request(method, target, headers={"Connection": "close", "User-Agent": "pacsrv"})
             response = connection.getresponse()
             body = bytearray()
-            while piece := response.read1(_PIECE):
+            while piece := response.read1(_READ_SIZE):
                 body += piece
-                if len(body) > _LIMIT:
-                    raise SilentError("it sends too much")
+                if len(body) > _BODY_LIMIT:
+                    raise SilentError("its answer is too long")
                 if self._clock() > deadline:
                     raise TimeoutError
             if response.length:
                 raise SilentError("its answer broke off")
         except TimeoutError:
-            raise SilentError(f"no answer within {patience:g} s") from None
+            raise SilentError(f"no answer within {timeout:g} s") from None
         except ConnectionRefusedError:
-            raise SilentError("nobody listens there") from None
+            raise SilentError("no program listens there") from None
         except OSError as error:
             raise SilentError((error.strerror or str(error) or "no connection").lower()) from None
         except http.client.HTTPException:
-            raise SilentError("what listens there does not speak HTTP") from None
+            raise SilentError("the program on that port does not speak HTTP") from None
         finally:
             connection.close()
         return Reply(response.status, bytes(body), _date(response.getheader("Date")))

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 OPTIONS = "options"
 
-# What isspace(3) takes for a space; Python's strip() takes more.
+# The characters that isspace(3) takes for a space; Python's strip() takes more.
 _SPACE = " \t\n\v\f\r"
 # Includes within includes; pacman refuses more.
 _DEPTH_LIMIT = 10
@@ -20,7 +20,7 @@ _FILES_LIMIT = 1000
 
 
 class ConfigurationFiles(Protocol):
-    """The files that a configuration consists of."""
+    """Reads the files that a configuration consists of."""
 
     @abstractmethod
     def read(self, path: str) -> str:
@@ -28,7 +28,7 @@ class ConfigurationFiles(Protocol):
         Returns the text of a file.
 
         Raises:
-            OSError: It can't be read.
+            OSError: The file can't be read.
         """
 
     @abstractmethod
@@ -56,12 +56,12 @@ class Line:
 @dataclass(slots=True)
 class Section:
     """
-    One repository, as far as it matters where its files come from.
+    The lines of one repository that say where its files come from.
 
     Attributes:
         first: The place of its first Server or Include line among all lines, None where it has none.
-        servers: The values of its Server lines in pacman's order, those of included files too.
-        cache_servers: The same of CacheServer.
+        servers: The values of its Server lines in pacman's order, including those of included files.
+        cache_servers: The values of its CacheServer lines.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Section:
 
 
 def parse_line(text: str) -> Line:
-    """Understands one line; a `#` begins a comment only where it is the first character."""
+    """Reads one line; a `#` begins a comment only where it is the first character."""
     bare = text.strip(_SPACE)
     if not bare or bare.startswith("#"):
         return Line(text)
@@ -83,10 +83,10 @@ def parse_line(text: str) -> Line:
 
 def read_lines(path: str, files: ConfigurationFiles) -> list[Line]:
     """
-    All lines of a configuration.
+    Returns all lines of a configuration.
 
-    Where included files declare sections, their lines stand in the place of the Include line: for pacman that is the same, since a section goes on
-    behind the Include in which it began.  All other Include lines are kept, and so are those of files that can't be read.
+    Where included files declare sections, their lines take the place of the Include line.  That means the same to pacman, since a section continues
+    after the Include in which it began.  All other Include lines are kept, and so are those of files that can't be read.
 
     Raises:
         OSError: The first file can't be read.
@@ -95,7 +95,7 @@ def read_lines(path: str, files: ConfigurationFiles) -> list[Line]:
 
 
 def read_sections(lines: Sequence[Line], files: ConfigurationFiles) -> list[Section]:
-    """Returns the repositories in their order; one that is declared twice comes twice, as in pacman."""
+    """Returns the repositories in their order; a repository that is declared twice comes twice, as in pacman."""
     sections: list[Section] = []
     current: Section | None = None
     reader = _Reader(files)
@@ -121,7 +121,7 @@ class _Reader:
         self._count = 0
 
     def lines(self, text: str, depth: int) -> list[Line]:
-        """Returns the lines of a text; Includes that declare sections are replaced."""
+        """Returns the lines of a text; Include lines whose files declare sections are replaced by these files."""
         found: list[Line] = []
         for line in map(parse_line, text.removesuffix("\n").split("\n")):
             included = self._included(line, depth)
@@ -138,7 +138,7 @@ class _Reader:
                 yield from self.resolved(inner, depth + 1)
 
     def _included(self, line: Line, depth: int) -> list[str]:
-        """Returns the texts of the files that a line includes; empty where one of them can't be read, for pacman takes none then and says why."""
+        """Returns the texts of the files that a line includes; empty where one of them can't be read, since pacman then takes none and says why."""
         if line.key != "Include" or not line.value or depth >= _DEPTH_LIMIT:
             return []
         texts = []
@@ -158,7 +158,7 @@ _LOOPBACK = re.compile(r"localhost\.?|127(?:\.[0-9]{1,3}){3}|::1", re.IGNORECASE
 
 
 def pacserve_port(server: str) -> int | None:
-    """Returns the port of the pacserve of this host that a Server line leads to; None for all other lines."""
+    """Returns the port at which a Server line names the pacserve of this host; None for all other lines."""
     try:
         url = urlsplit(server)
         port = url.port or 80
@@ -171,8 +171,8 @@ def pacserve_port(server: str) -> int | None:
 
 def pacserve_serves(servers: Sequence[str]) -> bool:
     """
-    Returns whether the pacserve of this host can know more than pacman of a repository with these Server lines: it takes http and https mirrors
-    only.
+    Returns whether a repository with these Server lines is one that pacserve can help with: one that has an http or https mirror.
+
     """
     return any(server.lower().startswith(("http://", "https://")) for server in servers)
 
@@ -184,14 +184,14 @@ def server_line(port: int) -> str:
 
 def compose(path: str, files: ConfigurationFiles, port: int, knows_cache_server: Callable[[], bool]) -> str:
     """
-    Returns the text of a configuration that differs from that of the file in nothing but this: in each repository pacserve is the first Server.
+    Returns the text of a configuration with pacserve as the first Server of each repository; all else stays as it is in the file.
 
     A repository is left as it is where pacserve comes first already or is its CacheServer, where it has no mirror that pacserve could use
     (`file://`), and where it has no Server at all.
 
     Args:
-        port: Where pacserve listens.
-        knows_cache_server: True if this pacman does not ignore CacheServer; called where that matters.
+        port: The port on which pacserve listens.
+        knows_cache_server: Returns whether this pacman knows CacheServer; called only where the answer matters.
 
     Raises:
         OSError: The file can't be read.
@@ -202,7 +202,7 @@ def compose(path: str, files: ConfigurationFiles, port: int, knows_cache_server:
         if section.first is None or not pacserve_serves(section.servers) or pacserve_port(section.servers[0]) == port:
             continue
         if any(pacserve_port(server) == port for server in section.cache_servers) and knows_cache_server():
-            continue  # as both, it would be asked twice for what nobody has
+            continue  # as Server and CacheServer, pacserve would be asked twice for each file that no host has
         texts.insert(section.first, server_line(port))
     return "\n".join(texts) + "\n"
 
@@ -210,11 +210,11 @@ def compose(path: str, files: ConfigurationFiles, port: int, knows_cache_server:
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """
-    A configuration with everything resolved.
+    A configuration as `pacman-conf` prints it, with all Includes and defaults resolved.
 
     Attributes:
-        cache_dirs: In pacman's order.
-        signature_levels: The words of the SigLevel that counts in each repository.
+        cache_dirs: The package caches in pacman's order.
+        signature_levels: The words of each repository's effective SigLevel.
     """
 
     cache_dirs: tuple[str, ...]
@@ -222,7 +222,7 @@ class Resolved:
 
 
 def parse_resolved(printed: str) -> Resolved:
-    """Reads it; a repository without a SigLevel has that of the options."""
+    """Reads what `pacman-conf` prints, as far as the doctor needs it; a repository without a SigLevel has that of the options."""
     cache_dirs: list[str] = []
     levels: dict[str, set[str]] = {OPTIONS: set()}
     section = OPTIONS

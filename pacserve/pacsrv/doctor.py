@@ -1,4 +1,4 @@
-"""`pacsrv doctor`: runs the checks and tells what they find.  Rules only."""
+"""`pacsrv doctor`: runs the checks and shows their findings.  Rules only."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ Findings = Sequence[tuple[str, Finding]]
 
 
 def examine(facts: Facts) -> Findings:
-    """What all checks find, with the name of each."""
+    """Runs all checks and returns their findings, each with the name of its check."""
     return [(name, finding) for name, check in CHECKS for finding in check(facts)]
 
 
 def exit_status(findings: Findings) -> int:
-    """1 where something is wrong, else 0."""
+    """Returns 1 where something is wrong, else 0."""
     return int(any(finding.level is Level.WRONG for _, finding in findings))
 
 
 def show_findings(findings: Findings, screen: Screen) -> list[str]:
-    """Returns the lines of it; they are not cut, since a cure that is cut cures nothing."""
+    """Returns the findings as lines; they are not cut to the width of the terminal, since a cure that is cut cures nothing."""
     lines = []
     for name, finding in findings:
         level = screen.styled(finding.level.value.ljust(_LEVEL_WIDTH), _STYLES[finding.level])
@@ -54,7 +54,7 @@ def show_findings(findings: Findings, screen: Screen) -> list[str]:
 
 
 def encode_findings(findings: Findings) -> str:
-    """Returns the same in JSON."""
+    """Returns the findings in JSON."""
     found = [{"check": name, "level": one.level.value, "text": one.text, "cure": one.cure} for name, one in findings]
     return json.dumps({"wrong": bool(exit_status(findings)), "findings": found}, indent=1)
 

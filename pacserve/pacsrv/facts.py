@@ -1,4 +1,4 @@
-"""What the doctor looks at.  Values only: the checks judge them and ask nobody."""
+"""The facts that the doctor judges.  Values only: the checks judge them without any input of their own."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pacserve.report.status import Status
 @dataclass(frozen=True, slots=True)
 class Folder:
     """
-    A folder, as the daemon's user finds it.
+    A folder, as the daemon's user sees it.
 
     Attributes:
-        problem: Why it or something in it can't be read, empty where all of it can.
-        doubt: Why that could not be found out, empty where it could.
-        missing: It is not there.
+        problem: Why the folder or a file in it can't be read; empty where all can.
+        doubt: Why that could not be found out; empty where it could.
+        missing: True if the folder does not exist.
         free: Bytes that an ordinary user may still write there; None where that is not known.
     """
 
@@ -34,7 +34,7 @@ class ClockOffset:
     How far another host's clock is ahead of this one.
 
     Attributes:
-        seconds: Rounded by HTTP to whole ones.
+        seconds: HTTP rounds them to whole ones.
     """
 
     host: str
@@ -44,18 +44,18 @@ class ClockOffset:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """
-    Everything that is looked at.
+    Everything that the checks judge.
 
     Attributes:
         port: Where the daemon should listen.
-        silence: Why it does not answer; empty where it does.
-        status: None where it did not tell, for the reason `no_status`.
+        silence: Why the daemon does not answer; empty where it does.
+        status: The daemon's state; None where it did not tell it, for the reason `no_status`.
         now: Seconds since the epoch.
-        pacman: Version; None where there is no pacman.
+        pacman: Major and minor version; None where there is no pacman.
         configuration: The path of pacman.conf.
-        sections: Its repositories; None where it can't be read, for the reason `unreadable`.
+        sections: The repositories of pacman.conf; None where it can't be read, for the reason `unreadable`.
         signature_levels: The SigLevel that pacman-conf prints, by repository.
-        cache_dirs: In pacman's order.
+        cache_dirs: The package caches in pacman's order.
         spool: None where the daemon keeps no downloads.
     """
 

@@ -1,4 +1,4 @@
-"""What a check of the doctor finds."""
+"""Findings of the doctor's checks."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pacserve.pacsrv.facts import Facts
 
 
 class Level(enum.Enum):
-    """How bad it is."""
+    """How bad a finding is."""
 
     WELL = "ok"
     DOUBTFUL = "warning"
-    """It may be meant so, or will be trouble some day."""
+    """It may be intended, or may become a problem later."""
     WRONG = "wrong"
 
 
@@ -24,8 +24,8 @@ class Finding:
     One outcome of a check.
 
     Attributes:
-        text: What is the case, in one line.
-        cure: What to do, in one line; empty where all is well.
+        text: What was found, in one line.
+        cure: What to do about it, in one line; empty where all is well.
     """
 
     level: Level
@@ -37,17 +37,17 @@ Check = Callable[[Facts], Iterable[Finding]]
 
 
 def well(text: str) -> Finding:
-    """All is well."""
+    """Returns a finding that needs no cure."""
     return Finding(Level.WELL, text)
 
 
 def doubtful(text: str, cure: str) -> Finding:
-    """It may be meant so."""
+    """Returns a finding that may be intended."""
     return Finding(Level.DOUBTFUL, text, cure)
 
 
 def wrong(text: str, cure: str) -> Finding:
-    """It must be changed."""
+    """Returns a finding that needs its cure."""
     return Finding(Level.WRONG, text, cure)
 
 

@@ -1,4 +1,4 @@
-"""Folders of this machine, as a user finds them."""
+"""Folders of this machine, as a given user sees them."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from pathlib import Path
 from pacserve.pacsrv.facts import Folder
 from pacserve.pacsrv.process import User
 
-# Files that are looked at in one folder.
-_LIMIT = 20_000
+# Files that are examined in one folder, so that a huge one does not hold the doctor up.
+_FILES_LIMIT = 20_000
+# The bits of a file mode for others (chmod(2)); those of owner and group are shifted.
 _READ, _ENTER = 4, 1
 
 
 def look_at(path: str, user: User | None) -> Folder:
     """
-    What is the case with a package cache.
+    Examines a package cache: whether a user can read all packages in it, and how much space is left.
 
-    Access control lists are not looked at, nor what a service manager hides from the daemon.
+    Access control lists are ignored, and so is what a service manager hides from the daemon.
 
     Args:
-        user: Who is to read it; None where that is not known.
+        user: The user who is to read it; None where the user is not known.
     """
     free = free_space(path)
     try:
         if not Path(path).is_dir():
             return Folder(path, missing=True, free=free)
         if user is None:
-            return Folder(path, doubt="who pacserve runs as could not be found out", free=free)
-        problem = _barred(Path(path), user) or _unreadable_files(path, user)
+            return Folder(path, doubt="the user that pacserve runs as could not be found out", free=free)
+        problem = _path_problem(Path(path), user) or _unreadable_files(path, user)
     except PermissionError:
-        return Folder(path, doubt="this user may not look into it", free=free)
+        return Folder(path, doubt="you may not look into it", free=free)
     except OSError as error:
         return Folder(path, problem=(error.strerror or str(error)).lower(), free=free)
     return Folder(path, problem=problem, free=free)
@@ -56,8 +57,8 @@ def _may(user: User, found: os.stat_result, right: int) -> bool:
     return bool(found.st_mode >> shift & right)
 
 
-def _barred(path: Path, user: User) -> str:
-    """Which folder on the way can't be entered, or can't be listed at its end; empty where all can."""
+def _path_problem(path: Path, user: User) -> str:
+    """Returns which folder on the path the user can't enter, or that the last one can't be listed; empty where all is permitted."""
     real = path.resolve()
     for folder in (*reversed(real.parents), real):
         found = folder.stat()
@@ -75,14 +76,14 @@ def _unreadable_files(path: str, user: User) -> str:
 
 
 def _packages(path: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Returns the package files and signatures, a bounded number of them."""
+    """Yields the names of package files and signatures with their stat results, up to `_FILES_LIMIT` of them."""
     count = 0
     with os.scandir(path) as entries:
         for entry in entries:
             if ".pkg.tar" not in entry.name or entry.name.endswith(".part") or not entry.is_file(follow_symlinks=False):
                 continue
             count += 1
-            if count > _LIMIT:
+            if count > _FILES_LIMIT:
                 return
             try:
                 yield entry.name, entry.stat(follow_symlinks=False)

@@ -1,4 +1,4 @@
-"""Looks at the machine for the doctor."""
+"""Gathers the facts that the doctor judges, from this machine and from other hosts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pacserve.report.status import Status
 
 
 def gather(daemon: Daemon, files: ConfigurationFiles, environment: Mapping[str, str], wall: Callable[[], float]) -> Facts:
-    """Everything that the checks look at; takes some seconds where others do not answer."""
+    """Returns everything that the checks judge; takes some seconds where other hosts do not answer."""
     silence, status, no_status = _ask(daemon)
     configuration = DEFAULT_CONFIGURATION if status is None else status.host.pacman_conf
     sections, unreadable = _sections(configuration, files)
@@ -44,7 +44,7 @@ def gather(daemon: Daemon, files: ConfigurationFiles, environment: Mapping[str, 
 
 
 def _ask(daemon: Daemon) -> tuple[str, Status | None, str]:
-    """Why the daemon is silent, its state, and why it does not tell that."""
+    """Returns why the daemon is silent, its state, and why it does not tell its state; what does not apply is empty or None."""
     try:
         daemon.check()
     except SilentError as error:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pacserve.pacsrv.text import fitted, printable, width
 
 _GAP = "  "
-# Columns below which no column is cut: what is left of a text must still tell something.
-_LEAST_COLUMN = 4
+# Characters below which no column of a table is cut: the rest of a text must still say something.
+_NARROWEST_COLUMN = 4
 
 
 class Style(enum.Enum):
@@ -27,10 +27,10 @@ class Style(enum.Enum):
 @dataclass(frozen=True, slots=True)
 class Screen:
     """
-    What is written to.
+    The terminal, file or pipe that lines are written to.
 
     Attributes:
-        columns: Its width; None for a file or pipe, where nothing is cut.
+        columns: The width of the terminal; None for a file or pipe, where nothing is cut.
         colours: True if styles are shown.
     """
 
@@ -38,12 +38,12 @@ class Screen:
     colours: bool = False
 
     def styled(self, text: str, style: Style) -> str:
-        """Returns the text in a style; whatever in it a terminal would act on is taken out first."""
+        """Returns the text in a style; characters that a terminal would act on are replaced first."""
         text = printable(text)
         return f"\x1b[{style.value}m{text}\x1b[0m" if self.colours and style.value and text else text
 
     def fitted(self, text: str) -> str:
-        """Returns the text without anything that a terminal would act on, no wider than the screen."""
+        """Returns the text without characters that a terminal would act on, no wider than the screen."""
         text = printable(text)
         return text if self.columns is None else fitted(text, self.columns)
 
@@ -76,10 +76,10 @@ def table(screen: Screen, heads: Sequence[str], rows: Sequence[Cells], right: fr
 
 
 def _narrow(widths: list[int], columns: int) -> None:
-    """Takes columns from the widest until they fit, or none is wide."""
+    """Narrows the widest column again and again, until the table fits or no column can be narrowed any more."""
     while sum(widths) > columns:
         widest = max(range(len(widths)), key=widths.__getitem__)
-        if widths[widest] <= _LEAST_COLUMN:
+        if widths[widest] <= _NARROWEST_COLUMN:
             return
         widths[widest] -= 1
 
@@ -95,11 +95,11 @@ def _row(screen: Screen, cells: Sequence[Cell], widths: Sequence[int], right: fr
 
 
 def bar(share: float, columns: int) -> str:
-    """A progress bar; `share` is from 0 to 1."""
+    """Returns a progress bar; `share` is from 0 to 1."""
     full = round(min(max(share, 0.0), 1.0) * columns)
     return f"[{'#' * full}{'-' * (columns - full)}]"
 
 
 def has_colours(environment: Mapping[str, str], *, terminal: bool) -> bool:
-    """Returns whether styles are wanted: in a terminal that knows them, and not against NO_COLOR (no-color.org)."""
+    """Returns whether styles are wanted: the terminal supports them, and NO_COLOR (no-color.org) is not set."""
     return terminal and not environment.get("NO_COLOR") and environment.get("TERM", "dumb") != "dumb"

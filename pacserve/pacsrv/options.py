@@ -1,4 +1,4 @@
-"""The command line of `pacsrv`: its own words, and what is pacman's."""
+"""The command line of `pacsrv`: its own commands and options, and those that are passed on to pacman."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ from pacserve.config.settings import DEFAULT_PORT
 
 COMMANDS = ("status", "why", "doctor")
 
-# Seconds.
+# Seconds between two refreshes of `status --watch`: the default, and the bounds of what may be asked for.
 _WATCH_INTERVAL = 1.0
-_LEAST_WATCH, _MOST_WATCH = 0.1, 3600.0
+_SHORTEST_WATCH, _LONGEST_WATCH = 0.1, 3600.0
 
 _USAGE = "pacsrv [--port PORT] {status,why,doctor} ...\n       pacsrv [--port PORT] PACMAN_OPTION ..."
 
 EPILOG = """\
-Everything else is pacman's: "pacsrv -Syu" is "pacman -Syu" through pacserve,
-whether pacman.conf names it or not. pacman.conf is not changed, and where
-pacserve is not running, pacman does without it. "pacsrv -h" is pacman's help.
+Everything else is passed on to pacman: "pacsrv -Syu" runs "pacman -Syu"
+through pacserve, whether or not pacman.conf names pacserve. pacman.conf is not
+changed. If pacserve is not running, pacman runs without it. "pacsrv -h" shows
+pacman's help.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """
-    What one of pacsrv's own commands is to tell.
+    One of pacsrv's own commands, with its options.
 
     Attributes:
         command: One of `COMMANDS`.
         subject: The file or package of `why`; else empty.
-        json: In JSON, for a program.
-        watch: Seconds between two looks, None for one look.
+        json: True if the answer is to be JSON, for a program.
+        watch: Seconds between two refreshes; None to show the answer once.
     """
 
     command: str
@@ -47,10 +48,10 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class PacmanCall:
     """
-    pacman is to be run.
+    A command line that is passed on to pacman.
 
     Attributes:
-        words: Its command line without its name.
+        words: The command line without the program's name.
     """
 
     port: int
@@ -58,7 +59,7 @@ class PacmanCall:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """Reports errors in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)\n")
@@ -75,8 +76,8 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not _LEAST_WATCH <= seconds <= _MOST_WATCH:
-        raise argparse.ArgumentTypeError(f"{text!r} is no interval: give seconds from {_LEAST_WATCH:g} to {_MOST_WATCH:g}")
+    if not _SHORTEST_WATCH <= seconds <= _LONGEST_WATCH:
+        raise argparse.ArgumentTypeError(f"{text!r} is no interval: give seconds from {_SHORTEST_WATCH:g} to {_LONGEST_WATCH:g}")
     return seconds
 
 
@@ -85,7 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="pacsrv",
         usage=_USAGE,
-        description="Runs pacman through pacserve, and asks the pacserve of this host what it does.",
+        description="Runs pacman through pacserve, and shows what the pacserve of this host is doing.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
@@ -94,18 +95,20 @@ def build_parser() -> argparse.ArgumentParser:
     _add_common(parser, DEFAULT_PORT)
     parser.add_argument("--version", action="version", version=f"pacsrv {__version__}", help="show the version and exit")
     commands = parser.add_subparsers(title="commands", prog="pacsrv", dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
-    status = _command(commands, "status", "show this host, its peers and mirrors, what was saved, and the downloads that run")
+    status = _command(commands, "status", "show this host, its peers and mirrors, the traffic that was saved, and the running downloads")
     status.add_argument(
         "--watch",
         metavar="SECONDS",
         nargs="?",
         type=_seconds,
         const=_WATCH_INTERVAL,
-        help=f"show it again and again until Ctrl-C (every {_WATCH_INTERVAL:g} s, or as given)",
+        help=f"refresh it until Ctrl-C (every {_WATCH_INTERVAL:g} s, or as given)",
     )
-    why = _command(commands, "why", "explain where a file or package would come from now, why not from elsewhere, and where it came from last time")
+    why = _command(
+        commands, "why", "explain where a file or package would come from now, why not from other places, and where it came from last time"
+    )
     why.add_argument("subject", metavar="FILE_OR_PACKAGE", help="a package, such as zlib, or a file, such as zlib-1:1.3.1-2-x86_64.pkg.tar.zst")
-    _command(commands, "doctor", "look for what breaks in practice and name each cure; exit status 1 if something is wrong")
+    _command(commands, "doctor", "look for common problems and say how to fix each; exit status 1 if something is wrong")
     return parser
 
 
@@ -117,16 +120,18 @@ def _command(commands: argparse._SubParsersAction[_Parser], name: str, summary: 
 
 
 def _add_common(parser: argparse.ArgumentParser, default: int | str) -> None:
-    parser.add_argument("--port", metavar="PORT", type=_port, default=default, help=f"where pacserve listens on localhost (default: {DEFAULT_PORT})")
+    parser.add_argument(
+        "--port", metavar="PORT", type=_port, default=default, help=f"the port on which pacserve listens on localhost (default: {DEFAULT_PORT})"
+    )
     parser.add_argument("--help", action="help", help="show this help and exit")
 
 
 def parse_arguments(arguments: Sequence[str]) -> Question | PacmanCall:
     """
-    What is to be done.
+    Returns the command that the command line asks for.
 
     Raises:
-        SystemExit: With status 2 and a line on stderr when a word of pacsrv's own is wrong; with 0 after help or version were printed.
+        SystemExit: With status 2 and a line on stderr when one of pacsrv's own options is wrong; with 0 after help or version were printed.
     """
     parser = build_parser()
     begin = _after_port(arguments)
@@ -141,7 +146,7 @@ def parse_arguments(arguments: Sequence[str]) -> Question | PacmanCall:
 
 
 def _after_port(arguments: Sequence[str]) -> int:
-    """Returns where the words behind the leading `--port` begin."""
+    """Returns the index of the first word after the leading `--port` options."""
     place = 0
     while place < len(arguments):
         if arguments[place] == "--port" and place + 1 < len(arguments):

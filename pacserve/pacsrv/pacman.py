@@ -1,4 +1,4 @@
-"""The pacman of this machine: its version, what its programs print, and its configuration files as it finds them."""
+"""The pacman of this machine: its version, the output of its programs, and its configuration files as pacman reads them."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from pathlib import Path
 
 from pacserve.pacsrv.configuration import ConfigurationFiles
 
-# Seconds.
-_PATIENCE = 10.0
+# Seconds that a program has to answer; pacman-conf takes milliseconds.
+_PROGRAM_TIMEOUT = 10.0
 _VERSION = re.compile(r"Pacman v(\d{1,4})\.(\d{1,4})")
 _CACHE_SERVER_SINCE = (6, 1)
 
 
 def pacman_version() -> tuple[int, int] | None:
-    """Major and minor version; None where there is no pacman, or it does not say."""
+    """Returns the major and minor version; None where there is no pacman, or its version is not understood."""
     match = _VERSION.search(output_of(("pacman", "--version")) or "")
     return (int(match[1]), int(match[2])) if match is not None else None
 
 
 def knows_cache_server(version: tuple[int, int] | None) -> bool:
-    """Returns whether a pacman of that version does not ignore CacheServer; of one that is not known it is assumed."""
+    """Returns whether a pacman of that version knows CacheServer; one of an unknown version is taken to know it."""
     return version is None or version >= _CACHE_SERVER_SINCE
 
 
 def output_of(command: Sequence[str]) -> str | None:
-    """What a command prints; None where it fails."""
+    """Returns the standard output of a command; None where the command fails."""
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE, check=False)  # noqa: S603
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROGRAM_TIMEOUT, check=False)  # noqa: S603
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
 
 
-# Bytes; as much as anybody writes, and not a device that never ends.
-_LIMIT = 16 << 20
+# Bytes of a configuration file: more than any user writes, and a bound for devices that never end.
+_FILE_LIMIT = 16 << 20
 
 _GLOB_NOCHECK = 1 << 4  # glob.h of glibc and of musl
 
 
-class _Found(ctypes.Structure):
-    """`glob_t` of glob.h, with room for what libraries keep behind the first three fields."""
+class _GlobResult(ctypes.Structure):
+    """`glob_t` of glob.h, with room for the private fields that libraries keep behind the first three."""
 
     _fields_ = (
         ("count", ctypes.c_size_t),
@@ -57,7 +57,7 @@ class _Found(ctypes.Structure):
 
 
 class LocalFiles(ConfigurationFiles):
-    """Files as pacman sees them: patterns are expanded by the glob(3) that pacman calls, whose rules and order are not those of Python."""
+    """Reads files as pacman does: patterns are expanded by the same glob(3), whose rules and order are not those of Python."""
 
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
@@ -66,13 +66,13 @@ class LocalFiles(ConfigurationFiles):
 
     def read(self, path: str) -> str:
         with Path(path).open("rb") as file:
-            data = file.read(_LIMIT + 1)
-        if len(data) > _LIMIT:
-            raise OSError(0, f"longer than {_LIMIT >> 20} MiB")
+            data = file.read(_FILE_LIMIT + 1)
+        if len(data) > _FILE_LIMIT:
+            raise OSError(0, f"longer than {_FILE_LIMIT >> 20} MiB")
         return data.decode("utf-8", "surrogateescape")
 
     def expand(self, pattern: str) -> Sequence[str]:
-        found = _Found()
+        found = _GlobResult()
         status = self._libc.glob(os.fsencode(pattern), _GLOB_NOCHECK, None, ctypes.byref(found))
         try:
             return [os.fsdecode(found.paths[place]) for place in range(found.count)] if status == 0 else []

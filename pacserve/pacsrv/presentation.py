@@ -8,14 +8,15 @@ from pacserve.pacsrv.layout import Cell, Screen, Style, bar, table
 from pacserve.pacsrv.text import ago, delay, number, size, span
 from pacserve.report.status import MirrorStatus, PeerStatus, Record, Status, TrafficStatus, TransferStatus, Why
 
-_BAR = 20
+# Characters inside the brackets of a progress bar.
+_BAR_WIDTH = 20
 _PEER_STYLES = {"known": Style.GOOD, "new": Style.PLAIN, "unknown": Style.DOUBTFUL, "refused": Style.BAD, "dead": Style.BAD}
 _MIRROR_STYLES = {"well": Style.GOOD, "slow": Style.DOUBTFUL, "failed": Style.BAD}
 
 
 def show_status(status: Status, now: float, screen: Screen) -> list[str]:
     """
-    Returns the lines of it.
+    Returns the state of a daemon as lines.
 
     Args:
         now: Seconds since the epoch.
@@ -29,7 +30,7 @@ def show_status(status: Status, now: float, screen: Screen) -> list[str]:
         "",
         *_traffic(status.traffic, screen),
         "",
-        *_section(screen, "Running", _transfers(status.transfers, screen), "nothing is downloaded by pacserve now"),
+        *_section(screen, "Running", _transfers(status.transfers, screen), "pacserve downloads nothing now"),
     ]
 
 
@@ -112,7 +113,7 @@ def _transfer(transfer: TransferStatus) -> tuple[str, ...]:
     progress, left = "-", "-"
     if transfer.size:
         share = transfer.done / transfer.size
-        progress = f"{bar(share, _BAR)} {min(max(share, 0.0), 1.0):4.0%}"
+        progress = f"{bar(share, _BAR_WIDTH)} {min(max(share, 0.0), 1.0):4.0%}"
         left = span((transfer.size - transfer.done) / rate) if rate else "-"
     name = transfer.name if transfer.verified else f"{transfer.name} (unverified)"
     return name, progress, size(transfer.done), f"{size(rate)}/s" if rate is not None else "-", left, transfer.source or "-"
@@ -123,23 +124,23 @@ _VERDICTS = {"used": ("from here", Style.GOOD), "next": ("then", Style.PLAIN), "
 
 def show_why(why: Why, now: float, screen: Screen) -> list[str]:
     """
-    Returns the lines of it.
+    Returns as lines where a file would come from, and where it came from last time.
 
     Args:
         now: Seconds since the epoch.
     """
-    stated = f"{size(why.size)} as the database states" if why.size is not None else "not known to the database"
+    stated = f"{size(why.size)} as the database states" if why.size is not None else "not in the database"
     lines = [screen.styled(screen.fitted(f"{why.name} ({why.repository or 'no repository'}; {stated})"), Style.BOLD), ""]
     if why.candidates:
         rows = [(Cell(*_VERDICTS.get(one.verdict, (one.verdict, Style.PLAIN))), one.who, one.reason) for one in why.candidates]
         lines += table(screen, ("NOW", "FROM", "WHY"), rows)
     else:
-        lines.append(screen.fitted("nobody could give it now"))
+        lines.append(screen.fitted("no host could provide it now"))
     if not any(one.verdict == "used" for one in why.candidates):
-        lines.append(screen.styled(screen.fitted("pacman would be told that it is nowhere"), Style.BAD))
+        lines.append(screen.styled(screen.fitted("pacman would be told that no host has it"), Style.BAD))
     lines += ["", screen.styled("Last time", Style.BOLD)]
     if not why.last:
-        return [*lines, screen.fitted("it was not asked for since pacserve keeps count")]
+        return [*lines, screen.fitted("it has not been asked for since pacserve began to keep records")]
     requests = [(ago(max(0.0, now - record.at)), record.client, _outcome(record), record.origin or "-", size(record.size)) for record in why.last]
     return lines + table(screen, ("WHEN", "CLIENT", "ANSWER", "FROM", "BYTES"), requests, right=frozenset({4}))
 

@@ -15,7 +15,7 @@ _IDS = re.compile(r"^(Uid|Gid|Groups):\t(.*)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who a process is: its effective user, and all groups that count."""
+    """The effective user of a process, with all its groups."""
 
     uid: int
     groups: frozenset[int]
@@ -29,9 +29,10 @@ class _Socket:
 
 def listener(port: int, proc: Path = Path("/proc")) -> User | None:
     """
-    Who listens on a TCP port; None where that can't be found out.
+    Returns the user of the process that listens on a TCP port; None where that can't be found out.
 
-    root finds the process itself.  Others know only who made the socket, which is the service manager where that holds the port: that tells nothing.
+    root finds the process itself.  Other users see only the owner of the socket.  Where that is root, the service manager may have made the socket
+    for a daemon of another user, so the user counts as not known.
     """
     sockets = list(_sockets(port, proc))
     wanted = {f"socket:[{socket.inode}]" for socket in sockets}
@@ -59,7 +60,7 @@ def _sockets(port: int, proc: Path) -> Iterator[_Socket]:
 def _holds(process: Path, wanted: set[str]) -> bool:
     try:
         return any(os.readlink(link) in wanted for link in (process / "fd").iterdir())  # noqa: PTH115
-    except OSError:  # of another user, or gone
+    except OSError:  # the process belongs to another user, or has ended
         return False
 
 

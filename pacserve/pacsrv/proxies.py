@@ -1,7 +1,7 @@
 """
-Which hosts pacman reaches through a proxy.  Rules only.
+The hosts that pacman reaches through a proxy.  Rules only.
 
-They are those of libcurl (CURLOPT_NOPROXY(3), libcurl-env(3)), which differ from Python's: `HTTP_PROXY` in upper case does not count, and a name in
+The rules are those of libcurl (CURLOPT_NOPROXY(3), libcurl-env(3)), which differ from Python's: `HTTP_PROXY` in upper case is ignored, and a name in
 `no_proxy` stands for its subdomains too.
 """
 
@@ -12,7 +12,7 @@ from ipaddress import ip_address, ip_network
 
 
 def http_proxy(environment: Mapping[str, str]) -> str:
-    """Returns the variable that names a proxy for http, empty where none does."""
+    """Returns the name of the variable that sets a proxy for http; empty where none does."""
     return next((name for name in ("http_proxy", "all_proxy", "ALL_PROXY") if environment.get(name)), "")
 
 
@@ -31,7 +31,7 @@ def bypassed(host: str, environment: Mapping[str, str]) -> bool:
 
 
 def no_proxy(environment: Mapping[str, str]) -> str:
-    """What is excepted; the lower-case variable wins, even when it is empty."""
+    """Returns the hosts that are excepted; the lower-case variable wins, even when it is empty."""
     return environment.get("no_proxy", environment.get("NO_PROXY", ""))
 
 
@@ -48,7 +48,7 @@ def _matches(host: str, item: str) -> bool:
 
 
 def with_localhost(environment: Mapping[str, str]) -> dict[str, str]:
-    """Returns the environment in which pacman reaches this host without a proxy; the same where it does already."""
+    """Returns the environment in which pacman reaches this host without a proxy; unchanged where it already does."""
     changed = dict(environment)
     if http_proxy(environment) and not bypassed("localhost", environment):
         changed["no_proxy"] = ",".join(filter(None, (no_proxy(environment).strip(), "localhost")))

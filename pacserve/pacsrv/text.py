@@ -7,13 +7,13 @@ import unicodedata
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-# Characters; nothing that is true is longer.
-_LIMIT = 500
+# Characters of a text: no honest host sends longer ones.
+_TEXT_LIMIT = 500
 
 
-def printable(text: str, limit: int = _LIMIT) -> str:
+def printable(text: str, limit: int = _TEXT_LIMIT) -> str:
     """
-    Returns the text without anything that a terminal would act on: control characters, and those that turn the writing direction, become `?`.
+    Returns the text without characters that a terminal would act on: control characters, and those that change the writing direction, become `?`.
 
     Args:
         limit: The most characters that are kept.
@@ -46,7 +46,7 @@ def fitted(text: str, columns: int) -> str:
 
 
 def size(count: float | None) -> str:
-    """A number of bytes with at most four digits; a dash where it is not known."""
+    """Returns a number of bytes with at most four digits; a dash where it is not known."""
     if count is None or not math.isfinite(count):
         return "-"
     place = 0
@@ -71,15 +71,15 @@ def span(seconds: float | None) -> str:
 
 
 def ago(seconds: float | None) -> str:
-    """Returns how long something is past; `never` where it never was."""
+    """Returns how long ago something happened; `never` where it never did."""
     return "never" if seconds is None else f"{span(seconds)} ago"
 
 
 def delay(seconds: float) -> str:
-    """A short time in milliseconds."""
+    """Returns a short time in milliseconds."""
     return f"{seconds * 1000:.1f} ms" if 0 <= seconds < 10 else span(seconds)
 
 
 def number(count: int, one: str, many: str) -> str:
-    """A number with its noun."""
+    """Returns a number with its noun in the singular or plural."""
     return f"{count:,} {one if count == 1 else many}"

@@ -1,4 +1,4 @@
-"""What pacman's own command line says of the configuration, read as getopt_long(3) reads it.  Rules only."""
+"""pacman's command line, read as getopt_long(3) reads it, for the configuration that it names.  Rules only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 DEFAULT_CONFIGURATION = "/etc/pacman.conf"
 
-# pacman(8): what takes a value, which may begin with a dash.
+# pacman(8): the options that take a value, which may begin with a dash.
 _SHORT_WITH_VALUE = frozenset("br")
 _LONG_WITH_VALUE = frozenset(
     {
@@ -28,7 +28,8 @@ _LONG_WITH_VALUE = frozenset(
         "root",
     }
 )
-# The shortest prefix that getopt_long(3) takes for it and for nothing else: --sys may be --sysupgrade.  --config has none, there is --confirm.
+# The shortest prefix that getopt_long(3) takes for --sysroot and for no other option: --sys may be --sysupgrade.  --config has no such prefix, since
+# there is --confirm.
 _SYSROOT_PREFIX = "sysr"
 # Operations that never download anything.
 _LOCAL_SHORT = frozenset("DQRTV")
@@ -42,8 +43,8 @@ class PacmanWords:
 
     Attributes:
         configuration: The file that `--config` names, the last one where there are several; else pacman's default.
-        sysroot: What `--sysroot` names, empty where it is not given.
-        local: The operation downloads nothing.
+        sysroot: The folder that `--sysroot` names; empty where it is not given.
+        local: True if the operation downloads nothing.
         others: All words but `--config` and its value.
     """
 
@@ -58,7 +59,7 @@ class PacmanWords:
 
 
 def read_words(words: Sequence[str]) -> PacmanWords:
-    """Reads a command line; what pacman would refuse is left for pacman to refuse."""
+    """Reads a command line; mistakes are left for pacman to report."""
     configuration, sysroot, local = DEFAULT_CONFIGURATION, "", False
     others: list[str] = []
     options, targets = _split(words)

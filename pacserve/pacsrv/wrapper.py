@@ -14,22 +14,21 @@ from pacserve.pacsrv.configuration import ConfigurationFiles, compose
 from pacserve.pacsrv.proxies import with_localhost
 from pacserve.pacsrv.words import PacmanWords, read_words
 
-# Of sh(1): what can't be run, and what is not there.
+# Exit statuses of sh(1): the program can't be run, or does not exist.
 _NOT_EXECUTABLE, _NOT_FOUND = 126, 127
 
-
-# What Python ignores, and its child would ignore, too.
+# Signals that Python ignores, and that its child would ignore, too.
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
-# What the child in another root reports.
+# Exit statuses by which the child in another root reports how it went.
 _FAILED, _NO_ROOT, _NO_PROC = 1, 2, 3
 
 
 def become(program: str, words: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
     """
-    Replaces this process by a program that starts as from a shell.
+    Replaces this process by a program, which starts as it would from a shell.
 
     Raises:
-        OSError: It can't be run.
+        OSError: The program can't be run.
     """
     for number in _IGNORED_BY_PYTHON:
         signal.signal(number, signal.SIG_DFL)
@@ -37,11 +36,11 @@ def become(program: str, words: Sequence[str], environment: Mapping[str, str]) -
 
 
 class UnusableError(Exception):
-    """pacman can't be run so; the message says why and what to do."""
+    """pacman can't be run with this command line; the message says why and what to do."""
 
 
 class _UnreachableError(Exception):
-    """No configuration can be handed to pacman where it looks; the message says why."""
+    """pacman can't be given a configuration in the root where it looks for one; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +49,12 @@ class Wrapper:
     Turns this process into pacman.
 
     Nothing of pacsrv is left then: the terminal, signals and the exit status are pacman's own.  The configuration lies in memory (memfd_create(2)),
-    so it goes when the last process that has it open does, however that ends.
+    so it vanishes with the last process that has it open, however that process ends.
 
     Attributes:
         say: Shows a line on stderr.
-        execute: `become`.
-        knows_cache_server: True if pacman does not ignore CacheServer.
+        execute: Replaces this process, as `become` does.
+        knows_cache_server: Returns whether this pacman knows CacheServer.
     """
 
     daemon: Daemon
@@ -67,10 +66,10 @@ class Wrapper:
 
     def run(self, words: Sequence[str]) -> int:
         """
-        Runs pacman with a command line; without pacserve where that is not there, which is said in one line.
+        Runs pacman with a command line; where pacserve does not answer, plain pacman, and one line says so.
 
         Returns:
-            Only where pacman could not be run: the exit status.
+            The exit status where pacman could not be run; else this method does not return.
         """
         pacman = read_words(words)
         try:
@@ -79,9 +78,9 @@ class Wrapper:
             self.daemon.check()
             return self._pacman(pacman.with_configuration(self._configuration(pacman)), with_localhost(self.environment))
         except SilentError as error:
-            self.say(f"pacsrv: pacserve does not answer on localhost:{self.daemon.port} ({error}): plain pacman")
+            self.say(f"pacsrv: pacserve does not answer on localhost:{self.daemon.port} ({error}): running plain pacman")
         except _UnreachableError as error:
-            self.say(f"pacsrv: {error}: plain pacman")
+            self.say(f"pacsrv: {error}: running plain pacman")
         except UnusableError as error:
             self.say(f"pacsrv: {error}")
             return 1
@@ -98,7 +97,7 @@ class Wrapper:
             return _NOT_EXECUTABLE
 
     def _configuration(self, pacman: PacmanWords) -> str:
-        """Returns the path under which pacman finds the configuration that is made for it."""
+        """Returns the path at which pacman finds the configuration that was composed for it."""
         memory = os.memfd_create("pacman.conf", 0)  # without MFD_CLOEXEC: pacman inherits it
         path = f"/proc/self/fd/{memory}"
         if pacman.sysroot:
@@ -120,10 +119,10 @@ class Wrapper:
 
     def _compose_inside(self, pacman: PacmanWords, memory: int, path: str) -> None:
         """
-        Composes in a child that changed its root, as pacman does before it reads pacman.conf: links and Includes mean there what they will mean
+        Composes in a child that changed its root, as pacman does before it reads pacman.conf, so that links and Includes mean what they will mean
         to pacman.
 
-        The child says by its exit status how that went, since nothing else is shared with it but the memory.
+        The child reports by its exit status, since it shares nothing with this process but the memory.
         """
         child = os.fork()
         if child == 0:

@@ -34,7 +34,7 @@ class DoctorTests(SynchronousTestCase):
 
     def test_nothing_known(self) -> None:
         """A machine of which nothing is known is wrong, not an error; every fault has its cure."""
-        findings = examine(Facts(15678, NOW, silence="nobody listens there", unreadable="no such file"))
+        findings = examine(Facts(15678, NOW, silence="no program listens there", unreadable="no such file"))
         self.assertEqual(exit_status(findings), 1)
         told = json.loads(encode_findings(findings))
         self.assertTrue(told["wrong"])

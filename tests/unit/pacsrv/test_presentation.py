@@ -90,8 +90,8 @@ class WhyTests(SynchronousTestCase):
     def test_nowhere(self) -> None:
         """A file that nobody has is told as such."""
         text = "\n".join(show_why(Why("core", "x", None, (), ()), NOW, Screen()))
-        self.assertIn("nowhere", text)
-        self.assertIn("not asked for", text)
+        self.assertIn("told that no host has it", text)
+        self.assertIn("has not been asked for", text)
 
 
 class LayoutTests(SynchronousTestCase):

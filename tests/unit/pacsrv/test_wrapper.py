@@ -81,16 +81,16 @@ class WrapperTests(SynchronousTestCase):
 
     def test_silent_daemon(self) -> None:
         """Without a daemon pacman runs as it was called, and one line says why."""
-        self.assertIsNone(self.run_words("-Syu", silence="nobody listens there", http_proxy="p:1"))
+        self.assertIsNone(self.run_words("-Syu", silence="no program listens there", http_proxy="p:1"))
         self.assertEqual(self.words, ("-Syu",))
         self.assertEqual(self.became, {"http_proxy": "p:1"})
         (line,) = self.said
-        self.assertIn("nobody listens there", line)
+        self.assertIn("no program listens there", line)
         self.assertIn("plain pacman", line)
 
     def test_local(self) -> None:
         """For what downloads nothing nobody is asked, and nothing is said."""
-        self.assertIsNone(self.run_words("-Qi", "zlib", silence="nobody listens there"))
+        self.assertIsNone(self.run_words("-Qi", "zlib", silence="no program listens there"))
         self.assertEqual((self.words, self.said, self.daemon.checks), (("-Qi", "zlib"), [], 0))
 
     def test_proxy(self) -> None:

@@ -9,7 +9,7 @@ from tests.unit.pacsrv.checks.case import CheckCase
 class HostTests(CheckCase):
     def test_daemon(self) -> None:
         """A daemon that is silent, or does not tell its state, is wrong."""
-        self.assertEqual(self.found(check_daemon, silence="nobody listens there"), "wrong")
+        self.assertEqual(self.found(check_daemon, silence="no program listens there"), "wrong")
         self.assertEqual(self.found(check_daemon, no_status="it answered 404"), "wrong")
         self.assertEqual(self.found(check_daemon, status=status()), "ok")
 

@@ -13,12 +13,12 @@ from pacserve.metrics.definitions import ERRORS, Family
 
 
 class ErrorClass(enum.Enum):
-    """Whose fault an error was, and so what happened next; see `pacserve.errors`."""
+    """The classes of errors, by whose fault they were; see `pacserve.errors`."""
 
     FETCH = "fetch"
-    """A host could not give what it was asked for: the next one was tried."""
+    """A host could not provide a file: the next one was tried."""
     INTEGRITY = "integrity"
-    """A host gave something else than what it was asked for: it was thrown away."""
+    """A host sent a file with other content than it should have: it was discarded."""
     PROTOCOL = "protocol"
     """A host sent what the protocol does not allow."""
     CONFIGURATION = "configuration"
@@ -26,10 +26,10 @@ class ErrorClass(enum.Enum):
     ENVIRONMENT = "environment"
     """This machine: a full disk, a folder that can't be read."""
     DEFECT = "defect"
-    """pacserve itself."""
+    """A defect of pacserve."""
 
 
-# The first that fits counts: the special ones stand before those that they are made of.
+# The first class that fits counts, so subclasses come before their base classes.
 _CLASSES = (
     (IntegrityError, ErrorClass.INTEGRITY),
     (RemoteProtocolError, ErrorClass.PROTOCOL),
@@ -50,7 +50,11 @@ class ErrorCounts:
         self._counts[counted] += 1
 
     def noted(self, error: BaseException) -> None:
-        """Counts an error.  One that only says that a host does not have a file is none, nor is one that is an answer: those are requests."""
+        """
+        Counts an error by its class.
+
+        An `AbsentError` only says that a host does not have a file, and other errors of pacserve's own are answers to requests: neither counts.
+        """
         if isinstance(error, AbsentError):
             return
         for kind, counted in _CLASSES:
@@ -61,17 +65,17 @@ class ErrorCounts:
             self.count(ErrorClass.DEFECT)
 
     def families(self) -> Iterator[Family]:
-        """What was counted, in metrics."""
+        """Yields the counts as metrics."""
         yield Family(ERRORS, {(counted.value,): count for counted, count in self._counts.items()})
 
 
 @implementer(ILogObserver)
 class ErrorObserver:
     """
-    Counts what events tell of errors, whatever their level is: those at debug count as well when nobody reads them.
+    Counts the errors in log events, whatever the level: those at debug count even when they are not written.
 
     Args:
-        errors: Told of each.
+        errors: Counts each of them.
     """
 
     def __init__(self, errors: ErrorCounts) -> None:

@@ -16,7 +16,7 @@ from pacserve.metrics.requests import RequestCounts
 from pacserve.metrics.snapshot import families_of
 from pacserve.report.status import Status
 
-# OpenMetrics in its one version, and the classic text.  What a client says of versions and escaping is not passed on: these names need no escaping.
+# OpenMetrics in its one version, and the classic text.  Versions and escaping that a client asks for are ignored: these names need no escaping.
 _OPEN_METRICS = "application/openmetrics-text"
 _OPEN_METRICS_1 = f"{_OPEN_METRICS};version=1.0.0"
 
@@ -26,10 +26,10 @@ _KINDS: dict[Kind, Any] = {Kind.COUNTER: CounterMetricFamily, Kind.GAUGE: GaugeM
 
 class Exposition:
     """
-    Everything that is counted and measured, as text.
+    Writes all metrics as text.
 
     Args:
-        peers: True if to tell of each peer by its address.
+        peers: True to include metrics of each peer, by its address.
     """
 
     def __init__(self, requests: RequestCounts, errors: ErrorCounts, *, peers: bool = False) -> None:
@@ -42,8 +42,8 @@ class Exposition:
         Returns the metrics as they are now.
 
         Args:
-            status: What the daemon does now.
-            accept: The value of the header Accept: OpenMetrics is given where it is named, else the classic text format.
+            status: The present state of the daemon.
+            accept: The value of the Accept header; OpenMetrics is written where it is named, else the classic text format.
 
         Returns:
             The text and its media type.
@@ -55,7 +55,7 @@ class Exposition:
 
 
 class _Collected(Collector):
-    """What was collected already."""
+    """Gives prometheus_client the families that were collected already."""
 
     def __init__(self, families: Iterable[Family]) -> None:
         self._families = families
@@ -77,6 +77,6 @@ def _metric(family: Family) -> Metric:
 
 
 def _buckets(values: Distribution) -> list[tuple[str, float]]:
-    """Returns the counts up to each bound and the ones below it, as Prometheus wants them."""
+    """Returns the cumulative counts up to each bound, as Prometheus wants them."""
     bounds = [*(str(bound) for bound in values.bounds), "+Inf"]
     return list(zip(bounds, accumulate(map(float, values.counts)), strict=True))

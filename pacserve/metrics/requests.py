@@ -1,7 +1,7 @@
 """
-What became of requests.  Rules only.
+Counts of requests by their outcome.  Rules only.
 
-A request only adds to a few numbers; what they mean is worked out when Prometheus asks, which is a thousand times rarer.
+A request only adds to a few numbers; the metrics are worked out from them when Prometheus asks, which is a thousand times rarer.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pacserve.report.status import Origin, origin_of
 from pacserve.web.asking import Answered, Witness
 
 LOOKUP_BOUNDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 8.0)
-"""Seconds.  A hit takes one round trip in the LAN; peers have 50 or 150 ms, and the whole request 8 s."""
+"""Seconds.  A hit takes one round trip in the LAN; peers have 50 or 150 ms to answer, and a whole request 8 s."""
 
 TRANSFER_BOUNDS = (0.005, 0.02, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
-"""Seconds.  A signature from the cache takes a millisecond, a large package over a slow way to the Internet half an hour."""
+"""Seconds.  A signature from the cache takes a millisecond, a large package over a slow Internet connection half an hour."""
 
-# The status page and what it is made of, pacsrv's questions among it.
+# The fronts of the status page with its parts, and of pacsrv's questions.
 _PAGES = ("", "static", "events", "search", "status", "why")
 _NAMED = ("request", "package", "info", "fetch", "claim", "metrics")
 FRONTS = (*_NAMED, "page", "other")
@@ -33,11 +33,11 @@ _FRONTS = dict.fromkeys(_PAGES, "page") | {name: name for name in _NAMED}
 _SERVING = ("package", "fetch")
 _FILES = ("request", *_SERVING)
 _SOURCES = (Origin.CACHE, Origin.PEERS, Origin.MIRRORS)
-# Errors of the resolver's, unlike those of who may ask and how.
-_SOUGHT_IN_VAIN = (404, 504)
+# Statuses by which the resolver says that no host has a file; other errors concern who may ask, and how.
+_NOT_FOUND = (404, 504)
 
-# What is usual, or to be warned of, is there with zeros from the start: a rate needs something to grow from.
-_USUAL = (
+# Series that are common, or that alerts watch, exist with zeros from the start: a rate needs a first value to grow from.
+_INITIAL_SERIES = (
     ("request", "cache", "sent"),
     ("request", "peers", "redirected"),
     ("request", "peers", "sent"),
@@ -52,20 +52,20 @@ _USUAL = (
 
 
 class Outcome(enum.Enum):
-    """What became of a request."""
+    """The outcome of a request."""
 
     SENT = "sent"
     """The whole answer was sent."""
     REDIRECTED = "redirected"
-    """The client was sent to a peer or a mirror."""
+    """The client was redirected to a peer or a mirror."""
     LOOKED = "looked"
-    """It was a HEAD, as peers ask before they send pacman here."""
+    """It was a HEAD, by which a peer asks whether a file is here before it redirects pacman."""
     UNCHANGED = "unchanged"
-    """What the client has is still right (304)."""
+    """The client's copy is up to date (304)."""
     ABSENT = "absent"
     """There is no such file (404)."""
     REFUSED = "refused"
-    """Who asked, or how, is not answered (any other 4xx)."""
+    """The client may not ask, or not in this way (any other 4xx)."""
     UNCERTAIN = "uncertain"
     """No mirror could say that it has the file (504)."""
     FAILED = "failed"
@@ -75,14 +75,14 @@ class Outcome(enum.Enum):
 
 
 class _Key(NamedTuple):
-    """All that matters of a request; there are few different ones."""
+    """The properties of a request that metrics depend on; there are few different keys."""
 
     front: str
     status: int
     origin: Origin
     redirected: bool
     complete: bool
-    looking: bool
+    head: bool
 
 
 @dataclass(slots=True)
@@ -91,9 +91,9 @@ class _Tally:
     The requests of one key.
 
     Attributes:
-        size: Bytes.
-        seconds: Of all of them together.
-        counts: Of the requests by how long they took; empty where nobody wants to know.
+        size: The bytes of all of them together.
+        seconds: The seconds of all of them together.
+        counts: The number of requests by duration; empty where no histogram needs them.
     """
 
     bounds: Sequence[float]
@@ -105,7 +105,7 @@ class _Tally:
 
 @dataclass(slots=True)
 class _Spread:
-    """Adds up tallies of the same bounds."""
+    """Adds up tallies that have the same bounds."""
 
     bounds: Sequence[float]
     counts: list[int] = field(default_factory=list)
@@ -125,12 +125,12 @@ class RequestCounts(Witness):
     def answered(self, answered: Answered) -> None:
         status = answered.status
         origin = origin_of(answered.origin, status)
-        # A plain tuple is made faster than a named one, and the front is of the client's making until it was looked up.
+        # A plain tuple is made faster than a named one.  The front comes from the client, so that only known ones may become a label.
         front = _FRONTS.get(answered.front, "other")
         key = (front, status, origin, answered.redirected, answered.complete, answered.method == "HEAD")
         known = self._tallies.get(key)
         if known is None:
-            known = self._tallies[key] = _begin(_Key(*key))
+            known = self._tallies[key] = _new_tally(_Key(*key))
         tally = known[1]
         tally.requests += 1
         if answered.size:
@@ -141,8 +141,8 @@ class RequestCounts(Witness):
             tally.counts[bisect_left(tally.bounds, seconds)] += 1
 
     def families(self) -> Iterator[Family]:
-        """What was counted, in metrics."""
-        requests: dict[tuple[str, ...], float] = defaultdict(int, dict.fromkeys(_USUAL, 0))
+        """Yields the counts as metrics."""
+        requests: dict[tuple[str, ...], float] = defaultdict(int, dict.fromkeys(_INITIAL_SERIES, 0))
         delivered: dict[tuple[str, ...], float] = defaultdict(int, dict.fromkeys(_deliveries(), 0))
         served: dict[tuple[str, ...], float] = {(front,): 0 for front in _SERVING}
         for key, tally in self._tallies.values():
@@ -170,15 +170,15 @@ class RequestCounts(Witness):
         return Family(definition, {labels: Distribution(bounds, spread.counts, spread.total) for labels, spread in spreads.items()})
 
 
-def _begin(key: _Key) -> tuple[_Key, _Tally]:
+def _new_tally(key: _Key) -> tuple[_Key, _Tally]:
     bounds = _bounds(key)
     return key, _Tally(bounds, [0] * (len(bounds) + 1) if bounds else [])
 
 
 def _bounds(key: _Key) -> Sequence[float]:
-    """What time is worth being known: of finding a file, and of sending one."""
+    """Returns the bounds of the histogram that a request belongs to, of lookups or of transfers; none for all other requests."""
     outcome = _outcome(key)
-    if key.front == "request" and (outcome is Outcome.REDIRECTED or (key.complete and key.status in _SOUGHT_IN_VAIN)):
+    if key.front == "request" and (outcome is Outcome.REDIRECTED or (key.complete and key.status in _NOT_FOUND)):
         return LOOKUP_BOUNDS
     if key.front in _FILES and outcome is Outcome.SENT and key.origin in _SOURCES:
         return TRANSFER_BOUNDS
@@ -186,8 +186,8 @@ def _bounds(key: _Key) -> Sequence[float]:
 
 
 def _carries(key: _Key, outcome: Outcome) -> bool:
-    """Returns whether bytes of a file went with it; of a connection that was cut, those before the cut."""
-    if key.origin not in _SOURCES or key.looking:
+    """Returns whether the answer carried bytes of a file; on a connection that was cut, those before the cut."""
+    if key.origin not in _SOURCES or key.head:
         return False
     return outcome in {Outcome.SENT, Outcome.REDIRECTED} or (outcome is Outcome.CUT and not key.redirected)
 
@@ -210,4 +210,4 @@ def _outcome(key: _Key) -> Outcome:
         return Outcome.REDIRECTED
     if key.status == 304:
         return Outcome.UNCHANGED
-    return Outcome.LOOKED if key.looking else Outcome.SENT
+    return Outcome.LOOKED if key.head else Outcome.SENT

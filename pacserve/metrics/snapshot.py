@@ -13,15 +13,15 @@ PEER_STATES = ("new", "unknown", "known", "refused", "dead")
 MIRROR_STATES = ("well", "slow", "failed")
 
 MOST_PEERS = 256
-"""Peers that are told of one by one, those that are used first: in a larger LAN each host would tell Prometheus of all others."""
+"""Peers with metrics of their own, the used ones first: without a limit, a large LAN would have series for each pair of hosts."""
 
 
 def families_of(status: Status, *, peers: bool = False) -> Iterator[Family]:
     """
-    What a daemon does now.
+    Yields the state of a daemon as metrics.
 
     Args:
-        peers: True if to tell of each peer by its address.
+        peers: True to include metrics of each peer, by its address.
     """
     host = status.host
     yield Family(defined.BUILD, {(host.version, host.misses, host.hits): 1})
@@ -51,7 +51,11 @@ def _by_state(definition: Definition, states: Sequence[str], found: Iterable[str
 
 
 def _each(peers: Iterable[PeerStatus]) -> Iterator[Family]:
-    """Of several entries for one address, as those of a list that names a host twice, the one that is used counts: series must differ."""
+    """
+    Yields the metrics of each peer.
+
+    Where several entries have one address, since a list names a host twice, the one that is used counts: no two series may have the same labels.
+    """
     chosen: dict[tuple[str, ...], PeerStatus] = {}
     for peer in sorted(peers, key=lambda peer: (bool(peer.reason), peer.address)):
         if len(chosen) < MOST_PEERS:

@@ -1,1 +1,1 @@
-"""The status page: what people see of `pacserve.report.status.Status` in a browser.  Rules only."""
+"""The status page: `pacserve.report.status.Status` as a browser shows it.  Rules only."""

@@ -1,4 +1,4 @@
-"""What a search across the LAN has found."""
+"""The results of a search across the LAN."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pacserve.page.layout import SHORTEST_QUERY, document, section
 from pacserve.page.table import MOST_ROWS, Cell, Table
 from pacserve.page.text import size
 
-_MOST_HOLDERS = 8
-"""Hosts that are named of those that hold a file."""
+_HOLDERS_SHOWN = 8
+"""Hosts that are named for each file; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Found:
 
     Attributes:
         size: Bytes.
-        holders: Who holds it, as a person is told: `this host`, `10.0.0.3:15678`; empty where a database alone knows it.
+        holders: The hosts that hold the file, as they are shown: `this host`, `10.0.0.3:15678`; empty where only a database names it.
     """
 
     name: str
@@ -44,9 +44,9 @@ def render_found(query: str, found: Sequence[Found], host: str, now: float) -> b
 def _nothing(query: str) -> str:
     if len(query) < SHORTEST_QUERY:
         return f"Type a part of a package's name, at least {SHORTEST_QUERY} characters."
-    return f"No database, and nobody on the LAN, has a file whose name contains {query}."
+    return f"No database and no host on the LAN has a file whose name contains {query}."
 
 
 def _holders(holders: Sequence[str]) -> str:
-    named = ", ".join(holders[:_MOST_HOLDERS]) or "nobody"
-    return f"{named} and {len(holders) - _MOST_HOLDERS:,} more" if len(holders) > _MOST_HOLDERS else named
+    named = ", ".join(holders[:_HOLDERS_SHOWN]) or "no host"
+    return f"{named} and {len(holders) - _HOLDERS_SHOWN:,} more" if len(holders) > _HOLDERS_SHOWN else named

@@ -1,4 +1,4 @@
-"""This host, and what it has saved."""
+"""This host, and the traffic that it has saved."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Facts = dict[str, tuple[str, Cell]]
 
 
 def totals(status: Status) -> Facts:
-    """Returns how many bytes came from where."""
+    """Returns how many bytes came from each origin."""
     traffic = status.traffic
     sizes = {tally.origin: tally.size for tally in traffic.tallies}
     return {
@@ -28,7 +28,7 @@ def totals(status: Status) -> Facts:
 
 
 def host_facts(status: Status, now: float) -> Facts:
-    """What this daemon is, and how it works."""
+    """Returns the facts about this daemon: its version, its options and its state."""
     host, spool = status.host, status.spool
     rows: Facts = {
         "version": ("Version", Cell(host.version)),
@@ -36,11 +36,11 @@ def host_facts(status: Status, now: float) -> Facts:
         "counted": ("Traffic is counted since", Cell(at=status.traffic.since)),
         "port": ("TCP port", Cell(str(host.port))),
         "holds": ("Offers", Cell(f"{number(host.files)} files, {size(host.size)}")),
-        "hits": ("What a peer has", Cell(_HITS.get(host.hits, host.hits))),
-        "misses": ("What nobody has", Cell(_MISSES.get(host.misses, host.misses))),
+        "hits": ("Files that a peer has", Cell(_HITS.get(host.hits, host.hits))),
+        "misses": ("Files that no host has", Cell(_MISSES.get(host.misses, host.misses))),
         "multicast": ("Multicast", _multicast(host, now)),
-        "asked": ("A peer asked what is here", Cell("never") if host.info_asked is None else Cell(at=now - host.info_asked)),
-        "claims": ("Downloads on the LAN noted here", Cell(number(status.claims))),
+        "asked": ("A peer last asked for the inventory", Cell("never") if host.info_asked is None else Cell(at=now - host.info_asked)),
+        "claims": ("Claims kept here for the LAN", Cell(number(status.claims))),
     }
     if spool is not None:
         kept = f"{number(spool.files)} files, {size(spool.size)} of {size(spool.limit)}, in {spool.directory}"
@@ -50,7 +50,7 @@ def host_facts(status: Status, now: float) -> Facts:
 
 
 def facts_html(rows: Facts, kind: str, now: float) -> str:
-    """Returns the list of facts."""
+    """Returns the facts as an HTML list."""
     return facts({key: (name, cell.html(now)) for key, (name, cell) in rows.items()}, kind)
 
 
@@ -58,5 +58,5 @@ def _multicast(host: HostStatus, now: float) -> Cell:
     if not host.multicast:
         return Cell("off")
     if host.multicast_heard is None:
-        return Cell("on, nothing was heard yet", mark="fair")
-    return Cell("something was heard", at=now - host.multicast_heard)
+        return Cell("on, nothing heard yet", mark="fair")
+    return Cell("an announcement was heard", at=now - host.multicast_heard)

@@ -1,24 +1,24 @@
-"""What every page has: its head, the way through it, and the search."""
+"""The frame of every page: its head, its landmarks, and the search form."""
 
 from __future__ import annotations
 
 from pacserve.page.text import escape
 
 SHORTEST_QUERY = 2
-"""Characters that are searched for; fewer are in nearly every name."""
+"""Characters of a search at least: nearly every name contains any single one."""
 
 LONGEST_QUERY = 100
-"""Characters of a search."""
+"""Characters of a search at most."""
 
 
 def document(title: str, main: str, now: float, *, query: str = "", live: bool = False) -> bytes:
     """
-    A whole HTML document.
+    Returns a whole HTML document.
 
     Args:
-        main: HTML.
-        query: What was searched for.
-        live: True if the script asks for changes.
+        main: The content in HTML.
+        query: The text of the search form.
+        live: True if the page carries the script that keeps it up to date.
     """
     home = "" if live else '<p><a href="/">Back to the status of this host</a></p>\n'
     script = '<script src="/static/page.js" defer></script>\n' if live else ""
@@ -45,7 +45,7 @@ def document(title: str, main: str, now: float, *, query: str = "", live: bool =
 
 def section(name: str, heading: str, content: str) -> str:
     """
-    A landmark of the page.
+    Returns a landmark of the page.
 
     Args:
         name: Unique in the page.
@@ -56,10 +56,10 @@ def section(name: str, heading: str, content: str) -> str:
 
 def facts(rows: dict[str, tuple[str, str]], kind: str) -> str:
     """
-    A list of names and what they stand for.
+    Returns a list of names and values.
 
     Args:
-        rows: The name and the HTML of what it stands for, by the id of the latter.
+        rows: Each name with the HTML of its value, by the id of the value's element.
         kind: The class of the list.
     """
     items = [f'<div><dt>{escape(name)}</dt><dd id="{key}">{content}</dd></div>\n' for key, (name, content) in rows.items()]

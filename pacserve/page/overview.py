@@ -1,4 +1,4 @@
-"""The status page, and what changes on it."""
+"""The status page, and the parts of it that change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pacserve.report.status import Status
 
 def render(status: Status, now: float) -> bytes:
     """
-    Returns the page.
+    Returns the status page.
 
     Args:
         now: Seconds since the epoch.
@@ -38,7 +38,9 @@ def render(status: Status, now: float) -> bytes:
 
 def changing(status: Status, now: float) -> Mapping[str, str]:
     """
-    What may change while the page is open, as JSON by the name of the part.  Times stand in it as moments: that they become longer ago is no change.
+    Returns the parts that may change while the page is open, as JSON by the name of the part.
+
+    Times are given as moments, so that nothing changes only because time passes.
 
     Args:
         now: Seconds since the epoch.

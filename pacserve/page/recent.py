@@ -6,32 +6,32 @@ from pacserve.page.table import Cell, Table
 from pacserve.page.text import milliseconds, size
 from pacserve.report.status import Origin, Record, origin_of
 
-MOST_REQUESTS = 30
-"""Requests that are shown."""
+REQUESTS_SHOWN = 30
+"""The number of requests that are shown."""
 
 _REFUSALS = {
     403: "this client may not ask",
-    404: "nobody has it",
-    405: "not asked by GET or HEAD",
-    421: "asked for by a name that is not this host's",
-    504: "some could not say whether they have it",
+    404: "no host has it",
+    405: "the method is neither GET nor HEAD",
+    421: "the name in the URL is not one of this host's",
+    504: "some hosts could not say whether they have it",
 }
 
 
 def recent_table(recent: tuple[Record, ...]) -> Table:
-    """Returns the latest first."""
-    shown = sorted(recent, key=lambda record: -record.at)[:MOST_REQUESTS]
+    """Returns the table of the last requests, the latest first."""
+    shown = sorted(recent, key=lambda record: -record.at)[:REQUESTS_SHOWN]
     return Table(
         "recent",
-        f"The last {MOST_REQUESTS} requests at most, and why each was answered as it was",
+        f"The last {REQUESTS_SHOWN} requests at most, and why each was answered as it was",
         ("Asked for", "When", "By", "Answer", "Why", "#Size", "#Took"),
         tuple([_row(record) for record in shown]),
-        "Nobody has asked for anything yet.",
+        "There have been no requests yet.",
     )
 
 
 def reason(record: Record) -> str:
-    """Why a request was answered as it was, in words."""
+    """Returns in words why a request was answered as it was."""
     if record.status >= 400:
         words = _REFUSALS.get(record.status, "refused" if record.status < 500 else "failed")
         return f"{words}; asked: {record.origin}" if record.origin else words
@@ -41,9 +41,9 @@ def reason(record: Record) -> str:
         case Origin.PEERS:
             return f"on the LAN: {record.origin}"
         case Origin.MIRRORS if _is_package(record.path):
-            return f"nobody on the LAN had it: {record.origin}"
+            return f"no host on the LAN had it: {record.origin}"
         case Origin.MIRRORS:
-            return f"what is no package comes from mirrors: {record.origin}"
+            return f"not a package, so it comes from a mirror: {record.origin}"
         case _:
             return record.origin
 

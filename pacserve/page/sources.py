@@ -10,7 +10,7 @@ _PEER_MARKS = {"known": "good", "new": "fair", "unknown": "fair", "refused": "ba
 
 
 def peers_table(peers: tuple[PeerStatus, ...], now: float) -> Table:
-    """Those that gave most come first."""
+    """Returns the table of peers; those that gave most come first."""
     held, given = sum([peer.files for peer in peers]), sum([peer.given for peer in peers])
     shown = sorted(peers, key=lambda peer: (-peer.given, -peer.files, peer.address))[:MOST_ROWS]
     return Table(
@@ -44,10 +44,10 @@ _MIRROR_MARKS = {"well": "good", "slow": "fair", "failed": "bad"}
 
 
 def mirrors_table(mirrors: tuple[MirrorStatus, ...]) -> Table:
-    """In the order of pacman.conf."""
+    """Returns the table of mirrors, in the order of pacman.conf."""
     return Table(
         "mirrors",
-        "The mirrors of pacman.conf, and how they did lately",
+        "The mirrors of pacman.conf, and how well they work",
         ("Mirror", "State", "#Speed", "Repositories"),
         tuple([_mirror_row(mirror) for mirror in mirrors[:MOST_ROWS]]),
         "pacman.conf names no mirror.",
@@ -65,7 +65,7 @@ def _mirror_row(mirror: MirrorStatus) -> tuple[Cell, ...]:
 
 
 def _avoided(seconds: float) -> str:
-    """In minutes, so that the page need not be told every second."""
+    """Returns for how long a mirror is avoided, in whole minutes, so that the cell does not change every second."""
     if seconds <= 0:
         return ""
     return f", asked last for {'less than a minute' if seconds < 60 else duration(seconds)}"

@@ -1,7 +1,7 @@
 """
-Tables, as values that are written twice: as HTML when the page is loaded, and as JSON when they change while it is open.
+Tables as values that can be written in two forms: as HTML when the page is loaded, and as JSON when they change while it is open.
 
-`page.js` makes the same elements of the JSON as `Table.html` does.
+`page.js` makes the same elements from the JSON as `Table.html` does.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from dataclasses import dataclass
 from pacserve.page.text import clean, duration, escape, moment
 
 MOST_ROWS = 200
-"""Rows that are shown of a table: a page with thousands is of no use, and `pacsrv status` lists them all."""
+"""Rows of a table that are shown: nobody reads thousands in a browser, and `pacsrv status` lists them all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
     """
-    What stands in one place of the page, and may change.
+    The content of one element of the page, which may change.
 
     Attributes:
-        text: Of anybody's making.
-        at: Seconds since the epoch: it is shown how long ago that was, in front of the text.
+        text: Untrusted; it is escaped here.
+        at: A time in seconds since the epoch; how long ago it was is shown in front of the text.
         percent: From 0 to 100, shown as a bar in front of the text.
-        waiting: Shows a bar that has no end.
-        mark: `good`, `fair` or `bad`; the text says so too.
-        label: What the bar measures, for those who don't see it.
+        waiting: True to show a progress bar without a value.
+        mark: `good`, `fair` or `bad`, for the colour; the text says the same.
+        label: The name of the bar, for screen readers.
     """
 
     text: str = ""
@@ -52,7 +52,7 @@ class Cell:
         return text
 
     def live(self) -> object:
-        """What is sent for `page.js`: the text, or an object where there is more to it."""
+        """Returns the value that `page.js` receives: the text, or an object where there is more than a text."""
         text = clean(self.text)
         more: dict[str, object] = {}
         if self.mark:
@@ -73,10 +73,10 @@ class Table:
 
     Attributes:
         id: Unique in the page.
-        columns: Their headings; one that begins with `#` has numbers below it.
-        rows: The first cell of each is its heading.
-        empty: Said instead of a table without rows.
-        more: Rows that are not shown.
+        columns: The headings of the columns; `#` in front marks a column of numbers.
+        rows: The first cell of each row is its heading.
+        empty: The sentence that is shown instead of a table without rows.
+        more: The number of rows that are not shown.
     """
 
     id: str
@@ -87,7 +87,7 @@ class Table:
     more: int = 0
 
     def html(self, now: float) -> str:
-        """Returns the table, and the sentences beside it."""
+        """Returns the table, and the sentences for no rows and for more rows than are shown."""
         head = "".join([f'<th scope="col"{_class(column)}>{escape(column.lstrip("#"))}</th>' for column in self.columns])
         body = "".join([self._row(row, now) for row in self.rows])
         return (
@@ -98,7 +98,7 @@ class Table:
         )
 
     def live(self) -> str:
-        """Returns the JSON of what may change."""
+        """Returns the JSON of the parts that may change."""
         return to_json({"rows": [[cell.live() for cell in row] for row in self.rows], "more": self._more()})
 
     def _row(self, row: Sequence[Cell], now: float) -> str:
@@ -113,7 +113,7 @@ class Table:
 
 
 def to_json(value: object) -> str:
-    """JSON in ASCII on one line."""
+    """Returns a value as JSON in ASCII on one line."""
     return json.dumps(value, separators=(",", ":"))
 
 

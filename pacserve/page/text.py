@@ -1,4 +1,4 @@
-"""Numbers and foreign text, as people read them."""
+"""Numbers and untrusted text, as the page shows them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LATEST = 253_402_300_799
 
 
 def size(count: float) -> str:
-    """Bytes with three digits or more, `1.25 MiB`."""
+    """Returns a number of bytes with its unit and at least three digits, `1.25 MiB`."""
     value, place = max(float(count), 0.0), 0
     while value >= 999.5 and place < len(_PREFIXES) - 1:
         value, place = value / 1024, place + 1
@@ -22,17 +22,17 @@ def size(count: float) -> str:
 
 
 def rate(per_second: float) -> str:
-    """Bytes per second."""
+    """Returns a number of bytes per second with its unit."""
     return f"{size(per_second)}/s"
 
 
 def number(count: int) -> str:
-    """An integer, its thousands set apart."""
+    """Returns an integer with separated thousands, `12,345`."""
     return f"{count:,}"
 
 
 def share(part: float, whole: float) -> str:
-    """Returns how much a part is of the whole: `34 %`; empty where the whole is nothing."""
+    """Returns the share that a part has of the whole, `34 %`; empty where the whole is zero."""
     if whole <= 0:
         return ""
     percent = 100 * part / whole
@@ -40,7 +40,7 @@ def share(part: float, whole: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time span in its largest unit, `12 s`, `5 min`, `3 h`, `4 days`.  `page.js` has the same steps."""
+    """Returns a time span in its largest unit, `12 s`, `5 min`, `3 h`, `4 days`.  `page.js` has the same steps."""
     if seconds < 60:
         return f"{max(seconds, 0):.0f} s" if seconds < 59.5 else "1 min"
     if seconds < 3600:
@@ -51,34 +51,35 @@ def duration(seconds: float) -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    """A short time span, `0.8 ms`, `150 ms`."""
+    """Returns a short time span, `0.8 ms`, `150 ms`."""
     value = max(seconds, 0.0) * 1000
     return f"{value:.1f} ms" if value < 9.95 else f"{value:.0f} ms" if value < 9999.5 else duration(seconds)
 
 
 def moment(at: float) -> str:
-    """Seconds since the epoch as an HTML date and time in UTC, `2026-11-21T09:08:06Z`, the nearest one of the years 1970 to 9999."""
+    """Returns seconds since the epoch as an HTML date and time in UTC, `2026-11-21T09:08:06Z`, moved into the years 1970 to 9999."""
     return f"{datetime.fromtimestamp(min(max(int(at), 0), _LATEST), UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def clock_time(at: float) -> str:
-    """Seconds since the epoch as an hour and minute in UTC, `09:08`."""
+    """Returns seconds since the epoch as an hour and minute in UTC, `09:08`."""
     return moment(at)[11:16]
 
 
 def day(at: float) -> str:
-    """Seconds since the epoch as a date in UTC, `2026-11-21`."""
+    """Returns seconds since the epoch as a date in UTC, `2026-11-21`."""
     return moment(at)[:10]
 
 
 LONGEST = 300
-"""Characters that are shown of a text: the longest file name has 255."""
+"""Characters of a text that are shown: the longest file name has 255."""
 
 
 def clean(text: str) -> str:
     """
-    `text` without anything that is not seen or that changes how its surroundings are read: control characters, bidirectional overrides and bytes
-    that are no UTF-8 are written as Python writes them, and of a very long text the beginning is shown.
+    Returns a text without characters that are invisible or that change how the text around them is read.
+
+    Control characters, bidirectional overrides and bytes that are no UTF-8 become Python's escapes, and a very long text is cut.
     """
     if len(text) > LONGEST:
         text = text[:LONGEST] + "…"
@@ -88,5 +89,5 @@ def clean(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """`text`, cleaned, for an element or an attribute in double quotes."""
+    """Returns a text, cleaned, for an HTML element or an attribute in double quotes."""
     return html.escape(clean(text), quote=True)

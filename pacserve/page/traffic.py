@@ -14,9 +14,9 @@ ORIGINS = ("mirrors", "peers", "cache")
 
 _NAMES = {"cache": "This host's caches", "peers": "Peers", "mirrors": "Mirrors"}
 _HEIGHT = 100
-"""The plot's own units, from zero to the highest bar; it is stretched to the width and height that the page has for it."""
+"""The height of the highest bar in the plot's own units; the browser stretches the plot to the space that it has."""
 _SLOT = 10
-"""The plot's own units for a bar and the gap beside it."""
+"""The width of a bar and the gap beside it, in the plot's own units."""
 _GAP = 2
 
 Bar = tuple[str, float, float, float, float]
@@ -26,14 +26,14 @@ Bar = tuple[str, float, float, float, float]
 @dataclass(frozen=True, slots=True)
 class Plot:
     """
-    Bars of equal spans of time, the last one the present.
+    Bars of equal spans of time, of which the last is the present.
 
     Attributes:
         id: Unique in the page.
         span: Seconds of a bar.
-        slots: How many bars there are.
-        unit: What a bar is, for a person.
-        called: Says of a bucket's begin what it is called.
+        slots: The number of bars.
+        unit: The name of a bar's time span.
+        label: Returns the name of a bar from the begin of its bucket.
     """
 
     id: str
@@ -41,10 +41,10 @@ class Plot:
     span: int
     slots: int
     unit: str
-    called: Callable[[float], str]
+    label: Callable[[float], str]
 
     def html(self, buckets: tuple[Bucket, ...], now: float) -> str:
-        """Returns the plot and, folded, the table."""
+        """Returns the plot and, folded below it, the table."""
         highest = self._highest(buckets, now)
         bars = "".join([_rect(bar) for bar in self._bars(buckets, now)])
         keys = "".join([f'<li><span class="key {origin}"></span>{escape(_NAMES[origin])}</li>' for origin in reversed(ORIGINS)])
@@ -63,14 +63,14 @@ class Plot:
         return to_json({"top": self._top(self._highest(buckets, now)), "bars": self._bars(buckets, now)})
 
     def table(self, buckets: tuple[Bucket, ...], now: float) -> Table:
-        """Returns the latest first."""
+        """Returns the table of all bars, the latest first."""
         rows = [
-            (Cell(self.called(one.began)), Cell(size(one.cache)), Cell(size(one.peers)), Cell(size(one.mirrors)))
+            (Cell(self.label(one.began)), Cell(size(one.cache)), Cell(size(one.peers)), Cell(size(one.mirrors)))
             for one in reversed(self._shown(buckets, now))
         ]
         heading = f"{self.heading} (UTC)"
         columns = (self.unit.capitalize(), *(f"#{_NAMES[origin]}" for origin in reversed(ORIGINS)))
-        return Table(self.id, heading, columns, tuple(rows), "Nothing was asked for.")
+        return Table(self.id, heading, columns, tuple(rows), "No file was asked for.")
 
     def _shown(self, buckets: tuple[Bucket, ...], now: float) -> list[Bucket]:
         return [one for one in buckets if 0 <= self._slot(one, now) < self.slots]

@@ -1,4 +1,4 @@
-"""The downloads that run."""
+"""The running downloads."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pacserve.page.table import MOST_ROWS, Cell, Table
 from pacserve.page.text import duration, rate, size
 from pacserve.report.status import TransferStatus
 
-_STEP = 25
-"""Per cent between two announcements: a screen reader that spoke every second would be switched off."""
+_ANNOUNCED_STEP = 25
+"""Per cent between two announcements: users would switch off a screen reader that spoke every second."""
 
 
 def transfers_table(transfers: tuple[TransferStatus, ...]) -> Table:
-    """As they began."""
+    """Returns the table of running downloads, in the order in which they began."""
     return Table(
         "transfers",
         "Downloads that run on this host",
@@ -23,7 +23,7 @@ def transfers_table(transfers: tuple[TransferStatus, ...]) -> Table:
 
 
 def announcement(transfers: tuple[TransferStatus, ...]) -> str:
-    """What a screen reader says of them: it changes only now and then."""
+    """Returns the sentence that a screen reader says of the downloads; it changes only now and then."""
     if not transfers:
         return "No download is running"
     sizes = [transfer.size for transfer in transfers if transfer.size]
@@ -31,7 +31,7 @@ def announcement(transfers: tuple[TransferStatus, ...]) -> str:
     count = "1 download is" if len(transfers) == 1 else f"{len(transfers)} downloads are"
     if not sizes:
         return f"{count} running"
-    return f"{count} running, {_percent(done, sum(sizes)) // _STEP * _STEP} per cent done"
+    return f"{count} running, {_percent(done, sum(sizes)) // _ANNOUNCED_STEP * _ANNOUNCED_STEP} per cent done"
 
 
 def _row(transfer: TransferStatus) -> tuple[Cell, ...]:
@@ -39,11 +39,11 @@ def _row(transfer: TransferStatus) -> tuple[Cell, ...]:
     left = "" if not transfer.size or speed <= 0 else duration(max(transfer.size - transfer.done, 0) / speed)
     return (
         Cell(f"{transfer.repository}/{transfer.name}"),
-        Cell(transfer.source or "nobody now"),
+        Cell(transfer.source or "no host now"),
         _progress(transfer),
         Cell(rate(speed)),
         Cell(left),
-        Cell("against the database" if transfer.verified else "no: no database states what it should be", mark="" if transfer.verified else "fair"),
+        Cell("against the database" if transfer.verified else "no: no database has its SHA-256", mark="" if transfer.verified else "fair"),
     )
 
 

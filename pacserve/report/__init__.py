@@ -1,1 +1,1 @@
-"""What people are told: what the daemon does, and what it did."""
+"""Reports for people: the state of the daemon, and the history of its traffic."""

@@ -1,4 +1,4 @@
-"""What was counted by hour and by day, kept over restarts in a small SQLite database.  Everything here blocks: it is called in a thread."""
+"""The traffic by hour and by day, kept over restarts in a small SQLite database.  Everything here blocks, so it runs in a thread."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pacserve.report.ledger import DAY, DAYS, HOUR, HOURS, Counts, History, no_c
 from pacserve.report.status import Origin
 
 _VERSION = 1
-# Seconds that another process may hold the database.
-_PATIENCE = 2.0
+# Seconds to wait for another process that holds the database.
+_LOCK_TIMEOUT = 2.0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS counted
   (length INTEGER NOT NULL, began INTEGER NOT NULL, origin TEXT NOT NULL, requests INTEGER NOT NULL, size INTEGER NOT NULL,
@@ -24,10 +24,10 @@ CREATE TABLE IF NOT EXISTS since (began REAL NOT NULL);
 
 class Archive:
     """
-    The last `HOURS` hours and `DAYS` days.
+    Keeps the traffic of the last `HOURS` hours and `DAYS` days.
 
     Args:
-        path: Of the database file; its folder is made where it is missing.
+        path: The database file; its folder is made if it is missing.
     """
 
     def __init__(self, path: str) -> None:
@@ -35,13 +35,13 @@ class Archive:
 
     def read(self, now: float) -> History:
         """
-        What was counted.  A file that is none of ours is set aside, and a new one begun.
+        Returns the traffic that was counted.  A file that is damaged or of another program is set aside, and a new one begun.
 
         Args:
             now: Seconds since the epoch.
 
         Raises:
-            OSError: It can't be read.
+            OSError: The database can't be read.
         """
         try:
             return self._read(now)
@@ -56,10 +56,10 @@ class Archive:
 
     def write(self, history: History) -> None:
         """
-        Puts these hours and days in the place of those with the same beginning, and forgets the oldest.
+        Replaces the hours and days with the same beginning by these, and forgets the oldest.
 
         Raises:
-            OSError: It can't be written: the disk is full, say.
+            OSError: The database can't be written, for example because the disk is full.
         """
         try:
             with self._open() as database:
@@ -78,7 +78,7 @@ class Archive:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         Path(self._path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self._path, timeout=_PATIENCE)) as database, database:
+        with closing(sqlite3.connect(self._path, timeout=_LOCK_TIMEOUT)) as database, database:
             version = database.execute("PRAGMA user_version").fetchone()[0]
             if version not in (0, _VERSION):
                 raise sqlite3.DatabaseError(f"version {version}")
@@ -99,7 +99,7 @@ def _put(database: sqlite3.Connection, length: int, most: int, periods: Sequence
 
 
 def _get(database: sqlite3.Connection, length: int, most: int) -> list[Counts]:
-    """Returns the oldest first."""
+    """Returns the periods of a length, the oldest first."""
     periods: dict[int, Counts] = {}
     for began, size in database.execute("SELECT began, size FROM served WHERE length = ? ORDER BY began LIMIT ?", (length, most)):
         periods[began] = no_counts(began)

@@ -1,4 +1,4 @@
-"""What was answered, in numbers: by minute, hour and day, and the last requests one by one.  Rules only, but for the clock."""
+"""The answered requests, counted by minute, hour and day, and the last ones one by one.  Rules only, but for the clock."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from pacserve.web.asking import Answered, Witness
 MINUTE = 60
 HOUR = 3600
 DAY = 86_400
-# Minutes, hours and days that are remembered.
+# The numbers of minutes, hours and days that are remembered.
 MINUTES = 60
 HOURS = 24
 DAYS = 400
-# Requests that are remembered one by one.
+# The number of requests that are remembered one by one.
 RECENT = 200
-# Peers of which it is remembered what they gave.
+# The number of peers whose given bytes are remembered.
 PEERS = 1024
-# Characters of a request target that are remembered.
-_LONGEST = 300
-# What pacman asks for, and what it and other hosts do.
-_OWN = "request"
-_FILES = frozenset({_OWN, "package", "fetch"})
-# Origins that are counted apart until they are added up.
-_FRESH = 512
+# Characters of a request target and of an origin that are remembered.
+_LONGEST_TEXT = 300
+# The front that pacman of this host asks, and all fronts that serve files.
+_OWN_FRONT = "request"
+_FILE_FRONTS = frozenset({_OWN_FRONT, "package", "fetch"})
+# The number of origins that are counted apart before they are added up: a bound, since mirrors and peers may be many.
+_UNSETTLED_LIMIT = 512
 
 
 @dataclass(slots=True)
 class Counts:
     """
-    Requests and bytes of one period.
+    The requests and bytes of one period.
 
     Attributes:
-        began: Seconds since the epoch.
-        requests: By origin.
-        sizes: Bytes by origin.
-        served: Bytes that other hosts got.
+        began: The begin of the period in seconds since the epoch.
+        requests: The number of requests by origin.
+        sizes: The bytes by origin.
+        served: The bytes that other hosts got.
     """
 
     began: int
@@ -48,24 +48,24 @@ class Counts:
     served: int = 0
 
     def bucket(self) -> Bucket:
-        """For people."""
+        """Returns the counts as they are shown."""
         return Bucket(float(self.began), *(self.sizes.get(origin, 0) for origin in (Origin.CACHE, Origin.PEERS, Origin.MIRRORS)))
 
 
 def no_counts(began: int) -> Counts:
-    """Nothing yet."""
+    """Returns the counts of a period in which nothing happened yet."""
     return Counts(began, {}, {})
 
 
 @dataclass(frozen=True, slots=True)
 class History:
     """
-    What is kept over a restart.
+    The counts that are kept over a restart.
 
     Attributes:
         since: When counting began, in seconds since the epoch.
-        hours: The last day, the oldest hour first.
-        days: The oldest first.
+        hours: The hours of the last day, the oldest first.
+        days: The days, the oldest first.
     """
 
     since: float
@@ -75,10 +75,10 @@ class History:
 
 class Ledger(Witness):
     """
-    Counts what this host's clients and other hosts were answered with.
+    Counts the requests of this host's clients and of other hosts, and the bytes of their answers.
 
     Args:
-        wall: Gives the seconds since the epoch.
+        wall: Returns the seconds since the epoch.
         since: When counting began, in seconds since the epoch.
     """
 
@@ -92,14 +92,14 @@ class Ledger(Witness):
         self._recent: deque[tuple[float, Answered]] = deque(maxlen=RECENT)
         self._info_asked: float | None = None
         self._given: dict[str, int] = {}
-        # What was answered in this minute: requests and bytes, by front and by what the log says of the origin.  A redirect takes 60 us in all:
-        # what somebody may want to know later is not to make it slower.
-        self._fresh: dict[tuple[str, str], list[int]] = {}
-        self._fresh_since = 0.0
+        # The requests and bytes of this minute, by front and by the origin as the log states it.  They are sorted out once a minute: a redirect
+        # takes 60 us in all, and statistics must not make it slower.
+        self._unsettled: dict[tuple[str, str], list[int]] = {}
+        self._unsettled_since = 0.0
         self.changes = 0
 
     def take_over(self, history: History) -> None:
-        """Goes on with what a daemon before has counted, which was read meanwhile."""
+        """Adds the counts of earlier daemons, which were read from the archive after this one had begun to count."""
         self._settle()
         self._since = min(history.since, self._since)
         self._hours = _joined(history.hours, self._hours, HOUR)
@@ -107,7 +107,7 @@ class Ledger(Witness):
 
     def answered(self, answered: Answered) -> None:
         front = answered.front
-        if front not in _FILES:
+        if front not in _FILE_FRONTS:
             if front == "info" and not self._local.owns(answered.client):
                 self._info_asked = self._wall()
             return
@@ -116,28 +116,28 @@ class Ledger(Witness):
         self._recent.append((now, answered))
         if answered.method != "GET" or answered.status >= 400:
             return
-        if not 0 <= now - self._fresh_since < MINUTE or len(self._fresh) >= _FRESH:
+        if not 0 <= now - self._unsettled_since < MINUTE or len(self._unsettled) >= _UNSETTLED_LIMIT:
             self._settle()
-            self._fresh_since = now // MINUTE * MINUTE
+            self._unsettled_since = now // MINUTE * MINUTE
         key = front, answered.origin
-        counted = self._fresh.get(key)
+        counted = self._unsettled.get(key)
         if counted is None:
-            counted = self._fresh[key] = [0, 0]
+            counted = self._unsettled[key] = [0, 0]
         counted[0] += 1
         counted[1] += answered.size or 0
 
     def _settle(self) -> None:
-        """Adds what is fresh to the minute, the hour and the day in which it was answered."""
-        fresh, self._fresh = self._fresh, {}
-        if not fresh:
+        """Adds the requests since the last call to the minute, the hour and the day in which they were answered."""
+        unsettled, self._unsettled = self._unsettled, {}
+        if not unsettled:
             return
-        at = int(self._fresh_since)
+        at = int(self._unsettled_since)
         current = [
             _period(periods, at // length * length, length) for periods, length in ((self._minutes, MINUTE), (self._hours, HOUR), (self._days, DAY))
         ]
-        for (front, origin), (requests, size) in fresh.items():
+        for (front, origin), (requests, size) in unsettled.items():
             for counts in current:
-                if front == _OWN:
+                if front == _OWN_FRONT:
                     _add(counts, origin_of(origin, 200), requests, size)
                 else:
                     counts.served += size
@@ -145,11 +145,11 @@ class Ledger(Witness):
 
     @property
     def info_asked(self) -> float | None:
-        """When another host last asked for `/info`, in seconds since the epoch."""
+        """The time when another host last asked for `/info`, in seconds since the epoch; None where none ever did."""
         return self._info_asked
 
     def history(self) -> History:
-        """What a daemon after this one goes on with."""
+        """Returns the counts that the next daemon goes on with."""
         self._settle()
         return History(self._since, tuple(self._hours), tuple(self._days))
 
@@ -162,12 +162,12 @@ class Ledger(Witness):
         return tuple(record for record in self.recent() if record.path.rpartition("/")[2] == name)
 
     def given(self, address: str) -> int:
-        """Returns the bytes that a peer gave, or that clients were sent there for, by its address and port."""
+        """Returns the bytes that a peer gave, or for which clients were redirected to it, by its address and port."""
         self._settle()
         return self._given.get(address, 0)
 
     def traffic(self) -> TrafficStatus:
-        """All that was counted."""
+        """Returns all traffic that was counted."""
         self._settle()
         now = self._wall()
         days = self._days
@@ -186,25 +186,25 @@ class Ledger(Witness):
         )
 
     def _give(self, origin: str, size: int) -> None:
-        who, _, where = origin.partition(" ")
-        if who != "peer":
+        kind, _, rest = origin.partition(" ")
+        if kind != "peer":
             return
-        address = where.partition(",")[0]
+        address = rest.partition(",")[0]
         given = self._given.pop(address, 0)
-        self._given[address] = given + size  # the last to be forgotten
+        self._given[address] = given + size  # at the end, so that the peer that gave least lately is forgotten first
         if len(self._given) > PEERS:
             del self._given[next(iter(self._given))]
 
 
 def _period(periods: deque[Counts], began: int, length: int) -> Counts:
-    """What is counted now; a clock that was set back goes on with the last period."""
+    """Returns the counts of the present period; after the clock was set back the last period goes on."""
     if not periods or periods[-1].began + length <= began:
         periods.append(no_counts(began))
     return periods[-1]
 
 
 def _joined(before: Sequence[Counts], now: deque[Counts], length: int) -> deque[Counts]:
-    """What was counted before and now, in one."""
+    """Returns the counts of earlier daemons and of this one in one sequence of periods."""
     periods: deque[Counts] = deque(before, maxlen=now.maxlen)
     for counts in now:
         known = _period(periods, counts.began, length)
@@ -223,9 +223,9 @@ def _record(answered: Answered, now: float) -> Record:
     return Record(
         at=now,
         client=str(answered.client),
-        path=answered.target[:_LONGEST].decode("ascii", "backslashreplace"),
+        path=answered.target[:_LONGEST_TEXT].decode("ascii", "backslashreplace"),
         status=answered.status,
-        origin=answered.origin[:_LONGEST],
+        origin=answered.origin[:_LONGEST_TEXT],
         size=answered.size,
         seconds=answered.seconds,
         redirected=answered.redirected,

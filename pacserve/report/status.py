@@ -1,4 +1,4 @@
-"""What `/status` and `/why` tell of a daemon, in JSON.  Rules only; everything is text for people, or a number."""
+"""The values that `/status` and `/why` return in JSON.  Rules only; every value is a number or text for people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 
 class Origin(enum.Enum):
-    """Where the bytes of an answer came from, as far as people care."""
+    """The kind of source that the bytes of an answer came from."""
 
     CACHE = "cache"
     """A package cache of this host, or its spool."""
@@ -20,10 +20,10 @@ class Origin(enum.Enum):
     MIRRORS = "mirrors"
     """The WAN, whether this host downloaded the file or pacman was sent there."""
     NONE = "none"
-    """Nowhere: an error, or a page of pacserve's own."""
+    """No file: an error, or a page of pacserve's own."""
 
 
-_KINDS = {
+_ORIGINS = {
     "cache": Origin.CACHE,
     "copy": Origin.CACHE,
     "peer": Origin.PEERS,
@@ -35,14 +35,14 @@ _KINDS = {
 
 def origin_of(text: str, status: int) -> Origin:
     """
-    Returns the kind of what an answer states as its origin.
+    Returns the kind of source that an answer came from.
 
     Args:
-        text: As the access log has it: `cache`, `peer 10.0.0.3:15678`, `mirror https://example.org, downloaded`.
+        text: The origin as the access log has it: `cache`, `peer 10.0.0.3:15678`, `mirror https://example.org, downloaded`.
     """
     if status >= 400:
         return Origin.NONE
-    return _KINDS.get(text.partition(" ")[0], Origin.NONE)
+    return _ORIGINS.get(text.partition(" ")[0], Origin.NONE)
 
 
 T = TypeVar("T")
@@ -51,19 +51,19 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class HostStatus:
     """
-    This daemon.
+    The state of this daemon.
 
     Attributes:
-        started: Seconds since the epoch.
+        started: The time of the start, in seconds since the epoch.
         misses: `redirect` or `fetch`.
         hits: `redirect` or `relay`.
-        generation: Of its inventory.
-        files: Package files and signatures that it offers.
-        size: Bytes of these.
-        multicast_heard: Seconds since something was last heard by multicast; None where nothing ever was, or nobody listens.
+        generation: The generation of its inventory.
+        files: The number of package files and signatures that it offers.
+        size: The bytes of these files.
+        multicast_heard: Seconds since an announcement was last heard; None where none ever was, or multicast is off.
         info_asked: Seconds since another host last asked for `/info`; None where none ever did.
         multicast_interval: Seconds between two announcements.
-        cache_dirs: The folders of pacman that it offers files from.
+        cache_dirs: The package caches of pacman whose files it offers.
         no_pacman: Why this host has no pacman; empty where it has one.
     """
 
@@ -92,15 +92,15 @@ class PeerStatus:
     Another pacserver.
 
     Attributes:
-        address: Where it is asked, `10.0.0.3:15678`; as configured while its name was never resolved.
-        name: As the user wrote it; empty for one that announced itself.
+        address: Its address and port, `10.0.0.3:15678`; as configured while its name was never resolved.
+        name: Its name as the user wrote it; empty for a peer that announced itself.
         state: `new`, `unknown`, `known`, `refused`, `dead`; see `pacserve.peers.peer.PeerState`.
         reason: Why it is not used; empty when it is.
-        files: Files that it holds and this host can use, as far as is known.
+        files: The number of files that it holds and this host can use, as far as is known.
         heard: Seconds since it was last heard of; None where it never was.
-        delay: Seconds until it says whether it has a file, lately.
-        failures: How often in a row it did not say so.
-        given: Bytes that it gave, or that clients of this host were sent there for, since the start.
+        delay: Seconds that it lately took to say whether it has a file.
+        failures: The number of questions in a row that it did not answer.
+        given: Bytes that it gave, or for which clients of this host were redirected to it, since the start.
         skipped: Entries of its last `/info` that were not understood.
     """
 
@@ -125,10 +125,10 @@ class MirrorStatus:
 
     Attributes:
         url: Scheme, host and port; never a password.
-        repositories: That it serves.
+        repositories: The repositories that it serves.
         state: `well`, `slow` or `failed`.
-        avoided: Seconds for which it still comes last.
-        rate: Bytes per second that it gave lately; None where that is not known.
+        avoided: Seconds for which it is still asked last.
+        rate: Its speed of late in bytes per second; None where that is not known.
     """
 
     url: str
@@ -141,13 +141,14 @@ class MirrorStatus:
 @dataclass(frozen=True, slots=True)
 class TransferStatus:
     """
-    A download that runs.
+    A running download.
 
     Attributes:
-        source: Who gives it now; empty while nobody does.
-        size: Bytes of all of it, None where nobody said.
-        seconds: Since it began.
-        verified: True if a database states what it should be.
+        source: The host that sends it now; empty while none does.
+        done: Bytes that have arrived.
+        size: Bytes of the whole file; None where no host stated them.
+        seconds: Seconds since it began.
+        verified: True if a database states its SHA-256.
     """
 
     name: str
@@ -162,11 +163,11 @@ class TransferStatus:
 @dataclass(frozen=True, slots=True)
 class Tally:
     """
-    What came from one origin.
+    The traffic from one origin.
 
     Attributes:
-        origin: A value of `pacserve.report.status.Origin`.
-        size: Bytes; of redirects those that whoever was asked stated.
+        origin: A value of `Origin`.
+        size: Bytes; for a redirect, the size that the peer or mirror stated.
     """
 
     origin: str
@@ -180,8 +181,8 @@ class Bucket:
     The traffic of one minute, hour or day.
 
     Attributes:
-        began: Seconds since the epoch.
-        cache: Bytes, as are the others.
+        began: The begin of the period in seconds since the epoch.
+        cache: Bytes from package caches of this host; the other fields are bytes, too.
     """
 
     began: float
@@ -196,12 +197,12 @@ class TrafficStatus:
     Traffic since the start of the history, which survives a restart.
 
     Attributes:
-        tallies: What this host's own clients were answered with.
+        tallies: The answers to this host's own clients, by origin.
         saved: Bytes that did not come over the WAN because a cache or a peer had them.
         served: Bytes that other hosts got from this one.
         minutes: The last hour, the oldest first; empty minutes are left out.
-        days: The same by day (UTC).
-        hours: The last day by hour.
+        days: The traffic by day (UTC), likewise.
+        hours: The last day by hour, likewise.
     """
 
     since: float
@@ -219,14 +220,14 @@ class Record:
     One answered request.
 
     Attributes:
-        at: Seconds since the epoch.
-        client: Its address.
-        path: What was asked for.
-        origin: In words, as in the log: who gave it, or who was asked in vain.
+        at: The time of the answer in seconds since the epoch.
+        client: The client's address.
+        path: The request target.
+        origin: In words, as in the log: the source of the answer, or the hosts that were asked in vain.
         size: Bytes; None where they are not known.
-        seconds: Until the answer was complete.
-        redirected: True if the client was sent elsewhere.
-        ended: True if all of it was sent.
+        seconds: Seconds until the answer was complete.
+        redirected: True if the client was redirected.
+        ended: True if the whole answer was sent.
     """
 
     at: float
@@ -242,7 +243,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class SpoolStatus:
-    """Where downloads are kept; `limit` and `size` in bytes."""
+    """The folder in which downloads are kept; `limit` and `size` are bytes."""
 
     directory: str
     files: int
@@ -252,7 +253,7 @@ class SpoolStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All of it."""
+    """The whole state of a daemon, as `/status` returns it."""
 
     host: HostStatus
     peers: tuple[PeerStatus, ...]
@@ -267,12 +268,12 @@ class Status:
 @dataclass(frozen=True, slots=True)
 class Reason:
     """
-    One candidate for a file.
+    One candidate for a file, and why it is used or not.
 
     Attributes:
         who: `cache`, `peer 10.0.0.3:15678`, `download`, `mirror http://example.org`.
         verdict: `used` for the one that the file would come from, `next` for those that would be tried after it, `no` for the others.
-        reason: Why; for a person.
+        reason: The reason for the verdict, in words.
     """
 
     who: str
@@ -283,10 +284,10 @@ class Reason:
 @dataclass(frozen=True, slots=True)
 class Why:
     """
-    Where a file would come from now.
+    The answer of `/why`: where a file would come from now.
 
     Attributes:
-        size: Bytes that the database states, None where it does not know the file.
+        size: Bytes that the database states; None where the database does not have the file.
         last: The last requests for it, the latest first.
     """
 
@@ -298,16 +299,16 @@ class Why:
 
 
 def encode(value: Status | Why) -> bytes:
-    """Returns the JSON text."""
+    """Returns the value as JSON."""
     return json.dumps(dataclasses.asdict(value), separators=(",", ":")).encode()
 
 
 def decode(text: bytes, kind: type[T]) -> T:
     """
-    Reads the JSON text.  Fields that this version does not know are left out.
+    Reads a value of a given class from JSON.  Fields that this version does not know are ignored.
 
     Raises:
-        ValueError: It is not of that form.
+        ValueError: The JSON is not of that form.
     """
     return typing.cast("T", _read(json.loads(text), kind))
 

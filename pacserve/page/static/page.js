@@ -1,13 +1,13 @@
-// Keeps the status page up to date.  What comes from the network is only ever set as text, as numbers, or as one of a few names.
+// Keeps the status page up to date.  Data from the network is only ever set as text, as numbers, or as one of a few names.
 "use strict";
 (() => {
-  const RETRY = 30000; // ms before asking again where the daemon has refused, as it does when many pages are open
+  const RETRY = 30000; // ms until the next try after the daemon refused to send events, as it does while many pages are open
   const MARKS = ["good", "fair", "bad"];
   const ORIGINS = ["mirrors", "peers", "cache"];
   const TABLES = ["transfers", "peers", "mirrors", "recent", "hour", "day", "days"];
   const PLOTS = ["hour", "day", "days"];
   const SVG = "http://www.w3.org/2000/svg";
-  // The clock of this browser need not be the one of the host.
+  // The clock of this browser may differ from that of the host.
   const ahead = Date.now() / 1000 - Number(document.body.dataset.now);
   const live = document.getElementById("live");
   let source = null;
@@ -40,7 +40,7 @@
     }
     const parts = [];
     if (typeof cell.bar === "string") {
-      // A bar that stays the same element moves on instead of starting anew.
+      // A bar that stays the same element moves on smoothly instead of starting again.
       const bar = element.querySelector("progress") || document.createElement("progress");
       bar.max = 100;
       bar.setAttribute("aria-label", cell.bar);
@@ -133,7 +133,7 @@
     };
   };
 
-  // A page that nobody looks at costs nothing.
+  // A page in the background asks for nothing.
   const look = () => (document.hidden ? close() : open());
 
   setInterval(() => document.querySelectorAll("time").forEach(age), 5000);

@@ -21,7 +21,7 @@ def shown(query: str, *found: Found) -> Element:
 
 class FoundTests(SynchronousTestCase):
     def test_found(self) -> None:
-        """Each file has its size and who holds it, of many holders some and how many more; nobody is said too."""
+        """Each file has its size and who holds it, of many holders some and how many more; that there is none is said, too."""
         page = shown(
             "zlib",
             Found("zlib-1-1-any.pkg.tar.zst", MIB, ("this host", "10.0.0.3:15678")),
@@ -33,7 +33,7 @@ class FoundTests(SynchronousTestCase):
             [
                 ["zlib-1-1-any.pkg.tar.zst", "1.00 MiB", "this host, 10.0.0.3:15678"],
                 ["zlib-2-1-any.pkg.tar.zst", "2.00 MiB", "h0, h1, h2, h3, h4, h5, h6, h7 and 1,492 more"],
-                ["zlib-3-1-any.pkg.tar.zst", "0 B", "nobody"],
+                ["zlib-3-1-any.pkg.tar.zst", "0 B", "no host"],
             ],
         )
         self.assertEqual([heading.text for heading in page.all("h1")], ["Search on atlas"])
@@ -42,7 +42,7 @@ class FoundTests(SynchronousTestCase):
 
     def test_nothing(self) -> None:
         """That nothing was found is said with what was sought; where nothing was sought, what to do."""
-        self.assertEqual(shown("zlob").one("found-empty").text, "No database, and nobody on the LAN, has a file whose name contains zlob.")
+        self.assertEqual(shown("zlob").one("found-empty").text, "No database and no host on the LAN has a file whose name contains zlob.")
         self.assertIn("Type", shown("").one("found-empty").text)
 
     def test_many(self) -> None:
@@ -62,7 +62,7 @@ class FoundTests(SynchronousTestCase):
     def test_anything(self, query: str, name: str, holder: str, host: str) -> None:
         """Whatever is sought and found is text in the places for it, and changes nothing else of the page."""
         page = shown(query, Found(name, 5, (holder,)))
-        self.assertEqual(page.cells("found"), [[clean(name), "5 B", clean(holder or "nobody")]])
+        self.assertEqual(page.cells("found"), [[clean(name), "5 B", clean(holder or "no host")]])
         self.assertEqual(page.one("q").attributes["value"], clean(query))
         self.assertEqual(page.skeleton(), shown("x", Found("x", 5, ("x",))).skeleton())
         self.assertEqual(read(render_found("x", (), host, NOW)).skeleton(), shown("x").skeleton())

@@ -49,8 +49,8 @@ class HostTests(SynchronousTestCase):
         """Whether multicast is off, silent or heard are three different things; only silence stands out."""
         for changes, text, marks in (
             ({"multicast": False, "multicast_heard": None}, "off", 0),
-            ({"multicast": True, "multicast_heard": None}, "on, nothing was heard yet", 1),
-            ({"multicast": True, "multicast_heard": 12.0}, "12 s ago something was heard", 0),
+            ({"multicast": True, "multicast_heard": None}, "on, nothing heard yet", 1),
+            ({"multicast": True, "multicast_heard": 12.0}, "12 s ago an announcement was heard", 0),
         ):
             found = self.shown(of_host(**changes)).one("multicast")
             self.assertEqual((found.text, len(found.all("span"))), (text, marks))

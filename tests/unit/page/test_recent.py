@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.page.recent import MOST_REQUESTS, reason, recent_table
+from pacserve.page.recent import REQUESTS_SHOWN, reason, recent_table
 from pacserve.page.text import clean
 from pacserve.report.status import Record
 from tests.unit.page.made_up import MIB, NOW, record
@@ -35,7 +35,7 @@ class RecentTests(SynchronousTestCase):
         records = tuple([record(number, NOW - number) for number in range(50)])
         for given_so in (records, records[::-1]):
             table = recent_table(given_so)
-            self.assertEqual([row[1].at for row in table.rows], [NOW - number for number in range(MOST_REQUESTS)])
+            self.assertEqual([row[1].at for row in table.rows], [NOW - number for number in range(REQUESTS_SHOWN)])
 
     def test_reasons(self) -> None:
         """Each decision has its reason in words."""
@@ -44,15 +44,15 @@ class RecentTests(SynchronousTestCase):
             (path, 200, "cache", "a cache of this host has it"),
             (path, 200, "copy", "a cache of this host has it"),
             (path, 307, "peer 10.0.0.3:15678", "on the LAN: peer 10.0.0.3:15678"),
-            (path, 307, "mirror https://a", "nobody on the LAN had it: mirror https://a"),
-            (database, 307, "mirror https://a", "what is no package comes from mirrors: mirror https://a"),
+            (path, 307, "mirror https://a", "no host on the LAN had it: mirror https://a"),
+            (database, 307, "mirror https://a", "not a package, so it comes from a mirror: mirror https://a"),
             (path, 304, "", ""),
             (path, 403, "", "this client may not ask"),
-            (path, 404, "mirror https://a", "nobody has it; asked: mirror https://a"),
-            (path, 421, "", "asked for by a name that is not this host's"),
+            (path, 404, "mirror https://a", "no host has it; asked: mirror https://a"),
+            (path, 421, "", "the name in the URL is not one of this host's"),
             (path, 416, "cache", "refused; asked: cache"),
             (path, 500, "", "failed"),
-            (path, 504, "mirror https://a", "some could not say whether they have it; asked: mirror https://a"),
+            (path, 504, "mirror https://a", "some hosts could not say whether they have it; asked: mirror https://a"),
         ):
             self.assertEqual(reason(dataclasses.replace(SENT, path=asked, status=status, origin=origin)), why)
 

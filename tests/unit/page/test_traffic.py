@@ -35,7 +35,7 @@ class TrafficTests(SynchronousTestCase):
         highest = max([one.cache + one.peers + one.mirrors for one in buckets], default=0)
         expected: dict[tuple[float, str], float] = {}
         for bucket, row in zip(reversed(buckets), rows, strict=True):
-            self.assertEqual(row, [plot.called(bucket.began), size(bucket.cache), size(bucket.peers), size(bucket.mirrors)])
+            self.assertEqual(row, [plot.label(bucket.began), size(bucket.cache), size(bucket.peers), size(bucket.mirrors)])
             slot = plot.slots - 1 - (NOW // plot.span - bucket.began // plot.span)
             expected |= {(slot, origin): 100 * getattr(bucket, origin) / highest for origin in ORIGINS if getattr(bucket, origin)}
         self.assertEqual(set(heights), set(expected))

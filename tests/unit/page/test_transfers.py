@@ -40,7 +40,7 @@ class TransfersTests(SynchronousTestCase):
     def test_unknown(self) -> None:
         """What is not known is not made up: neither a size, nor who gives it, nor when it ends."""
         unknown = dataclasses.replace(transfer(3 * MIB), size=None, source="", verified=False, seconds=0.0)
-        self.assertEqual(row(unknown)[1:], ["nobody now", "3.00 MiB", "0 B/s", "", "no: no database states what it should be"])
+        self.assertEqual(row(unknown)[1:], ["no host now", "3.00 MiB", "0 B/s", "", "no: no database has its SHA-256"])
 
     def test_too_much(self) -> None:
         """More than all of it is 100 per cent, and ends now."""

@@ -1,13 +1,13 @@
 """
-Every error that pacserve raises on purpose.  The class says whose fault it was, and so what happens next; anything else that is raised is a
-defect of pacserve itself, is logged with its traceback and answered with 500.
+The errors that pacserve raises on purpose.
 
-Messages are read by users: one line that says what is wrong and, where the user can change it, what to do.
+The class says whose fault an error was, and so what happens next.  Any other exception is a defect of pacserve: it is logged with its traceback and
+answered with 500.  Users read the messages: one line that says what is wrong and, where the user can change it, what to do.
 """
 
 
 class PacserveError(Exception):
-    """The root of all errors that pacserve raises on purpose."""
+    """The base class of all errors that pacserve raises on purpose."""
 
 
 class ConfigurationError(PacserveError):
@@ -15,7 +15,7 @@ class ConfigurationError(PacserveError):
 
 
 class StartError(PacserveError):
-    """Something that the daemon needs can't be had now, though its configuration is well, such as a port in use: exit status 1."""
+    """Something that the daemon needs is not available now although its configuration is right, such as a port that is in use: exit status 1."""
 
 
 class RequestError(PacserveError):
@@ -24,7 +24,7 @@ class RequestError(PacserveError):
 
     Attributes:
         status: The HTTP status code, 400 to 599.
-        origin: Who was asked before this answer was given, for the access log; empty when nobody was.
+        origin: The hosts that were asked before this answer, for the access log; empty when none was.
     """
 
     def __init__(self, status: int, message: str, origin: str = "") -> None:
@@ -34,16 +34,16 @@ class RequestError(PacserveError):
 
 
 class FetchError(PacserveError):
-    """A source could not give what it was asked for, because it failed: the next candidate is tried."""
+    """A source failed to provide what it was asked for: the next candidate is tried."""
 
 
 class AbsentError(FetchError):
-    """A source answered well and said that it has no such file (HTTP 404 or 410): the next candidate is tried, and nobody is to blame."""
+    """A source answered that it has no such file (HTTP 404 or 410): the next candidate is tried, and the source is not to blame."""
 
 
 class IntegrityError(FetchError):
-    """What arrived is not the file that was wanted: it is thrown away, counted against that host, and the next candidate is tried."""
+    """The received bytes are not the wanted file: they are discarded, the error counts against that host, and the next candidate is tried."""
 
 
 class RemoteProtocolError(FetchError):
-    """Another host sent what the protocol does not allow: it is counted against that host, and the next candidate is tried."""
+    """Another host sent something that the protocol does not allow: it counts against that host, and the next candidate is tried."""

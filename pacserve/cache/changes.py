@@ -1,4 +1,4 @@
-"""What changed from one inventory to the next, as far back as it is worth it.  Rules only."""
+"""The latest changes of the inventory, for peers that know an earlier generation.  Rules only."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ NAMES_LIMIT = 20_000
 @dataclass(frozen=True, slots=True)
 class _Step:
     """
-    From one inventory to the next.
+    The change from one inventory to the next.
 
     Attributes:
-        before: The generation of the former.
+        before: The generation of the inventory before the change.
+        files: The added and changed files, with their sizes.
     """
 
     before: int
@@ -32,7 +33,7 @@ class _Step:
 
 
 class Changes:
-    """Remembers the latest changes of an inventory, within `GENERATIONS_LIMIT` and `NAMES_LIMIT`: who knows an older one takes the whole list."""
+    """Remembers the latest changes of an inventory, within `GENERATIONS_LIMIT` and `NAMES_LIMIT`; with an older one, a peer takes the whole list."""
 
     def __init__(self, inventory: Inventory) -> None:
         self._inventory = inventory
@@ -52,10 +53,10 @@ class Changes:
 
     def since(self, generation: int) -> Delta | None:
         """
-        What leads from the inventory of that generation to the last one: nothing at all where that is the last one.
+        Returns the changes from the inventory of a generation to the last one; no changes where it is the last one.
 
         Returns:
-            None where it is not known: forgotten, never there, or yet to come.
+            None where the generation is not known: it is forgotten, never existed, or is yet to come.
         """
         current = self._inventory.generation
         files: dict[str, int] = {}

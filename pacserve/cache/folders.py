@@ -11,7 +11,7 @@ from io import FileIO
 from pacserve.packages.files import SIGNATURE_LIMIT
 from pacserve.packages.names import shared_file
 
-# Not through links, and without waiting for whoever writes a FIFO.
+# Links are not followed, and a FIFO is not waited for.
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -34,10 +34,10 @@ class FoundFile:
 @dataclass(frozen=True, slots=True)
 class FolderListing:
     """
-    What a folder holds.
+    The contents of a folder.
 
     Attributes:
-        trouble: Why it can't be read, in the words of the system; empty when it can.
+        trouble: Why the folder can't be read, in the words of the system; empty when it can.
         files: Package files and signatures, complete or not.
     """
 
@@ -54,7 +54,7 @@ def open_file(folder: str, name: str) -> tuple[FileIO, os.stat_result] | None:
         name: A name without a slash.
 
     Returns:
-        None where there is no such file, it is a link or anything else, or may not be read.
+        None where there is no regular file of that name, or it may not be read.
     """
     try:
         descriptor = os.open(f"{folder}/{name}", _FLAGS)
@@ -71,7 +71,7 @@ def open_file(folder: str, name: str) -> tuple[FileIO, os.stat_result] | None:
 
 
 def stamp(folder: str) -> int | None:
-    """Returns the mtime of a folder in nanoseconds, which changes when a name comes or goes; None where there is no such folder."""
+    """Returns the mtime of a folder in nanoseconds, which changes when a file appears or disappears; None where there is no such folder."""
     try:
         return os.stat(folder).st_mtime_ns  # noqa: PTH116 - asked for each /info
     except OSError:
@@ -97,7 +97,7 @@ def list_folder(folder: str, limit: int) -> FolderListing:
                         continue
                     found = entry.stat(follow_symlinks=False)
                 except OSError:
-                    continue  # it has gone meanwhile
+                    continue  # pacman has just removed it
                 files.append(FoundFile(entry.name, parsed.signature, found.st_size, found.st_ctime))
                 if len(files) >= limit:
                     break
@@ -106,20 +106,20 @@ def list_folder(folder: str, limit: int) -> FolderListing:
     return FolderListing(folder, "", files)
 
 
-# Seconds for which a file that no database knows must not have changed: whoever copies a package into the folder writes more often than that.
+# Seconds for which a file that no database names must not have changed: a program that copies a package into the folder writes more often than that.
 SETTLING_TIME = 2.0
 
 
 def complete(size: int, changed: float, now: float, stated: Sequence[int], *, signature: bool) -> bool:
     """
-    Returns whether a file under its final name may be handed on.
+    Returns whether a file under its final name is complete, so that it may be handed on.
 
     Args:
         size: Its size in bytes.
         changed: Its ctime, in seconds since the epoch.
         now: The time by the same clock.
-        stated: The sizes that sync databases state for it.  Where there is one, it decides.
-        signature: It is a detached signature, which no database states the size of.
+        stated: The sizes that sync databases state for the file.  Where there are any, they decide.
+        signature: True for a detached signature, whose size no database states.
     """
     if signature:
         return size <= SIGNATURE_LIMIT and settled(size, changed, now)
@@ -133,8 +133,8 @@ def settled(size: int, changed: float, now: float) -> bool:
 
 def changed_lately(changed: float, now: float) -> bool:
     """
-    Returns whether a time stamp is so near that whoever wrote there may not have finished.
+    Returns whether a file changed so lately that the program that writes it may not have finished.
 
-    One far ahead is old as well: after the clock was set back, files must not be hidden until it has caught up.
+    A time far ahead counts as old: after the clock was set back, files must not be hidden until it has caught up.
     """
     return abs(now - changed) < SETTLING_TIME

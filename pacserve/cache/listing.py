@@ -1,4 +1,4 @@
-"""The inventory of the local caches: read when it may have changed, and the same object as long as it has not."""
+"""The inventory of the local caches, read when they may have changed; while they have not, it is the same object."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pacserve.cache.folders import SETTLING_TIME, FolderListing, changed_lately,
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.inventory import Delta, Inventory
 
-# Files of all folders together; whoever reads an inventory takes no more.
+# Files of all folders together: the limit of what a peer accepts in an inventory.
 NAMES_LIMIT = 100_000
-# Seconds after which the folders are read again though nothing seems to have changed: a file that is overwritten in place leaves no trace in its
+# Seconds after which the folders are read again even if their mtimes are the same: a file that is overwritten in place does not change that of its
 # folder.
 RESCAN_INTERVAL = 60.0
 
@@ -24,12 +24,12 @@ InThread = Callable[[Callable[[], list[FolderListing]]], Awaitable[list[FolderLi
 
 class Listing:
     """
-    What the folders hold.
+    Keeps the inventory of the cache folders.
 
     Args:
-        directories: Gives the folders, first come first served where two hold the same name.
-        in_thread: Runs the reading of the folders where it does not stop the reactor.
-        wall: Gives the seconds since the epoch.
+        directories: Returns the folders; where two hold the same name, the first counts.
+        in_thread: Reads the folders in a thread, so that the reactor goes on.
+        wall: Returns the seconds since the epoch.
     """
 
     _log = Logger()
@@ -57,9 +57,9 @@ class Listing:
 
     async def inventory(self) -> Inventory:
         """
-        Returns the inventory, read again first if need be.  Callers that come meanwhile wait for the same reading, and none of them can end it.
+        Returns the inventory, after reading it again if need be.  All callers wait for the same reading, and none of them can cancel it.
 
-        Who serves peers without ever being asked by pacman has no other occasion to learn that the databases changed.
+        The databases are refreshed first: on a host that only serves peers nothing else would notice that they changed.
         """
         await self._databases.refresh_all()
         if self._reading is None and self._outdated():
@@ -75,7 +75,7 @@ class Listing:
         return self._inventory
 
     def changes(self, since: int) -> Delta | None:
-        """What leads from the inventory of the generation `since` to the last one, None where that is not known any more."""
+        """Returns the changes from the inventory of the generation `since` to the last one; None where that generation is forgotten."""
         return self._changes.since(since)
 
     def _outdated(self) -> bool:
@@ -87,12 +87,12 @@ class Listing:
         return [(folder, stamp(folder)) for folder in self._directories()]
 
     async def _read(self) -> None:
-        # All before the folders are read: what changes meanwhile is read once more.
+        # These are taken before the folders are read, so that a change during the reading causes another one.
         stamps, revision, now = self._stamp(), self._databases.revision, self._wall()
         listings = await self._in_thread(lambda: [list_folder(folder, NAMES_LIMIT + 1) for folder, _ in stamps])
         files, unsettled = self._judge(listings)
         self._stamps, self._revision = stamps, revision
-        # Clocks tick: a name that came after the reading may have left the folder the mtime that it had.
+        # The clock of mtimes is coarse: a file that appeared right after the reading may have left the folder's mtime as it was.
         unsettled = unsettled or any(changed is not None and changed_lately(changed / 1e9, now) for _, changed in stamps)
         self._read_again_at = self._clock.seconds() + (SETTLING_TIME if unsettled else RESCAN_INTERVAL)
         if files != self._inventory.files:
@@ -100,12 +100,12 @@ class Listing:
             self._changes.record(self._inventory)
 
     def _judge(self, listings: Sequence[FolderListing]) -> tuple[dict[str, int], bool]:
-        """Returns the complete files, and whether one of the others may be complete soon."""
+        """Returns the complete files with their sizes, and whether one of the others may be complete soon."""
         now = self._wall()
         files: dict[str, int] = {}
         unsettled = too_many = False
         for listing in listings:
-            self._tell(listing)
+            self._report(listing)
             for found in listing.files:
                 if found.name in files:
                     continue
@@ -116,20 +116,20 @@ class Listing:
                     files[found.name] = found.size
                 else:
                     too_many = True
-        self._complain("", f"the package caches hold more than {NAMES_LIMIT:,} files: peers are told of so many only" if too_many else "")
+        self._complain("", f"the package caches hold more than {NAMES_LIMIT:,} files: peers learn of no more than these" if too_many else "")
         return files, unsettled
 
-    def _tell(self, listing: FolderListing) -> None:
+    def _report(self, listing: FolderListing) -> None:
         trouble = listing.trouble
         if trouble:
             trouble = (
-                f"the package cache {listing.folder} can't be read: {trouble}; see that it is there and that this user may read it, or name another"
+                f"the package cache {listing.folder} can't be read: {trouble}; make sure that it exists and this user may read it, or name another"
             )
             trouble += " with --cache-dir"
         self._complain(listing.folder, trouble)
 
     def _complain(self, about: str, trouble: str) -> None:
-        """Says what is wrong once, and again only after it was well in between."""
+        """Logs a trouble once, and again only after it was gone in between."""
         if trouble and self._complaints.get(about) != trouble:
             self._log.warn("{trouble}", trouble=trouble)
         self._complaints[about] = trouble

@@ -1,4 +1,4 @@
-"""The local package caches, as a source of files and as what peers are told of."""
+"""The local package caches, as a source of files and as the inventory for peers."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class CachedPackages(LocalPackages, PackageSource):
     """
     The complete package files and signatures in the cache folders.
 
-    Every question is answered by a look into the folders themselves, so that a file which pacman has just deleted is never promised.  They are
-    never written to.
+    Every question is answered from the folders themselves, so that a file that pacman has just deleted is never promised.  Nothing is ever written
+    to them.
     """
 
     def __init__(

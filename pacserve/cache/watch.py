@@ -1,4 +1,4 @@
-"""The caches are looked at all the time, so that peers learn of a change as soon as it happens."""
+"""Watches the caches all the time, so that peers learn of a change as soon as it happens."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from twisted.logger import Logger
 
 from pacserve.packages.inventory import Inventory, LocalPackages
 
-# Seconds from the end of one look to the next one: hosts that upgrade one after the other wait longer for pacman to start.
+# Seconds from the end of one look to the next: hosts that upgrade one after the other wait longer for pacman to start.
 LOOK_INTERVAL = 0.25
 
 
 class CacheWatch:
     """
-    Has the inventory kept up to date, whoever asks for it.
+    Keeps the inventory up to date, even while no request needs it.
 
-    A look costs a `stat` of each cache folder and of each sync database; the folders are read when one of them changed, or when a file has settled
-    that was being written.
+    A look costs a `stat` of each cache folder and of each sync database; the folders are read when one of them changed, or when a file that
+    was being written is complete.
 
     Args:
-        changed: Called with the first inventory, and with each one of another generation after that.
+        changed: Called with the first inventory, and after that with each new generation.
     """
 
     _log = Logger()
@@ -42,7 +42,7 @@ class CacheWatch:
         self._look()
 
     def stop(self) -> None:
-        """Looks no more; `changed` is not called again."""
+        """Ends the watch; `changed` is not called again."""
         self._stopped = True
         if self._timer is not None:
             self._timer.cancel()

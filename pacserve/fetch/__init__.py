@@ -1,1 +1,1 @@
-"""HTTP clients: bounded questions to mirrors and peers."""
+"""HTTP clients: bounded requests to mirrors and peers."""

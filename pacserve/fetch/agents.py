@@ -1,4 +1,4 @@
-"""The agents that requests go through: one for peers, two for mirrors."""
+"""The agents that send requests: one for peers, two for mirrors."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from pacserve.fetch.proxy import Proxies, Proxy
 from pacserve.fetch.tunnel import ProxyEndpoint, TunnelEndpoint
 from pacserve.fetch.urls import parse_url
 
-# Seconds that an idle connection is kept: below the 60 s of our own server and the 75 s of nginx, so that few are used while being closed.
+# Seconds that an idle connection is kept: less than the 60 s of our own server and the 75 s of nginx, so that few are used while they are closed.
 IDLE_TIMEOUT = 45
-# Idle connections to one server: pacman asks for 5 files at once, and each may ask several times.
+# Idle connections to one server: pacman asks for 5 files at once, and each of these may need several requests.
 CONNECTIONS_PER_SERVER = 8
 
 
 def peer_agent(reactor: Any, read: int = READ) -> IAgent:
     """
-    Asks peers: straight, whatever proxy the environment names, on kept-alive connections.
+    Returns the agent that asks peers: directly, whatever proxy the environment names, on kept-alive connections.
 
     Args:
-        read: Bytes that are read at once.
+        read: The most bytes that one read takes.
     """
     agent: IAgent = Agent.usingEndpointFactory(reactor, Endpoints(reactor, read=read), pool=_pool(reactor))
     return agent
@@ -39,12 +39,12 @@ def mirror_agent(
     reactor: Any, proxies: Proxies, guard: AddressGuard | None = None, policy: IPolicyForHTTPS | None = None, read: int = READ
 ) -> IAgent:
     """
-    Asks mirrors, through a proxy where there is one.
+    Returns an agent that asks mirrors, through a proxy where there is one.
 
     Args:
-        guard: Only addresses that it permits are asked; None asks all.  Connections are not shared with other agents.
-        policy: TLS, None for the system's trusted certificates.
-        read: Bytes that are read at once.
+        guard: Permits the addresses that may be asked; None permits all.  Connections are not shared with other agents.
+        policy: The TLS policy; None for the system's trusted certificates.
+        read: The most bytes that one read takes.
     """
     return _MirrorAgent(reactor, proxies, guard, policy, read)
 
@@ -58,7 +58,7 @@ def _pool(reactor: Any) -> HTTPConnectionPool:
 
 @implementer(IAgent)
 class _MirrorAgent:
-    """Chooses by URL: straight, through a proxy that is asked for absolute URLs, or through a tunnel."""
+    """Asks by URL: directly, through a proxy that is sent the absolute URL, or through a tunnel."""
 
     def __init__(self, reactor: Any, proxies: Proxies, guard: AddressGuard | None, policy: IPolicyForHTTPS | None, read: int) -> None:
         self._reactor = reactor
@@ -102,7 +102,7 @@ class _MirrorAgent:
 
 @implementer(IAgentEndpointFactory)
 class _Tunnels(Endpoints):
-    """TLS inside of a tunnel through a proxy."""
+    """Connects by TLS inside a tunnel through a proxy."""
 
     def __init__(self, reactor: Any, policy: IPolicyForHTTPS | None, to_proxy: IStreamClientEndpoint, proxy: Proxy, read: int) -> None:
         super().__init__(reactor, policy, read)

@@ -1,4 +1,4 @@
-"""Answers of other hosts, as everyone who reads them sees them."""
+"""Answers of other hosts: the protocols by which the rest of the program reads them, and the values for heads and small documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class AnswerHead(Protocol):
 
     @property
     def status(self) -> int:
-        """From 200 to 599."""
+        """The status code, from 200 to 599."""
 
     @property
     def length(self) -> int | None:
@@ -56,7 +56,7 @@ class IncomingBody(Protocol):
 @dataclass(frozen=True, slots=True)
 class HeadAnswer:
     """
-    What a host answered to a HEAD.
+    A host's answer to a HEAD.
 
     Attributes:
         status: From 200 to 599.
@@ -75,11 +75,11 @@ class HeadAnswer:
 @dataclass(frozen=True, slots=True)
 class BodyAnswer:
     """
-    What a host answered to a GET.
+    A host's answer to a GET of a small document.
 
     Attributes:
         status: From 200 to 599.
-        body: The bytes as they were transferred: a Content-Encoding is still on them.
+        body: The bytes as they were transferred, before a Content-Encoding is undone.
     """
 
     status: int
@@ -93,10 +93,10 @@ class BodyAnswer:
 
 def head_answer(response: IResponse) -> HeadAnswer:
     """
-    What the head of a response says.
+    Returns the status, length and headers of a response.
 
     Raises:
-        RemoteProtocolError: A status that HTTP does not know.
+        RemoteProtocolError: The status is not one that HTTP knows.
     """
     return HeadAnswer(status_of(response), _length(response.headers), response.headers)
 
@@ -107,7 +107,7 @@ def _joined(headers: Headers, name: str) -> str | None:
 
 
 def status_of(response: IResponse) -> int:
-    """Returns the status code; `int()` in twisted's parser lets more pass than three digits."""
+    """Returns the status code; `int()` in Twisted's parser accepts more than three digits."""
     status = response.code
     if not isinstance(status, int) or not 200 <= status <= 599:
         raise RemoteProtocolError("answered with a status that HTTP does not know")
@@ -115,7 +115,7 @@ def status_of(response: IResponse) -> int:
 
 
 def _length(headers: Headers) -> int | None:
-    """Returns the Content-Length; repeated values must be equal (RFC 9110, 8.6), and one that is no number counts as none."""
+    """Returns the Content-Length; repeated values must be equal (RFC 9110, 8.6), and a value that is no number counts as none."""
     stated = {value.strip() for value in (_joined(headers, "Content-Length") or "").split(",")}
     value = stated.pop()
     return int(value) if not stated and _DECIMAL.match(value) else None

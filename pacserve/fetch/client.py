@@ -1,4 +1,4 @@
-"""Bounded questions to other hosts: a HEAD, or a GET of a small document."""
+"""Bounded requests to other hosts: a HEAD, or a GET of a small document."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class HTTPClient:
     """
     Asks other hosts, in bounded time and memory.
 
-    Redirects are never followed, nothing is decoded, and a request whose time is up or that is cancelled lets go of its connection.
+    Redirects are never followed, nothing is decoded, and a request that times out or is cancelled closes its connection.
     `USER:PASSWORD@` of a URL is sent as Basic authentication (RFC 7617).
 
     Args:
-        headers: Sent with every request.
+        headers: The headers that are sent with every request.
     """
 
     def __init__(self, agent: IAgent, clock: IReactorTime, headers: Mapping[str, str] = {}) -> None:
@@ -49,8 +49,8 @@ class HTTPClient:
             timeout: Seconds for everything, from the name lookup to the last header.
 
         Raises:
-            FetchError: No answer, in a few words without the URL.
-            RemoteProtocolError: The answer is no HTTP, or above a limit.
+            FetchError: There was no answer; the message has a few words without the URL.
+            RemoteProtocolError: The answer is not HTTP, or exceeds a limit.
         """
         response = await self._request(b"HEAD", url, {}, timeout)
         return head_answer(response)
@@ -61,22 +61,22 @@ class HTTPClient:
 
         Args:
             timeout: Seconds for everything, from the name lookup to the last byte.
-            limit: The most bytes of a body, as transferred.  A longer one is refused where it is announced, else as it arrives.
-            headers: Sent besides those that every request carries.
+            limit: The most bytes of a body, as transferred.  A longer one is refused when it is announced, else as it arrives.
+            headers: Further headers for this request.
 
         Raises:
-            FetchError: No answer, or not all of it, in a few words without the URL.
-            RemoteProtocolError: The answer is no HTTP, or above a limit.
+            FetchError: There was no answer, or not all of it; the message has a few words without the URL.
+            RemoteProtocolError: The answer is not HTTP, or exceeds a limit.
         """
         return await self._body(b"GET", url, timeout, limit, headers)
 
     async def post(self, url: str, *, timeout: float, limit: int) -> BodyAnswer:
         """
-        Asks for something to be done that the URL says all of, and reads what `get` would.
+        Sends a POST without a body, since the URL says everything, and reads the answer as `get` does.
 
         Raises:
-            FetchError: No answer, or not all of it, in a few words without the URL.
-            RemoteProtocolError: The answer is no HTTP, or above a limit.
+            FetchError: There was no answer, or not all of it; the message has a few words without the URL.
+            RemoteProtocolError: The answer is not HTTP, or exceeds a limit.
         """
         return await self._body(b"POST", url, timeout, limit, {})
 
@@ -85,7 +85,7 @@ class HTTPClient:
         response = await self._request(method, url, headers, timeout)
         finished: Deferred[bytes] = Deferred()
         body = _Body(finished, limit)
-        # Taken even where it is refused at once: a response that nobody takes keeps its connection for ever.
+        # The body is taken even where it is refused at once: a response whose body is not taken keeps its connection for ever.
         response.deliverBody(body)
         if response.length is not UNKNOWN_LENGTH and response.length > limit:
             body.refuse()
@@ -112,13 +112,13 @@ class HTTPClient:
         """
         Waits for `pending`, and calls `stop` when the time is up or the caller is cancelled.
 
-        What `pending` fails with after that is not heard: twisted turns a cancellation into a failed lookup, a lost connection or an answer
-        that never came, depending on how far the request was.
+        Errors of `pending` after that are ignored: Twisted turns a cancellation into a failed lookup, a lost connection or an answer that never
+        came, depending on how far the request was.
 
-        Twisted lets timers expire before it reads what has arrived: a busy process gets one more turn, and may find that the answer is there.
+        Twisted lets timers expire before it reads what has arrived.  So a busy process gets one more turn, in which the answer may be found.
 
         Args:
-            stated: The seconds that the message speaks of.
+            stated: The seconds that the error message states.
         """
 
         def cancelled(_: Deferred[T]) -> None:
@@ -180,13 +180,13 @@ class _Body(Protocol):
             self._finished.errback(reason)
 
     def refuse(self) -> None:
-        """The body is longer than the limit."""
+        """Ends with an error, since the body is longer than the limit."""
         if not self._finished.called:
             self._finished.errback(RemoteProtocolError(f"a body of more than {self._limit:,} bytes"))
         self.drop()
 
     def drop(self) -> None:
-        """Lets go of the connection and of what has arrived."""
+        """Closes the connection and discards what has arrived."""
         self._parts.clear()
         if self.transport is not None:
             self.transport.loseConnection()

@@ -1,4 +1,4 @@
-"""Connections to other hosts that can't be flooded with headers, nor held open by a host that does not let go."""
+"""Connections on which other hosts can't send endless headers, and which they can't hold open."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from pacserve.fetch.urls import literal_address
 
 # Bytes of all headers of an answer: nginx and Apache send some 300, a CDN some 2,000.  Twisted bounds a line (16 KiB), but not their number.
 HEADERS_LIMIT = 64 << 10
-# Seconds from the wish to close a connection to its abortion: under TLS the other side would have to agree.
+# Seconds from closing a connection until it is aborted: under TLS the other side has to agree to a close.
 CLOSE_TIMEOUT = 2.0
 # Seconds for the TCP handshake with one address.
 CONNECT_TIMEOUT = 5.0
-# TLS contexts that an agent keeps, one for each host, each some 1 MB and 8 ms of reading the system's certificates.
+# TLS contexts that an agent keeps, one for each host: each takes some 1 MB, and 8 ms to read the system's certificates.
 _TLS_CONTEXTS = 4
 
-
-# Bytes that are read at once: each read of a large file costs a turn of everything that handles it.  Less where the flow is limited, or all that may
-# come in many seconds would come at once.
+# Bytes of one read: each read of a large file costs a run through all code that handles it.  Rate limits need smaller reads, or the bytes of many
+# seconds would arrive at once.
 READ = 512 * 1024
 READ_LIMITED = 16 * 1024
 
 
 class _BoundedProtocol(ProtocolWrapper):
     """
-    Counts what arrives from a request on until twisted pauses the connection, which it does where the headers end and a body begins.  After a HEAD no
-    body begins, so that everything counts.
+    Counts the bytes from a request on until Twisted pauses the connection, which it does between the headers and a body.
+
+    After a HEAD no body follows, so everything counts.
     """
 
     transport: Any
@@ -59,7 +59,7 @@ class _BoundedProtocol(ProtocolWrapper):
         super().write(data)
 
     def pauseProducing(self) -> None:  # noqa: N802
-        """The headers are over: whoever takes the body bounds it."""
+        # The headers have ended.  The protocol that takes the body has limits of its own.
         self._in_headers = False
         self.transport.pauseProducing()
 
@@ -102,17 +102,18 @@ class _BoundingFactory(WrappingFactory[_BoundedProtocol]):
         self.read = read
 
     def doStart(self) -> None:  # noqa: N802
-        """Nothing is to be started, and the factory inside would say so in the log."""
+        pass  # nothing is to be started, and the factory inside would log its start
 
     def doStop(self) -> None:  # noqa: N802
-        """Nothing is to be stopped."""
+        pass  # nothing is to be stopped
 
 
 @implementer(IStreamClientEndpoint)
 class BoundedEndpoint:
     """
-    Connects by another endpoint, for HTTP/1.1 clients: an answer whose headers are longer than `HEADERS_LIMIT` ends the connection with a
-    `RemoteProtocolError`, and a connection that was closed is gone after `CLOSE_TIMEOUT` whatever the other side does.
+    Connects by another endpoint, with limits for HTTP/1.1 clients.
+
+    Headers of more than `HEADERS_LIMIT` end the connection with a `RemoteProtocolError`, and a closed connection is aborted after `CLOSE_TIMEOUT`.
     """
 
     def __init__(self, endpoint: IStreamClientEndpoint, clock: IReactorTime, read: int = READ) -> None:
@@ -130,10 +131,10 @@ class BoundedEndpoint:
 
 def tcp_endpoint(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:
     """
-    Connects to a host.  Addresses are not looked up, and link-local ones keep their zone, which a lookup would lose.
+    Returns an endpoint for a host.  Addresses are not looked up, and link-local ones keep their zone, which a lookup would lose.
 
     Args:
-        reactor: What `HostnameEndpoint` needs: IReactorTCP, IReactorTime and IReactorPluggableNameResolver.
+        reactor: Provides what `HostnameEndpoint` needs: IReactorTCP, IReactorTime and IReactorPluggableNameResolver.
     """
     address = literal_address(host)
     if address is None:
@@ -146,11 +147,11 @@ def tcp_endpoint(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:
 @implementer(IAgentEndpointFactory)
 class Endpoints:
     """
-    Where an agent connects to: straight to the host of the URL.
+    Makes the endpoints of an agent that connects directly to the host of the URL.
 
     Args:
-        policy: TLS, None for the system's trusted certificates.  They are read at the first connection to an https host, not before.
-        read: Bytes that are read at once.
+        policy: The TLS policy; None for the system's trusted certificates, which are read at the first connection to an https host.
+        read: The most bytes that one read takes.
     """
 
     def __init__(self, reactor: Any, policy: IPolicyForHTTPS | None = None, read: int = READ) -> None:
@@ -165,5 +166,5 @@ class Endpoints:
         return BoundedEndpoint(endpoint, self._reactor, self._read)
 
     def tcp(self, uri: URI) -> IStreamClientEndpoint:
-        """Returns the connection below TLS."""
+        """Returns the endpoint below TLS."""
         return tcp_endpoint(self._reactor, uri.host.decode("ascii").replace("%25", "%"), uri.port)

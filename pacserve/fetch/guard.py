@@ -1,8 +1,8 @@
 """
-Where a redirect of a mirror must not lead: to this host, or to its link.
+Keeps redirects of mirrors from leading to this host or its link.
 
-A mirror is a stranger.  Whatever listens on loopback trusts who can reach it, so a redirect must not make this daemon knock there.  What counts is
-the address that is connected to, after every lookup: names can be made to resolve to anything, and to something else a second later.
+A mirror is a stranger.  Services on loopback trust every client that can reach them, so a redirect must not make this daemon connect to them.  The
+address that is connected to counts, after every lookup: an attacker can make a name resolve to any address, and to another one a second later.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class AddressGuard:
         self._local = local
 
     def permits(self, address: IPAddress) -> bool:
-        """Returns whether an address is of another host, and is neither link-local, unspecified nor multicast; embedded addresses count as well."""
+        """Returns whether an address is another host's, and not link-local, unspecified or multicast; the same goes for an embedded IPv4 address."""
         if address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast or self._local.owns(address):
             return False
         embedded = _embedded(address)

@@ -1,4 +1,4 @@
-"""Several sources asked for one thing, of which the first to have it will do."""
+"""Asks several sources for one thing, and takes it from the first that has it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from pacserve.errors import AbsentError, FetchError
 
-# Reasons that an error states: with those of 32 peers no room would be left in a message for what the mirrors said.
+# Reasons that an error message states: those of 32 peers would leave no room for those of the mirrors.
 _REASONS_LIMIT = 4
 
 T = TypeVar("T")
@@ -21,15 +21,15 @@ T = TypeVar("T")
 
 async def first_yes(questions: Sequence[Callable[[], Coroutine[Any, Any, T]]], clock: IReactorTime, patience: float = 0.0) -> T:
     """
-    Asks in the given order, and gives what the first to succeed gives; the others are cancelled.
+    Asks the questions in order, and returns the result of the first that succeeds; the others are cancelled.
 
     Args:
         questions: At least one.
-        patience: Seconds after which the next one is asked as well; it is asked at once when one has failed.  With 0 all are asked at once.
+        patience: Seconds after which the next question is asked as well; it is asked at once when one has failed.  With 0 all are asked at once.
 
     Raises:
-        AbsentError: Every one said no.
-        FetchError: Nobody said yes, and some could not say.
+        AbsentError: Every source said that it does not have the thing.
+        FetchError: No source has it, and some could not say.
     """
     waiting = deque(questions)
     running: list[Deferred[None]] = []
@@ -39,7 +39,7 @@ async def first_yes(questions: Sequence[Callable[[], Coroutine[Any, Any, T]]], c
         while len(failures) < len(questions):
             if waiting:
                 running.append(Deferred.fromCoroutine(waiting.popleft()()).addBoth(lambda result: events.put(_Ended(result))))
-            event = await (_soon(events, clock, patience) if waiting else events.get())
+            event = await (_next_event(events, clock, patience) if waiting else events.get())
             if event is None:
                 continue
             if not isinstance(event.result, Failure):
@@ -48,18 +48,18 @@ async def first_yes(questions: Sequence[Callable[[], Coroutine[Any, Any, T]]], c
     finally:
         for question in running:
             question.cancel()
-    raise _nobody(failures)
+    raise _no_success(failures)
 
 
 @dataclass(frozen=True, slots=True)
 class _Ended(Generic[T]):
-    """A question has ended."""
+    """The result of a question that has ended."""
 
     result: T | Failure
 
 
-async def _soon(events: DeferredQueue[_Ended[T] | None], clock: IReactorTime, patience: float) -> _Ended[T] | None:
-    """Returns the next event, None when there is none for so many seconds."""
+async def _next_event(events: DeferredQueue[_Ended[T] | None], clock: IReactorTime, patience: float) -> _Ended[T] | None:
+    """Returns the next event, None when there is none within `patience` seconds."""
     if patience <= 0:
         events.put(None)
         return await events.get()
@@ -71,12 +71,12 @@ async def _soon(events: DeferredQueue[_Ended[T] | None], clock: IReactorTime, pa
             timer.cancel()
 
 
-def _nobody(failures: Sequence[Failure]) -> Exception:
-    """What is raised when nobody said yes; a defect is not taken for a no."""
+def _no_success(failures: Sequence[Failure]) -> Exception:
+    """Returns the error for when no question succeeded; a defect of this program is not taken for a no."""
     for failure in failures:
         if not isinstance(failure.value, FetchError):
             return failure.value if isinstance(failure.value, Exception) else RuntimeError(str(failure.value))
-    # Who could not say matters more than who said no.
+    # Reasons of sources that could not say come first: they matter more than a plain no.
     reasons = [str(failure.value) for failure in sorted(failures, key=lambda failure: isinstance(failure.value, AbsentError))]
     if len(reasons) > _REASONS_LIMIT:
         reasons[_REASONS_LIMIT:] = [f"{len(reasons) - _REASONS_LIMIT} more"]

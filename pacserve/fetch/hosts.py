@@ -1,4 +1,4 @@
-"""Host names to addresses, through the reactor's resolver."""
+"""Resolves host names to addresses through the reactor's resolver."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IHostResolution, IReactorPluggableNameResolver, IReactorTime, IResolutionReceiver
 from zope.interface import implementer
 
-# Addresses of one name that are of use; each that does not answer costs whoever tries them a wait.
+# Addresses of one name that are used: each that does not answer costs a wait.
 _ADDRESSES_LIMIT = 8
 # Seconds after which a name counts as not resolvable; the system's resolver may take 30 s and more where there is no network.
 RESOLUTION_TIMEOUT = 5.0
@@ -24,23 +24,20 @@ class _Receiver:
         self._hosts: dict[str, None] = {}
 
     def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:  # noqa: N802, N803
-        """The resolution has begun; it can't be cancelled in the system's resolver anyway."""
+        pass  # the system's resolver can't cancel a resolution anyway
 
     def addressResolved(self, address: IAddress) -> None:  # noqa: N802
-        """One more address."""
         found: Any = address
         if len(self._hosts) < _ADDRESSES_LIMIT:
             self._hosts[found.host] = None
 
     def resolutionComplete(self) -> None:  # noqa: N802
-        """There are no more."""
         self._done(tuple(self._hosts))
 
 
 async def resolve_host(reactor: IReactorPluggableNameResolver, clock: IReactorTime, name: str) -> Sequence[str]:
     """
-    Returns the addresses of a host, in the system's order of preference, the first few of many; empty where the name is not known or nobody answers
-    in time.
+    Returns the first addresses of a host, in the system's order of preference; empty where the name is not known, or no answer came in time.
     """
     answered: Deferred[Sequence[str]] = Deferred()
 

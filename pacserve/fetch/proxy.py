@@ -1,4 +1,4 @@
-"""Proxies from the environment, read as Python's urllib does; of two variables that differ in case only, the lower-case one wins."""
+"""Proxies from the environment, read as Python's urllib does: of two variables that differ only in case, the lower-case one wins."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Proxy:
     An HTTP proxy.
 
     Attributes:
-        authorization: The value of Proxy-Authorization, None where the proxy's URL has no user.
+        authorization: The value of Proxy-Authorization; None where the proxy's URL has no user.
     """
 
     host: str
@@ -30,14 +30,14 @@ class Proxy:
 
 class Proxies:
     """
-    Which proxy a URL is fetched through.
+    Chooses the proxy for each URL.
 
     Attributes:
-        complaints: One line for each proxy of the environment that can't be used: the URLs that it is for are fetched without a proxy.
+        complaints: One line for each proxy of the environment that can't be used; URLs that need it are fetched without a proxy.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        values = _values(environment)
+        values = _proxy_variables(environment)
         self._bypass = {"no": values["no"]} if "no" in values else {}
         self._by_scheme: dict[str, Proxy] = {}
         complaints = []
@@ -54,18 +54,18 @@ class Proxies:
         return ", ".join(f"{scheme}_proxy {proxy}" for scheme, proxy in self._by_scheme.items())
 
     def choose(self, url: URL) -> Proxy | None:
-        """Returns the proxy for a URL, None to connect straight to its host."""
+        """Returns the proxy for a URL; None to connect directly to its host."""
         proxy = self._by_scheme.get(url.scheme) or self._by_scheme.get("all")
         if proxy is None or ("no" in self._bypass and proxy_bypass_environment(f"{url.host}:{url.port}", self._bypass)):
             return None
         return proxy
 
 
-def _values(environment: Mapping[str, str]) -> dict[str, str]:
+def _proxy_variables(environment: Mapping[str, str]) -> dict[str, str]:
     """
-    What the variables say, by scheme; an empty lower-case one takes the upper-case one away.
+    Returns the values of the proxy variables by scheme; an empty lower-case variable cancels the upper-case one.
 
-    Under CGI, HTTP_PROXY is the client's `Proxy` header (CVE-2016-1000110), so it does not count where REQUEST_METHOD is set.
+    Under CGI, HTTP_PROXY is the client's `Proxy` header (CVE-2016-1000110), so it is ignored where REQUEST_METHOD is set.
     """
     found: dict[str, str] = {}
     for name, value in environment.items():
@@ -88,10 +88,10 @@ def _parse(text: str) -> Proxy:
     Reads the URL of a proxy.
 
     Raises:
-        ValueError: With a message that does not repeat the URL, since a password may stand in it.
+        ValueError: It can't be used; the message does not repeat the URL, since it may hold a password.
     """
     scheme, separator, _ = text.partition("://")
     if separator and scheme.lower() != "http":
-        raise ValueError("only http:// proxies are spoken to")
+        raise ValueError("only http:// proxies are supported")
     url = parse_url(text if separator else f"http://{text}")
     return Proxy(url.host, url.port, basic_authorization(url.userinfo) if url.userinfo else None)

@@ -1,4 +1,4 @@
-"""What went wrong with a request to another host, in a few words for people, and whose fault it was."""
+"""Turns failures of requests to other hosts into errors of pacserve, with a few words for people."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from twisted.web.error import SchemeNotSupported
 
 from pacserve.errors import FetchError, RemoteProtocolError
 
-# The most words of a foreign library that are shown.
+# Characters of a foreign library's message that are shown.
 _MESSAGE_LIMIT = 80
 
 _WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
@@ -29,28 +29,28 @@ _WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
 
 def translate(error: BaseException) -> FetchError | None:
     """
-    Returns the error as pacserve raises it, its message short and without the URL.
+    Returns pacserve's error for a failure, with a short message that does not repeat the URL.
 
     Args:
-        error: What an agent's request failed with.
+        error: The failure of an agent's request.
 
     Returns:
-        None where the error is no matter of the network, and so a defect of pacserve.
+        None where the failure does not come from the network or the other host, and so is a defect of pacserve.
     """
     if isinstance(error, FetchError):
         return error
     if isinstance(error, (ResponseFailed, RequestTransmissionFailed, RequestGenerationFailed)):
-        return _from_inside(error)
+        return _lost_connection(error)
     if isinstance(error, SchemeNotSupported):
         return FetchError("neither http nor https")
-    if isinstance(error, ValueError):  # twisted refuses the URL, or its host name
+    if isinstance(error, ValueError):  # Twisted refuses the URL or its host name
         return FetchError("no valid URL")
     text = _network_words(error)
     return FetchError(text) if text is not None else None
 
 
-def _from_inside(error: ResponseFailed | RequestTransmissionFailed | RequestGenerationFailed) -> FetchError:
-    """What the connection was lost for: the network, a limit of ours, or whatever the answer made twisted's parser raise."""
+def _lost_connection(error: ResponseFailed | RequestTransmissionFailed | RequestGenerationFailed) -> FetchError:
+    """Returns why the connection was lost: the network, a limit of ours, or an answer that Twisted's parser refused."""
     for reason in error.reasons:
         cause = reason.value
         if isinstance(cause, FetchError):
@@ -58,7 +58,7 @@ def _from_inside(error: ResponseFailed | RequestTransmissionFailed | RequestGene
         text = _network_words(cause)
         if text is not None:
             return FetchError(text)
-    return RemoteProtocolError("answered what is no HTTP")
+    return RemoteProtocolError("the answer is not HTTP")
 
 
 def _network_words(error: BaseException) -> str | None:
@@ -73,7 +73,7 @@ def _network_words(error: BaseException) -> str | None:
 
 
 def _tls_words(error: TLSError) -> str:
-    """Returns the last of OpenSSL's own words, such as `certificate verify failed`."""
+    """Returns the last of OpenSSL's own messages, such as `certificate verify failed`."""
     try:
         words = str(error.args[0][-1][-1])
     except (IndexError, TypeError, KeyError):

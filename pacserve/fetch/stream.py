@@ -1,4 +1,4 @@
-"""Bodies that are taken as they arrive."""
+"""Bodies that are processed as they arrive."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ class StreamingClient(HTTPClient):
         Asks by GET.  Redirects are never followed.
 
         Args:
-            timeout: Seconds for everything up to the last header.
+            timeout: Seconds from the name lookup to the last header.
 
         Raises:
-            FetchError: No answer, in a few words without the URL.
-            RemoteProtocolError: The answer is no HTTP, or above a limit.
+            FetchError: There was no answer; the message has a few words without the URL.
+            RemoteProtocolError: The answer is not HTTP, or exceeds a limit.
         """
         if timeout <= 0:
             raise FetchError("no time left to ask")
-        # The bytes of a file are what is wanted, not those of some encoding of it.
+        # The bytes of the file itself are wanted, not an encoded form of them.
         response = await self._request(b"GET", url, {"Accept-Encoding": "identity", **headers}, timeout)
         try:
             head = head_answer(response)
         except RemoteProtocolError:
             _drop(response, self._clock)
             raise
-        # Twisted keeps the Content-Length of an answer with a body to itself.
+        # Twisted removes the Content-Length from the headers of an answer with a body.
         length = None if response.length is UNKNOWN_LENGTH else response.length
         return BodyStream(response, HeadAnswer(head.status, length, head.headers), self._clock)
 
@@ -63,7 +63,7 @@ class BodyStream:
 
     @property
     def encoded(self) -> str:
-        """The Content-Encoding in lower case, with which the bytes are not those of the file; empty where there is none."""
+        """The Content-Encoding in lower case, under which the bytes are not those of the file; empty where there is none."""
         stated = (self.answer.header("Content-Encoding") or "").strip().lower()
         return "" if stated == "identity" else stated
 
@@ -71,7 +71,7 @@ class BodyStream:
         """
         Hands the body to `take` piece by piece, and returns when it ended as the host meant it to.
 
-        A body of which nothing says how long it is ends with its connection (RFC 9112, 6.3).
+        A body without a stated length ends with its connection (RFC 9112, 6.3).
 
         Args:
             take: Returns the seconds until it wants the next piece.  What it raises ends the connection, and is raised here.
@@ -91,7 +91,7 @@ class BodyStream:
             raise
 
     def drop(self) -> None:
-        """Lets go of the connection; of one whose body was consumed, nothing is left to be let go."""
+        """Closes the connection, unless the body was consumed and the connection may have other users by now."""
         if not self._taken:
             self._taken = True
             _drop(self._response, self._clock)
@@ -99,10 +99,10 @@ class BodyStream:
 
 class _Flow(Protocol):
     """
-    Takes what arrives.
+    Passes a body on as it arrives.
 
     Args:
-        stall: Seconds; None where nobody waits for anything.
+        stall: Seconds without a byte after which the connection is given up; None for a body that is not wanted.
     """
 
     def __init__(self, ended: Deferred[None], take: Callable[[bytes], float], stall: float | None, clock: IReactorTime) -> None:
@@ -115,7 +115,7 @@ class _Flow(Protocol):
 
     def connectionMade(self) -> None:  # noqa: N802
         if self._stall is not None:
-            self._timer = self._clock.callLater(self._stall, self._due)
+            self._timer = self._clock.callLater(self._stall, self._time_is_up)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         if self._ended is None:
@@ -127,10 +127,10 @@ class _Flow(Protocol):
             self.drop()
             return
         timer = self._timer
-        if timer is None or self._stall is None:  # what was taken made somebody cancel it
+        if timer is None or self._stall is None:  # `take` led to a cancellation
             return
         if wait > 0:
-            # Even a paused connection may give more: a read has several chunks, and twisted resumes it after it has delivered what it had.
+            # Even a paused connection may deliver more: a read may hold several chunks, and Twisted resumes the connection after delivering them.
             self._pause()
             timer.reset(wait)
         elif not self._paused:
@@ -144,7 +144,7 @@ class _Flow(Protocol):
             self._end(reason if known is None else Failure(known))
 
     def drop(self) -> None:
-        """Takes nothing more, tells nobody, and lets go of the connection, unless the body has ended and others use that by now."""
+        """Takes nothing more, reports no end, and closes the connection, unless the body has ended and others use the connection by now."""
         self._ended = None
         self._end(None)
         transport: Any = self.transport
@@ -156,11 +156,11 @@ class _Flow(Protocol):
         transport: Any = self.transport
         transport.pauseProducing()
 
-    def _due(self) -> None:
-        """It is time for the next piece, or has been for too long."""
+    def _time_is_up(self) -> None:
+        """Resumes a connection that was paused, or gives up one on which nothing came for too long."""
         if self._paused and self._stall is not None:
             self._paused = False
-            self._timer = self._clock.callLater(self._stall, self._due)
+            self._timer = self._clock.callLater(self._stall, self._time_is_up)
             transport: Any = self.transport
             transport.resumeProducing()
         else:
@@ -181,7 +181,7 @@ class _Flow(Protocol):
 
 
 def _drop(response: IResponse, clock: IReactorTime) -> None:
-    """Lets go of the connection of a response whose body nobody wants: one that nobody takes keeps it for ever."""
+    """Closes the connection of a response whose body is not wanted: a body that is not taken keeps its connection for ever."""
     flow = _Flow(Deferred(), lambda _: 0.0, None, clock)
     response.deliverBody(flow)
     flow.drop()

@@ -14,13 +14,13 @@ from pacserve.errors import FetchError, RemoteProtocolError
 from pacserve.fetch.proxy import Proxy
 from pacserve.fetch.reasons import translate
 
-# Bytes of a proxy's answer to CONNECT: some add a page that explains a refusal.
+# Bytes of a proxy's answer to CONNECT: some proxies explain a refusal by a page.
 _ANSWER_LIMIT = 16 << 10
 
 
 @implementer(IStreamClientEndpoint)
 class ProxyEndpoint:
-    """Connects to the proxy itself.  What goes wrong on the way says that it was the proxy's connection."""
+    """Connects to the proxy itself.  Error messages say that they are about the connection to the proxy."""
 
     def __init__(self, endpoint: IStreamClientEndpoint) -> None:
         self._endpoint = endpoint
@@ -71,7 +71,7 @@ class _TunnelFactory(Factory):
 
 
 class _Tunnel(Protocol):
-    """Speaks CONNECT, and from then on hands the bytes to the protocol inside, which has the transport for itself."""
+    """Opens the tunnel by CONNECT, and then passes all bytes on to the protocol inside, which has the transport for itself."""
 
     transport: Any
 
@@ -97,7 +97,7 @@ class _Tunnel(Protocol):
         if found:
             self._answered(head, len(self._answer) > len(head) + 4)
         elif len(self._answer) > _ANSWER_LIMIT:
-            self._fail(RemoteProtocolError("proxy: answered what is no HTTP"))
+            self._fail(RemoteProtocolError("proxy: the answer is not HTTP"))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
         if self._inside is not None:
@@ -108,11 +108,11 @@ class _Tunnel(Protocol):
     def _answered(self, head: bytes, more: bool) -> None:
         parts = head.split(b"\r\n", 1)[0].split(b" ", 2)
         if len(parts) < 2 or not parts[0].startswith(b"HTTP/1.") or len(parts[1]) != 3 or not parts[1].isdigit():
-            self._fail(RemoteProtocolError("proxy: answered what is no HTTP"))
+            self._fail(RemoteProtocolError("proxy: the answer is not HTTP"))
         elif not parts[1].startswith(b"2"):
             self._fail(FetchError(f"proxy: {parts[1].decode('ascii')}"))
         elif more:  # in TLS the client speaks first
-            self._fail(RemoteProtocolError("proxy: spoke before it was asked"))
+            self._fail(RemoteProtocolError("proxy: sent data before the client did"))
         else:
             self._open()
 

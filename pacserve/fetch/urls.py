@@ -1,8 +1,8 @@
 """
 URLs of other hosts, read strictly.
 
-Whoever checks a URL and whoever connects must mean the same host, so what is asked for is put together again from what was understood, and what could
-be understood in two ways is refused.
+The code that checks a URL and the code that connects must mean the same host.  So the URL of a request is put together again from its parsed parts,
+and a URL that could be read in two ways is refused.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from urllib.parse import unquote_to_bytes, urljoin
 
 from pacserve.network.addresses import IPAddress, parse_address
 
-# The longest URL that is asked for: twice what RFC 9110, 4.1 asks everybody to support would fill a log line for nothing.
+# Characters of the longest URL that is asked for: RFC 9110, 4.1 asks for at least 8,000, but no mirror needs half of that.
 URL_LIMIT = 4096
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-# RFC 3986, 2: printable ASCII but for what must be encoded.  Square brackets pass in paths and queries, where many servers put them.
+# RFC 3986, 2: printable ASCII without the characters that must be encoded.  Square brackets pass in paths and queries, where many servers use them.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _PATH_CHARACTER = r"[A-Za-z0-9._~!$&'()*+,;=:@/%\[\]-]"
 _URL = re.compile(
@@ -65,10 +65,10 @@ class URL:
 @lru_cache(maxsize=1024)
 def parse_url(text: str) -> URL:
     """
-    Reads an absolute URL; its fragment is left away.
+    Parses an absolute URL; its fragment is dropped.
 
     Raises:
-        ValueError: Neither http nor https, too long, or not a URL by RFC 3986.  The message does not repeat it.
+        ValueError: It is neither http nor https, too long, or not a URL by RFC 3986.  The message does not repeat it.
     """
     match = _URL.match(text) if len(text) <= URL_LIMIT else None
     if match is None:
@@ -86,7 +86,7 @@ def resolve_reference(base: URL, reference: str) -> URL:
     Returns the URL that a Location header means (RFC 9110, 10.2.2).
 
     Raises:
-        ValueError: It is none that is followed.
+        ValueError: It is not an http or https URL.
     """
     if len(reference) > URL_LIMIT:
         raise ValueError("a URL that is too long")
@@ -96,8 +96,8 @@ def resolve_reference(base: URL, reference: str) -> URL:
 
 def literal_address(host: str) -> IPAddress | None:
     """
-    Returns the address that a host part is, None where it is a name.  Understands what `inet_aton(3)` and so `getaddrinfo(3)` takes for an address:
-    `127.1`, `0x7f.1`, `2130706433`.
+    Returns the address in the host part of a URL; None where it is a name.  `127.1`, `0x7f.1` and `2130706433` are addresses, too,
+    as they are for `inet_aton(3)` and so for `getaddrinfo(3)`.
     """
     try:
         return parse_address(host)

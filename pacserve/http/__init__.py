@@ -1,1 +1,1 @@
-"""Pure rules of HTTP: ranges, validators, dates, Via."""
+"""Rules of HTTP without input or output: ranges, validators, dates, Via."""

@@ -1,4 +1,4 @@
-"""What to send of a file: the preconditions and the range of a request, in the order of RFC 9110, 13.2.2."""
+"""The choice of what to send of a file: the preconditions and the range of a request, in the order of RFC 9110, 13.2.2."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pacserve.http.validators import matches_if_range, matches_none_match, not_m
 @dataclass(frozen=True, slots=True)
 class Decision:
     """
-    What a request gets of a file.
+    The answer to a request for a file.
 
     Attributes:
         status: 200, 206, 304 or 416.
-        range: For 206 the bytes to send.
+        range: For 206, the bytes to send.
     """
 
     status: int
@@ -30,12 +30,12 @@ UNSATISFIABLE = Decision(416)
 
 def decide(method: str, header: Callable[[str], str | None], size: int, modified: int, etag: str) -> Decision:
     """
-    Decides for a GET or HEAD.  If-Match and If-Unmodified-Since are for requests that change something, and there are none.
+    Decides how a GET or HEAD is answered.  If-Match and If-Unmodified-Since are ignored: they are for requests that change something.
 
     Args:
-        header: Gives the value of a request header, None where there is none.
-        size: Of the file, in bytes.
-        modified: What Last-Modified says, in seconds since the epoch.
+        header: Returns the value of a request header, None where there is none.
+        size: The size of the file in bytes.
+        modified: The Last-Modified of the file in seconds since the epoch.
     """
     none_match = header("If-None-Match")
     if none_match is not None:

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})\Z", re.IGNORECASE)
 
 
-# The SHA-256 that a download is to have, and how often it was begun again: its bytes may be others each time.
-_DOWNLOAD = re.compile(r'"[0-9a-f]{64}-[0-9]{1,4}"\Z')
+# The entity tag of a pacserver's running download: the expected SHA-256, and how often it was begun anew, since the bytes may differ then.
+_DOWNLOAD_TAG = re.compile(r'"[0-9a-f]{64}-[0-9]{1,4}"\Z')
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
     """
-    What tells one version of a file from another.
+    The properties that tell one version of a file from another.
 
     Attributes:
-        size: Bytes of the whole file, None where that was not stated.
-        etag: A strong entity tag, empty where there is none.
-        modified: Last-Modified as it was sent, empty where it was not.
+        size: Bytes of the whole file; None where they were not stated.
+        etag: A strong entity tag; empty where there is none.
+        modified: Last-Modified as it was sent; empty where it was not.
     """
 
     size: int | None
@@ -30,34 +30,34 @@ class Version:
 
     @property
     def validator(self) -> str:
-        """What If-Range may name; empty where there is nothing."""
+        """The value for If-Range: the entity tag, else the date; empty where there is neither."""
         return self.etag or self.modified
 
     def is_that_of(self, other: Version) -> bool:
         """
-        Returns whether two answers are taken to be of one file: the same size and an equal validator.
+        Returns whether two answers are taken to be of the same file: their sizes and one of their validators are equal.
 
-        Entity tags of two servers differ for the same file, so that they decide only where they are equal, or both name a download of a pacserver.
+        Entity tags of two servers differ for the same file, so they count only where they are equal, or where both are of a pacserver's download.
         """
         if self.size is None or self.size != other.size:
             return False
-        if self.etag != other.etag and _DOWNLOAD.match(self.etag) and _DOWNLOAD.match(other.etag):
+        if self.etag != other.etag and _DOWNLOAD_TAG.match(self.etag) and _DOWNLOAD_TAG.match(other.etag):
             return False
         return bool(self.etag and self.etag == other.etag) or bool(self.modified and self.modified == other.modified)
 
 
 def version_of(header: Callable[[str], str | None], size: int | None) -> Version:
-    """Returns the version that an answer is of; weak entity tags say nothing of bytes (RFC 9110, 8.8.1)."""
+    """Returns the version of the file in an answer; weak entity tags are ignored, as they promise nothing of bytes (RFC 9110, 8.8.1)."""
     etag = (header("ETag") or "").strip()
     return Version(size, etag if etag.startswith('"') else "", (header("Last-Modified") or "").strip())
 
 
 def continued_at(content_range: str | None, offset: int) -> int | None:
     """
-    Returns the size of the whole file that a 206 is a part of, where it is the part from `offset` to the end.
+    Returns the size of the whole file of a 206 that holds the part from `offset` to the end.
 
     Returns:
-        None where it is anything else.
+        None where the answer holds any other part.
     """
     match = _CONTENT_RANGE.match((content_range or "").strip())
     if match is None:

@@ -1,4 +1,4 @@
-"""Range requests (RFC 9110, 14): which bytes of a file are meant."""
+"""Range requests (RFC 9110, 14): the bytes of a file that a request selects."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 import re
 from dataclasses import dataclass
 
-# 18 digits are far beyond any file, and a bounded number of them can't be used to burn processor time.
+# 18 digits are enough for any file, and the bound keeps long numbers from burning CPU time.
 _SINGLE = re.compile(r"bytes=[ \t]*(?:(?P<first>[0-9]{1,18})-(?P<last>[0-9]{1,18})?|-(?P<suffix>[0-9]{1,18}))[ \t]*\Z", re.IGNORECASE)
 
 
@@ -47,7 +47,7 @@ def parse_range(header: str, size: int) -> ByteRange | Unsatisfiable | None:
     Returns the range that a Range header selects of a file of `size` bytes.
 
     Several ranges in one header, other units and malformed values are ignored, as RFC 9110, 14.2 permits: the whole file is sent.  A suffix of an
-    empty file is the whole file as well, since Content-Range has no way to say it.
+    empty file is the whole file as well, since Content-Range can't express it.
 
     Returns:
         None where the header is to be ignored.

@@ -6,7 +6,7 @@ import re
 from urllib.parse import unquote_to_bytes
 
 _ABSOLUTE = b"http://"
-# As many digits as 2^63 has.
+# 19 digits, as 2^63 has.
 _NUMBER = re.compile(r"[0-9]{1,19}\Z")
 
 
@@ -14,7 +14,7 @@ def split_target(target: bytes) -> tuple[str, ...] | None:
     """
     Returns the parts of a target's path, each percent-decoded exactly once, after the path was split: an encoded slash is part of a name.
 
-    The query is left away.  Bytes that are no UTF-8 become surrogates (PEP 383).  The absolute form, which proxies are sent, is understood as well.
+    The query is dropped.  Bytes that are no UTF-8 become surrogates (PEP 383).  The absolute form, which proxies are sent, is understood, too.
 
     Returns:
         At least one part, `("",)` for `/`; None where the target is no path.
@@ -30,13 +30,13 @@ def split_target(target: bytes) -> tuple[str, ...] | None:
 
 
 def query_of(target: bytes) -> str:
-    """What follows the first question mark of a target, as it was sent; empty where there is none.  Bytes that are no UTF-8 become surrogates."""
+    """Returns the query of a target as it was sent; empty where there is none.  Bytes that are no UTF-8 become surrogates."""
     return target.partition(b"?")[2].decode("utf-8", "surrogateescape")
 
 
 def query_number(query: str, field: str) -> int | None:
     """
-    Returns the number that a field of a query has: 1 to 19 ASCII digits, and the field only once.
+    Returns the number in a field of a query: 1 to 19 ASCII digits, and the field only once.
 
     Other fields are ignored.
 
@@ -47,23 +47,23 @@ def query_number(query: str, field: str) -> int | None:
     return int(values[0]) if len(values) == 1 and _NUMBER.match(values[0]) else None
 
 
-_PREFIX = "pacserve-"
+_PACSERVE_PREFIX = "pacserve-"
 
 
 def via_value(instance: str) -> str:
     """Returns the Via value of the pacserve with this instance id."""
-    return f"1.1 {_PREFIX}{instance}"
+    return f"1.1 {_PACSERVE_PREFIX}{instance}"
 
 
 def names_pacserve(value: str) -> bool:
     """
-    Returns whether one of the hops that a Via value lists is a pacserve.
+    Returns whether one of the hops in a Via value is a pacserve, which shows that a request has passed one already and prevents loops.
 
-    Comments are skipped, case does not matter, and an entry that leaves the protocol out counts as well.
+    Comments are skipped, case does not matter, and an entry without the protocol counts as well.
     """
     for entry in _without_comments(value).split(","):
         words = entry.split()
-        if words and words[min(1, len(words) - 1)].lower().startswith(_PREFIX):
+        if words and words[min(1, len(words) - 1)].lower().startswith(_PACSERVE_PREFIX):
             return True
     return False
 

@@ -14,8 +14,8 @@ _LATEST = 253_402_300_799
 _LONGEST_DATE = 40
 """Characters; the longest valid form, `Wednesday, 06-Nov-94 08:49:37 GMT`, has 33."""
 
-# Seconds that a mirror's clock may be ahead of this host's.  A date beyond that says nothing: believed, it would keep off every update until then.
-_AHEAD = 86_400
+# Seconds that a mirror's clock may be ahead of this host's.  A date beyond that is ignored: it would keep every update out until then.
+_CLOCK_TOLERANCE = 86_400
 
 # The three forms of RFC 9110, 5.6.7: IMF-fixdate, RFC 850, asctime.
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
@@ -30,7 +30,7 @@ _ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 
 def make_etag(size: int, modified_ns: int, inode: int) -> str:
     """
-    A strong entity tag (RFC 9110, 8.8.3) for a file, quotes included: another file, or the same one changed, has another.
+    Returns a strong entity tag (RFC 9110, 8.8.3) for a file, quotes included; it differs for another file, and after a change of this one.
 
     Args:
         modified_ns: The mtime in nanoseconds since the epoch.
@@ -40,8 +40,8 @@ def make_etag(size: int, modified_ns: int, inode: int) -> str:
 
 def format_date(seconds: int) -> str:
     """
-    Returns the IMF-fixdate (RFC 9110, 5.6.7) of a time in seconds since the epoch; times outside of the years 1970 to 9999 become the nearest
-    inside.
+    Returns the IMF-fixdate (RFC 9110, 5.6.7) of a time in seconds since the epoch; times outside of the years 1970 to 9999 are
+    moved to the nearest bound.
     """
     moment = _EPOCH + timedelta(seconds=min(max(seconds, 0), _LATEST))
     return f"{_DAYS[moment.weekday()]}, {moment.day:02} {_MONTHS[moment.month - 1]} {moment.year:04} {moment:%H:%M:%S} GMT"
@@ -88,7 +88,7 @@ def matches_none_match(header: str, etag: str) -> bool:
 
 
 def not_modified_since(header: str, modified: int) -> bool:
-    """Returns whether an If-Modified-Since header (RFC 9110, 13.1.3) says that the client has the file as it is; a malformed date says nothing."""
+    """Returns whether an If-Modified-Since header (RFC 9110, 13.1.3) says that the client has the file as it is; a malformed date is ignored."""
     since = parse_date(header.strip())
     return since is not None and modified <= since
 
@@ -97,7 +97,7 @@ def matches_if_range(header: str, etag: str, modified: int) -> bool:
     """
     Returns whether an If-Range header (RFC 9110, 13.1.5) names the file as it is, so that the range may be sent.
 
-    Entity tags are compared strongly, a date must be exactly the Last-Modified; what is malformed does not match, and the whole file is sent.
+    Entity tags are compared strongly, a date must be exactly the Last-Modified; a malformed value does not match, and the whole file is sent.
     """
     value = header.strip()
     if value.endswith('"'):
@@ -110,10 +110,10 @@ def _opaque(tag: str) -> str:
 
 
 def believed_date(text: str, now: float) -> int | None:
-    """Returns the time of a Last-Modified in seconds since the epoch; None where it is none, or one to come."""
+    """Returns the time of a Last-Modified in seconds since the epoch; None where it is malformed or in the future."""
     return believed(parse_date(text), now)
 
 
 def believed(modified: int | None, now: float) -> int | None:
-    """A time that somebody states in seconds since the epoch; None where it is one to come."""
-    return modified if modified is not None and 0 <= modified <= now + _AHEAD else None
+    """Returns a time that another host states, in seconds since the epoch; None where it is in the future."""
+    return modified if modified is not None and 0 <= modified <= now + _CLOCK_TOLERANCE else None

@@ -1,1 +1,1 @@
-"""Addresses, and what this machine's interfaces have of them."""
+"""Addresses, and the interfaces of this machine."""

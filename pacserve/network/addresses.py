@@ -36,10 +36,10 @@ _LOOKS_LIKE_IPV4 = re.compile(r"[0-9.]+\Z")
 @dataclass(frozen=True, slots=True, order=True)
 class Endpoint:
     """
-    Where a peer listens.
+    The host and port at which a peer listens.
 
     Attributes:
-        host: An IPv4 address, an IPv6 address without brackets (link-local ones with `%zone`), or a host name that is still to be resolved.
+        host: An IPv4 address, an IPv6 address without brackets (link-local ones with `%zone`), or a host name that is not resolved yet.
         port: A TCP port.
     """
 
@@ -51,12 +51,12 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """`http://HOST:PORT`, the zone of a link-local address written as RFC 6874 has it."""
+        """`http://HOST:PORT`, the zone of a link-local address written as in RFC 6874."""
         return f"http://{self}".replace("%", "%25")
 
 
 class LocalAddresses(Protocol):
-    """Knows this machine's own addresses, as they are now."""
+    """Knows this machine's present addresses."""
 
     @abstractmethod
     def owns(self, address: IPAddress) -> bool:
@@ -70,7 +70,7 @@ class LocalAddresses(Protocol):
 @lru_cache(maxsize=1024)
 def parse_address(text: str) -> IPAddress:
     """
-    Returns the address, IPv4-mapped ones as IPv4, the zone of a link-local one left away.
+    Parses an address; IPv4-mapped ones become IPv4, and the zone of a link-local one is dropped.
 
     Raises:
         ValueError: `text` is no address.
@@ -83,10 +83,10 @@ def parse_address(text: str) -> IPAddress:
 
 def parse_network(text: str) -> IPNetwork:
     """
-    A network in CIDR notation, or a single address.
+    Parses a network in CIDR notation, or a single address.
 
     Raises:
-        ValueError: With a message that says what would be right.
+        ValueError: The text is no such value; the message says what would be right.
     """
     try:
         return ip_network(text)
@@ -101,10 +101,10 @@ def parse_network(text: str) -> IPNetwork:
 
 def parse_endpoint(text: str, default_port: int) -> Endpoint:
     """
-    `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT` or a bare IPv6 address, HOST being a name or an IPv4 address.
+    Parses `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT` or a bare IPv6 address, HOST being a name or an IPv4 address.
 
     Raises:
-        ValueError: With a message that says what would be right.
+        ValueError: The text is no such value; the message says what would be right.
     """
     if text.count(":") > 1 and not text.startswith("["):
         text = f"[{text}]"

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from pacserve.network.addresses import IPAddress, IPNetwork, LocalAddresses, parse_address
 from pacserve.network.usable import Interface, InterfaceAddress
 
-# Seconds for which a look at the interfaces is good: a laptop that roams is known by its new address soon, and a request costs no system call.
+# Seconds for which the list of addresses is kept: short enough for a laptop that roams, and most requests need no system call.
 REFRESH_INTERVAL = 2.0
 
 
@@ -30,9 +30,9 @@ class InterfaceAddresses:
 
 def interfaces() -> tuple[Interface, ...]:
     """
-    Asks the kernel (getifaddrs) for the interfaces that have addresses.  One that goes away meanwhile is left out.
+    Asks the kernel (getifaddrs) for the interfaces that have addresses.  An interface that disappears meanwhile is left out.
 
-    netifaces states a broadcast address for all IPv4 addresses of an interface that is capable of it, also for those that were added without one.
+    netifaces states a broadcast address for all IPv4 addresses of an interface that supports broadcasts, even for those that were added without one.
     """
     found = []
     for name in netifaces.interfaces():
@@ -54,7 +54,11 @@ def read_interfaces() -> InterfaceAddresses:
 
 
 def _address(entry: Mapping[str, Any]) -> InterfaceAddress | None:
-    """One of netifaces' entries, where it is understood; netmasks come as `255.255.255.0`, as `ffff:ffff::` and as `ffff:ffff::/32`."""
+    """
+    Returns the address in one of netifaces' entries; None where it is not understood.
+
+    Netmasks come as `255.255.255.0`, as `ffff:ffff::` and as `ffff:ffff::/32`.
+    """
     try:
         address = parse_address(entry["addr"])
         netmask = entry.get("netmask") or entry.get("mask")
@@ -69,12 +73,12 @@ def _address(entry: Mapping[str, Any]) -> InterfaceAddress | None:
 
 
 def suspended() -> float:
-    """Seconds that this machine has slept since it was booted (clock_gettime(2): CLOCK_BOOTTIME counts them, CLOCK_MONOTONIC does not)."""
+    """Returns the seconds that this machine has slept since its boot (clock_gettime(2): CLOCK_BOOTTIME counts them, CLOCK_MONOTONIC does not)."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 class Machine(LocalAddresses):
-    """This machine's addresses, looked up again when the last look is older than `REFRESH_INTERVAL`."""
+    """This machine's addresses, read again when they are older than `REFRESH_INTERVAL`."""
 
     _log = Logger()
 
@@ -91,15 +95,15 @@ class Machine(LocalAddresses):
         return any(address in network for network in self._current().networks if network.version == address.version)
 
     def addresses(self) -> Iterable[IPAddress]:
-        """All addresses of this machine."""
+        """Returns all addresses of this machine."""
         return self._current().addresses
 
     def _current(self) -> InterfaceAddresses:
         now = self._clock.seconds()
-        if not 0 <= now - self._read_at < REFRESH_INTERVAL:  # a clock that was set back must not freeze the view
+        if not 0 <= now - self._read_at < REFRESH_INTERVAL:  # a clock that was set back must not freeze the list
             self._read_at = now
             try:
                 self._state = self._read()
-            except OSError:  # no file descriptor is left, say: what was known a moment ago is better than nothing
+            except OSError:  # for example, no file descriptor is left: the last addresses are better than none
                 self._log.debug("the interfaces can't be read now")
         return self._state

@@ -1,4 +1,4 @@
-"""Which interfaces announcements travel on, and from which of their addresses."""
+"""The interfaces that announcements are sent on, and the addresses that they are sent from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pacserve.network.addresses import IPAddress
 
 InterfaceAddress = IPv4Interface | IPv6Interface
 
-# How tunnels are called: nobody expects a VPN to be a LAN, and most carry no multicast.  An interface of this kind is used when it is named.
+# Prefixes of the names of tunnels: users do not expect a VPN to be a LAN, and most carry no multicast.  --interface may still name one.
 TUNNELS = ("tun", "utun", "wg", "ppp", "tailscale", "ipsec", "vti", "gre", "ip6gre", "sit", "ip6tnl", "tunl", "wwan")
 
 _UNIQUE_LOCAL = IPv6Network("fc00::/7")  # RFC 4193
@@ -35,10 +35,10 @@ class Interface:
 
 def usable(interfaces: Iterable[Interface], names: Collection[str] = ()) -> list[Interface]:
     """
-    Returns the interfaces that announcements travel on: never the loopback.
+    Returns the interfaces that announcements are sent on: never the loopback.
 
     Args:
-        names: Exactly these if they have an address; where none is given, all but tunnels that have a broadcast or an IPv6 address.
+        names: Uses exactly these, if they have an address.  Empty: all with a broadcast or an IPv6 address, except tunnels.
     """
     if names:
         return [interface for interface in interfaces if interface.name in names and interface.addresses and not _is_loopback(interface)]
@@ -46,7 +46,7 @@ def usable(interfaces: Iterable[Interface], names: Collection[str] = ()) -> list
 
 
 def _is_loopback(interface: Interface) -> bool:
-    """By what it is for, since its name may be another, and since it often has further addresses that look like any."""
+    """Returns whether an interface has a loopback address; its name may be any, and its further addresses often look like all others."""
     return any(address.ip.is_loopback for address in interface.addresses)
 
 
@@ -58,20 +58,20 @@ def _reaches_a_lan(interface: Interface) -> bool:
 
 def sources(interface: Interface, version: int) -> Sequence[IPAddress]:
     """
-    Returns the addresses that announcements of an IP version are sent from, as hosts in the same network will know this one.
+    Returns the addresses that announcements of an IP version are sent from, as the addresses by which hosts in the same network know this one.
 
-    IPv4: one of each network.  IPv6: a single one, unique local (no provider changes it) before global before link-local.  What stands alone in its
-    network (a /128 of DHCPv6) comes last: nobody is attached to that network, so nobody could trust what comes from it.
+    IPv4: one address of each network.  IPv6: a single address, unique local (no provider changes it) before global before link-local.  An address
+    that is alone in its network (a /128 of DHCPv6) comes last: no other host is attached to that network, so none would trust what comes from it.
     """
     if version == 4:
         return _one_of_each_network(address for address in interface.addresses if isinstance(address, IPv4Interface))
     candidates = [address for address in interface.addresses if isinstance(address, IPv6Interface)]
-    # The oldest is the last: temporary addresses (RFC 8981) come and go before it.
-    return [min(reversed(candidates), key=_reluctance).ip] if candidates else []
+    # The oldest address is the last of the list: temporary addresses (RFC 8981) come and go before it.
+    return [min(reversed(candidates), key=_preference).ip] if candidates else []
 
 
 def _one_of_each_network(addresses: Iterable[IPv4Interface]) -> list[IPAddress]:
-    """Returns the first of each network; the wide networks are looked at first, so that none within another one counts."""
+    """Returns the first address of each network; wide networks come first, so that a network within another one does not count."""
     chosen: list[IPv4Interface] = []
     for address in sorted(addresses, key=lambda address: address.network.prefixlen):
         if not any(address.ip in other.network for other in chosen):
@@ -79,7 +79,7 @@ def _one_of_each_network(addresses: Iterable[IPv4Interface]) -> list[IPAddress]:
     return [address.ip for address in chosen]
 
 
-def _reluctance(address: IPv6Interface) -> int:
+def _preference(address: IPv6Interface) -> int:
     if address.network.prefixlen == address.max_prefixlen:
         return 3
     if address.ip.is_link_local:

@@ -12,6 +12,7 @@ from pacserve.cache.changes import Changes
 from pacserve.cache.folders import SETTLING_TIME, FolderListing, changed_lately, complete, list_folder, stamp
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.inventory import Delta, Inventory
+from pacserve.waiting import Waiters
 
 # Files of all folders together: the limit of what a peer accepts in an inventory.
 NAMES_LIMIT = 100_000
@@ -53,6 +54,7 @@ class Listing:
         self._stamps: Sequence[tuple[str, int | None]] | None = None
         self._read_again_at = 0.0
         self._reading: Deferred[None] | None = None
+        self._readers = Waiters()
         self._complaints: dict[str, str] = {}
 
     async def inventory(self) -> Inventory:
@@ -67,16 +69,18 @@ class Listing:
             if not reading.called:
                 self._reading = reading
             reading.addErrback(lambda failure: self._log.failure("reading the package caches", failure))
-            reading.addBoth(lambda _: setattr(self, "_reading", None))
+            reading.addBoth(lambda _: self._has_read())
         if self._reading is not None:
-            waiting: Deferred[None] = Deferred()
-            self._reading.addBoth(lambda _: None if waiting.called else waiting.callback(None))
-            await waiting
+            await self._readers.wait()
         return self._inventory
 
     def changes(self, since: int) -> Delta | None:
         """Returns the changes from the inventory of the generation `since` to the last one; None where that generation is forgotten."""
         return self._changes.since(since)
+
+    def _has_read(self) -> None:
+        self._reading = None
+        self._readers.wake()
 
     def _outdated(self) -> bool:
         if self._clock.seconds() >= self._read_again_at or self._databases.revision != self._revision:

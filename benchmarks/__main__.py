@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks import burst, crowd, fetching, files, holdings, idle, latency, redirects, together, traffic, watched, weight
 from benchmarks.lab import Lab
-from benchmarks.report import Result, as_json, table
+from benchmarks.report import Result, as_json, shown, table
 from benchmarks.servers import BenchmarkError, SkippedError
 
 BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
@@ -35,19 +35,21 @@ BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
     weight.MEMORY: weight.measure_memory,
     weight.START: weight.measure_start,
 }
-# Those that take minutes, and are left out unless they are named.
+# Benchmarks that take minutes, and run only if they are named.
 _LONG = frozenset({together.NAME})
-# Load average of the last minute.
-_BUSY = 0.7
+# Load average of the last minute from which on figures are not to be trusted.
+_BUSY_LOAD = 0.7
 _PROGRAMS = ("nginx", "wrk", "taskset", "pacman-conf")
 
 
 def main() -> int:
     """
-    Runs the benchmarks that were asked for, prints their table, and gives the exit status.
+    Runs the chosen benchmarks and prints each figure when it is measured, and all of them in a table at the end.
 
-    That is 0 whether aims were met or not, and 1 when something could not be measured.
     Everything happens on 127.0.0.1 and in a temporary folder, and every process is ended, also on Ctrl-C.
+
+    Returns:
+        The exit status: 0 whether or not aims were met, 1 when something could not be measured.
     """
     options = _options()
     missing = [program for program in _PROGRAMS if shutil.which(program) is None]
@@ -56,8 +58,8 @@ def main() -> int:
         return 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     busy = os.getloadavg()[0]
-    if busy > _BUSY:
-        sys.stderr.write(f"The machine does other work (load {busy:.1f}): figures of now mean little, and rates less than CPU times.\n")
+    if busy > _BUSY_LOAD:
+        sys.stderr.write(f"The machine is busy with other work (load {busy:.1f}): the figures will mean little, and rates less than CPU times.\n")
     began = time.monotonic()
     results: list[Result] = []
     failed = 0
@@ -65,7 +67,7 @@ def main() -> int:
         sys.stderr.write(f"{name} ...\n")
         try:
             with tempfile.TemporaryDirectory(prefix="pacserve-bench-") as folder, Lab(Path(folder), quick=options.quick) as lab:
-                results += BENCHMARKS[name](lab)
+                results.extend(shown(BENCHMARKS[name](lab), sys.stdout))
         except BenchmarkError as error:
             sys.stderr.write(f"benchmarks: {name}: {error}\n")
             failed = 1

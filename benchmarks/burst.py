@@ -15,7 +15,7 @@ from benchmarks.lab import Lab
 from benchmarks.load import Client, latencies
 from benchmarks.packages import package_name, request_path, write_package
 from benchmarks.report import Aim, Result
-from benchmarks.servers import BenchmarkError
+from benchmarks.servers import BenchmarkError, Launch
 
 BURST = "burst"
 NOT_FOUND = "not-found"
@@ -56,7 +56,7 @@ def measure_burst(lab: Lab) -> Iterator[Result]:
     for module, what in (("pacserve", "connected"), ("benchmarks.unconnected", "no connection open")):
         later: list[float] = []
         for _ in range(starts):
-            asker = lab.pacserve(cache, configuration, peers=peers, module=module)
+            asker = lab.pacserve(cache, configuration, peers=peers, launch=Launch((), module))
             for number, packages in enumerate(bursts):
                 if number == 1:
                     latencies(asker.port, [request_path(own)], 200)  # the sync database has been read, and no peer was asked

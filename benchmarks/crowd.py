@@ -14,7 +14,7 @@ from benchmarks.load import latencies
 from benchmarks.network import DEVICE
 from benchmarks.packages import NO_MIRROR, request_path, write_package
 from benchmarks.report import Aim, Result
-from benchmarks.servers import BenchmarkError, Server, SkippedError
+from benchmarks.servers import BenchmarkError, Launch, Server, SkippedError
 from benchmarks.simulated import PEERS_MOST
 from tests.e2e.lab.namespace import sh
 
@@ -44,7 +44,7 @@ def measure(lab: Lab) -> Iterator[Result]:
     cache = lab.path("cache")
     name = write_package(cache, "small", _SIZE)
     configuration = lab.configuration("daemon", cache, NO_MIRROR, {"small": _SIZE})
-    daemon = lab.pacserve(cache, configuration, host=here, options=("--multicast",), ready=True)
+    daemon = lab.pacserve(cache, configuration, host=here, launch=Launch(("--multicast",)))
     lab.settle()
     here.call(lambda: latencies(daemon.port, [request_path(name)], 200))
     time.sleep(_IDLE_AFTER)

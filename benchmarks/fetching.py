@@ -18,7 +18,7 @@ from benchmarks.lab import Lab, free_port, wait_for_port
 from benchmarks.load import Client, Load, latencies
 from benchmarks.packages import ARCH, REPO, request_path, write_package
 from benchmarks.report import Aim, Result
-from benchmarks.servers import BenchmarkError, Server, caching_nginx, nginx
+from benchmarks.servers import BenchmarkError, Launch, Server, caching_nginx, nginx
 from tests.e2e.lab.depot import write_database
 from tests.e2e.lab.packages import Package
 
@@ -82,7 +82,7 @@ class _Place:
         configuration = lab.configuration("daemon", cache, upstream)
         _databases(lab.folder / "daemon.db", lab.path("mirror"))
         lab.settle()
-        self._daemon = lab.pacserve(cache, configuration, options=("--misses", "fetch", "--spool", str(self._spool)), core=lab.server_core)
+        self._daemon = lab.pacserve(cache, configuration, launch=Launch(("--misses", "fetch", "--spool", str(self._spool)), core=lab.server_core))
         latencies(self._daemon.port, [request_path(own)], 200)  # the sync database has been read
 
     def through_pacserve(self, readers: int) -> Load:

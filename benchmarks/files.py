@@ -10,7 +10,7 @@ from benchmarks.lab import Lab
 from benchmarks.load import Load, downloads, requests
 from benchmarks.packages import NO_MIRROR, data_path, write_package
 from benchmarks.report import Aim, Result
-from benchmarks.servers import Server
+from benchmarks.servers import Launch, Server
 
 LARGE = "large-files"
 SMALL = "small-files"
@@ -23,7 +23,7 @@ def measure_large(lab: Lab) -> Iterator[Result]:
     cache = lab.path("cache")
     name = write_package(cache, "large", _LARGE_SIZE)
     reference = lab.nginx(cache)
-    daemon = lab.pacserve(cache, lab.configuration("daemon", cache, NO_MIRROR, {"large": _LARGE_SIZE}), core=lab.server_core)
+    daemon = lab.pacserve(cache, lab.configuration("daemon", cache, NO_MIRROR, {"large": _LARGE_SIZE}), launch=Launch(core=lab.server_core))
     lab.settle()
     seconds = 1.0 if lab.quick else 2.5
     for clients in (1, 4):
@@ -42,7 +42,7 @@ def measure_small(lab: Lab) -> Iterator[Result]:
     cache = lab.path("cache")
     name = write_package(cache, "small", _SMALL_SIZE)
     reference = lab.nginx(cache)
-    daemon = lab.pacserve(cache, lab.configuration("daemon", cache, NO_MIRROR, {"small": _SMALL_SIZE}), core=lab.server_core)
+    daemon = lab.pacserve(cache, lab.configuration("daemon", cache, NO_MIRROR, {"small": _SMALL_SIZE}), launch=Launch(core=lab.server_core))
     lab.settle()
     seconds = 1 if lab.quick else 3
 

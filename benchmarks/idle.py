@@ -10,6 +10,7 @@ from benchmarks.lab import Lab
 from benchmarks.network import DEVICE, Host
 from benchmarks.packages import NO_MIRROR, write_package
 from benchmarks.report import Result
+from benchmarks.servers import Launch
 from pacserve.config.settings import DEFAULT_MULTICAST_INTERVAL
 
 NAME = "idle"
@@ -49,7 +50,7 @@ def measure(lab: Lab) -> Iterator[Result]:
         write_package(cache, f"package-{host.number}", 1000)
         configuration = lab.configuration(cache.name, cache, NO_MIRROR)
         options = ("--multicast", "--multicast-interval", str(_INTERVAL))
-        servers.append(lab.pacserve(cache, configuration, host=host, options=options, ready=False))
+        servers.append(lab.pacserve(cache, configuration, host=host, launch=Launch(options), ready=False))
     for server in servers:
         server.wait_for_log(" holds ", _HOSTS - 1)
     time.sleep(_SETTLED)

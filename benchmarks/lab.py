@@ -1,4 +1,4 @@
-"""Where benchmarks take place: a folder, ports, cores, and the servers that are ended afterwards."""
+"""The place of a benchmark: a folder, ports, cores, and servers that are ended afterwards."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ import socket
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.network import Host, Network
 from benchmarks.packages import NO_MIRROR, write_configuration, write_database
-from benchmarks.servers import Server, nginx, pacserve
+from benchmarks.servers import PLAIN, Launch, Server, nginx, pacserve
 
-# Below the ports that the kernel gives to clients (32768 and above), which would come and go.
+# Ports below those that the kernel gives to clients (32768 and above).
 _PORTS = range(21_000, 32_000)
 _taken = iter(_PORTS)
-# Daemons that start at the same time: they take all cores for a moment.
-_AT_ONCE = 4
+# Daemons that are started at the same time: each takes a core for a moment.
+_STARTED_AT_ONCE = 4
 
 
 class Lab:
     """
-    One benchmark's place.
+    The place of one benchmark.
 
     Attributes:
         folder: Its temporary folder, which the caller removes.
-        quick: Whether a rough figure will do.
-        server_core: Where servers run that are measured; None where the machine has a single core.
-        client_core: Where load comes from.
-        repetitions: How often each figure is taken.
+        quick: True if rough figures are enough.
+        server_core: The core of the measured servers; None where the machine has a single core.
+        client_core: The core of the clients.
+        repetitions: The number of times that each figure is taken.
     """
 
     def __init__(self, folder: Path, *, quick: bool) -> None:
@@ -48,18 +49,18 @@ class Lab:
         self._servers.close()
 
     def path(self, name: str) -> Path:
-        """A folder of this name in the benchmark's own."""
+        """Returns a folder of this name in the benchmark's own."""
         path = self.folder / name
         path.mkdir(exist_ok=True)
         return path
 
     def run(self, server: Server) -> Server:
-        """Has a server ended together with this place."""
+        """Returns the server, which will be ended together with this place."""
         self._servers.callback(server.stop)
         return server
 
     def nginx(self, root: Path) -> Server:
-        """nginx on the core of the servers, ready to answer."""
+        """Starts nginx on the core of the servers, and waits until it is ready."""
         server = self.run(nginx(self.folder / "nginx", root, free_port(), self.server_core))
         wait_for_port(server)
         return server
@@ -71,35 +72,33 @@ class Lab:
         *,
         peers: tuple[Server, ...] = (),
         host: Host | None = None,
-        options: Sequence[str] = (),
-        module: str = "pacserve",
-        core: int | None = None,
+        launch: Launch = PLAIN,
         ready: bool = True,
     ) -> Server:
         """
-        A daemon that knows its peers' inventories.
+        Starts a daemon, and waits until it knows its peers' inventories.
 
         Args:
-            host: Where it runs and takes connections by all addresses; None for this machine's loopback.
-            options: Further ones.
-            ready: Waits until it is; without it the caller does.
+            host: The host on which it runs, listening on all addresses; None for this machine's loopback.
+            launch: How it is started; `within` is overridden.
+            ready: False to leave the waiting to the caller.
         """
         port = free_port()
         log = self.folder / f"pacserve-{port}.log"
         ports = [peer.port for peer in peers]
         within = () if host is None else host.entering(())
-        more = (*options, *(("--bind", "127.0.0.1") if host is None else ()))
-        server = self.run(pacserve(log, configuration, cache, port, peers=ports, options=more, within=within, module=module, core=core))
+        options = (*launch.options, *(("--bind", "127.0.0.1") if host is None else ()))
+        server = self.run(pacserve(log, configuration, cache, port, peers=ports, launch=replace(launch, options=options, within=within)))
         if ready:
             server.wait_for_log("listens on")
             server.wait_for_log(" holds ", len(peers))
         return server
 
     def peers(self, folders: Sequence[Path]) -> list[Server]:
-        """Daemons without a sync database that serve a cache folder each, and know nobody."""
+        """Starts daemons without a sync database or peers, one for each cache folder."""
         started: list[Server] = []
-        for begin in range(0, len(folders), _AT_ONCE):
-            batch = folders[begin : begin + _AT_ONCE]
+        for begin in range(0, len(folders), _STARTED_AT_ONCE):
+            batch = folders[begin : begin + _STARTED_AT_ONCE]
             starting = [self.pacserve(folder, self.configuration(folder.name, folder, NO_MIRROR), ready=False) for folder in batch]
             for server in starting:
                 server.wait_for_log("listens on")
@@ -108,10 +107,10 @@ class Lab:
 
     def network(self, hosts: int) -> Network:
         """
-        A LAN, which is removed together with this place.
+        Makes a LAN, which is removed together with this place.
 
         Raises:
-            SkippedError: Only root may make one.
+            SkippedError: The user is not root.
         """
         network = Network(self.folder, hosts)
         self._servers.callback(network.remove)
@@ -119,15 +118,15 @@ class Lab:
         return network
 
     def settle(self) -> None:
-        """Lets the daemons believe that package files are complete which no database knows: they must not have changed for two seconds."""
+        """Waits until daemons take package files for complete that no database names: those that have not changed for two seconds."""
         time.sleep(2.2)
 
     def configuration(self, name: str, cache: Path, server: str, sizes: dict[str, int] | None = None) -> Path:
         """
-        A pacman.conf.
+        Writes a pacman.conf, and returns its path.
 
         Args:
-            server: The mirror.
+            server: The URL of the mirror.
             sizes: Packages of a sync database of the usual size; None for no sync database.
         """
         database_dir = self.folder / f"{name}.db"
@@ -137,7 +136,7 @@ class Lab:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on, and that was not given before."""
+    """Returns a TCP port of 127.0.0.1 that is free, and that was not returned before."""
     for port in _taken:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -150,7 +149,7 @@ def free_port() -> int:
 
 
 def wait_for_port(server: Server) -> None:
-    """Returns as soon as the server takes connections; it looks every millisecond."""
+    """Waits until the server takes connections, trying every millisecond."""
     while True:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", server.port)) == 0:

@@ -10,7 +10,7 @@ from benchmarks.lab import Lab
 from benchmarks.load import Client, Load, requests
 from benchmarks.packages import NO_MIRROR, request_path, write_package
 from benchmarks.report import Aim, Result
-from benchmarks.servers import BenchmarkError, Server
+from benchmarks.servers import BenchmarkError, Launch, Server
 
 NAME = "redirects"
 _SIZE = 20_000
@@ -26,8 +26,8 @@ def measure(lab: Lab) -> Iterator[Result]:
     sizes = {"on-a-peer": _SIZE, "on-a-mirror": _SIZE}
     configuration = lab.configuration("asker", cache, f"http://127.0.0.1:{reference.port}", sizes)
     lab.settle()
-    peer = lab.pacserve(held, lab.configuration("peer", held, NO_MIRROR), core=lab.client_core)
-    asker = lab.pacserve(cache, configuration, peers=(peer,), module="benchmarks.forgetful", core=lab.server_core)
+    peer = lab.pacserve(held, lab.configuration("peer", held, NO_MIRROR), launch=Launch((), core=lab.client_core))
+    asker = lab.pacserve(cache, configuration, peers=(peer,), launch=Launch((), "benchmarks.forgetful", lab.server_core))
     for holder, name, target in (("peer", on_peer, peer), ("mirror", on_mirror, reference)):
         _check(asker, name, target)
         for keep_alive in (True, False):

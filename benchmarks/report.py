@@ -1,21 +1,22 @@
-"""What was measured, as a table for people and as JSON."""
+"""The measured figures: as lines, as a table and as JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import TextIO
 
 
 @dataclass(frozen=True, slots=True)
 class Aim:
     """
-    What a figure should be.
+    The goal for a figure.
 
     Attributes:
-        limit: In the unit of what is judged.
-        least: Whether the limit is the least (else the most) that will do.
-        of_ratio: Whether the ratio to the reference is judged, else the value.
+        limit: In the unit of the value or ratio that is judged.
+        least: True if the limit is the lowest acceptable value, False if it is the highest.
+        of_ratio: True if the ratio to the reference is judged, False for the value.
     """
 
     limit: float
@@ -23,7 +24,7 @@ class Aim:
     of_ratio: bool = False
 
     def met(self, value: float, ratio: float | None) -> bool:
-        """Whether these figures are good enough."""
+        """Returns whether a value, or its ratio to the reference, meets the aim."""
         judged = ratio if self.of_ratio else value
         if judged is None:
             raise ValueError("an aim for a ratio, and no reference")
@@ -40,8 +41,8 @@ class Result:
 
     Attributes:
         benchmark: The name by which the benchmark is chosen.
-        reference: The same figure of whom pacserve is compared with, None where there is nobody.
-        ratio: Median of the ratios of each repetition, which is steadier than the ratio of the medians.
+        reference: The same figure of the program that pacserve is compared with; None where there is none.
+        ratio: The median of the ratios of each repetition, which is steadier than the ratio of the medians.
     """
 
     benchmark: str
@@ -54,7 +55,7 @@ class Result:
 
     @property
     def met(self) -> bool | None:
-        """Whether the aim was met, None where there is none."""
+        """True if the aim was met, None where there is no aim."""
         return None if self.aim is None else self.aim.met(self.value, self.ratio)
 
 
@@ -62,7 +63,7 @@ _HEADINGS = ("benchmark", "what", "pacserve", "nginx", "ratio", "unit", "aim", "
 
 
 def table(results: Sequence[Result]) -> str:
-    """The results as aligned columns, ended by a newline."""
+    """Returns the results as aligned columns, with a newline at the end."""
     rows = [_HEADINGS, *(_row(result) for result in results)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     numbers = (2, 3, 4)
@@ -73,8 +74,23 @@ def table(results: Sequence[Result]) -> str:
     return "".join(lines)
 
 
+def line(result: Result) -> str:
+    """Returns one result as a line of text, without a newline."""
+    _, what, value, reference, ratio, unit, aim, met = _row(result)
+    beside = ", ".join([*([f"beside {reference}"] if reference else []), *([ratio] if ratio else []), *([f"aim {aim}: {met}"] if aim else [])])
+    return f"  {what}: {value} {unit}".rstrip() + (f" ({beside})" if beside else "")
+
+
+def shown(results: Iterable[Result], out: TextIO) -> Iterator[Result]:
+    """Yields the results, each after its line was written, so that a figure is seen as soon as it is measured."""
+    for result in results:
+        out.write(line(result) + "\n")
+        out.flush()
+        yield result
+
+
 def as_json(results: Sequence[Result]) -> str:
-    """The results as a JSON list of objects, unrounded."""
+    """Returns the results as a JSON list of objects, unrounded."""
     return (
         json.dumps([{**asdict(result), "aim": None if result.aim is None else str(result.aim), "met": result.met} for result in results], indent=2)
         + "\n"
@@ -95,7 +111,7 @@ def _row(result: Result) -> tuple[str, ...]:
 
 
 def _figure(value: float) -> str:
-    """Three significant digits."""
+    """Returns a number with three significant digits."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"

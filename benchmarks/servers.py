@@ -1,4 +1,4 @@
-"""The processes that are measured: started, watched through /proc, and ended by their pid."""
+"""The measured processes: started, watched through /proc, and ended by their pid."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-# Seconds.
+# Seconds that a server has to become ready, and to end after SIGTERM, many times what is usual.
 START_TIMEOUT = 20.0
 _STOP_TIMEOUT = 8.0
 
@@ -40,7 +41,7 @@ http {{
 }}
 """
 
-# No lock ever times out: a request that waited for another one's download would make one of its own.
+# The locks never time out: else a request that waits for another one's download would start one of its own.
 _CACHING_CONF = """\
 daemon off;
 master_process off;
@@ -78,11 +79,11 @@ http {{
 
 
 class BenchmarkError(Exception):
-    """A benchmark can't be run, or what it measured means nothing."""
+    """A benchmark can't be run, or its figures mean nothing."""
 
 
 class SkippedError(Exception):
-    """This machine, or who runs the benchmark, lacks what it needs, and that is nobody's fault."""
+    """This machine or this user lacks something that the benchmark needs; that is no failure."""
 
 
 class Server:
@@ -90,13 +91,13 @@ class Server:
     A server process in a session of its own, so that Ctrl-C reaches it only through `stop`.
 
     Args:
-        command: Takes no pid but the one that it is started with: it does not fork into the background.
-        core: The core that it is bound to, None for any.
-        log: A file for everything that it prints.
+        command: Runs in the foreground: it keeps the pid that it is started with.
+        core: The core that it is bound to; None for any.
+        log: The file that its output goes to.
 
     Attributes:
-        port: Where it listens, on 127.0.0.1.
-        started: When it was started, by `time.perf_counter`.
+        port: The port on which it listens, on 127.0.0.1.
+        started: The time of its start by `time.perf_counter`.
     """
 
     def __init__(
@@ -117,24 +118,24 @@ class Server:
             )
 
     def cpu(self) -> float:
-        """The CPU seconds of all its threads until now."""
+        """Returns the CPU seconds of all its threads until now."""
         fields = self._proc("stat").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS  # utime and stime, see proc(5)
 
     def resident(self) -> float:
-        """Its resident memory in MB (10^6 bytes)."""
+        """Returns its resident memory in MB (10^6 bytes)."""
         line = next(line for line in self._proc("status").splitlines() if line.startswith("VmRSS:"))
         return int(line.split()[1]) * 1024 / 1e6
 
     def wait_for_log(self, text: str, times: int = 1, *, within: float = START_TIMEOUT) -> None:
         """
-        Returns when it has printed `text` so often.
+        Waits until it has printed `text` a number of times.
 
         Args:
-            within: Seconds.
+            within: The timeout in seconds.
 
         Raises:
-            BenchmarkError: It has not.
+            BenchmarkError: It did not print it in time.
         """
         deadline = time.monotonic() + within
         while (found := self.log.read_text("utf-8", "replace").count(text)) < times:
@@ -148,7 +149,7 @@ class Server:
         Makes sure that it still runs.
 
         Raises:
-            BenchmarkError: It has ended; the message ends with what it printed last.
+            BenchmarkError: It has ended; the message ends with its last output.
         """
         if self._process.poll() is not None:
             raise BenchmarkError(f"a server has ended with {self._process.returncode}: {self.log.read_text('utf-8', 'replace')[-2000:]}")
@@ -170,10 +171,10 @@ class Server:
 
 def nginx(folder: Path, root: Path, port: int, core: int | None) -> Server:
     """
-    nginx with one worker that serves `root` by sendfile and answers `/redirect/` with 302.  Like pacserve it keeps an access log in a file.
+    Starts nginx with one worker that serves `root` by sendfile and answers `/redirect/` with 302.  Like pacserve it writes an access log.
 
     Args:
-        folder: For its configuration and temporary files.
+        folder: The folder for its configuration and temporary files.
     """
     folder.mkdir()
     configuration = folder / "nginx.conf"
@@ -183,51 +184,62 @@ def nginx(folder: Path, root: Path, port: int, core: int | None) -> Server:
 
 def caching_nginx(folder: Path, upstream: str, port: int, core: int | None) -> Server:
     """
-    nginx with one worker that keeps what it fetches from `upstream`.
+    Starts nginx with one worker that caches what it fetches from `upstream`.
 
     Args:
-        folder: For its configuration, and for what it keeps.
-        upstream: The beginning of the URLs there.
+        folder: The folder for its configuration and its cache.
+        upstream: The beginning of the upstream's URLs.
     """
     return Server(caching_nginx_command(folder, upstream, "127.0.0.1", port), port, folder / "output.log", core=core)
 
 
 def caching_nginx_command(folder: Path, upstream: str, address: str, port: int) -> Sequence[str]:
-    """The command that starts such a server, whose configuration is written: one request for each file, however many ask (`proxy_cache_lock`)."""
+    """
+    Writes the configuration of a caching nginx, and returns the command that starts it.
+
+    It sends one request for each file, however many clients ask for it (`proxy_cache_lock`).
+    """
     folder.mkdir()
     configuration = folder / "nginx.conf"
     configuration.write_text(_CACHING_CONF.format(folder=folder, upstream=upstream, address=address, port=port), "utf-8")
     return "nginx", "-c", str(configuration), "-p", str(folder), "-e", str(folder / "error.log")
 
 
-def pacserve(
-    log: Path,
-    pacman_conf: Path,
-    cache_dir: Path,
-    port: int,
-    *,
-    peers: Sequence[int] = (),
-    options: Sequence[str] = ("--bind", "127.0.0.1"),
-    within: Sequence[str] = (),
-    module: str = "pacserve",
-    core: int | None = None,
-    bytecode: Path | None = None,
-) -> Server:
+@dataclass(frozen=True, slots=True)
+class Launch:
     """
-    The daemon, as a user starts it.
+    How a daemon is started.
+
+    Attributes:
+        options: Options of pacserve beside its port, its folders and its peers.
+        module: The module that `python -m` runs.
+        core: The core that the daemon is bound to; None for any.
+        within: The beginning of a command line that runs the rest in another namespace.
+        bytecode: A folder for the `.pyc` files of everything that is imported; None for Python's own places.
+    """
+
+    options: Sequence[str] = ()
+    module: str = "pacserve"
+    core: int | None = None
+    within: Sequence[str] = ()
+    bytecode: Path | None = None
+
+
+PLAIN = Launch()
+
+
+def pacserve(log: Path, pacman_conf: Path, cache_dir: Path, port: int, *, peers: Sequence[int] = (), launch: Launch = PLAIN) -> Server:
+    """
+    Starts the daemon as a user does.
 
     Args:
-        peers: Ports of its static peers.
-        options: Further ones.
-        within: The beginning of a command line that runs the rest in another namespace.
-        module: What `python -m` runs.
-        bytecode: A folder for the `.pyc` files of everything that is imported, None for where Python looks by itself.
+        peers: The ports of its static peers.
     """
-    arguments = ["--port", str(port), "--pacman-conf", str(pacman_conf), "--cache-dir", str(cache_dir), "--state", f"{log}.state", *options]
+    arguments = ["--port", str(port), "--pacman-conf", str(pacman_conf), "--cache-dir", str(cache_dir), "--state", f"{log}.state", *launch.options]
     for peer in peers:
         arguments += ["--pacserver", f"127.0.0.1:{peer}"]
     kept = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET" and not name.lower().endswith("_proxy")}
-    if bytecode is not None:
+    if launch.bytecode is not None:
         kept.pop("PYTHONDONTWRITEBYTECODE", None)
-        kept["PYTHONPYCACHEPREFIX"] = str(bytecode)
-    return Server((*within, sys.executable, "-m", module, *arguments), port, log, core=core, environment=kept)
+        kept["PYTHONPYCACHEPREFIX"] = str(launch.bytecode)
+    return Server((*launch.within, sys.executable, "-m", launch.module, *arguments), port, log, core=launch.core, environment=kept)

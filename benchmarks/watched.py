@@ -13,7 +13,7 @@ from benchmarks.lab import Lab
 from benchmarks.load import Client, latencies
 from benchmarks.packages import NO_MIRROR, request_path, write_package
 from benchmarks.report import Aim, Result
-from benchmarks.servers import BenchmarkError, Server
+from benchmarks.servers import BenchmarkError, Launch, Server
 
 NAME = "watched"
 _SIZE = 20_000
@@ -29,7 +29,7 @@ def measure(lab: Lab) -> Iterator[Result]:
     configuration = lab.configuration("asker", cache, "http://127.0.0.1:9", {"on-a-peer": _SIZE})
     lab.settle()
     holders = tuple(lab.pacserve(held, lab.configuration(f"peer{number}", held, NO_MIRROR)) for number in range(_PEERS))
-    asker = lab.pacserve(cache, configuration, peers=holders, module="benchmarks.forgetful", core=lab.server_core)
+    asker = lab.pacserve(cache, configuration, peers=holders, launch=Launch((), "benchmarks.forgetful", lab.server_core))
     path, count = request_path(name), 2_000 if lab.quick else 10_000
     alone, watched = [], []
     before = asker.resident()

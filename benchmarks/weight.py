@@ -10,7 +10,7 @@ from benchmarks.lab import Lab, free_port, wait_for_port
 from benchmarks.load import latencies
 from benchmarks.packages import DATABASE_PACKAGES, NO_MIRROR, request_path, write_package
 from benchmarks.report import Aim, Result
-from benchmarks.servers import pacserve
+from benchmarks.servers import Launch, pacserve
 
 MEMORY = "memory"
 START = "start"
@@ -42,7 +42,7 @@ def measure_start(lab: Lab) -> Iterator[Result]:
     lab.settle()
 
     def once() -> float:
-        daemon = lab.run(pacserve(log, configuration, cache, free_port(), bytecode=bytecode))
+        daemon = lab.run(pacserve(log, configuration, cache, free_port(), launch=Launch(("--bind", "127.0.0.1"), bytecode=bytecode)))
         wait_for_port(daemon)
         latencies(daemon.port, [request_path(name)], 200)
         taken = time.perf_counter() - daemon.started

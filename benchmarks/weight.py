@@ -1,8 +1,10 @@
-"""Memory when nothing happens, and the time that a start takes."""
+"""Memory when nothing happens, and the time that the daemon and pacsrv take to start."""
 
 from __future__ import annotations
 
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -15,12 +17,15 @@ from benchmarks.servers import Launch, pacserve
 MEMORY = "memory"
 START = "start"
 _SIZE = 20_000
-# Seconds after which everything that a start sets off has ended.
+# The modules that pacsrv has imported when it runs pacman, and those of Twisted that it would need to ask the daemon.
+_PACSRV = "import pacserve.cli.pacsrv, pacserve.pacsrv.wrapper, pacserve.pacsrv.pacman"
+_TWISTED = f"{_PACSRV}, twisted.internet.reactor, twisted.web.client"
+# Seconds after which all work that a start causes has ended.
 _IDLE_AFTER = 3.0
 
 
 def measure_memory(lab: Lab) -> Iterator[Result]:
-    """The resident memory of a daemon that has answered a request, without a sync database and with a large one."""
+    """Measures the resident memory of a daemon that has answered a request, without a sync database and with a large one."""
     cache = lab.path("cache")
     name = write_package(cache, "small", _SIZE)
     for label, sizes in (("no sync database", None), (f"a sync database of {DATABASE_PACKAGES:,} packages", {"small": _SIZE})):
@@ -33,7 +38,11 @@ def measure_memory(lab: Lab) -> Iterator[Result]:
 
 
 def measure_start(lab: Lab) -> Iterator[Result]:
-    """The time from the start of the process to the first byte of the answer to a request for a file in the cache, with `.pyc` files."""
+    """
+    Measures the time from the start of the daemon to the first byte of its answer to a request for a file in the cache, with `.pyc` files.
+
+    Then the time of pacsrv until it could run pacman, beside the same with the Twisted modules that it does without.
+    """
     cache = lab.path("cache")
     name = write_package(cache, "small", _SIZE)
     configuration = lab.configuration("daemon", cache, NO_MIRROR, {"small": _SIZE})
@@ -52,3 +61,15 @@ def measure_start(lab: Lab) -> Iterator[Result]:
     once()  # writes the .pyc files
     taken = statistics.median(once() for _ in range(3 if lab.quick else 9))
     yield Result(START, "until the first answer", taken, "s", aim=Aim(0.4, least=False))
+
+    def imported(statement: str) -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", statement], check=True)
+        return time.perf_counter() - began
+
+    for statement in (_PACSRV, _TWISTED):
+        imported(statement)  # writes the .pyc files
+    pairs = [(imported(_PACSRV), imported(_TWISTED)) for _ in range(5 if lab.quick else 21)]
+    ours, theirs = (statistics.median(times) * 1e3 for times in zip(*pairs, strict=True))
+    ratio = statistics.median(one / other for one, other in pairs)
+    yield Result(START, "pacsrv until it runs pacman (beside: with Twisted)", ours, "ms", theirs, ratio, Aim(120, least=False))

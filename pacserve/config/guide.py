@@ -9,9 +9,9 @@ ABOUT
   the machines around it the first mirror. pacman asks the pacserve of its
   own host for a file. pacserve looks into the local package caches, then at
   its peers, and then at the mirrors in pacman.conf, and answers with the
-  file or hands pacman on to the machine that has it. Databases always come
-  from the mirrors. Packages are checked by pacman, as always, with its
-  databases and its keyring: pacserve needs no trust beyond the network's.
+  file or redirects pacman to the machine that has it. Databases always come
+  from the mirrors. pacman checks packages as always, with its databases and
+  its keyring: pacserve has to be trusted no more than the network.
 
   Once it has a peer, each file is downloaded once for all machines: see
   DELIVERY.
@@ -36,52 +36,54 @@ PACMAN.CONF
   start without that file.
 
   With pacman 6.1 and later "CacheServer = ..." may be used instead. pacman
-  then asks pacserve for packages only, and says nothing of misses.
+  then asks pacserve for packages only, and does not report files that
+  pacserve does not have.
 
-  If the environment sets http_proxy, pacman uses it even for localhost,
-  unless no_proxy names localhost. The redirects lead to machines of the
-  LAN, so no_proxy should name their addresses, too.
+  If the environment sets http_proxy, pacman uses the proxy even for
+  localhost, unless no_proxy names localhost. pacserve redirects pacman to
+  machines of the LAN, so no_proxy should name their addresses, too.
 
 PACSERVE NETWORKS
 
-  Start it on each machine, and they find each other:
+  Start pacserve on each machine, and the machines find each other:
 
     pacserve --multicast
 
   They announce themselves on every network that this host is directly
   attached to, by IPv4 and IPv6, to the groups {DEFAULT_GROUPS[0]} and {DEFAULT_GROUPS[1]}.
-  Routers do not pass that on. A tunnel is used only when --interface names
-  it; with --interface, no other interface is used.
+  Routers do not pass announcements on. A tunnel is used only if --interface
+  names it. With --interface, no other interfaces are used.
 
-  Name the machines that multicast does not reach, with or without it:
+  Name the machines that multicast does not reach, with or without
+  --multicast:
 
     pacserve --multicast --pacserver 10.9.0.3 --pacserver nas.lan:{DEFAULT_PORT}
 
-  What peers hold is asked in the background, so that finding a file costs
-  no search. A machine that is switched off costs nothing after the first
-  try, and is used again within seconds of its return. A list of
-  --pacserver may name this host as well, so that all machines may share
-  one.
+  pacserve learns in the background which files its peers hold, so that
+  finding a file takes no search. A machine that is switched off costs
+  nothing after the first try, and is used again within seconds of its
+  return. The list of --pacserver may include this host, so that all machines
+  can use the same list.
 
   Open TCP port {DEFAULT_PORT} and UDP port {DEFAULT_MULTICAST_PORT} to the LAN (contrib/iptables has
   a script).
 
-  /request is answered for this host alone; --clients opens it to networks
-  of machines that run no pacserve of their own. /package and /info, which
-  peers ask, are answered for directly attached networks, private address
-  ranges and the addresses of --pacserver; --peers opens them further.
+  /request, which pacman uses, is open to this host alone; --clients opens it
+  to networks of machines that run no pacserve of their own. /package and
+  /info, which peers use, are open to directly attached networks, private
+  address ranges and the addresses of --pacserver; --peers opens them to more.
 
-  Only files that lie complete in a package cache are offered: databases,
-  partial downloads, links and everything that is not named as a package
-  never are.
+  Only complete files in a package cache are offered to peers, never
+  databases, partial downloads, links, or files without the name of a
+  package.
 
 DELIVERY
 
-  pacman gets a file that a peer has by a redirect to that peer. When pacman
-  comes back for the same file within an hour, the peer has disappointed it:
-  the file is then fetched through this host and checked before pacman gets
-  it, from another peer if there is one. A client that cannot reach a peer
-  by its address gets the file the same way.
+  pacman gets a file that a peer has by a redirect to that peer. If pacman
+  asks for the same file again within an hour, the peer is taken to have
+  failed: the file is then fetched through this host and checked before
+  pacman gets it, from another peer if there is one. A client that cannot
+  reach a peer by its address gets the file the same way.
 
     --hits relay      checks every file before pacman gets it, so that no
                       peer can break a transaction; for LANs with machines
@@ -105,50 +107,51 @@ DELIVERY
   log says so and pacman is redirected.
 
   If a password stands in a Server line, the files of that mirror are sent
-  through this host, and the password is given to nobody.
+  through this host, and the password is never passed on.
 
   Downloads are kept in --spool, up to --spool-size, and offered to peers
-  like any package cache; the least recently used go first. After a crash
-  only files are kept that are what the databases state. Each daemon needs
-  a spool of its own, in a folder that is empty at first: one with packages
-  in pkg that is no spool is refused, for nothing but downloads may ever be
-  removed. Its folder pkg may be a second CacheDir in pacman.conf:
+  like any package cache; the least recently used are removed first. After a
+  crash only files that agree with the databases are kept. Each daemon needs
+  a spool of its own, in a folder that is empty at first. A folder that has
+  packages in pkg but is no spool is refused, since pacserve must never remove
+  anything but its own downloads. The folder pkg of the spool may be a second
+  CacheDir in pacman.conf:
 
     CacheDir = /var/cache/pacman/pkg/
     CacheDir = /var/cache/pacserve/pkg/
 
-  pacman then takes from there what was downloaded for others, without
-  asking anybody, and pacman -Sc cleans up there as well. A file of the
-  spool that another CacheDir of this host holds is removed from the spool
-  when it has not been used for a minute, so that nothing is stored twice.
+  pacman then finds there the files that were downloaded for other machines,
+  and pacman -Sc cleans the folder, too. A file of the spool that another
+  CacheDir of this host holds is removed from the spool when it has not been
+  used for a minute, so that nothing is stored twice.
 
   Where files are downloaded here, databases come through this host, too:
   once for all clients that ask at the same time, and never an older version
   than before. While no mirror answers, the last good ones are sent, and a
   line in the log says so. A database that ends too early is not kept.
 
-  --wan-limit and --lan-limit limit the bytes per second that pacserve
-  itself carries: from mirrors; to other machines and from peers. All
-  transfers share them. What pacman fetches where it was sent to is not
-  limited.
+  --wan-limit limits the bytes per second that pacserve downloads from
+  mirrors, and --lan-limit those that it sends to other machines and receives
+  from peers. All transfers share these limits. They do not apply to files
+  that pacman fetches from the host to which it was redirected.
 
 MULTICAST FILTERING
 
-  --multicast-filter, as often as wanted, says which of the machines that
-  multicast finds are used:
+  --multicast-filter says which of the machines that multicast finds are
+  used. It may be given several times:
 
-    i:REGEX   use what matches, and nothing that matches no i: filter
-    x:REGEX   never use what matches
+    i:REGEX   use matching machines, and none that match no i: filter
+    x:REGEX   never use matching machines
 
   An x: filter counts more than any i: filter, in whatever order they are
-  given. REGEX is a regular expression of Python's, and is looked for
-  anywhere in the address and port of a machine, which are written so:
+  given. REGEX is a regular expression as in Python. It may match anywhere
+  in the address and port of a machine, which are written like this:
 
     10.0.0.3:{DEFAULT_PORT}
     [fd77::b]:{DEFAULT_PORT}
 
-  Put it into quotes, and a backslash before each dot that is a dot. ^ is
-  where the address begins, and the colon is where an IPv4 address ends.
+  Put it into quotes, and write a backslash before each literal dot. The
+  address begins at ^, and an IPv4 address ends at the colon.
 
   Only one subnet:
 
@@ -164,16 +167,16 @@ MULTICAST FILTERING
     pacserve --multicast --multicast-filter 'x:^10\\.0\\.0\\.7:'
 
   A machine often has several addresses. An x: filter that matches one of
-  them rejects the whole machine; of the others, those addresses are used
-  that pass the i: filters. A machine that is rejected is never contacted.
+  them rejects the whole machine. Of all other machines, only the addresses
+  that pass the i: filters are used. A rejected machine is never contacted.
 
-  Filters say whom this host asks, not who may ask it, and do not apply to
-  the machines that --pacserver names. Without --multicast they have no
-  effect, so a script may always hold them.
+  Filters decide which machines this host asks, not which machines may ask
+  it, and do not apply to the machines that --pacserver names. Without
+  --multicast they have no effect, so a script may always contain them.
 
 CONFIGURATION FILE
 
-  There is none. Keep the options in a shell script, for example as
+  There is none. Keep the options in a shell script, for example
   /usr/local/bin/my-pacserve:
 
     #!/bin/sh
@@ -184,7 +187,7 @@ CONFIGURATION FILE
         --clients 10.0.1.0/24 \\
         "$@"
 
-  With systemd put them into PACSERVE_ARGS of the unit's environment file
-  (contrib/systemd). Write [.] for \\. there: systemd takes backslashes for
-  its own.
+  With systemd put them into PACSERVE_ARGS in the unit's environment file
+  (contrib/systemd). Write [.] instead of \\. there, since systemd interprets
+  backslashes.
 """

@@ -1,1 +1,1 @@
-"""What pacserve costs, measured against nginx in the same run."""
+"""Measures the speed and costs of pacserve, against nginx in the same run."""

@@ -1,4 +1,4 @@
-"""Many requests at once, and many in a row: how long they wait, and whether a peer that has the file is missed."""
+"""Many requests at once, and many in a row: the time that they take, and files that a peer has but that are not found there."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ BURST = "burst"
 NOT_FOUND = "not-found"
 _PEERS = 30
 _SIZE = 1000
-# Requests of a burst, each by a connection of its own.
-_AT_ONCE = 30
+# Requests of a burst, each on a connection of its own.
+_BURST_SIZE = 30
 # Peers that hold a file of a burst.
 _HOLDERS = 3
-# Bursts after a start; the first one waits for the sync database.
+# Bursts after each start; the first one waits for the sync database.
 _BURSTS = 6
-# Connections that pacman has at the same time, as its documentation recommends them.
+# Connections of pacman at the same time, as its documentation recommends.
 _CONNECTIONS = 5
 
 
 def measure_burst(lab: Lab) -> Iterator[Result]:
     """
-    30 connections are opened at once, and each asks for another file that three peers of 30 hold: the time until the last answer has come.
+    Measures the time until 30 simultaneous connections have their answers; each asks for another file, which three of 30 peers hold.
 
-    With connections to the peers, as after a question a moment ago; without, as after a quiet minute; and right after the start, when the sync
-    database is still being read and everything waits for it, which has nothing to do with peers.
+    It is measured with open connections to the peers, as after a question a moment ago; without, as after a quiet minute; and right after the start,
+    when everything waits for the sync database to be read, which has nothing to do with peers.
     """
     starts = 1 if lab.quick else 3
-    bursts = [[f"burst-{burst}-file-{number}" for number in range(_AT_ONCE)] for burst in range(_BURSTS)]
+    bursts = [[f"burst-{burst}-file-{number}" for number in range(_BURST_SIZE)] for burst in range(_BURSTS)]
     every = [package for burst in bursts for package in burst]
     random = Random(1)
     held, mirror, cache = _folders(lab), lab.path("mirror"), lab.path("cache")
@@ -59,24 +59,25 @@ def measure_burst(lab: Lab) -> Iterator[Result]:
             asker = lab.pacserve(cache, configuration, peers=peers, launch=Launch((), module))
             for number, packages in enumerate(bursts):
                 if number == 1:
-                    latencies(asker.port, [request_path(own)], 200)  # the sync database has been read, and no peer was asked
+                    latencies(asker.port, [request_path(own)], 200)  # now the sync database is read, and no peer has been asked
                 if module != "pacserve" and number > 0:
                     time.sleep(2 * unconnected.IDLE)
                 taken, answers = _burst(asker.port, [request_path(package_name(package)) for package in packages])
                 (later if number else starting).append(taken)
                 wrong += sum(not _is_of_a_peer(answer, reference.port) for answer in answers)
             asker.stop()
-        yield Result(BURST, f"{_AT_ONCE} files of {_PEERS} peers, {what}, median", statistics.median(later), "ms", aim=Aim(60.0, least=False))
-        yield Result(BURST, f"{_AT_ONCE} files of {_PEERS} peers, {what}, worst", max(later), "ms")
-    yield Result(BURST, f"{_AT_ONCE} files of {_PEERS} peers, sync database not yet read", statistics.median(starting), "ms")
+        yield Result(BURST, f"{_BURST_SIZE} files of {_PEERS} peers, {what}, median", statistics.median(later), "ms", aim=Aim(60.0, least=False))
+        yield Result(BURST, f"{_BURST_SIZE} files of {_PEERS} peers, {what}, worst", max(later), "ms")
+    yield Result(BURST, f"{_BURST_SIZE} files of {_PEERS} peers, sync database not yet read", statistics.median(starting), "ms")
     yield Result(BURST, f"wrong 'not found' in {2 * starts * len(every)} of these", wrong, "answers", aim=Aim(0, least=False))
 
 
 def measure_not_found(lab: Lab) -> Iterator[Result]:
     """
-    1,000 files that one of 30 peers holds, by five connections: how often pacman is not sent to that peer but to the mirror.
+    Counts how often pacman is redirected to the mirror although a peer has the file.
 
-    Then files that appear in a peer's cache after its inventory was read, one after the other: only the question to all peers can find them.
+    First 1,000 files, each held by one of 30 peers, on five connections.  Then files that appeared in a peer's cache after its inventory was read,
+    one after the other: only a question to all peers can find them.
     """
     asked, late = (200, 60) if lab.quick else (1000, 200)
     held, mirror, cache = _folders(lab), lab.path("mirror"), lab.path("cache")
@@ -113,7 +114,7 @@ def _spread(packages: Sequence[str], folders: Sequence[Path], mirror: Path) -> N
 
 
 def _burst(port: int, paths: Sequence[str]) -> tuple[float, list[str]]:
-    """The milliseconds until all paths are answered, each by a connection of its own, and the heads of the answers."""
+    """Returns the milliseconds until all paths are answered, each on a connection of its own, and the heads of the answers."""
     request = "GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: benchmark\r\nAccept: */*\r\n\r\n"
     answers: list[str] = []
     connections: list[socket.socket] = []
@@ -137,6 +138,6 @@ def _burst(port: int, paths: Sequence[str]) -> tuple[float, list[str]]:
 
 
 def _is_of_a_peer(answer: str, mirror: int) -> bool:
-    """Whether pacman is sent to a peer, rather than to the mirror at this port or nowhere."""
+    """Returns whether an answer redirects pacman to a peer, rather than to the mirror at this port or to no host."""
     location = next((line for line in answer.split("\r\n") if line.lower().startswith("location:")), "")
     return " 307 " in answer.partition("\r\n")[0] and bool(location) and f"://127.0.0.1:{mirror}/" not in location

@@ -1,4 +1,4 @@
-"""Two servers under the same load, one after the other, several times."""
+"""Compares two servers under the same load, in turns."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from benchmarks.load import Load
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """
-    What one server does beside another.
+    The rate and costs of a server beside those of a reference.
 
     Attributes:
-        rate: Amount per second.
-        cost: CPU seconds for each of the amount.
-        ratio: Of the rates, 2 is twice as fast as the reference.
-        cost_ratio: Of the costs, 2 is twice as expensive.
+        rate: Requests or bytes per second.
+        ratio: The ratio of the rates; 2 is twice as fast as the reference.
+        cost: CPU seconds for each request or byte.
+        cost_ratio: The ratio of the costs; 2 is twice as expensive as the reference.
     """
 
     rate: float

@@ -1,4 +1,4 @@
-"""A daemon in a LAN of a thousand: the memory and the time that it takes to know them."""
+"""A daemon in a LAN of a thousand hosts: the memory and the time that it needs to know them all."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ from benchmarks.network import DEVICE
 from benchmarks.packages import NO_MIRROR, request_path, write_package
 from benchmarks.report import Aim, Result
 from benchmarks.servers import BenchmarkError, Launch, Server, SkippedError
-from benchmarks.simulated import PEERS_MOST
+from benchmarks.simulated import MOST_PEERS
 from tests.e2e.lab.namespace import sh
 
 NAME = "crowd"
 _SIZE = 20_000
 # The addresses of the peers, in the network of the hosts.
 _PEERS_NETWORK = "10.79.4.0/22"
-# Seconds after which everything that a start sets off has ended.
+# Seconds after which all work that a start causes has ended.
 _IDLE_AFTER = 3.0
-# Seconds for the whole of it, several times what is needed.
-_PATIENCE = 90.0
+# Seconds until all peers must be known, several times the usual.
+_DISCOVERY_TIMEOUT = 90.0
 _KNOWN = re.compile(r"peer (\S+) (?:holds|is asked)")
 _LISTED = re.compile(r"peer (\S+) holds")
 
 
 def measure(lab: Lab) -> Iterator[Result]:
     """
-    One process has the addresses of a thousand peers, each of which holds 3,000 of 20,000 packages, and announces all of them within some seconds.
+    Measures the memory and time that a daemon needs for a thousand peers, each with 3,000 of 20,000 packages.
 
-    The memory is that of the same daemon before and after, with the connections to the peers, which it closes when they are idle for a while.  The
-    time is from the first announcement to the line of the last peer in its log; most of it is waiting, so that a LAN is not flooded with questions.
+    One process has the addresses of all peers, and announces them within some seconds.  The memory is that of the same daemon before and after,
+    including the connections to the peers, which it closes after a while.  The time is from the first announcement to the line of the last peer in
+    the log; most of it is waiting, so that a LAN is not flooded with questions.
     """
-    peers = 100 if lab.quick else PEERS_MOST
+    peers = 100 if lab.quick else MOST_PEERS
     _need_neighbours(peers)
     here, there = lab.network(2).hosts
     sh(f"ip -n {there.netns} route add local {_PEERS_NETWORK} dev lo")
@@ -50,7 +51,7 @@ def measure(lab: Lab) -> Iterator[Result]:
     time.sleep(_IDLE_AFTER)
     idle, cpu = daemon.resident(), daemon.cpu()
     program = (sys.executable, "-m", "benchmarks.simulated", _PEERS_NETWORK, str(peers), DEVICE)
-    # A command does not start in the folder of this one, once it is in another namespace.
+    # In another namespace a command does not start in this folder.
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     crowd = lab.run(Server(there.entering(program), free_port(), lab.folder / "simulated.log", environment=environment))
     crowd.wait_for_log("announces")
@@ -66,7 +67,7 @@ def measure(lab: Lab) -> Iterator[Result]:
 
 
 def _known(daemon: Server, crowd: Server, peers: int, began: float) -> tuple[int, float]:
-    """Waits for the daemon to know all peers, and gives how many it knows and the seconds that took."""
+    """Waits until the daemon knows all peers, and returns their number and the seconds that this took."""
     while True:
         daemon.check()
         crowd.check()
@@ -74,17 +75,17 @@ def _known(daemon: Server, crowd: Server, peers: int, began: float) -> tuple[int
         taken = time.monotonic() - began
         if known == peers:
             return known, taken
-        if taken > _PATIENCE:
+        if taken > _DISCOVERY_TIMEOUT:
             raise BenchmarkError(f"after {taken:.0f} s {known:,} of {peers:,} peers are known")
         time.sleep(0.1)
 
 
 def _need_neighbours(peers: int) -> None:
     """
-    Makes sure that the kernel has room for their link-layer addresses.
+    Makes sure that the kernel has room for the link-layer addresses of all peers.
 
     Raises:
-        SkippedError: It has not.
+        SkippedError: It has no room.
     """
     most = int(sh("sysctl -n net.ipv4.neigh.default.gc_thresh3").stdout)
     if most < peers:

@@ -1,4 +1,4 @@
-"""`--misses fetch` against nginx as a caching proxy: a large file that nobody has yet, to one reader and to sixteen."""
+"""`--misses fetch` against nginx as a caching proxy: a large file that no host has yet, for one reader and for sixteen."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ NAME = "fetching"
 _SIZE = 512 << 20
 _QUICK_SIZE = 128 << 20
 _READERS = 16
-# Seconds within which a file that was handed on is in the spool, and its request in the mirror's log.
-_SETTLED = 5.0
+# Seconds within which a downloaded file must be in the spool, and its request in the mirror's log.
+_SPOOL_TIMEOUT = 5.0
 
 
 def measure(lab: Lab) -> Iterator[Result]:
     """
-    A file of 512 MiB comes from a mirror on this machine and goes through to one reader, and then to sixteen who ask at the same moment.
+    Measures the download of a file of 512 MiB from a mirror on this machine, for one reader and for sixteen that ask at the same moment.
 
-    Each repetition fetches a file under another name, which the proxy has not kept and no spool has.  pacserve computes the SHA-256 meanwhile,
-    compares it with that of the sync database, and keeps the file: a repetition in which it does not is an error, and so is one in which the mirror
-    was asked more than once.  The server that is measured has a core of its own; mirror and readers share the other one.
+    Each repetition fetches a file under another name, which neither the proxy nor the spool has.  Meanwhile pacserve computes the SHA-256,
+    compares it with that of the sync database, and keeps the file; a repetition in which it does not is an error, and so is one in which the
+    mirror was asked more than once.  The measured server has a core of its own; the mirror and the readers share the other one.
 
-    nginx sends nothing to a reader who waits for another one's download before that has ended, and looks twice a second whether it has.
+    A reader that waits for another one's download gets nothing from nginx before that has ended, which nginx checks twice a second.
     """
     place = _Place(lab, _QUICK_SIZE if lab.quick else _SIZE)
     for readers in (1, _READERS):
@@ -58,11 +58,11 @@ def measure(lab: Lab) -> Iterator[Result]:
 
 class _Place:
     """
-    A mirror, a daemon and a proxy that fetch from it, and files that neither has.
+    A mirror, a daemon and a proxy that fetch from it, and files that neither of them has.
 
     Attributes:
-        size: Bytes of each file.
-        asked_by_nginx: How often the proxy asked for the last file.
+        size: The bytes of each file.
+        asked_by_nginx: The number of the proxy's requests for the last file.
     """
 
     def __init__(self, lab: Lab, size: int) -> None:
@@ -83,19 +83,19 @@ class _Place:
         _databases(lab.folder / "daemon.db", lab.path("mirror"))
         lab.settle()
         self._daemon = lab.pacserve(cache, configuration, launch=Launch(("--misses", "fetch", "--spool", str(self._spool)), core=lab.server_core))
-        latencies(self._daemon.port, [request_path(own)], 200)  # the sync database has been read
+        latencies(self._daemon.port, [request_path(own)], 200)  # now the sync database is read
 
     def through_pacserve(self, readers: int) -> Load:
         """
-        Fetches the next file by the daemon.
+        Fetches the next file through the daemon.
 
         Raises:
-            BenchmarkError: It was not verified, or the mirror was asked for it more than once.
+            BenchmarkError: The file was not verified, or the mirror was asked for it more than once.
         """
         name = self._names.pop()
         load = self._load(self._daemon, request_path(name), readers)
         spooled = self._spool / "pkg" / name
-        deadline = time.monotonic() + _SETTLED
+        deadline = time.monotonic() + _SPOOL_TIMEOUT
         while not (spooled.exists() and self._asked(name)):
             if time.monotonic() > deadline:
                 raise BenchmarkError(f"{name} did not get into the spool: {self._daemon.log.read_text('utf-8')[-1000:]}")
@@ -106,7 +106,7 @@ class _Place:
         return load
 
     def through_nginx(self, readers: int) -> Load:
-        """Fetches the next file by the proxy."""
+        """Fetches the next file through the proxy."""
         name = self._names.pop()
         load = self._load(self._proxy, f"/{name}", readers)
         self.asked_by_nginx = self._asked(name)
@@ -124,12 +124,12 @@ class _Place:
         return Load(sum(amounts), taken, server.cpu() - before)
 
     def _asked(self, name: str) -> int:
-        """The requests for a file that the mirror has answered."""
+        """Returns the number of requests for a file that the mirror has answered."""
         return self._requests.read_text("utf-8").count(f'"GET /{name} ')
 
 
 def _write(mirror: Path, size: int, count: int) -> list[str]:
-    """Writes the mirror's sync database, and one file under so many names, which it gives."""
+    """Writes the mirror's sync database, and one file under many names, and returns the names."""
     first = mirror / write_package(mirror, "large", size)
     with first.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -144,13 +144,13 @@ def _write(mirror: Path, size: int, count: int) -> list[str]:
 
 
 def _databases(database_dir: Path, mirror: Path) -> None:
-    """Puts the mirror's sync database where pacman keeps what it has of it."""
+    """Copies the mirror's sync database to the place where pacman keeps its copy."""
     (database_dir / "sync").mkdir(parents=True)
     shutil.copyfile(mirror / f"{REPO}.db", database_dir / "sync" / f"{REPO}.db")
 
 
 def _read(port: int, path: str, core: int | None) -> int:
-    """Fetches a file, and gives its size."""
+    """Fetches a file, and returns its size."""
     if core is not None:
         with suppress(OSError):
             os.sched_setaffinity(0, {core})  # of this thread

@@ -19,7 +19,7 @@ _SMALL_SIZE = 20_000
 
 
 def measure_large(lab: Lab) -> Iterator[Result]:
-    """A file of 100 MB, which the page cache holds, to one client and to four."""
+    """Measures how fast a file of 100 MB, which is in the page cache, is sent to one client and to four."""
     cache = lab.path("cache")
     name = write_package(cache, "large", _LARGE_SIZE)
     reference = lab.nginx(cache)
@@ -38,7 +38,7 @@ def measure_large(lab: Lab) -> Iterator[Result]:
 
 
 def measure_small(lab: Lab) -> Iterator[Result]:
-    """A file of 20 KB, by kept-alive connections."""
+    """Measures how fast a file of 20 KB is sent on kept-alive connections."""
     cache = lab.path("cache")
     name = write_package(cache, "small", _SMALL_SIZE)
     reference = lab.nginx(cache)

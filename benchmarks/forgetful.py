@@ -1,8 +1,8 @@
 """
-The daemon without its memory of which client was sent to which peer: `python -m benchmarks.forgetful`, with the options of pacserve.
+The daemon without its memory of the peer that each client was redirected to: `python -m benchmarks.forgetful`, with the options of pacserve.
 
-A client that asks again is not sent to the same peer, so that a second run of pacman heals.  wrk asks again all the time and stands for many
-clients; the memory is still written and looked at, and costs the same.
+A client that asks again for a file is not redirected to the same peer, so that a second run of pacman succeeds.  wrk asks for the same file again and
+again, and stands for many clients.  The memory is still written and read, so that it costs the same.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What it takes to know what a thousand peers hold: memory, and the time of a lookup, of a list and of a delta."""
+"""The costs of knowing the files of a thousand peers: memory, and the time of a lookup, of a list and of a delta."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from pacserve.peers.holdings import Holdings
 
 NAME = "holdings"
 _PEERS = 1000
-# Of a LAN of Arch machines, each with some of the packages that there are.
+# All packages in a LAN of Arch machines, and those that one of them has.
 _NAMES = 20_000
 _NAMES_OF_A_PEER = 3000
 # Packages of an upgrade.
 _DELTA = 30
 _EVERYWHERE = package_name("held-by-everyone")
-# Who looks for a holder takes a few.
-_FEW = 8
+# Holders that a lookup takes.
+_HOLDERS_TAKEN = 8
 
 
 def measure(lab: Lab) -> Iterator[Result]:
-    """In this process, without a daemon: each peer's names are strings of their own, as they are when they come out of JSON."""
+    """Measures the holdings in this process, without a daemon; each peer's names are new strings, as they are when they come from JSON."""
     peers = 100 if lab.quick else _PEERS
     lists = _Lists()
     holdings = Holdings()
@@ -45,7 +45,7 @@ def measure(lab: Lab) -> Iterator[Result]:
         holdings.update(slot, {_EVERYWHERE: 1}, ())
     yield Result(NAME, "lookup, all peers hold it", _median(lambda _: _all(holdings, _EVERYWHERE)) * 1e6, "us", aim=Aim(100.0, least=False))
     spread = _median(lambda turn: _few(holdings, turn % peers))
-    yield Result(NAME, f"lookup, {_FEW} of them from some peer on", spread * 1e6, "us", aim=Aim(100.0, least=False))
+    yield Result(NAME, f"lookup, {_HOLDERS_TAKEN} of them from some peer on", spread * 1e6, "us", aim=Aim(100.0, least=False))
 
     again = [lists.another() for _ in range(20)]
     yield Result(NAME, "a list in the place of another", _median(lambda turn: holdings.replace(turn, again[turn]), len(again)) * 1e3, "ms")
@@ -58,7 +58,7 @@ class _Lists:
     Inventories, the same ones in each run.
 
     Attributes:
-        names: Of all packages that there are.
+        names: The file names of all packages.
     """
 
     def __init__(self) -> None:
@@ -67,11 +67,11 @@ class _Lists:
         self._sizes = {name: self._random.randrange(1000, 1 << 28) for name in self.names}
 
     def another(self) -> dict[str, int]:
-        """What a peer holds."""
+        """Returns the files of a peer, with their sizes."""
         return self._some(_NAMES_OF_A_PEER)
 
     def delta(self) -> tuple[dict[str, int], list[str]]:
-        """What a peer adds, and what it removes."""
+        """Returns the files that a peer adds, with their sizes, and the names of those that it removes."""
         return self._some(_DELTA), list(self._some(_DELTA))
 
     def _some(self, count: int) -> dict[str, int]:
@@ -85,12 +85,12 @@ def _all(holdings: Holdings, name: str) -> None:
 
 
 def _few(holdings: Holdings, start: int) -> None:
-    for _ in islice(holdings.holders(_EVERYWHERE, start), _FEW):
+    for _ in islice(holdings.holders(_EVERYWHERE, start), _HOLDERS_TAKEN):
         pass
 
 
 def _median(work: Callable[[int], None], repetitions: int = 1000) -> float:
-    """The median time in seconds; `work` is given the number of the repetition."""
+    """Returns the median time of `work` in seconds; `work` is passed the number of the repetition."""
     taken = []
     for turn in range(repetitions):
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What a LAN of daemons says when nothing happens."""
+"""The traffic of a LAN of daemons when nothing happens."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pacserve.config.settings import DEFAULT_MULTICAST_INTERVAL
 
 NAME = "idle"
 _HOSTS = 8
-# Seconds.
+# Seconds between two announcements.
 _INTERVAL = 5.0
-# Intervals in which is counted.
+# The number of intervals in which packets are counted.
 _INTERVALS = 4
-# Seconds after which nobody has anything more to ask; those to the second announcement of a start are among them.
-_SETTLED = 6.0
+# Seconds after which no daemon has any more questions; the second announcement of a start comes within this time.
+_SETTLING_TIME = 6.0
 _KINDS = ("udp", "tcp")
 _SENT, _RECEIVED = f'oifname "{DEVICE}"', f'iifname "{DEVICE}" fib saddr type != local'  # a host hears its own multicast
 _RULES = "; ".join(
@@ -36,11 +36,10 @@ _RULES = "; ".join(
 
 def measure(lab: Lab) -> Iterator[Result]:
     """
-    The IP packets (with their headers) of eight daemons that know each other, by IPv4 and IPv6, counted by the kernel of each host.
+    Counts the IP packets, with their headers, of eight daemons that know each other by IPv4 and IPv6, in the kernel of each host.
 
-    They announce themselves more often than usual, so that what is counted in half a minute is that of several intervals.  All that a daemon does
-    when it is idle is done once an interval, and so the figures are scaled to the usual one.  Idle connections are closed a minute after they were
-    used; that is not in the figures.
+    The daemons announce themselves more often than usual, so that half a minute covers several intervals.  An idle daemon does everything once an
+    interval, so the figures are scaled to the usual interval.  Idle connections are closed a minute after their last use, which is not counted.
     """
     network = lab.network(_HOSTS)
     intervals = 2 if lab.quick else _INTERVALS
@@ -53,7 +52,7 @@ def measure(lab: Lab) -> Iterator[Result]:
         servers.append(lab.pacserve(cache, configuration, host=host, launch=Launch(options), ready=False))
     for server in servers:
         server.wait_for_log(" holds ", _HOSTS - 1)
-    time.sleep(_SETTLED)
+    time.sleep(_SETTLING_TIME)
     for host in network.hosts:
         host.run(["nft", _RULES])
     before, began = _counted(network.hosts), time.monotonic()
@@ -67,7 +66,7 @@ def measure(lab: Lab) -> Iterator[Result]:
 
 
 def _counted(hosts: Sequence[Host]) -> dict[str, tuple[int, int]]:
-    """Packets and bytes of all hosts, by what was counted."""
+    """Returns the packets and bytes of all hosts, by the comment of the counter."""
     totals: dict[str, tuple[int, int]] = {}
     for host in hosts:
         for entry in json.loads(host.run("nft -j list table inet count").stdout)["nftables"]:

@@ -1,5 +1,5 @@
 """
-What pacman waits for among ever more peers: when one has the file, for the question that confirms it; when none has, for all of them to say so.
+The time that pacman waits with ever more peers: if one has the file, until it confirms that; if none has, until all of them have said so.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _SIZE = 1000
 
 def measure(lab: Lab) -> Iterator[Result]:
     """
-    Each request is for another file, which one of the peers holds.
+    Measures hits: each request is for another file, which one of the peers holds.
 
-    Every peer is a daemon of its own.  The value is the whole time from the request to the redirect, so that it is what a hit on a peer adds to
-    fetching from that peer at once.
+    Every peer is a daemon of its own.  The value is the whole time from the request to the redirect: the time that pacserve adds to a fetch from that
+    peer.
     """
     counts = _COUNTS[:2] if lab.quick else _COUNTS
     asked = 100 if lab.quick else 300
@@ -49,9 +49,9 @@ def measure(lab: Lab) -> Iterator[Result]:
 
 def measure_miss(lab: Lab) -> Iterator[Result]:
     """
-    Each request is for another file, which a mirror has and no peer, so that all peers are asked at once and all say no.
+    Measures misses: each request is for another file, which a mirror has and no peer, so that all peers are asked at once and all say no.
 
-    A daemon with peers and one without are asked for the same file right after each other: what the peers add is the difference.
+    A daemon with peers and one without are asked for the same file one after the other; the difference is the time that the peers add.
     """
     counts = _COUNTS[:2] if lab.quick else _COUNTS
     asked = 100 if lab.quick else 200
@@ -80,7 +80,7 @@ def measure_miss(lab: Lab) -> Iterator[Result]:
 
 
 def _in_turns(asker: Server, alone: Server, paths: Sequence[str]) -> tuple[list[float], list[float]]:
-    """The milliseconds that either took for each path; the first few, which open connections, are left out."""
+    """Returns the milliseconds that each of the two took for each path, without the first few, which open connections."""
     taken: list[float] = []
     without: list[float] = []
     for turn, path in enumerate(paths):

@@ -1,4 +1,4 @@
-"""Clients: wrk for many small answers, readers that discard large files, and one that takes the time of each answer."""
+"""Clients: wrk for many small answers, readers that discard large files, and a client that measures the time of each answer."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _RECEIVE = 1 << 20
 @dataclass(frozen=True, slots=True)
 class Load:
     """
-    What a server did.
+    The work of a server under load.
 
     Attributes:
-        amount: Requests or bytes.
-        cpu: CPU seconds of the server.
+        amount: The number of requests or bytes.
+        cpu: The CPU seconds of the server.
     """
 
     amount: int
@@ -38,24 +38,24 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Amount per second."""
+        """Requests or bytes per second."""
         return self.amount / self.seconds
 
     @property
     def cost(self) -> float:
-        """CPU seconds for each of the amount."""
+        """CPU seconds for each request or byte."""
         return self.cpu / self.amount
 
 
 def requests(server: Server, path: str, seconds: float, core: int | None, *, keep_alive: bool = True) -> Load:
     """
-    Sends one and the same request again and again, by `CONNECTIONS` connections at the same time.
+    Sends the same request again and again, on `CONNECTIONS` connections at the same time.
 
     Args:
-        keep_alive: Without it each request has a connection of its own.
+        keep_alive: False to open a connection for each request.
 
     Raises:
-        BenchmarkError: Some were not answered well.
+        BenchmarkError: Some requests were answered with errors.
     """
     bound = () if core is None else ("taskset", "--cpu-list", str(core))
     header = () if keep_alive else ("--header", "Connection: close")
@@ -76,9 +76,9 @@ def requests(server: Server, path: str, seconds: float, core: int | None, *, kee
 
 def downloads(server: Server, path: str, clients: int, seconds: float, core: int | None) -> Load:
     """
-    Fetches a file again and again by so many clients at the same time.
+    Fetches a file again and again with a number of clients at the same time.
 
-    The clients let the kernel discard what arrives (MSG_TRUNC, see tcp(7)), so that they are not what is measured.
+    The clients let the kernel discard the bytes (MSG_TRUNC, see tcp(7)), so that the server is measured and not they.
     """
     before = server.cpu()
     began = time.perf_counter()
@@ -93,9 +93,9 @@ class Answer:
     The beginning of an answer.
 
     Attributes:
-        text: The head, and what came with it of the body.
-        size: Bytes of the body.
-        left: Those that are still to be received.
+        text: The head, and the part of the body that came with it.
+        size: The bytes of the body.
+        left: The bytes of the body that are still to be received.
     """
 
     status: int
@@ -119,7 +119,7 @@ class Client:
         self._socket.close()
 
     def ask(self, path: str) -> Answer:
-        """Sends a GET, and returns as soon as the head of the answer is here."""
+        """Sends a GET, and returns as soon as the head of the answer has arrived."""
         self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\nUser-Agent: benchmark\r\nAccept: */*\r\n\r\n".encode())
         received = b""
         while b"\r\n\r\n" not in received:
@@ -133,7 +133,7 @@ class Client:
         return Answer(int(head.split(b" ", 2)[1]), received.decode("latin-1"), size, size - len(body))
 
     def discard(self, left: int) -> None:
-        """Receives and discards so many bytes."""
+        """Receives and discards a number of bytes."""
         buffer = bytearray(_RECEIVE)
         while left > 0:
             received = self._socket.recv_into(buffer, min(left, _RECEIVE), socket.MSG_TRUNC)
@@ -144,10 +144,10 @@ class Client:
 
 def latencies(port: int, paths: Iterable[str], status: int) -> list[float]:
     """
-    The milliseconds from the request to the head of the answer, one request after the other on one connection.
+    Returns the milliseconds from each request to the head of its answer, one request after the other on one connection.
 
     Raises:
-        BenchmarkError: More than one answer of a hundred has another status: a busy machine may let a peer's time run out.
+        BenchmarkError: More than one answer in a hundred has another status; a few may, since peers can miss their deadline on a busy machine.
     """
     taken: list[float] = []
     wrong: list[str] = []

@@ -1,4 +1,4 @@
-"""A LAN in network namespaces, for what can't be shown on the loopback: it carries no multicast."""
+"""A LAN in network namespaces, for multicast, which the loopback does not carry."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Host(Namespace):
     A machine of the LAN.
 
     Attributes:
-        address: IPv4; `address6` IPv6.
-        port: The name of its port of the switch.
+        address: Its IPv4 address; `address6` is its IPv6 address.
+        port: The name of its port on the switch.
     """
 
     def __init__(self, prefix: str, number: int, folder: Path) -> None:
@@ -30,10 +30,10 @@ class Host(Namespace):
 
 class Network:
     """
-    Hosts at a switch, each in a network namespace of its own, that can reach each other and nobody else.
+    Hosts on a switch, each in a network namespace of its own, that can reach only each other.
 
     Attributes:
-        hosts: They have one interface, `DEVICE`, with an address of each IP version.
+        hosts: The hosts; each has one interface, `DEVICE`, with an address of each IP version.
     """
 
     def __init__(self, folder: Path, hosts: int) -> None:
@@ -43,10 +43,10 @@ class Network:
 
     def create(self) -> None:
         """
-        Makes it.
+        Makes the network.
 
         Raises:
-            SkippedError: Only root may.
+            SkippedError: The user is not root.
         """
         if os.geteuid() != 0:
             raise SkippedError("needs root, for network namespaces")
@@ -64,6 +64,6 @@ class Network:
             sh(f"{inside} addr add {host.address6}/64 dev {DEVICE} nodad")
 
     def remove(self) -> None:
-        """Ends what still runs there, and gives the namespaces back; harmless when there is nothing to remove."""
+        """Ends the processes in the namespaces, and removes these; harmless if there is nothing to remove."""
         for space in (*self.hosts, self._switch):
             space.remove()

@@ -1,4 +1,4 @@
-"""What the daemon is given: package files, a sync database as large as Arch's largest, and a pacman.conf."""
+"""The input of the daemon: package files, a sync database as large as Arch's largest, and a pacman.conf."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ SigLevel = Never
 Server = {server}
 """
 
-# Nobody listens on the discard port: what no cache and no peer has is nowhere.
+# No program listens on the discard port, so files that no cache and no peer has can't be found.
 NO_MIRROR = "http://127.0.0.1:9"
 
 
 def package_name(package: str) -> str:
-    """The file name of a package."""
+    """Returns the file name of a package."""
     return f"{package}-1:2.{len(package)}-1-{ARCH}.pkg.tar.zst"
 
 
 def request_path(name: str) -> str:
-    """Under which path pacman asks for a file."""
+    """Returns the path by which pacman asks for a file."""
     return f"/request/{REPO}/{ARCH}/{name}"
 
 
 def data_path(name: str) -> str:
-    """Under which path pacman is given a peer's file."""
+    """Returns the path by which pacman fetches a file from a peer."""
     return f"/package/{name}/data"
 
 
 def write_package(folder: Path, package: str, size: int) -> str:
-    """Writes a package file of so many random bytes (one MB of them, again and again) and gives its name."""
+    """Writes a package file of `size` random bytes, of which each MB is the same, and returns its name."""
     name = package_name(package)
     block = os.urandom(min(size, 1_000_000))
     with (folder / name).open("wb") as file:
@@ -59,8 +59,8 @@ def write_database(database_dir: Path, sizes: Mapping[str, int], *, packages: in
     Writes the sync database of `REPO`.
 
     Args:
-        sizes: Packages that must stand in it, with the sizes of their files.
-        packages: How many it has with those.
+        sizes: Packages that it must contain, with the sizes of their files.
+        packages: The number of all packages, including those.
     """
     (database_dir / "sync").mkdir(parents=True)
     everything = dict(sizes)
@@ -75,7 +75,7 @@ def write_database(database_dir: Path, sizes: Mapping[str, int], *, packages: in
 
 
 def write_configuration(path: Path, database_dir: Path, cache_dir: Path, server: str = NO_MIRROR) -> Path:
-    """Writes a pacman.conf, and gives its path."""
+    """Writes a pacman.conf, and returns its path."""
     database_dir.mkdir(parents=True, exist_ok=True)
     path.write_text(_CONF.format(arch=ARCH, database_dir=database_dir, cache_dir=cache_dir, repo=REPO, server=server), "utf-8")
     return path

@@ -18,7 +18,7 @@ _AIMS = {True: Aim(0.15, least=True, of_ratio=True), False: Aim(0.45, least=True
 
 
 def measure(lab: Lab) -> Iterator[Result]:
-    """Warm answers: a peer or a mirror has said within the last second that it has the file.  Both daemons have a full sync database."""
+    """Measures redirects to a peer or mirror that said within the last second that it has the file; the daemon has a full sync database."""
     cache, held, mirror = lab.path("cache"), lab.path("held"), lab.path("mirror")
     on_peer = write_package(held, "on-a-peer", _SIZE)
     on_mirror = write_package(mirror, "on-a-mirror", _SIZE)

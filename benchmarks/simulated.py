@@ -1,7 +1,7 @@
 """
-Many peers in one process: `python -m benchmarks.simulated NETWORK COUNT INTERFACE`, for a host to which the whole network was routed as its own.
+Many peers in one process: `python -m benchmarks.simulated NETWORK COUNT INTERFACE`, on a host that owns all addresses of the network.
 
-Each has an address, an instance id and an inventory, announces itself, and answers `/info`; it has no files.
+Each peer has an address, an instance id and an inventory, announces itself, and answers `/info`; it has no files.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from pacserve.discovery.announcement import Announcement, Kind
 from pacserve.discovery.announcement import encode as encode_announcement
 from pacserve.peers.inventory import PeerInfo, encode, pack
 
-PEERS_MOST = 1000
+MOST_PEERS = 1000
 _PORT = 15678
 _GENERATION = 1
-# Of all packages that there are, those that a peer holds.
+# The number of all packages, and of those that a peer holds.
 _NAMES = 20_000
 _NAMES_OF_A_PEER = 3000
 # ip(7); the socket module has no name for it.
 _IP_PKTINFO = 8
-# Seconds for the announcements of all, as they answer a hello.
-_ANSWERS = 4.0
+# Seconds in which all peers announce themselves first, as when they answer a hello.
+_FIRST_ROUND = 4.0
 _names = [package_name(f"package-with-a-name-{number:05}") for number in range(_NAMES)]
 
 
 class _Peers(asyncio.Protocol):
-    """A connection to one of the peers: the one whose address was connected to."""
+    """A connection to the peer whose address the client has connected to."""
 
     def __init__(self, first: IPv4Address) -> None:
         self._first = first
@@ -74,7 +74,7 @@ def _etag(number: int) -> bytes:
 
 @cache
 def _inventory(number: int) -> bytes:
-    """All that a peer holds, packed."""
+    """Returns the whole inventory of a peer, packed."""
     chosen = Random(number).sample(range(_NAMES), _NAMES_OF_A_PEER)
     return pack(encode(PeerInfo(_instance(number), _GENERATION, (ARCH,), {_names[name]: 100_000 + name for name in chosen})))
 
@@ -97,7 +97,7 @@ async def _run(network: IPv4Network, count: int, interface: str) -> None:
     print("announces", flush=True)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         for turn in itertools.count():
-            pause = (_ANSWERS if turn == 0 else DEFAULT_MULTICAST_INTERVAL * 0.9) / count
+            pause = (_FIRST_ROUND if turn == 0 else DEFAULT_MULTICAST_INTERVAL * 0.9) / count
             for number in range(count):
                 await _announce(sender, str(first + number), number, index)
                 await asyncio.sleep(pause)

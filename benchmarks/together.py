@@ -1,4 +1,4 @@
-"""Hosts that upgrade at the same moment: what comes over the WAN, and how long it takes, by pacserve and by what else there is."""
+"""Hosts that upgrade at the same moment: the WAN traffic and the time, with pacserve and with other programs for the purpose."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from tests.e2e.lab.requirements import PREFIX, missing, trial
 
 NAME = "together"
 _HOSTS = 8
-# Mbit/s of the WAN, and milliseconds of its round trip.
+# Rates of the WAN in Mbit/s, and its round trip in milliseconds.
 _RATES = (100, 12)
 _QUICK_RATES = (100,)
 _RTT = 20.0
-# Seconds until a request that has ended is in the mirror's log for certain.
-_LOGGED = 0.5
-# Seconds in which the hosts know each other, and in which all have upgraded: eight times the payload takes 140 s at 12 Mbit/s.
-_ACQUAINTED = 20.0
-_PATIENCE = 400.0
+# Seconds after which a request that has ended is certainly in the mirror's log.
+_LOG_DELAY = 0.5
+# Seconds until all hosts must know each other, and until all must have upgraded: eight times the payload takes 140 s at 12 Mbit/s.
+_DISCOVERY_TIMEOUT = 20.0
+_UPGRADE_TIMEOUT = 400.0
 _PORT = 3128
 _KNOWN = re.compile(r"\bpeer (\S+) (?:holds|is asked)")
 _APT_CACHER_NG = "apt-cacher-ng"
@@ -46,11 +46,11 @@ _numbers = itertools.count(1)
 @dataclass(frozen=True, slots=True)
 class Upgrade:
     """
-    What it took that all hosts upgraded.
+    The WAN traffic and time of an upgrade of all hosts.
 
     Attributes:
-        ratio: The bytes of packages that the mirror sent, for each byte of the packages of one host.
-        seconds: From the moment when pacman was started on all hosts until the last one ended.
+        ratio: The bytes of packages that the mirror sent, divided by those that one host needs.
+        seconds: The time from the start of pacman on all hosts until the last one ended.
     """
 
     ratio: float
@@ -59,18 +59,18 @@ class Upgrade:
 
 def measure(lab: Lab) -> Iterator[Result]:
     """
-    Eight hosts install the same 51 packages, 26 MB, at the same moment, with real pacman that checks their signatures.
+    Measures eight hosts that install the same 51 packages, 26 MB, at the same moment, with real pacman that checks signatures.
 
-    The payload is small, so that plain pacman's eightfold of it takes no more than two and a half minutes at 12 Mbit/s, and all of this some eight.
-    Each figure is that of a LAN made for it, in which nobody has anything but the databases.  The caches run on a ninth host, and pacman's second
-    server is the mirror, with them as with pacserve.  The bytes are those of package bodies, without the heads of packets.  The hosts share the cores
-    of this machine: at 100 Mbit/s it is pacman's own work that takes most of the time, whoever delivers.
+    The payload is small, so that plain pacman, which downloads it eight times, takes no more than two and a half minutes at 12 Mbit/s, and the
+    whole benchmark some eight.  Each figure comes from a new LAN, in which the hosts have nothing but the databases.  The central caches run on a
+    ninth host, and pacman's second server is the mirror, as it is with pacserve.  The bytes are those of package bodies, without packet
+    headers.  The hosts share the cores of this machine: at 100 Mbit/s pacman's own work takes most of the time, whichever program delivers.
 
-    Whoever waits for nginx's lock gets no byte until the whole file is there.  pacman gives up after 10 s without one and goes to the mirror, so the
-    big package, which takes 16 s at 12 Mbit/s, is fetched by almost every host.
+    A host that waits for nginx's lock gets no byte until the whole file has arrived.  pacman gives up after 10 s without a byte and asks the mirror,
+    so almost every host fetches the big package, which takes 16 s at 12 Mbit/s.
 
     Raises:
-        SkippedError: The LAN can't be made here; or, after everything else, apt-cacher-ng is not installed.
+        SkippedError: The LAN can't be made here; or, after all other figures, apt-cacher-ng is not installed.
     """
     reason = missing() or trial(lab.folder / "trial")
     if reason:
@@ -86,7 +86,7 @@ def measure(lab: Lab) -> Iterator[Result]:
 
 
 def _measure(lab: Lab, depot: Depot, rate: int) -> Iterator[Result]:
-    """At so many Mbit/s; what takes long is done once."""
+    """Measures at a rate in Mbit/s; slow measurements are done only once."""
     repetitions = lab.repetitions if rate >= 100 else 1
     what = f"{_HOSTS} hosts, {rate} Mbit/s"
     ours, theirs = [], []
@@ -121,7 +121,7 @@ def _measure(lab: Lab, depot: Depot, rate: int) -> Iterator[Result]:
 
 
 def _upgrade(lab: Lab, depot: Depot, rate: int, way: Callable[[Hosts], None]) -> Upgrade:
-    """Makes a LAN whose hosts are delivered to in this way, and has them upgrade."""
+    """Makes a LAN, sets up one way of delivery, and upgrades its hosts."""
     number = next(_numbers)
     names = [*small_packages(), "big"]
     sites = (Site(80, depot.signed),)
@@ -134,13 +134,13 @@ def _upgrade(lab: Lab, depot: Depot, rate: int, way: Callable[[Hosts], None]) ->
             host.pacman("-Sy")
         began = time.monotonic()
         running = [host.spawn(["pacman", "--noconfirm", "--noprogressbar", "-S", *names], log=host.dir / "log" / "pacman.out") for host in hosts]
-        states = [pacman.wait(max(1.0, began + _PATIENCE - time.monotonic())) for pacman in running]
+        states = [pacman.wait(max(1.0, began + _UPGRADE_TIMEOUT - time.monotonic())) for pacman in running]
         taken = time.monotonic() - began
         failed = [host for host, status in zip(hosts, states, strict=True) if status or host.installed() != set(names)]
         if failed:
             output = (failed[0].dir / "log" / "pacman.out").read_text("utf-8", "replace")
             raise BenchmarkError(f"{len(failed)} of {_HOSTS} hosts did not upgrade: {output[-2000:]}")
-        time.sleep(_LOGGED)
+        time.sleep(_LOG_DELAY)
         payload = sum(depot.packages[name].size for name in names)
         return Upgrade(sum(download.sent for download in lan.mirror.package_downloads()) / payload, taken)
 
@@ -150,11 +150,13 @@ def _by_the_mirror(lan: Hosts) -> None:
 
 
 def _by_pacserve(lan: Hosts) -> None:
-    """Each host has a daemon that downloads into a spool of its own, and knows the others."""
+    """Starts a daemon on each host, with a spool of its own, and waits until all know each other."""
     hosts = lan.hosts[:_HOSTS]
     _use(hosts, PACSERVE, MIRROR)
     daemons = [Daemon(host, "--multicast", "--misses", "auto", "--hits", "auto", "--spool", str(host.dir / "spool")) for host in hosts]
-    wait_until(lambda: all(len(set(_KNOWN.findall(daemon.text()))) == _HOSTS - 1 for daemon in daemons), "the hosts to know each other", _ACQUAINTED)
+    wait_until(
+        lambda: all(len(set(_KNOWN.findall(daemon.text()))) == _HOSTS - 1 for daemon in daemons), "the hosts to know each other", _DISCOVERY_TIMEOUT
+    )
 
 
 def _by_nginx(lan: Hosts) -> None:
@@ -165,7 +167,7 @@ def _by_nginx(lan: Hosts) -> None:
 
 
 def _by_apt_cacher_ng(lan: Hosts) -> None:
-    """It fetches from any mirror that is named in the path."""
+    """Starts apt-cacher-ng, which fetches from the mirror that the path names."""
     central = lan.hosts[_HOSTS]
     folder = central.dir / _APT_CACHER_NG
     for name in ("cache", "log"):
@@ -176,7 +178,7 @@ def _by_apt_cacher_ng(lan: Hosts) -> None:
 
 
 def _use(hosts: Sequence[Host], *servers: str) -> None:
-    """Has pacman download from these servers, the first one that can."""
+    """Configures pacman to download from the first of these servers that answers."""
     for host in hosts:
         host.configure(servers=servers)
 

@@ -1,8 +1,8 @@
 """
-What it costs a LAN that its machines know each other: datagrams, questions and bytes for each host, in LANs of 10, 100 and 1,000.
+The costs of discovery in a LAN: datagrams, questions and bytes for each host, in LANs of 10, 100 and 1,000.
 
-Nothing is measured on a network: the hosts are simulated on a clock that runs as fast as it can.  All announce themselves as real ones do, some of
-them are whole, and what these send and ask is counted.  The bodies are those that a real host would send.
+Nothing is measured on a network: the hosts are simulated on a clock that runs as fast as it can.  All announce themselves as real hosts do.  Some are
+simulated in full, and their datagrams and questions are counted.  The bodies have the size of those that a real host would send.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.fakes.stations import Announcing, Infos, Station
 NAME = "traffic"
 _SIZES = (10, 100, 1000)
 _WHOLE = 5
-# Packages of a machine, and of an upgrade.
+# The number of packages of a machine, and of an upgrade.
 _NAMES, _UPGRADE = 3000, 30
 # Bytes of Ethernet, IP and UDP around a datagram, by IP version.
 _AROUND = {4: 14 + 20 + 8, 6: 14 + 40 + 8}
@@ -34,7 +34,7 @@ _IDLE = 600
 
 
 def measure(lab: Lab) -> Iterator[Result]:
-    """Each host has both IP versions, and announces itself by both."""
+    """Counts the traffic of LANs whose hosts announce themselves by both IP versions."""
     bodies = _Bodies()
     for count in _SIZES[:2] if lab.quick else _SIZES:
         yield from _measure(count, bodies)
@@ -54,7 +54,7 @@ def _measure(count: int, bodies: _Bodies) -> Iterator[Result]:
     while not all(len(station.known()) == count - 1 for station in whole):
         clock.advance(_STEP)
     until = clock.seconds()
-    clock.pump([_STEP] * round(30 / _STEP))  # whatever was still to be said at the start
+    clock.pump([_STEP] * round(30 / _STEP))  # the rest of the traffic of the start
     yield Result(NAME, f"{count} hosts switched on: datagrams of each host", sum(lan.sent.values()) / count, "")
     yield Result(NAME, f"{count} hosts switched on: UDP to each host", _udp(lan) / 1e3, "KB")
     yield Result(NAME, f"{count} hosts switched on: /info asked by each host", len(infos.asked) / _WHOLE, "")
@@ -75,12 +75,12 @@ def _measure(count: int, bodies: _Bodies) -> Iterator[Result]:
 
 class _Bodies:
     """
-    How large answers to `/info` are.
+    The sizes of answers to `/info`.
 
     Attributes:
-        whole: Bytes of all names of a machine, packed.
-        upgrade: Bytes of what an upgrade changes.
-        nothing: Bytes of an answer without changes.
+        whole: The bytes of the whole inventory of a machine, packed.
+        upgrade: The bytes of the changes by an upgrade.
+        nothing: The bytes of an answer without changes.
     """
 
     def __init__(self) -> None:
@@ -91,17 +91,17 @@ class _Bodies:
         self.nothing = len(encode(PeerInfo("1" * 32, 1, ("x86_64",), {}, 1)))
 
     def size(self, infos: Infos) -> int:
-        """The bytes of all answers."""
+        """Returns the bytes of all answers."""
         return sum((self.nothing if query else self.whole) + _HEADS for _, query in infos.asked)
 
 
 def hash_of(name: str) -> int:
-    """A size for a file, the same one in each run."""
+    """Returns a size for a file, the same one in each run."""
     return Random(name).randrange(1000, 1 << 28)
 
 
 def _udp(lan: MemoryLAN) -> float:
-    """The bytes of all datagrams so far, each of which reaches every host."""
+    """Returns the bytes of all datagrams so far, each of which reaches every host."""
     return lan.size + sum(count * _AROUND[version] for version, count in lan.sent.items())
 
 

@@ -1,8 +1,8 @@
 """
-The daemon that soon closes idle connections: `python -m benchmarks.unconnected`, with the options of pacserve.
+A daemon that soon closes idle connections: `python -m benchmarks.unconnected`, with the options of pacserve.
 
-Peers that announce themselves are not asked when nothing happens, so that after a minute there is no connection to any of them.  This comes to that
-without the minute.
+Peers that announce themselves are asked nothing while nothing happens, so that after a minute all connections to them are closed.  This daemon gets
+into that state without the minute.
 """
 
 import sys
@@ -10,7 +10,7 @@ import sys
 from pacserve.cli.pacserve import main
 from pacserve.fetch import agents
 
-# Seconds.
+# Seconds after which an idle connection is closed.
 IDLE = 0.3
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What it costs to be watched: redirects while somebody has the status page open and Prometheus asks for the metrics."""
+"""The costs of being watched: redirects while the status page is open and Prometheus asks for the metrics."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ from benchmarks.servers import BenchmarkError, Launch, Server
 NAME = "watched"
 _SIZE = 20_000
 _PEERS = 8
-# Seconds between two questions for the metrics, and for the page; Prometheus asks every 15.
+# Seconds between two requests for the metrics and for the page; Prometheus asks every 15.
 _INTERVAL = 1.0
 
 
 def measure(lab: Lab) -> Iterator[Result]:
-    """The same redirects to a peer, alone and while a page listens to /events and /metrics and / are asked for each second; memory with that page."""
+    """
+    Measures redirects to a peer without watchers, and while a page listens to /events and /metrics and / are asked for each second.
+
+    Then the memory of the daemon with the page open.
+    """
     cache, held = lab.path("cache"), lab.path("held")
     name = write_package(held, "on-a-peer", _SIZE)
     configuration = lab.configuration("asker", cache, "http://127.0.0.1:9", {"on-a-peer": _SIZE})
@@ -51,7 +55,7 @@ def _p99(server: Server, path: str, count: int) -> float:
 
 @contextmanager
 def _watching(server: Server) -> Iterator[None]:
-    """A page that is open, and programs that ask."""
+    """Keeps a page open, and asks for the metrics and the page each second."""
     over = threading.Event()
     failures: list[Exception] = []
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints where axe-core is, the accessibility checker that the tests of the status page run in the browser.  It is downloaded from npm the first
-# time, and nothing else than this version with this SHA-512 is taken.
+# Prints the path of axe-core, the accessibility checker that the tests of the status page run in the browser.  It is downloaded from npm the
+# first time, and only this version with this SHA-512 is accepted.
 #
 #   tools/axe.sh [FOLDER]
 set -eu
@@ -22,10 +22,10 @@ with urllib.request.urlopen(sys.argv[1], timeout=30) as answer, open(sys.argv[2]
         exit 1
     }
     echo "$digest  $archive" | sha512sum --check --status || {
-        echo "$url is not what it was: its SHA-512 differs" >&2
+        echo "the SHA-512 of $url is not the expected one" >&2
         exit 1
     }
-    # Moved into place when it is whole.
+    # Moved into place when it is complete.
     mkdir -p "$folder/new"
     tar -xzf "$archive" -C "$folder/new" --strip-components=1 package/axe.min.js package/LICENSE
     mv "$folder/new/LICENSE" "$folder/new/axe.min.js" "$folder"

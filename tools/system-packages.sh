@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the system packages that are missing, where it may: as root, or by sudo without a password.  Where it may not, it prints the
-# command that installs them and fails.
+# Installs missing system packages as root, or by sudo without a password.  Without these rights, it prints the command that installs
+# them and fails.
 #
 #   tools/system-packages.sh run|test|bench|pacman7
 # shellcheck disable=SC2317  # functions are called through $install
@@ -8,7 +8,7 @@ set -eu
 
 purpose=${1:?run, test, bench or pacman7}
 
-# "a|b": either will do, the first is installed when both are missing.
+# "a|b": either is enough; the first is installed if both are missing.
 
 debian_packages() {
     # pyalpm and netifaces have no wheels: they are built from source.
@@ -51,7 +51,7 @@ debian_install() {
         -o Dpkg::Use-Pty=0 "$@" || return
     case " $* " in
         *' nginx-light '*)
-            # The tests start their own; nobody asked for a web server that runs.
+            # The tests start their own nginx; the user did not ask for a running web server.
             as_root service nginx stop >/dev/null 2>&1 || true
             as_root update-rc.d nginx disable >/dev/null 2>&1 || true
             ;;
@@ -59,7 +59,7 @@ debian_install() {
 }
 
 arch_install() {
-    # Never -Sy with packages: Arch does not support partial upgrades.  A machine that has no databases at all is a new one.
+    # Never -Sy with packages: Arch does not support partial upgrades.  A machine without any databases is a new one.
     if [ -e /var/lib/pacman/sync/core.db ]; then
         as_root pacman -S --needed --noconfirm "$@"
     else
@@ -67,7 +67,7 @@ arch_install() {
     fi
 }
 
-quietly() { # what a command says, only when it fails
+quietly() { # shows a command's output only if it fails
     log=$(mktemp)
     "$@" >"$log" 2>&1 && rm "$log" && return
     cat "$log" >&2
@@ -91,7 +91,7 @@ case " $ID $ID_LIKE " in
     *' debian '*) missing=$(debian_missing) install=debian_install command='apt-get install --no-install-recommends' ;;
     *' arch '*) missing=$(arch_missing) install=arch_install command='pacman -S --needed' ;;
     *)
-        echo "This is neither Debian nor Arch Linux (${ID:-no /etc/os-release}). What is needed here is what Debian calls:" >&2
+        echo "This is neither Debian nor Arch Linux (${ID:-no /etc/os-release}). pacserve needs these packages, by their names in Debian:" >&2
         debian_packages >&2
         command -v gcc >/dev/null && command -v pacman-conf >/dev/null && pkg-config --exists libalpm && exit
         echo 'Stopped: at least one of gcc, pkg-config, pacman-conf and the headers of libalpm is missing.' >&2

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv with this working tree installed in it (editable: what stands here is what runs), and does nothing when it is up to date.
+# Makes .venv with this working tree installed in it (editable, so that changes take effect at once), and does nothing if it is up to date.
 #
 #   PYTHON=python3 tools/venv.sh run|test
 set -eu
@@ -18,19 +18,19 @@ version=$("$PYTHON" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])') |
     exit 1
 }
 
-# What makes an environment useless when it changes: the interpreter, and the folder, which is written into the scripts.
+# An environment is useless after a change of the interpreter, or of the folder, which is written into the scripts.
 place="Python $version in $PWD"
-# What is to be installed.
+# A checksum of the requirements.
 wanted=$(cat setup.cfg pyproject.toml | cksum)
 
 if [ "$(sed -n 1p $state 2>/dev/null)" != "$place" ]; then
-    # One that somebody made by hand is taken over; only one of ours is emptied first.
+    # An environment made by hand is taken over; only one made by this script is emptied first.
     clear=
     [ ! -e $state ] || clear=--clear
     "$PYTHON" -m venv ${clear:+"$clear"} $venv
     echo "$place" >$state
 fi
-# Whoever has what the tests need can run it, too.
+# An environment for the tests is enough to run pacserve, too.
 if grep -qxF -e "test $wanted" -e "$purpose $wanted" $state; then
     exit
 fi

@@ -1,10 +1,10 @@
-# bash completion for pacserve.  Made by 'make man': edit what it is made from, not this file.
-# It belongs into /usr/share/bash-completion/completions, without the ending.
+# bash completion for pacserve.  Made by 'make man': edit its sources, not this file.
+# Install it in /usr/share/bash-completion/completions, without the suffix.
 
 _pacserve() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     COMPREPLY=()
-    # bash makes three words of --option=value.
+    # bash splits --option=value into three words.
     if [[ $cur == = ]]; then
         cur=
     elif [[ $prev == = ]]; then

@@ -1,5 +1,5 @@
-# fish completion for pacserve.  Made by 'make man': edit what it is made from, not this file.
-# It belongs into /usr/share/fish/vendor_completions.d.
+# fish completion for pacserve.  Made by 'make man': edit its sources, not this file.
+# Install it in /usr/share/fish/vendor_completions.d.
 
 complete -c pacserve -f
 complete -c pacserve -l bind -x -d 'listen on this address only'

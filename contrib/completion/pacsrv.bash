@@ -1,16 +1,16 @@
-# bash completion for pacsrv.  Made by 'make man': edit what it is made from, not this file.
-# It belongs into /usr/share/bash-completion/completions, without the ending.
+# bash completion for pacsrv.  Made by 'make man': edit its sources, not this file.
+# Install it in /usr/share/bash-completion/completions, without the suffix.
 
 _pacsrv() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     COMPREPLY=()
-    # bash makes three words of --option=value.
+    # bash splits --option=value into three words.
     if [[ $cur == = ]]; then
         cur=
     elif [[ $prev == = ]]; then
         prev=${COMP_WORDS[COMP_CWORD - 2]}
     fi
-    # Where the words behind --port begin.
+    # The index of the first word after --port.
     local first=1 offered
     while ((first < COMP_CWORD)) && [[ ${COMP_WORDS[first]} == @(--port) ]]; do
         [[ ${COMP_WORDS[first + 1]} != = ]] || ((first++))
@@ -48,7 +48,7 @@ _pacsrv() {
             mapfile -t COMPREPLY < <(compgen -W '--json --port --help' -- "$cur")
             ;;
         *)
-            # Everything else is pacman's, and so is the completion.
+            # Everything else is passed on to pacman, so pacman's completion completes it.
             if ! complete -p pacman &>/dev/null; then
                 if declare -F _comp_load >/dev/null; then
                     _comp_load pacman

@@ -1,5 +1,5 @@
-# fish completion for pacsrv.  Made by 'make man': edit what it is made from, not this file.
-# It belongs into /usr/share/fish/vendor_completions.d.
+# fish completion for pacsrv.  Made by 'make man': edit its sources, not this file.
+# Install it in /usr/share/fish/vendor_completions.d.
 
 function __fish_pacsrv_at
     set -l words (commandline -opc)
@@ -11,7 +11,7 @@ function __fish_pacsrv_at
     test "$words[1]" = "$argv[1]"
 end
 
-# Everything that is not below is pacman's, and so is the completion.
+# Everything that is not below is passed on to pacman, so pacman's completion completes it.
 complete -c pacsrv -w pacman
 complete -c pacsrv -n "__fish_pacsrv_at ''" -l port -x -d 'the port on which pacserve listens on localhost'
 complete -c pacsrv -n "__fish_pacsrv_at ''" -l help -d 'show this help and exit'

@@ -21,7 +21,7 @@ from tools.demo.upgrade import HOSTS, RTT_MS, WAN_MBIT, DemoError, Upgrades
 from tools.demo.window import Window
 
 _MEGABYTE = 1_000_000
-# The first host's status page; the others follow.
+# The port for the first host's status page; those of the others follow.
 _PORT = 15681
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EXIT_INTERRUPTED = 130
@@ -32,18 +32,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Runs the demo.
 
     Returns:
-        The exit status: 0 when it came to its end, 1 when it did not, 130 when it was interrupted.
+        The exit status: 0 if the demo was completed, 1 if it failed, 130 if it was interrupted.
     """
     parser = argparse.ArgumentParser(prog="make demo", description="Three hosts upgrade at the same moment, with and without pacserve.")
     parser.add_argument("--keep", action="store_true", help="leave the hosts running until Ctrl-C, to look at their status pages")
     keep = parser.parse_args(arguments).keep
     if reason := missing():
-        return _sorry(reason)
+        return _refused(reason)
     with tempfile.TemporaryDirectory(prefix="pacserve-demo-") as name:
         folder = Path(name)
-        folder.chmod(0o755)  # pacman downloads as a user of its own
+        folder.chmod(0o755)  # pacman downloads as another user
         if reason := trial(folder / "trial"):
-            return _sorry(reason)
+            return _refused(reason)
         for number in _ENDS:
             signal.signal(number, _interrupt)
         try:
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"make demo: {error}\n")
             return 1
         finally:
-            # A second Ctrl-C must not leave half of it behind.
+            # A second Ctrl-C must not interrupt the removal of the hosts.
             for number in _ENDS:
                 signal.signal(number, signal.SIG_IGN)
     return 0
@@ -84,10 +84,10 @@ def _play(folder: Path, *, keep: bool) -> None:
         ours = upgrades.with_pacserve()
         theirs = upgrades.without()
         _say(f"\n{table([ours, theirs])}\n{summary(ours, theirs)}")
-        _say(f"That took {time.monotonic() - began:.0f} s. What the hosts wrote: {lan.dir}/h*/log" if keep else "Removing the hosts ...")
+        _say(f"That took {time.monotonic() - began:.0f} s. The logs of the hosts: {lan.dir}/h*/log" if keep else "Removing the hosts ...")
         if keep:
             with contextlib.suppress(KeyboardInterrupt):
-                _say("The hosts run on, and the status pages can be looked at, until Ctrl-C.")
+                _say("The hosts and their status pages stay up until Ctrl-C.")
                 signal.pause()
             _say("Removing the hosts ...")
 
@@ -98,7 +98,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _sorry(reason: str) -> int:
+def _refused(reason: str) -> int:
     sys.stderr.write(f"make demo: {reason.replace('end-to-end tests need', 'it needs')}\n")
     return 1
 

@@ -1,4 +1,4 @@
-"""What an upgrade took, from the access logs, and the table that shows it.  Rules only."""
+"""The traffic and time of an upgrade, read from the access logs, and the table that shows them.  Rules only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-# What one host gave to another: GET /fetch/core/x86_64/NAME: 200 from download, 1234 bytes, 5.6 ms, for 10.77.0.12
+# A file that one host sent to another: GET /fetch/core/x86_64/NAME: 200 from download, 1234 bytes, 5.6 ms, for 10.77.0.12
 _GIVEN = re.compile(r" GET /(?:fetch|package)/\S+: 20[06] .*?, (\d+) bytes, .* for (\S+)$")
 _MEGABYTE = 1_000_000
 
@@ -14,12 +14,12 @@ _MEGABYTE = 1_000_000
 @dataclass(frozen=True, slots=True)
 class Share:
     """
-    What one host got.
+    The bytes that one host received.
 
     Attributes:
-        mirror: Bytes that came to it from the mirror.
-        peers: By the name of each other host, the bytes that came from there.
-        seconds: Until its pacman had ended.
+        mirror: Bytes from the mirror.
+        peers: Bytes from each other host, by its name.
+        seconds: Seconds until its pacman had ended.
     """
 
     host: str
@@ -31,10 +31,10 @@ class Share:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
-    An upgrade of all hosts at the same moment.
+    The outcome of an upgrade of all hosts at the same moment.
 
     Attributes:
-        wan: Bytes that the link to the mirror carried towards the hosts, packets' heads included.
+        wan: Bytes that the link to the mirror carried towards the hosts, including packet headers.
     """
 
     title: str
@@ -43,12 +43,12 @@ class Outcome:
 
     @property
     def seconds(self) -> float:
-        """Until the last host was done."""
+        """Seconds until the last host was done."""
         return max(share.seconds for share in self.shares)
 
 
 def given(log: Iterable[str]) -> dict[str, int]:
-    """The bytes that a daemon gave to other hosts, by their addresses, as its access log has it."""
+    """Returns the bytes that a daemon gave to other hosts, by their addresses, according to its access log."""
     found: dict[str, int] = {}
     for line in log:
         if match := _GIVEN.search(line.rstrip()):
@@ -57,7 +57,7 @@ def given(log: Iterable[str]) -> dict[str, int]:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """What each host got from where, and what the link to the mirror carried; ended by a newline."""
+    """Returns a table of the bytes that each host got from each source, and that the link to the mirror carried."""
     hosts = [share.host for share in outcomes[0].shares]
     rows = [("", "", "from mirror", *(f"from {host}" for host in hosts), "time", "WAN carried")]
     for outcome in outcomes:
@@ -78,7 +78,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 
 def summary(ours: Outcome, theirs: Outcome) -> str:
-    """What the table comes to, in a sentence."""
+    """Returns the essence of the table in a sentence."""
     return (
         f"With pacserve the WAN carried {ours.wan / _MEGABYTE:.1f} MB instead of {theirs.wan / _MEGABYTE:.1f} MB "
         f"({theirs.wan / ours.wan:.1f} times less), and all were done after {ours.seconds:.1f} s instead of {theirs.seconds:.1f} s.\n"

@@ -1,4 +1,4 @@
-"""The packages of the demo: what is installed, and what it is upgraded to."""
+"""The packages of the demo: the installed versions, and those of the upgrade."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.e2e.lab import Package, SigningKey, build
 from tests.e2e.lab.depot import write_database
 
 REPOSITORY = "core"
-# Name, old version, new version, bytes of the new one.  Names that people know; the content is noise.
+# Name, old version, new version, bytes of the new package.  The names are well known; the content is random.
 _PACKAGES = (
     ("linux", "6.12.8-1", "6.12.9-1", 7_400_000),
     ("firefox", "133.0.3-1", "134.0-1", 5_800_000),
@@ -32,7 +32,7 @@ class Repository:
     A signed repository, and the older versions of its packages.
 
     Attributes:
-        root: Of a mirror.
+        root: The folder that the mirror serves.
         keyring: The GnuPG home that trusts the packages.
     """
 
@@ -52,15 +52,15 @@ class Repository:
 
     @property
     def old_files(self) -> list[str]:
-        """The paths of the older packages."""
+        """The paths of the old packages."""
         return [str(package.path) for package in self._old]
 
     @property
     def size(self) -> int:
-        """The bytes of what one host has to download."""
+        """The bytes that one host has to download."""
         return sum(package.size for package in self.packages)
 
     @property
     def versions(self) -> set[str]:
-        """What `pacman -Q` says once all is upgraded."""
+        """The output of `pacman -Q` after the upgrade."""
         return {f"{package.name} {package.version}" for package in self.packages}

@@ -15,24 +15,24 @@ from tools.demo.repository import REPOSITORY, Repository
 
 WAN_MBIT, RTT_MS, HOSTS = 20, 20.0, 3
 _MEGABYTE = 1_000_000
-# Seconds.
-_ACQUAINTED = 20.0
-_PROGRESS = 2.0
-_PATIENCE = 90.0
-# Until an answered request is in every log for certain.
-_LOGGED = 0.6
+# Seconds until all hosts must know each other; between two lines of progress; until all must have upgraded.
+_DISCOVERY_TIMEOUT = 20.0
+_PROGRESS_INTERVAL = 2.0
+_UPGRADE_TIMEOUT = 90.0
+# Seconds after which an answered request is certainly in every log.
+_LOG_DELAY = 0.6
 _KNOWN = re.compile(r"\bpeer (\S+) (?:holds|is asked)")
 
 Say = Callable[[str], object]
 
 
 class DemoError(Exception):
-    """The demo did not come to its end."""
+    """The demo could not be completed."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Marks:
-    """Where the logs and counters stood."""
+    """The positions of logs and counters before an upgrade."""
 
     wan: int
     mirror: int
@@ -41,10 +41,10 @@ class _Marks:
 
 class Upgrades:
     """
-    Upgrades of all hosts of a LAN at the same moment.
+    Upgrades all hosts of a LAN at the same moment.
 
     Args:
-        say: Is told, in a line each, what goes on.
+        say: Shows a line of progress.
     """
 
     def __init__(self, lan: Lab, repository: Repository, say: Say) -> None:
@@ -52,11 +52,11 @@ class Upgrades:
         self._daemons: list[Daemon] = []
 
     def start_daemons(self) -> None:
-        """Starts pacserve on each host, and returns when they have found each other."""
+        """Starts pacserve on each host, and waits until all have found each other."""
         self._say("Starting pacserve --multicast on each host; they find each other ...")
         hosts = self._lan.hosts
         self._daemons = [Daemon(host, "--multicast", "--misses", "auto", "--hits", "auto", "--spool", str(host.dir / "spool")) for host in hosts]
-        wait_until(lambda: all(len(set(_KNOWN.findall(daemon.text()))) == len(hosts) - 1 for daemon in self._daemons), "them", _ACQUAINTED)
+        wait_until(lambda: all(len(set(_KNOWN.findall(daemon.text()))) == len(hosts) - 1 for daemon in self._daemons), "them", _DISCOVERY_TIMEOUT)
 
     def with_pacserve(self) -> Outcome:
         """
@@ -83,11 +83,11 @@ class Upgrades:
         before = self._marks()
         self._say(f"pacman -Syu on all {len(self._lan.hosts)} hosts, {title}:")
         seconds = self._run(before.wan)
-        time.sleep(_LOGGED)
+        time.sleep(_LOG_DELAY)
         return self._outcome(title, before, seconds)
 
     def _run(self, wan: int) -> list[float]:
-        """Runs `pacman -Syu` everywhere; gives the seconds that each host took."""
+        """Runs `pacman -Syu` on all hosts at once, and returns the seconds that each host took."""
         hosts = self._lan.hosts
         began = time.monotonic()
         running = {host.name: host.spawn(["pacman", "--noconfirm", "--noprogressbar", "-Syu"], log=_output(host)) for host in hosts}
@@ -100,11 +100,11 @@ class Upgrades:
                 if host.name not in taken and (status := running[host.name].poll()) is not None:
                     taken[host.name] = now
                     self._judge(host, status)
-            if now - told >= _PROGRESS:
+            if now - told >= _PROGRESS_INTERVAL:
                 told = now
                 self._say(f"  {now:3.0f} s: the WAN has carried {(self._lan.mirror.wan_bytes() - wan) / _MEGABYTE:5.1f} MB")
-            if now > _PATIENCE:
-                raise DemoError(f"not all hosts were done after {_PATIENCE:.0f} s")
+            if now > _UPGRADE_TIMEOUT:
+                raise DemoError(f"not all hosts were done after {_UPGRADE_TIMEOUT:.0f} s")
         return [taken[host.name] for host in hosts]
 
     def _judge(self, host: Host, status: int) -> None:
@@ -132,7 +132,7 @@ class Upgrades:
 
 
 def _install_old(host: Host, repository: Repository) -> None:
-    """Makes the host one that was never upgraded, with an empty package cache."""
+    """Installs the old packages on a host, and empties its package cache."""
     for path in host.pkg.iterdir():
         if path.is_dir():
             shutil.rmtree(path)

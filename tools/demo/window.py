@@ -1,4 +1,4 @@
-"""Looking from this machine at the status page of a host of the demo, without attaching its network to this machine's."""
+"""Makes the status page of a host of the demo visible on this machine, without connecting the two networks."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Window:
     """
     A port of this machine's loopback that leads to pacserve in a namespace.
 
-    Connections are made from within the namespace, so that for pacserve they come from its own host.
+    Connections are opened inside the namespace, so that for pacserve they come from its own host.
 
     Args:
-        port: The one to take; another where it is in use.
+        port: The preferred port; another is taken if it is in use.
     """
 
     def __init__(self, space: Namespace, port: int) -> None:
@@ -28,11 +28,11 @@ class Window:
 
     @property
     def url(self) -> str:
-        """Where a browser finds the page."""
+        """The URL of the page."""
         return f"http://localhost:{self._socket.getsockname()[1]}/"
 
     def close(self) -> None:
-        """Takes no further connections."""
+        """Accepts no further connections."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -62,7 +62,7 @@ def _listening(port: int) -> socket.socket:
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
-    """Until either ends; the end is handed on."""
+    """Copies until one side ends, and passes the end on."""
     with contextlib.suppress(OSError):
         while piece := source.recv(_PIECE):
             target.sendall(piece)

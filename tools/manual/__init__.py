@@ -1,1 +1,1 @@
-"""Man pages and shell completions, made from what the commands themselves say of their options."""
+"""Man pages and shell completions, made from the parsers of the commands."""

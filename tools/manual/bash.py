@@ -1,4 +1,4 @@
-"""Completion for bash.  It needs nothing of the package bash-completion; only what is handed on to pacman needs pacman's own completion."""
+"""Completion for bash.  It needs nothing of the package bash-completion; only words that are passed on to pacman need pacman's own completion."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from tools.manual.program import Option, Program, Value
 
 _FILE = """\
-# bash completion for {name}.  Made by 'make man': edit what it is made from, not this file.
-# It belongs into /usr/share/bash-completion/completions, without the ending.
+# bash completion for {name}.  Made by 'make man': edit its sources, not this file.
+# Install it in /usr/share/bash-completion/completions, without the suffix.
 
 _{name}() {{
     local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD - 1]}}
     COMPREPLY=()
-    # bash makes three words of --option=value.
+    # bash splits --option=value into three words.
     if [[ $cur == = ]]; then
         cur=
     elif [[ $prev == = ]]; then
@@ -26,7 +26,7 @@ _{name}() {{
 complete -F _{name} {name}
 """
 _COMMANDS = """\
-# Where the words behind {leading} begin.
+# The index of the first word after {leading}.
 local first=1 offered
 while ((first < COMP_CWORD)) && [[ ${{COMP_WORDS[first]}} == @({pattern}) ]]; do
     [[ ${{COMP_WORDS[first + 1]}} != = ]] || ((first++))
@@ -40,7 +40,7 @@ elif ((COMP_CWORD == first)) && [[ $cur != -* ]]; then
 fi
 case ${{COMP_WORDS[first]}} in
 {commands}    *)
-        # Everything else is pacman's, and so is the completion.
+        # Everything else is passed on to pacman, so pacman's completion completes it.
         if ! complete -p pacman &>/dev/null; then
             if declare -F _comp_load >/dev/null; then
                 _comp_load pacman
@@ -73,7 +73,7 @@ _OFFERS = {
 
 
 def completion(program: Program) -> str:
-    """The text of the file.  A program with commands of its own hands everything else on to pacman."""
+    """Returns the text of the file.  A program with commands of its own passes everything else on to pacman."""
     body = _commands(program) if program.commands else _options(program.options, program.arguments)
     return _FILE.format(name=program.name, body=_indented(body))
 
@@ -91,7 +91,7 @@ def _commands(program: Program) -> str:
 
 
 def _options(options: Sequence[Option], arguments: Sequence[Option]) -> str:
-    """Offers values where one is due; else options, and what an argument may be."""
+    """Returns the code that offers values after an option that takes one, else options and values of arguments."""
     names: dict[str, list[str]] = {}
     for option in options:
         if option.value is not Value.NONE and not option.optional:

@@ -1,4 +1,4 @@
-"""What is made, and where it belongs in this folder."""
+"""The files that are made, and their places in this folder."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from tools.manual.program import Program, read_parser
 
 ROOT = Path(__file__).parents[2]
 _COMPLETION = "contrib/completion"
-# The real ones depend on who runs this; see `pacserve.config.options.default_spool`.
+# The real defaults depend on the user; see `pacserve.config.options.default_spool`.
 _DEFAULTS = {
-    "--spool": f"{DEFAULT_SPOOL}, or .cache/pacserve in the home folder of who is not root",
-    "--state": f"{DEFAULT_STATE}, or .local/state/pacserve in the home folder of who is not root",
+    "--spool": f"{DEFAULT_SPOOL}, or .cache/pacserve in the home folder of other users than root",
+    "--state": f"{DEFAULT_STATE}, or .local/state/pacserve in the home folder of other users than root",
 }
 
 
 def daemon() -> Program:
-    """What `pacserve` says of itself."""
+    """Returns the options of `pacserve`."""
     return read_parser(build_parser(), _DEFAULTS)
 
 
 def wrapper() -> Program:
-    """What `pacsrv` says of itself."""
+    """Returns the options and commands of `pacsrv`."""
     return read_parser(pacsrv.build_parser())
 
 
 def made() -> dict[str, str]:
-    """The texts, by their paths in this folder."""
+    """Returns the texts of all files, by their paths in this folder."""
     programs = (daemon(), wrapper())
     completions = {
         name: text

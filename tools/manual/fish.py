@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from tools.manual.program import Option, Program, Value
 
 _FILE = """\
-# fish completion for {name}.  Made by 'make man': edit what it is made from, not this file.
-# It belongs into /usr/share/fish/vendor_completions.d.
+# fish completion for {name}.  Made by 'make man': edit its sources, not this file.
+# Install it in /usr/share/fish/vendor_completions.d.
 
 {lines}
 """
-# Whether the first word behind the leading options is $argv[1], or is yet to come where that is empty.
+# A function that tests whether the first word after the leading options is $argv[1]; if that is empty, whether there is no such word yet.
 _AT = """\
 function __fish_{name}_at
     set -l words (commandline -opc)
@@ -34,7 +34,7 @@ _VALUES = {
 
 
 def completion(program: Program) -> str:
-    """The text of the file.  A program with commands of its own hands everything else on to pacman."""
+    """Returns the text of the file.  A program with commands of its own passes everything else on to pacman."""
     start = f"complete -c {program.name}"
     if not program.commands:
         return _FILE.format(name=program.name, lines="\n".join([f"{start} -f", *_options(start, program.options, program.arguments)]))
@@ -43,7 +43,7 @@ def completion(program: Program) -> str:
     lines = [
         _AT.format(name=program.name, pattern="|".join(leading), leading=" ".join(leading)),
         "",
-        "# Everything that is not below is pacman's, and so is the completion.",
+        "# Everything that is not below is passed on to pacman, so pacman's completion completes it.",
         f"{start} -w pacman",
         *_options(f"{start} -n \"{at} ''\"", program.options, ()),
     ]

@@ -13,16 +13,16 @@ _EXAMPLE_INDENT = 4
 
 
 def with_options(text: str) -> str:
-    """A paragraph, escaped, in which options are bold."""
+    """Returns an escaped paragraph in which options are bold."""
     return roff.marked(text, _OPTION, lambda match: roff.bold(match[0]))
 
 
 def sections(guide: str) -> dict[str, list[str]]:
     """
-    The lines of each section, by its heading.
+    Returns the lines of each section, by its heading.
 
     Raises:
-        ValueError: The guide is not written as it should be: headings, paragraphs indented by two, examples by four or more.
+        ValueError: The guide has anything but headings, paragraphs indented by two spaces, and examples indented by four or more.
     """
     found: dict[str, list[str]] = {}
     heading = ""

@@ -1,8 +1,8 @@
 """
 The Markdown of docs/protocol.md as the body of a man page.
 
-A small and strict subset: headings, paragraphs, fenced code, tables, flat lists with `-`, and within a line code, bold and links.  Whatever else
-Markdown knows is refused, so that a page never shows half of a syntax.
+A small and strict subset: headings, paragraphs, fenced code, tables, flat lists with `-`, and within a line code, bold and links.  All other
+syntax of Markdown is refused, so that no page shows remains of it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _RULE = re.compile(r"\|(?:\s*:?-{3,}:?\s*\|)+")
 
 
 class MarkdownError(ValueError):
-    """The text is not of the subset that man pages are made from."""
+    """The text is not in the subset of Markdown that man pages are made from."""
 
 
 def inline(text: str) -> str:
     """
-    A paragraph, escaped.
+    Returns an escaped paragraph.
 
     Raises:
-        MarkdownError: It has a syntax that is not of the subset.
+        MarkdownError: Its syntax is not in the subset.
     """
     return roff.marked(text, _INLINE, _mark, _plain)
 
@@ -45,10 +45,10 @@ def _plain(text: str) -> str:
 
 def convert(text: str) -> tuple[str, list[str]]:
     """
-    The heading of the document, and the lines of its body: what comes before the first section is a section DESCRIPTION.
+    Returns the heading of the document, and the lines of its body; the text before the first section becomes a section DESCRIPTION.
 
     Raises:
-        MarkdownError: It is not of the subset.
+        MarkdownError: The document is not in the subset.
     """
     blocks = _blocks(text)
     if not blocks or not blocks[0][0].startswith("# "):
@@ -60,7 +60,7 @@ def convert(text: str) -> tuple[str, list[str]]:
 
 
 def _blocks(text: str) -> list[list[str]]:
-    """Lines that belong together; code keeps its fences."""
+    """Returns the blocks of lines that belong together; code keeps its fences."""
     blocks: list[list[str]] = []
     current: list[str] = []
     fenced = False
@@ -71,7 +71,7 @@ def _blocks(text: str) -> list[list[str]]:
                 blocks.append(current)
             current = []
         if line.strip() or fenced:
-            # A list or a table begins a block, also right below a paragraph.
+            # A list or a table begins a block even right below a paragraph.
             if not fenced and current and line[0] in "-|" and current[0][0] not in "-|":
                 blocks.append(current)
                 current = []
@@ -108,7 +108,7 @@ def _convert(block: list[str]) -> list[str]:
 
 
 def _table(block: list[str]) -> list[str]:
-    """Each row is an entry: the first cell its tag, the last its text, those between stand in parentheses beside the tag."""
+    """Returns a table as a list: the first cell of a row is the tag, the last its text, and those between follow the tag in parentheses."""
     if len(block) < 3 or not _RULE.fullmatch(block[1].strip()):
         raise MarkdownError(f"a table without heading or rows: {block[0]!r}")
     rows = [_cells(line) for line in (block[0], *block[2:])]

@@ -13,12 +13,12 @@ from tools.manual.guide import sections, with_options
 from tools.manual.markdown import convert
 from tools.manual.program import Command, Option, Program
 
-NOTE = "Made by 'make man': edit what it is made from, not this file."
+NOTE = "Made by 'make man': edit its sources, not this file."
 _SOURCE = f"pacserve {__version__}"
 
 
 def daemon_page(program: Program) -> str:
-    """pacserve(8)."""
+    """Returns pacserve(8)."""
     guide = sections(GUIDE)
     lines = [
         *roff.title(program.name, "8", _SOURCE, "System Administration", NOTE),
@@ -36,19 +36,19 @@ def daemon_page(program: Program) -> str:
         roff.section("SIGNALS"),
         *_list(
             ("SIGHUP", f"Read {DEFAULT_PACMAN_CONF} again."),
-            ("SIGTERM, SIGINT", "Let running transfers end, for a few seconds, and stop; the second signal stops at once."),
+            ("SIGTERM, SIGINT", "Give running transfers a few seconds to end, and stop; a second signal stops at once."),
         ),
         roff.section("EXIT STATUS"),
         *_list(
             ("0", "Stopped by a signal."),
-            (str(EXIT_FAILURE), "Something that it needs, such as its port, can not be had now."),
+            (str(EXIT_FAILURE), "Something that it needs, such as its port, is not available now."),
             ("2", "The command line is wrong."),
             (str(EXIT_CONFIGURATION), "The configuration is wrong."),
         ),
         roff.section("FILES"),
         *_list(
             (DEFAULT_PACMAN_CONF, "Mirrors, repositories and package caches."),
-            (DEFAULT_SPOOL, "What was downloaded; --spool names another folder."),
+            (DEFAULT_SPOOL, "Downloads; --spool names another folder."),
             (DEFAULT_STATE, "The history of the traffic; --state names another folder."),
         ),
         *_see_also("pacsrv(8)", "pacserve-protocol(7)", "pacman(8)", "pacman.conf(5)"),
@@ -57,7 +57,7 @@ def daemon_page(program: Program) -> str:
 
 
 def wrapper_page(program: Program) -> str:
-    """pacsrv(8)."""
+    """Returns pacsrv(8)."""
     name = roff.bold(program.name)
     leading = " ".join(f"[{roff.bold(option.names[0])} {_value(option)}]" for option in program.options if option.metavar)
     lines = [
@@ -79,15 +79,20 @@ def wrapper_page(program: Program) -> str:
         lines += roff.paragraph(with_options(" ".join(block.split())))
     lines += [
         roff.section("EXIT STATUS"),
-        "That of pacman where pacman was run; else:",
-        *_list(("0", "All is well."), ("1", "Something is wrong, or can not be told."), ("2", "The command line is wrong."), ("130", "Ctrl-C.")),
+        "The exit status of pacman if pacman was run; else:",
+        *_list(
+            ("0", "All is well."),
+            ("1", "Something is wrong, or the question can not be answered."),
+            ("2", "The command line is wrong."),
+            ("130", "Ctrl-C."),
+        ),
         *_see_also("pacserve(8)", "pacman(8)", "pacman.conf(5)"),
     ]
     return roff.page(lines)
 
 
 def _own(program: Program, command: Command) -> list[Option]:
-    """The options that are not those of the program as well."""
+    """Returns the options of a command that the program itself does not have."""
     common = {option.names for option in program.options}
     return [option for option in command.options if option.names not in common]
 
@@ -98,7 +103,7 @@ def _usage(program: Program, command: Command) -> list[str]:
 
 
 def protocol_page(text: str) -> str:
-    """pacserve-protocol(7), from docs/protocol.md."""
+    """Returns pacserve-protocol(7), made from docs/protocol.md."""
     heading, body = convert(text)
     lines = [
         *roff.title("pacserve-protocol", "7", _SOURCE, "Miscellaneous Information", NOTE),

@@ -1,4 +1,4 @@
-"""What a command's parser says of it, as values."""
+"""A command as values: its options, arguments and commands, read from its parser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 class Value(enum.Enum):
-    """What a shell can offer as the value of an option."""
+    """The kinds of values that a shell can offer for an option."""
 
     NONE = enum.auto()
     """The option takes no value."""
@@ -21,7 +21,7 @@ class Value(enum.Enum):
     INTERFACE = enum.auto()
     """A network interface of this machine."""
     FREE = enum.auto()
-    """Nothing: nobody can guess it."""
+    """Nothing: the value can't be guessed."""
 
 
 _VALUES = {"FILE": Value.FILE, "DIR": Value.FOLDER, "HOST": Value.HOST, "HOST:PORT": Value.HOST}
@@ -35,11 +35,11 @@ class Option:
     An option, or an argument that has no name.
 
     Attributes:
-        names: As they are typed; empty for an argument.
-        metavar: What stands for its value; empty where it takes none.
-        help: With the defaults filled in.
-        repeatable: Whether each further one adds something.
-        optional: Whether its value may be left out.
+        names: Its names as they are typed; empty for an argument.
+        metavar: The placeholder for its value; empty where it takes none.
+        help: The help text with the defaults filled in.
+        repeatable: True if the option may be given several times, each adding a value.
+        optional: True if its value may be omitted.
     """
 
     names: tuple[str, ...]
@@ -51,7 +51,7 @@ class Option:
 
     @property
     def value(self) -> Value:
-        """What a shell can offer."""
+        """The kind of value that a shell can offer."""
         if not self.metavar:
             return Value.NONE
         if self.choices:
@@ -60,13 +60,13 @@ class Option:
 
     @property
     def brief(self) -> str:
-        """The beginning of the help, without defaults: what fits beside an option in a list."""
+        """The beginning of the help, without defaults, short enough for a list of options."""
         return _BRIEF.split(self.help)[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Options that belong together."""
+    """Options under one title."""
 
     title: str
     options: tuple[Option, ...]
@@ -89,8 +89,8 @@ class Program:
 
     Attributes:
         description: One sentence.
-        epilog: What the help ends with.
-        arguments: That have no name.
+        epilog: The end of the help text.
+        arguments: The arguments without names.
     """
 
     name: str
@@ -102,16 +102,16 @@ class Program:
 
     @property
     def options(self) -> tuple[Option, ...]:
-        """All of them, in their order."""
+        """The options of all groups, in their order."""
         return tuple(option for group in self.groups for option in group.options)
 
 
 def read_parser(parser: argparse.ArgumentParser, defaults: Mapping[str, str] | None = None) -> Program:
     """
-    What a parser says.
+    Reads a parser.
 
     Args:
-        defaults: By name of an option, the default to state where the real one depends on the machine.
+        defaults: The defaults to state for options whose real default depends on the machine, by name of the option.
     """
     groups, arguments, commands = [], [], []
     for group in parser._action_groups:

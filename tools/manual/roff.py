@@ -7,7 +7,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 
-# mandoc calls longer ones bad style.
+# Characters of a line; mandoc calls longer ones bad style.
 _WIDTH = 78
 _SENTENCE_END = re.compile(r"(?<=[.?!]) +(?=[^a-z])")
 _ALWAYS = {"\\": "\\e", "^": "\\(ha", "~": "\\(ti", "`": "\\(ga"}
@@ -15,27 +15,27 @@ _LITERALLY = {**_ALWAYS, "-": "\\-", "'": "\\(aq"}
 
 
 def prose(text: str) -> str:
-    """Text of a sentence."""
+    """Returns a sentence, escaped."""
     return _escape(text, _ALWAYS)
 
 
 def literal(text: str) -> str:
-    """Text that can be copied from the page and typed: hyphens stay what they are on the keyboard."""
+    """Returns text that can be copied from the page and typed: hyphens stay the character on the keyboard."""
     return _escape(text, _LITERALLY)
 
 
 def bold(text: str) -> str:
-    """Literal text in bold."""
+    """Returns literal text in bold."""
     return f"\\fB{literal(text)}\\fR"
 
 
 def italic(text: str) -> str:
-    """Literal text in italics: what the reader replaces."""
+    """Returns literal text in italics, for placeholders."""
     return f"\\fI{literal(text)}\\fR"
 
 
 def marked(text: str, pattern: re.Pattern[str], mark: Callable[[re.Match[str]], str], rest: Callable[[str], str] = prose) -> str:
-    """Text in which whatever matches is made by `mark`, and what is between by `rest`."""
+    """Returns text in which `mark` has written all matches, and `rest` the text between them."""
     done, position = [], 0
     for match in pattern.finditer(text):
         done += [rest(text[position : match.start()]), mark(match)]
@@ -44,7 +44,7 @@ def marked(text: str, pattern: re.Pattern[str], mark: Callable[[re.Match[str]], 
 
 
 def filled(text: str) -> list[str]:
-    """Lines of an escaped paragraph, each sentence on lines of its own."""
+    """Returns the lines of an escaped paragraph, each sentence on lines of its own."""
     lines = []
     for sentence in _SENTENCE_END.split(text):
         lines += textwrap.wrap(sentence, _WIDTH, break_long_words=False, break_on_hyphens=False)
@@ -52,42 +52,42 @@ def filled(text: str) -> list[str]:
 
 
 def paragraph(text: str) -> list[str]:
-    """A paragraph of escaped text."""
+    """Returns a paragraph of escaped text."""
     return [".PP", *filled(text)]
 
 
 def example(lines: Iterable[str]) -> list[str]:
-    """Lines that stand as they are, indented."""
+    """Returns lines that are shown unchanged and indented."""
     return [".PP", ".RS 4", ".EX", *(_guarded(literal(line)) for line in lines), ".EE", ".RE"]
 
 
 def item(tag: str, body: Sequence[str]) -> list[str]:
-    """An entry of a list: an escaped tag, and the lines of its text below it."""
+    """Returns an entry of a list: an escaped tag, and the lines of its text below."""
     return [".TP", _guarded(tag), *body]
 
 
 def bullet(text: str) -> list[str]:
-    """An entry of a list without tags."""
+    """Returns an entry of a list without tags."""
     return [".IP \\(bu 2", *filled(text)]
 
 
 def section(title: str) -> str:
-    """The heading of a section."""
+    """Returns the heading of a section."""
     return f".SH {_argument(title)}"
 
 
 def subsection(title: str) -> str:
-    """The heading of a part of a section."""
+    """Returns the heading of a subsection."""
     return f".SS {_argument(title)}"
 
 
 def title(name: str, volume: str, source: str, heading: str, note: str) -> list[str]:
-    """The first lines of a page; without a date, so that the same text always makes the same page."""
+    """Returns the first lines of a page; without a date, so that the same text always makes the same page."""
     return [f'.\\" {note}', f'.TH {name.upper()} {volume} "" "{source}" "{heading}"', ".ad l", ".hw pacman pacserve pacsrv"]
 
 
 def page(lines: Sequence[str]) -> str:
-    """The text of a page.  What begins a section begins no further paragraph, which mandoc would warn of."""
+    """Returns the text of a page.  Paragraph marks right after a heading are dropped, since mandoc warns of them."""
     headings = (".SH", ".SS")
     kept = [line for before, line in itertools.pairwise(["", *lines]) if line != ".PP" or not before.startswith(headings)]
     return "\n".join(kept) + "\n"
@@ -103,5 +103,5 @@ def _escape(text: str, table: dict[str, str]) -> str:
 
 
 def _guarded(line: str) -> str:
-    """A line that begins as a request does, made text."""
+    """Returns a line, escaped where it would begin like a request."""
     return f"\\&{line}" if line.startswith((".", "'")) else line

@@ -9,8 +9,8 @@ from tools.manual.program import Option, Program, Value
 
 _FILE = """\
 #compdef {name}
-# zsh completion for {name}.  Made by 'make man': edit what it is made from, not this file.
-# It belongs into /usr/share/zsh/site-functions (Debian: /usr/share/zsh/vendor-completions).
+# zsh completion for {name}.  Made by 'make man': edit its sources, not this file.
+# Install it in /usr/share/zsh/site-functions (Debian: /usr/share/zsh/vendor-completions).
 
 {body}"""
 _COMMANDS = """\
@@ -35,7 +35,7 @@ if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then
 fi
 case $words[2] in
 {commands}    *)
-        # Everything else is pacman's, and so is the completion.
+        # Everything else is passed on to pacman, so pacman's completion completes it.
         if [[ -n ${{_comps[pacman]-}} ]]; then
             words[1]=pacman service=pacman
             ${{_comps[pacman]}}
@@ -52,7 +52,7 @@ _ACTIONS = {Value.FILE: "_files", Value.FOLDER: "_files -/", Value.HOST: "_hosts
 
 
 def completion(program: Program) -> str:
-    """The text of the file.  A program with commands of its own hands everything else on to pacman."""
+    """Returns the text of the file.  A program with commands of its own passes everything else on to pacman."""
     if not program.commands:
         return _FILE.format(name=program.name, body=_arguments(program.options, program.arguments))
     names = "".join(f"    {_quoted(f'{command.name}:{command.help}')}\n" for command in program.commands)
@@ -80,7 +80,7 @@ def _arguments(options: Sequence[Option], arguments: Sequence[Option]) -> str:
 
 
 def _specifications(option: Option) -> list[str]:
-    """One for each name; see _arguments in zshcompsys(1)."""
+    """Returns a specification for each name; see _arguments in zshcompsys(1)."""
     excluded = "*" if option.repeatable else f"({' '.join(option.names)})"
     specifications = []
     for name in option.names:

@@ -14,8 +14,7 @@ from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
 from pacserve.errors import FetchError, RemoteProtocolError
-from pacserve.fetch.answers import HeadAnswer, head_answer
-from pacserve.fetch.client import HTTPClient
+from pacserve.fetch.client import HeadAnswer, HTTPClient, head_answer
 from pacserve.fetch.reasons import translate
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.errors import AbsentError, FetchError, RemoteProtocolError
-from pacserve.fetch.answers import HeadAnswer
+from pacserve.fetch.client import HeadAnswer
 from pacserve.fetch.stream import StreamingClient
 from pacserve.fetch.urls import URL, parse_url, resolve_reference
 from pacserve.mirrors.mirror import Mirror

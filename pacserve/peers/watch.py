@@ -9,8 +9,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from pacserve.errors import FetchError, RemoteProtocolError
-from pacserve.fetch.answers import BodyAnswer
-from pacserve.fetch.client import HTTPClient
+from pacserve.fetch.client import BodyAnswer, HTTPClient
 from pacserve.network.addresses import Endpoint
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.inventory import NAMES_LIMIT, PACKED_LIMIT, PeerInfo, decode, unpack

@@ -18,8 +18,7 @@ from pacserve.discovery.filters import PeerFilters, parse_filter
 from pacserve.discovery.link import LANListener
 from pacserve.discovery.neighbours import Neighbours
 from pacserve.errors import FetchError
-from pacserve.fetch.answers import BodyAnswer
-from pacserve.fetch.client import HTTPClient
+from pacserve.fetch.client import BodyAnswer, HTTPClient
 from pacserve.fetch.urls import parse_url
 from pacserve.network.addresses import Endpoint, IPAddress, IPNetwork, LocalAddresses, parse_address, parse_network
 from pacserve.packages.names import is_content

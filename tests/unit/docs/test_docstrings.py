@@ -16,6 +16,7 @@ ROOMS_TO_COME: tuple[str, ...] = (
     "claims",
     "config/settings.py",
     "config/values.py",
+    "delivery",
     "discovery",
     "fetch/rate.py",
     "fronts",

@@ -23,8 +23,7 @@ from twisted.web.server import Request
 from zope.interface import implementer
 
 from pacserve.errors import FetchError, RemoteProtocolError
-from pacserve.fetch.answers import BodyAnswer, HeadAnswer
-from pacserve.fetch.client import HTTPClient
+from pacserve.fetch.client import BodyAnswer, HeadAnswer, HTTPClient
 
 
 class Page(Resource):

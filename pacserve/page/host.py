@@ -7,8 +7,16 @@ from pacserve.page.table import Cell
 from pacserve.page.text import number, size
 from pacserve.report.status import HostStatus, Origin, Status
 
-_MISSES = {"redirect": "pacman is sent to the mirror", "fetch": "this host downloads it, once for the LAN"}
-_HITS = {"redirect": "pacman is sent to the peer", "relay": "this host fetches, checks and hands it on"}
+_MISSES = {
+    "auto": "this host downloads it once for the LAN; without peers, pacman is redirected to the mirror",
+    "redirect": "pacman is redirected to the mirror",
+    "fetch": "this host downloads it, once for the LAN",
+}
+_HITS = {
+    "auto": "pacman is redirected to the peer; if it comes back, this host fetches and checks the file",
+    "redirect": "pacman is redirected to the peer",
+    "relay": "this host fetches it, checks it and passes it on",
+}
 
 Facts = dict[str, tuple[str, Cell]]
 """The name and the value of each fact, by its id."""

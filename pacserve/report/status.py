@@ -55,8 +55,8 @@ class HostStatus:
 
     Attributes:
         started: The time of the start, in seconds since the epoch.
-        misses: `redirect` or `fetch`.
-        hits: `redirect` or `relay`.
+        misses: `auto`, `redirect` or `fetch`.
+        hits: `auto`, `redirect` or `relay`.
         generation: The generation of its inventory.
         files: The number of package files and signatures that it offers.
         size: The bytes of these files.

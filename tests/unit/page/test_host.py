@@ -39,8 +39,16 @@ class HostTests(SynchronousTestCase):
     def test_modes(self) -> None:
         """What a daemon does with hits and misses is said in words."""
         for hits, misses, texts in (
-            ("redirect", "redirect", ["pacman is sent to the peer", "pacman is sent to the mirror"]),
-            ("relay", "fetch", ["this host fetches, checks and hands it on", "this host downloads it, once for the LAN"]),
+            ("redirect", "redirect", ["pacman is redirected to the peer", "pacman is redirected to the mirror"]),
+            (
+                "auto",
+                "auto",
+                [
+                    "pacman is redirected to the peer; if it comes back, this host fetches and checks the file",
+                    "this host downloads it once for the LAN; without peers, pacman is redirected to the mirror",
+                ],
+            ),
+            ("relay", "fetch", ["this host fetches it, checks it and passes it on", "this host downloads it, once for the LAN"]),
         ):
             page = self.shown(of_host(hits=hits, misses=misses))
             self.assertEqual([page.one(name).text for name in ("hits", "misses")], texts)

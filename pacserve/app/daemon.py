@@ -55,9 +55,9 @@ from pacserve.peers.watch import PeerWatch
 from pacserve.report.ledger import Ledger
 from pacserve.resolver.resolver import Resolver
 from pacserve.web.access_log import AccessLog
-from pacserve.web.asking import Front
 from pacserve.web.audience import ClientAudience, PeerAudience
 from pacserve.web.bodies.pacing import Pacing
+from pacserve.web.front import Front
 from pacserve.web.hosts import Hosts
 from pacserve.web.router import Router
 from pacserve.web.server.connections import Connections, affordable
@@ -161,8 +161,8 @@ class Daemon:
         )
         clients = ClientAudience(machine, settings.clients)
         lan = PeerAudience(machine, settings.peers, others.is_peer)
-        asked = write if settings.log_level in ("debug", "info") else _nowhere
-        self._access = AccessLog(asked, reactor, wall=wall, debug=settings.log_level == "debug")
+        self._access_log = AccessLog(write, reactor, wall=wall, debug=settings.log_level == "debug")
+        logs = (self._access_log,) if settings.log_level in ("debug", "info") else ()
         fronts: dict[str, Front] = {"claim": ClaimFront(KeptClaims(table, reactor), lan)}
         if fetching.wanted:
             fronts["fetch"] = FetchFront(fetching.packages, caches, self._databases, self._knows, lan)
@@ -196,10 +196,9 @@ class Daemon:
                 "package": PackageFront(caches, lan),
                 "info": InfoFront(caches, self._architectures, instance, lan),
             },
-            self._access,
             reactor,
             hosts=Hosts(machine, names),
-            witnesses=self._telling.witnesses,
+            witnesses=(*logs, *self._telling.witnesses),
             wall=wall,
             pacing=_pacing_of(settings.lan_limit, machine, Pacing(partial(take, lan_rate, reactor), reactor)),
         )
@@ -263,7 +262,7 @@ class Daemon:
         await deferLater(self._reactor, 0)
         await self._in_time(self._telling.stop(), FAREWELL)
         # Nothing is aborted: the kernel may still have megabytes to send, and goes on to do so after this process has ended.
-        self._access.flush()
+        self._access_log.flush()
 
     def reload(self) -> None:
         """Reads pacman.conf again now; a wrong one is logged, and the last good one stays."""
@@ -312,10 +311,6 @@ class Daemon:
 def _pacing_of(limit: int | None, machine: Machine, pacing: Pacing) -> Callable[[IPAddress], Pacing | None]:
     """Returns a function that gives the limit of speed for a client; this host has none."""
     return lambda client: None if limit is None or machine.owns(client) else pacing
-
-
-def _nowhere(_: str) -> None:
-    """Drops a line of the access log."""
 
 
 def _peer(slot: int, configured: Endpoint) -> Peer:

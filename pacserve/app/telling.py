@@ -21,8 +21,9 @@ from pacserve.metrics.errors import ErrorCounts
 from pacserve.metrics.log import ErrorObserver
 from pacserve.metrics.requests import RequestCounts
 from pacserve.report.archive import Archive
-from pacserve.web.asking import Audience, Front, Witness
 from pacserve.web.bodies.events import Events
+from pacserve.web.front import Audience, Front
+from pacserve.web.witness import Witness
 
 if TYPE_CHECKING:
     from pacserve.metrics.exposition import Exposition

@@ -14,7 +14,7 @@ from pacserve.packages.inventory import LocalPackages
 from pacserve.packages.names import ContentName, architecture, file_name, kind_of, shared_file
 from pacserve.transfer.downloads import RunningDownloads
 from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, StreamAnswer
-from pacserve.web.asking import Ask, Audience, Front
+from pacserve.web.front import Ask, Audience, Front
 
 _INSTANCE = re.compile(r"[0-9a-f]{32}\Z")
 _VERBS = ("ask", "renew", "finish", "release")

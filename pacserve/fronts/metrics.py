@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pacserve.errors import RequestError
 from pacserve.report.status import Status
 from pacserve.web.answers import Answer, DocumentAnswer
-from pacserve.web.asking import Ask, Audience, Front
+from pacserve.web.front import Ask, Audience, Front
 
 if TYPE_CHECKING:
     from pacserve.metrics.exposition import Exposition

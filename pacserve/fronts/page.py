@@ -14,8 +14,8 @@ from pacserve.page.layout import LONGEST_QUERY
 from pacserve.page.overview import changing, render
 from pacserve.report.status import Status
 from pacserve.web.answers import Answer, DocumentAnswer, EventsAnswer
-from pacserve.web.asking import Ask, Audience, Front
 from pacserve.web.bodies.events import Events
+from pacserve.web.front import Ask, Audience, Front
 
 GiveStatus = Callable[[], Awaitable[Status]]
 Search = Callable[[str], Awaitable[Sequence[Found]]]

@@ -12,7 +12,7 @@ from pacserve.http.validators import matches_none_match
 from pacserve.packages.inventory import Inventory, LocalPackages
 from pacserve.peers.inventory import PeerInfo, encode, pack
 from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer
-from pacserve.web.asking import Ask, Audience, Front
+from pacserve.web.front import Ask, Audience, Front
 
 # Deltas that are kept as they are sent: peers that are told of the same change know one of the last few generations.
 _DELTAS_KEPT = 4

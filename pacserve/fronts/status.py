@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pacserve.errors import RequestError
 from pacserve.report.status import Status, Why, encode
 from pacserve.web.answers import Answer, DocumentAnswer
-from pacserve.web.asking import Ask, Audience, Front
+from pacserve.web.front import Ask, Audience, Front
 
 _JSON = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
 # Characters of a name; pacman's own are shorter.

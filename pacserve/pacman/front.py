@@ -12,7 +12,7 @@ from pacserve.packages.files import FileRequest
 from pacserve.packages.names import file_name, kind_of
 from pacserve.pacman.configuration import ConfigurationSource
 from pacserve.web.answers import Answer
-from pacserve.web.asking import Ask, Audience, Front
+from pacserve.web.front import Ask, Audience, Front
 
 # Characters.  A longer name is not remembered either, so that requests can't fill the memory.
 _LONGEST_NAME = 255

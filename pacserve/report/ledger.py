@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pacserve.network.addresses import LocalAddresses
 from pacserve.report.origins import Origin, origin_of
 from pacserve.report.status import Bucket, Record, Tally, TrafficStatus
-from pacserve.web.asking import Answered, Witness
+from pacserve.web.witness import Answered, Witness
 
 MINUTE = 60
 HOUR = 3600

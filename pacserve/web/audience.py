@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from pacserve.network.addresses import IPAddress, IPNetwork, LocalAddresses, in_private_range
-from pacserve.web.asking import Audience
+from pacserve.web.front import Audience
 
 
 class ClientAudience(Audience):

@@ -16,13 +16,15 @@ from twisted.web.server import NOT_DONE_YET
 from pacserve.errors import RequestError
 from pacserve.http.target import query_of, split_target
 from pacserve.network.addresses import IPAddress, parse_address
-from pacserve.web.access_log import AccessLog, Asked
+from pacserve.waiting import Done, Waiters, begin
+from pacserve.web.access_log import printable
 from pacserve.web.answers import Answer, EventsAnswer, FileAnswer, RedirectAnswer, StreamAnswer
-from pacserve.web.asking import Answered, Ask, Front, Witness
 from pacserve.web.bodies.body import Sent, send_document, send_file, send_stream
 from pacserve.web.bodies.pacing import Pacing
+from pacserve.web.front import Ask, Front
 from pacserve.web.hosts import Hosts, stated_host
 from pacserve.web.server.responses import Responder, abort, field_value, header_getter
+from pacserve.web.witness import Answered, ClientLeft, Witness
 
 _METHODS = {b"GET": "GET", b"HEAD": "HEAD", b"POST": "POST"}
 
@@ -33,19 +35,27 @@ def _unlimited(_: IPAddress) -> None:
 
 class _Exchange:
     """
-    A request and what becomes of it.
+    A request and its fate.
 
     Attributes:
+        started: When the request came, by the router's clock.
         front: The first part of the path, as soon as there is a front for it.
+        gone: True if the client has left before its answer began.
     """
 
-    __slots__ = ("asked", "front", "gone", "request")
+    __slots__ = ("client", "front", "gone", "method", "request", "started", "target")
 
     def __init__(self, request: Request, started: float) -> None:
         self.request = request
-        self.asked = Asked(request.method, request.uri, parse_address(request.getClientAddress().host), started)
+        self.method = _METHODS.get(request.method) or request.method.decode("latin-1")
+        self.target: bytes = request.uri
+        self.client = parse_address(request.getClientAddress().host)
+        self.started = started
         self.front = ""
         self.gone = False
+
+    def __str__(self) -> str:
+        return printable(f"{self.method} {self.target.decode('latin-1')}")
 
 
 class Router(Resource):
@@ -65,7 +75,6 @@ class Router(Resource):
     def __init__(
         self,
         fronts: Mapping[str, Front],
-        log: AccessLog,
         clock: IReactorTime,
         *,
         wall: Callable[[], float] | None = None,
@@ -86,36 +95,30 @@ class Router(Resource):
         super().__init__()
         self.running = 0
         self._fronts = dict(fronts)
-        self._access = log
         self._clock = clock
         self._pacing = pacing
         self._hosts = hosts
         self._witnesses = tuple(witnesses)
         self._responder = Responder(clock.seconds if wall is None else wall)
-        self._waiting: list[Deferred[None]] = []
+        self._idle = Waiters()
 
     async def drained(self) -> None:
         """Returns when no response is under way any more."""
         while self.running:
-            idle: Deferred[None] = Deferred()
-            self._waiting.append(idle)
-            await idle
+            await self._idle.wait()
 
     def render(self, request: Request) -> int:
         self.running += 1
         exchange = _Exchange(request, self._clock.seconds())
         try:
-            coroutine = self._ask(exchange)
-            coroutine.send(None)
-        except StopIteration as end:
-            answer: Answer = end.value
+            asked = begin(self._ask(exchange))
         except Exception:
             self._fail(exchange, Failure())
             return NOT_DONE_YET
+        if isinstance(asked, Done):
+            self._deliver(exchange, asked.result)
         else:
-            self._wait(exchange, coroutine)
-            return NOT_DONE_YET
-        self._deliver(exchange, answer)
+            self._wait(exchange, asked)
         return NOT_DONE_YET
 
     def _ask(self, exchange: _Exchange) -> Coroutine[Any, Any, Answer]:
@@ -126,15 +129,14 @@ class Router(Resource):
             raise RequestError(404, "there is nothing here")
         exchange.front = parts[0]
         header = header_getter(request)
-        method = _METHODS.get(request.method)
-        if method is None or (method == "POST") != front.changes:
+        if request.method not in _METHODS or (exchange.method == "POST") != front.changes:
             raise RequestError(405, "only POST is answered here" if front.changes else "only GET and HEAD are answered")
-        if not front.audience.admits(exchange.asked.client):
-            raise RequestError(403, f"{exchange.asked.client} is not answered here")
+        if not front.audience.admits(exchange.client):
+            raise RequestError(403, f"{exchange.client} is not answered here")
         if self._hosts is not None:
-            self._hosts.check(parts[0], stated_host(request.uri, header("Host")), exchange.asked.client)
+            self._hosts.check(parts[0], stated_host(request.uri, header("Host")), exchange.client)
         query = query_of(request.uri) if b"?" in request.uri else ""
-        return front.answer(Ask(method, parts[1:], exchange.asked.client, header, query))
+        return front.answer(Ask(exchange.method, parts[1:], exchange.client, header, query))
 
     def _wait(self, exchange: _Exchange, coroutine: Coroutine[Any, Any, Answer]) -> None:
         """Goes on with a coroutine that has begun to wait: a Deferred that it waits for is yielded again as long as it has no result."""
@@ -162,14 +164,12 @@ class Router(Resource):
         if isinstance(answer, RedirectAnswer):
             fields = f"Location: {field_value(answer.url)}\r\nContent-Length: 0\r\n"
             self._responder.send(exchange.request, 307, fields)
-            self._finished(exchange, 307, answer.origin, answer.size, redirected=True)
+            self._finished(exchange, Sent(307, answer.size), answer.origin, redirected=True)
         elif isinstance(answer, FileAnswer):
-            self._follow(
-                exchange, send_file(exchange.request, self._responder, answer.held, self._pacing(exchange.asked.client)), lambda: answer.origin
-            )
+            self._follow(exchange, send_file(exchange.request, self._responder, answer.held, self._pacing(exchange.client)), lambda: answer.origin)
         elif isinstance(answer, StreamAnswer):
             self._follow(
-                exchange, send_stream(exchange.request, self._responder, answer.file, self._pacing(exchange.asked.client)), lambda: _origin(answer)
+                exchange, send_stream(exchange.request, self._responder, answer.file, self._pacing(exchange.client)), lambda: _origin(answer)
             )
         elif isinstance(answer, EventsAnswer):
             self._follow(exchange, answer.events.send(exchange.request, self._responder), str, quiet=True)
@@ -182,7 +182,7 @@ class Router(Resource):
         """Logs a body when it was sent, or when the client has left."""
 
         def sent(result: Sent) -> None:
-            self._finished(exchange, result.status, origin(), result.size, cut_short=not result.complete, quiet=quiet)
+            self._finished(exchange, result, origin(), quiet=quiet)
 
         Deferred.fromCoroutine(sending).addCallbacks(sent, lambda failure: self._fail(exchange, failure))
 
@@ -190,54 +190,39 @@ class Router(Resource):
         request, error = exchange.request, failure.value
         if exchange.gone:
             if not isinstance(error, (CancelledError, RequestError)):
-                self._log.failure("{request} failed", failure=failure, request=exchange.asked)
+                self._log.failure("{request} failed", failure=failure, request=str(exchange))
             self._left(exchange)
             return
         if isinstance(error, RequestError):
             status, message, origin = error.status, str(error), error.origin
         else:
-            self._log.failure("{request} failed", failure=failure, request=exchange.asked)
+            self._log.failure("{request} failed", failure=failure, request=str(exchange))
             status, message, origin = 500, "pacserve has failed here; its log says more", ""
         if request.startedWriting:
             abort(request)
-            self._finished(exchange, status, origin, None, cut_short=True)
+            self._finished(exchange, Sent(status, None, complete=False), origin)
             return
         fields = "Allow: GET, HEAD\r\n" if status == 405 else ""
-        self._finished(exchange, status, origin, self._responder.send_line(request, status, message, fields))
+        self._finished(exchange, Sent(status, self._responder.send_line(request, status, message, fields)), origin)
 
     def _left(self, exchange: _Exchange) -> None:
-        self._access.client_left(exchange.asked)
+        left = ClientLeft(exchange.front, exchange.method, exchange.target, exchange.client, self._clock.seconds() - exchange.started)
+        for witness in self._witnesses:
+            witness.client_left(left)
         self._ended()
 
-    def _finished(
-        self,
-        exchange: _Exchange,
-        status: int,
-        origin: str,
-        size: int | None,
-        *,
-        redirected: bool = False,
-        cut_short: bool = False,
-        quiet: bool = False,
-    ) -> None:
-        self._access.answered(exchange.asked, status, origin, size, redirected=redirected, cut_short=cut_short, quiet=quiet)
-        if self._witnesses:
-            asked = exchange.asked
-            seconds = self._clock.seconds() - asked.started
-            method = asked.method.decode("latin-1")
-            answered = Answered(
-                exchange.front, method, asked.target, asked.client, status, origin, size, seconds, redirected, complete=not cut_short, quiet=quiet
-            )
-            for witness in self._witnesses:
-                witness.answered(answered)
+    def _finished(self, exchange: _Exchange, sent: Sent, origin: str, *, redirected: bool = False, quiet: bool = False) -> None:
+        seconds = self._clock.seconds() - exchange.started
+        request = exchange.front, exchange.method, exchange.target, exchange.client
+        answered = Answered(*request, sent.status, origin, sent.size, seconds, redirected, sent.complete, quiet)
+        for witness in self._witnesses:
+            witness.answered(answered)
         self._ended()
 
     def _ended(self) -> None:
         self.running -= 1
-        if not self.running and self._waiting:
-            waiting, self._waiting = self._waiting, []
-            for idle in waiting:
-                idle.callback(None)
+        if not self.running:
+            self._idle.wake()
 
 
 def _origin(answer: StreamAnswer) -> str:

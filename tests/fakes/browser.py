@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
+from pacserve.web.front import Front
+from pacserve.web.router import Router
 from pacserve.web.server.outgoing import Outgoing
 from pacserve.web.server.site import Site
 
@@ -134,3 +137,8 @@ class Browser:
 def site_of(resource: Any, clock: IReactorTime, **more: Any) -> Site:
     """A site whose kernel is the `Wire`."""
     return Site(resource, clock, measure=lambda wire: wire.outgoing if isinstance(wire, Wire) else None, **more)
+
+
+def router_of(fronts: Mapping[str, Front], clock: IReactorTime, **more: Any) -> Router:
+    """A router with these fronts, by the first part of the path."""
+    return Router(fronts, clock, **more)

@@ -18,7 +18,7 @@ from pacserve.sources.candidates import Candidate, Considered, PackageSource, Ra
 from pacserve.sources.locations import Holder, Location, Offer
 from pacserve.sources.upstreams import Upstream
 from pacserve.web.answers import Answer, DocumentAnswer
-from pacserve.web.asking import Ask, Audience
+from pacserve.web.front import Ask, Audience
 
 
 class Addresses(LocalAddresses):

@@ -28,15 +28,15 @@ AT_ONCE = 48 * 1024
 @dataclass(frozen=True, slots=True)
 class Sent:
     """
-    What became of a body.
+    A response that was sent.
 
     Attributes:
-        size: The bytes of the body that were sent.
-        complete: False when the connection ended first.
+        size: The bytes of its body, for a redirect those of the file behind it; None where they are not known.
+        complete: False where the connection ended before all of it was sent.
     """
 
     status: int
-    size: int
+    size: int | None
     complete: bool = True
 
 

@@ -41,7 +41,6 @@ def serve(port_file: Path, *, hostile: bool) -> None:
     from pacserve.fronts.page import EventsFront, PageFront, SearchFront, StaticFront, watched  # noqa: PLC0415
     from pacserve.page.found import Found  # noqa: PLC0415
     from pacserve.report.status import Status  # noqa: PLC0415
-    from pacserve.web.access_log import AccessLog  # noqa: PLC0415
     from pacserve.web.audience import ClientAudience  # noqa: PLC0415
     from pacserve.web.bodies.events import Events  # noqa: PLC0415
     from pacserve.web.hosts import Hosts  # noqa: PLC0415
@@ -79,7 +78,7 @@ def serve(port_file: Path, *, hostile: bool) -> None:
         "events": EventsFront(Events(watched(now, wall), reactor), here),
         "search": SearchFront(search, "atlas", wall, here),
     }
-    router = Router(fronts, AccessLog(lambda _: None, reactor), reactor, hosts=Hosts(local, ["atlas"]))
+    router = Router(fronts, reactor, hosts=Hosts(local, ["atlas"]))
     port = reactor.listenTCP(0, Site(router, reactor), interface="127.0.0.1")
     new = port_file.with_suffix(".new")
     new.write_text(str(port.getHost().port))

@@ -21,10 +21,9 @@ from pacserve.page.text import clean
 from pacserve.report.status import Status
 from pacserve.web.access_log import AccessLog
 from pacserve.web.answers import EventsAnswer
-from pacserve.web.asking import Ask, Front
 from pacserve.web.bodies.events import Events
-from pacserve.web.router import Router
-from tests.fakes.browser import Browser, Response, site_of
+from pacserve.web.front import Ask, Front
+from tests.fakes.browser import Browser, Response, router_of, site_of
 from tests.fakes.interfaces import Everyone
 from tests.fakes.interfaces import ask as make_ask
 from tests.unit.page.made_up import HOSTILE, NOW, status
@@ -65,7 +64,7 @@ class PageTestCase(SynchronousTestCase):
             "search": SearchFront(self.search, "atlas", lambda: NOW, self.everyone),
         }
         self.log = AccessLog(self.lines.append, Clock())
-        self.browser = Browser(site_of(Router(self.fronts, self.log, Clock()), Clock()))
+        self.browser = Browser(site_of(router_of(self.fronts, Clock(), witnesses=[self.log]), Clock()))
 
     async def status(self) -> Status:
         """How things are."""

@@ -6,7 +6,7 @@ from pacserve.network.addresses import parse_address
 from pacserve.report.ledger import DAY, DAYS, MINUTE, MINUTES, PEERS, RECENT, History, Ledger, no_counts
 from pacserve.report.origins import Origin
 from pacserve.report.status import Bucket, Tally
-from pacserve.web.asking import Answered
+from pacserve.web.witness import Answered
 from tests.fakes.interfaces import Addresses
 
 NOON = 20_000 * DAY + DAY / 2

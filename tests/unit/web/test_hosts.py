@@ -9,11 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import RequestError
 from pacserve.network.addresses import parse_address
-from pacserve.web.access_log import AccessLog
 from pacserve.web.answers import DocumentAnswer
 from pacserve.web.hosts import PEER_PATHS, Hosts, stated_host
-from pacserve.web.router import Router
-from tests.fakes.browser import Browser, site_of
+from tests.fakes.browser import Browser, router_of, site_of
 from tests.fakes.interfaces import Addresses
 from tests.unit.web.test_router import TestFront
 
@@ -165,7 +163,7 @@ class RouterTests(SynchronousTestCase):
     def setUp(self) -> None:
         clock = Clock()
         fronts = {name: TestFront(DocumentAnswer(b"answer")) for name in ("", "status", "package")}
-        self.site = site_of(Router(fronts, AccessLog(str, clock), clock, hosts=Hosts(Addresses("10.0.0.5"), ("atlas",))), clock)
+        self.site = site_of(router_of(fronts, clock, hosts=Hosts(Addresses("10.0.0.5"), ("atlas",))), clock)
 
     def status(self, target: str, *headers: str) -> int:
         """The status of the answer to a request with no other headers than these."""
@@ -202,7 +200,7 @@ class RouterTests(SynchronousTestCase):
         """Who is refused is told so in text, and nobody is asked."""
         front = TestFront(DocumentAnswer(b"secret"))
         clock = Clock()
-        site = site_of(Router({"status": front}, AccessLog(str, clock), clock, hosts=Hosts(Addresses(), ())), clock)
+        site = site_of(router_of({"status": front}, clock, hosts=Hosts(Addresses(), ())), clock)
         browser = Browser(site)
         browser.send(b"GET /status HTTP/1.1\r\nHost: <script>\r\n\r\n")
         (response,) = browser.responses()

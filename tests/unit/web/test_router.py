@@ -19,11 +19,11 @@ from pacserve.network.addresses import IPAddress, parse_address
 from pacserve.packages.files import HeldFile
 from pacserve.web.access_log import AccessLog
 from pacserve.web.answers import Answer, DocumentAnswer, EventsAnswer, FileAnswer, RedirectAnswer
-from pacserve.web.asking import Answered, Ask, Audience, Front, Witness
 from pacserve.web.bodies.events import Events
+from pacserve.web.front import Ask, Audience, Front
 from pacserve.web.hosts import Hosts
-from pacserve.web.router import Router
-from tests.fakes.browser import Browser, site_of
+from pacserve.web.witness import Answered, ClientLeft, Witness
+from tests.fakes.browser import Browser, router_of, site_of
 from tests.fakes.interfaces import Addresses
 
 URL = "http://10.0.0.3:15678/package/zlib-1:1.3.1-2-x86_64.pkg.tar.zst/data"
@@ -70,7 +70,7 @@ class RouterTestCase(SynchronousTestCase):
         self.lines: list[str] = []
         self.log = AccessLog(self.lines.append, self.clock)
         self.front = TestFront(REDIRECT)
-        self.router = Router({"request": self.front, "": TestFront(DocumentAnswer(b"home"))}, self.log, self.clock)
+        self.router = router_of({"request": self.front, "": TestFront(DocumentAnswer(b"home"))}, self.clock, witnesses=[self.log])
         self.site = site_of(self.router, self.clock)
         self.browser = Browser(self.site)
 
@@ -339,14 +339,19 @@ class Told(Witness):
     Notes what it is told.
 
     Attributes:
-        all: In order.
+        all: The answered requests, in order.
+        left: The requests whose clients left before their answers began, in order.
     """
 
     def __init__(self) -> None:
         self.all: list[Answered] = []
+        self.left: list[ClientLeft] = []
 
     def answered(self, answered: Answered) -> None:
         self.all.append(answered)
+
+    def client_left(self, left: ClientLeft) -> None:
+        self.left.append(left)
 
 
 class WitnessTests(RouterTestCase):
@@ -355,9 +360,8 @@ class WitnessTests(RouterTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.told = Told(), Told()
-        self.router = Router(
+        self.router = router_of(
             {"request": self.front, "": TestFront(DocumentAnswer(b"home", quiet=True))},
-            self.log,
             self.clock,
             hosts=Hosts(Addresses(), ()),
             witnesses=self.told,
@@ -486,14 +490,18 @@ class WitnessTests(RouterTestCase):
         self.assertGreater(answered.size or 0, 0)
 
     def test_left_early(self) -> None:
-        """A client that leaves before its answer begins was not answered, and nobody is told."""
+        """A client that leaves before its answer begins was not answered; the witnesses are told that it has left, and after how long."""
         for late in (True, False):
             browser = Browser(self.site)
             result = self.waiting()
-            browser.ask("/request/a")
+            browser.ask("/request/a%20b", method="HEAD")
+            self.clock.advance(1.5)
             browser.close(cleanly=late)
             self.assertTrue(result.called)
             self.assertEqual((self.router.running, self.told[0].all), (0, []))
+            for told in self.told:
+                self.assertEqual(told.left, [ClientLeft("request", "HEAD", b"/request/a%20b", parse_address("127.0.0.1"), 1.5)])
+                told.left.clear()
 
     def test_pipeline(self) -> None:
         """Each request of a connection is told of, in the order of the answers."""

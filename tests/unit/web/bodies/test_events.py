@@ -12,10 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.web.access_log import AccessLog
 from pacserve.web.answers import Answer, EventsAnswer
-from pacserve.web.asking import Ask, Audience, Front
 from pacserve.web.bodies.events import HEARTBEAT, INTERVAL, MOST, PATIENCE, Events
-from pacserve.web.router import Router
-from tests.fakes.browser import Browser, site_of
+from pacserve.web.front import Ask, Audience, Front
+from tests.fakes.browser import Browser, router_of, site_of
 from tests.fakes.interfaces import Everyone
 
 BEGINNING = "retry: 3000\n\n"
@@ -53,7 +52,7 @@ class EventsTestCase(SynchronousTestCase):
         self.events = Events(self.look, self.clock)
         self.lines: list[str] = []
         self.log = AccessLog(self.lines.append, Clock(), debug=True)
-        self.router = Router({"events": Page(self.events)}, self.log, Clock())
+        self.router = router_of({"events": Page(self.events)}, Clock(), witnesses=[self.log])
         self.site = site_of(self.router, Clock())
 
     async def look(self) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""What is asked of the web server, who may ask, and who is told of it."""
+"""Fronts: each answers the requests below one first part of the path."""
 
 from __future__ import annotations
 
@@ -31,50 +31,12 @@ class Ask:
     query: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """
-    A request that was answered, and how.
-
-    Attributes:
-        front: The first part of the path; empty for `/`, and for what no front answers.
-        target: The request target as it came: of anybody's making.
-        client: Who asked.
-        origin: Where the answer is from, or for an error who was asked; as in the access log, may be empty.
-        size: The bytes of the body, for a redirect those of the file behind it; None where they are not known.
-        seconds: From the request to the end of the answer.
-        redirected: The client was sent elsewhere.
-        complete: The connection did not end before the answer did.
-        quiet: What peers ask again and again in the background.
-    """
-
-    front: str
-    method: str
-    target: bytes
-    client: IPAddress
-    status: int
-    origin: str
-    size: int | None
-    seconds: float
-    redirected: bool = False
-    complete: bool = True
-    quiet: bool = False
-
-
 class Audience(Protocol):
     """Who may ask."""
 
     @abstractmethod
     def admits(self, client: IPAddress) -> bool:
         """Returns whether this client is answered; others get 403."""
-
-
-class Witness(Protocol):
-    """Is told of each request that was answered."""
-
-    @abstractmethod
-    def answered(self, answered: Answered) -> None:
-        """Takes note.  It is called for every request, thousands of times a second: it must be cheap, and never raises."""
 
 
 class Front(Protocol):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.task import deferLater
@@ -11,6 +9,7 @@ from twisted.logger import Logger
 from twisted.web.http import Request
 from zope.interface import implementer
 
+from pacserve.waiting import Done, begin
 from pacserve.web.bodies.arriving import ArrivingReader
 from pacserve.web.bodies.copying import PIECE as PACED_PIECE
 from pacserve.web.bodies.pacing import Pacing
@@ -103,13 +102,10 @@ class FollowingProducer:
 
     async def _more(self) -> bool:
         """Waits until there is more of the file, but not for a client that has gone."""
-        asking: Any = self._reader.more(self._offset)
-        try:
-            asking.send(None)  # what is there already needs no Deferred
-        except StopIteration as end:
-            there: bool = end.value
-            return there
-        self._arriving = Deferred.fromCoroutine(asking)
+        asked = begin(self._reader.more(self._offset))
+        if isinstance(asked, Done):
+            return asked.result
+        self._arriving = Deferred.fromCoroutine(asked)
         try:
             return await self._arriving
         except CancelledError:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Protocol
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from pacserve.network.addresses import IPAddress
+from pacserve.waiting import Waiters
 
 MOST = 4096
 """Connections at the same time, where the limit of open files allows it."""
@@ -59,7 +59,7 @@ class Connections:
         self._all: set[ClientConnection] = set()
         self._counts: dict[int, int] = {}  # by the address as a number, which is found faster
         self._sweeping: IDelayedCall | None = None
-        self._waiting: list[Deferred[None]] = []
+        self._none_left = Waiters()
 
     def __len__(self) -> int:
         return len(self._all)
@@ -94,16 +94,12 @@ class Connections:
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
-        waiting, self._waiting = self._waiting, []
-        for gone in waiting:
-            gone.callback(None)
+        self._none_left.wake()
 
     async def gone(self) -> None:
         """Returns when no connection is left, and so all that was written is in the hands of the kernel."""
         while self._all:
-            gone: Deferred[None] = Deferred(self._waiting.remove)
-            self._waiting.append(gone)
-            await gone
+            await self._none_left.wait()
 
     def retire(self) -> None:
         """Ends every connection, those with a response under way after it."""

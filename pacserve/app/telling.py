@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from twisted.logger import Logger, globalLogPublisher
 
 from pacserve.app.explaining import Explaining
 from pacserve.app.reporting import Parts, Reporting
+from pacserve.app.routes import ReportFronts
 from pacserve.delivery.delivering import Deliverer
 from pacserve.fronts.metrics import MetricsFront
 from pacserve.fronts.page import EventsFront, PageFront, SearchFront, StaticFront, watched
@@ -22,7 +23,6 @@ from pacserve.metrics.log import ErrorObserver
 from pacserve.metrics.requests import RequestCounts
 from pacserve.report.archive import Archive
 from pacserve.web.bodies.events import Events
-from pacserve.web.front import Audience, Front
 from pacserve.web.witness import Witness
 
 if TYPE_CHECKING:
@@ -38,13 +38,13 @@ class Telling:
     Counts what is answered, and says so.
 
     Attributes:
-        fronts: By the first part of the path.
-        witnesses: What is to be told of every answer.
+        fronts: Answer with what was counted, and with how things stand.
+        witnesses: Count, and are to be told how each request ended.
     """
 
     _log = Logger()
 
-    def __init__(self, parts: Parts, delivery: Deliverer, clients: Audience, errors: ErrorCounts) -> None:
+    def __init__(self, parts: Parts, delivery: Deliverer, errors: ErrorCounts) -> None:
         self._parts = parts
         self._archive = Archive(f"{parts.settings.state}/{_DATABASE}")
         self._reporting = Reporting(parts)
@@ -52,15 +52,15 @@ class Telling:
         status, requests = self._reporting.status, RequestCounts()
         self._events = Events(watched(status, parts.wall), parts.clock)
         self._errors = ErrorObserver(errors)
-        self.fronts: Mapping[str, Front] = {
-            "": PageFront(status, parts.wall, clients),
-            "static": StaticFront(clients),
-            "events": EventsFront(self._events, clients),
-            "search": SearchFront(explaining.search, parts.name, parts.wall, clients),
-            "status": StatusFront(status, clients),
-            "why": WhyFront(explaining.why, clients),
-            "metrics": MetricsFront(partial(_exposition, requests, errors, peers=parts.settings.metrics_peers), status, clients),
-        }
+        self.fronts = ReportFronts(
+            page=PageFront(status, parts.wall),
+            static=StaticFront(),
+            events=EventsFront(self._events),
+            search=SearchFront(explaining.search, parts.name, parts.wall),
+            status=StatusFront(status),
+            why=WhyFront(explaining.why),
+            metrics=MetricsFront(partial(_exposition, requests, errors, peers=parts.settings.metrics_peers), status),
+        )
         self.witnesses: Sequence[Witness] = (parts.ledger, requests)
         self._written = 0
         self._complained = False

@@ -14,7 +14,7 @@ from pacserve.packages.inventory import LocalPackages
 from pacserve.packages.names import ContentName, architecture, file_name, kind_of, shared_file
 from pacserve.transfer.downloads import RunningDownloads
 from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, StreamAnswer
-from pacserve.web.front import Ask, Audience, Front
+from pacserve.web.front import Ask, Front
 
 _INSTANCE = re.compile(r"[0-9a-f]{32}\Z")
 _VERBS = ("ask", "renew", "finish", "release")
@@ -35,17 +35,11 @@ class FetchFront(Front):
         packages: LocalPackages,
         databases: Catalogue,
         knows: Callable[[str], bool],
-        audience: Audience,
     ) -> None:
         self._downloads = downloads
         self._packages = packages
         self._databases = databases
         self._knows = knows
-        self._audience = audience
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
         if _is_file(ask.parts) and (self._knows(ask.parts[0]) or isinstance(shared_file(ask.parts[2]), ContentName)):
@@ -70,15 +64,8 @@ class FetchFront(Front):
 class ClaimFront(Front):
     """Keeps claims: `POST /claim/ask|renew|finish|release/INSTANCE/KEY`."""
 
-    changes = True
-
-    def __init__(self, keeper: ClaimKeeper, audience: Audience) -> None:
+    def __init__(self, keeper: ClaimKeeper) -> None:
         self._keeper = keeper
-        self._audience = audience
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
         what, instance, *key = ask.parts if len(ask.parts) > 2 else ("", "")

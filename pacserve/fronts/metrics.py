@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pacserve.errors import RequestError
 from pacserve.report.status import Status
 from pacserve.web.answers import Answer, DocumentAnswer
-from pacserve.web.front import Ask, Audience, Front
+from pacserve.web.front import Ask, Front
 
 if TYPE_CHECKING:
     from pacserve.metrics.exposition import Exposition
@@ -23,15 +23,10 @@ class MetricsFront(Front):
         status: Gives what the daemon does now.
     """
 
-    def __init__(self, exposition: Callable[[], Exposition], status: Callable[[], Awaitable[Status]], audience: Audience) -> None:
+    def __init__(self, exposition: Callable[[], Exposition], status: Callable[[], Awaitable[Status]]) -> None:
         self._make = exposition
         self._exposition: Exposition | None = None
         self._status = status
-        self._audience = audience
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
         if ask.parts:

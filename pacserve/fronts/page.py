@@ -15,7 +15,7 @@ from pacserve.page.overview import changing, render
 from pacserve.report.status import Status
 from pacserve.web.answers import Answer, DocumentAnswer, EventsAnswer
 from pacserve.web.bodies.events import Events
-from pacserve.web.front import Ask, Audience, Front
+from pacserve.web.front import Ask, Front
 
 GiveStatus = Callable[[], Awaitable[Status]]
 Search = Callable[[str], Awaitable[Sequence[Found]]]
@@ -51,14 +51,9 @@ class PageFront(Front):
         wall: Gives the seconds since the epoch.
     """
 
-    def __init__(self, status: GiveStatus, wall: Wall, audience: Audience) -> None:
+    def __init__(self, status: GiveStatus, wall: Wall) -> None:
         self._status = status
         self._wall = wall
-        self._audience = audience
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
         if ask.parts:
@@ -70,13 +65,8 @@ class PageFront(Front):
 class StaticFront(Front):
     """`/static/NAME`: the stylesheet, the script and the icon, which are read when they are asked for first."""
 
-    def __init__(self, audience: Audience) -> None:
-        self._audience = audience
+    def __init__(self) -> None:
         self._read: dict[str, tuple[bytes, str]] = {}
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
         kind = _STATIC.get(ask.parts[0]) if len(ask.parts) == 1 else None
@@ -100,13 +90,8 @@ class StaticFront(Front):
 class EventsFront(Front):
     """`/events`: what changes on the status page while it is open."""
 
-    def __init__(self, events: Events, audience: Audience) -> None:
+    def __init__(self, events: Events) -> None:
         self._events = events
-        self._audience = audience
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
         if ask.parts:
@@ -124,15 +109,10 @@ class SearchFront(Front):
         wall: Gives the seconds since the epoch.
     """
 
-    def __init__(self, search: Search, host: str, wall: Wall, audience: Audience) -> None:
+    def __init__(self, search: Search, host: str, wall: Wall) -> None:
         self._search = search
         self._host = host
         self._wall = wall
-        self._audience = audience
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
         if ask.parts:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pacserve.errors import RequestError
 from pacserve.report.status import Status, Why, encode
 from pacserve.web.answers import Answer, DocumentAnswer
-from pacserve.web.front import Ask, Audience, Front
+from pacserve.web.front import Ask, Front
 
 _JSON = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
 # Characters of a name; pacman's own are shorter.
@@ -17,13 +17,8 @@ _LONGEST = 255
 class StatusFront(Front):
     """`/status`."""
 
-    def __init__(self, status: Callable[[], Awaitable[Status]], audience: Audience) -> None:
+    def __init__(self, status: Callable[[], Awaitable[Status]]) -> None:
         self._status = status
-        self._audience = audience
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
         if ask.parts:
@@ -34,13 +29,8 @@ class StatusFront(Front):
 class WhyFront(Front):
     """`/why/FILE_OR_PACKAGE`."""
 
-    def __init__(self, why: Callable[[str], Awaitable[Why | None]], audience: Audience) -> None:
+    def __init__(self, why: Callable[[str], Awaitable[Why | None]]) -> None:
         self._why = why
-        self._audience = audience
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
         if len(ask.parts) != 1 or not 1 <= len(ask.parts[0]) <= _LONGEST or not ask.parts[0].isprintable():

@@ -12,7 +12,7 @@ from pacserve.packages.files import FileRequest
 from pacserve.packages.names import file_name, kind_of
 from pacserve.pacman.configuration import ConfigurationSource
 from pacserve.web.answers import Answer
-from pacserve.web.front import Ask, Audience, Front
+from pacserve.web.front import Ask, Front
 
 # Characters.  A longer name is not remembered either, so that requests can't fill the memory.
 _LONGEST_NAME = 255
@@ -23,14 +23,9 @@ _REST = re.compile(r"bytes=(?P<first>[0-9]{1,15})-\Z")
 class PacmanFront(Front):
     """Turns the path into a `FileRequest`, and refuses what pacman would not ask without asking anyone."""
 
-    def __init__(self, configuration: ConfigurationSource, delivery: FileDelivery, audience: Audience) -> None:
+    def __init__(self, configuration: ConfigurationSource, delivery: FileDelivery) -> None:
         self._configuration = configuration
         self._delivery = delivery
-        self._audience = audience
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
         if len(ask.parts) != 3:

@@ -1,4 +1,4 @@
-"""Fronts: each answers the requests below one first part of the path."""
+"""Fronts: each answers the requests below one first path part."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pacserve.web.answers import Answer
 @dataclass(frozen=True, slots=True)
 class Ask:
     """
-    An HTTP request as the fronts see it.
+    An HTTP request as a front sees it: its route has admitted it.
 
     Attributes:
-        method: `GET` or `HEAD`.
+        method: One of those that the route allows.
         parts: The parts of the path behind the first one, each percent-decoded once.  Undecodable bytes are surrogates, which pass no grammar.
-        client: Who asks, IPv4-mapped addresses unmapped.
+        client: The address that the request came from; IPv4-mapped ones are unmapped.
         header: Gives the value of a request header (several of one name joined by a comma, RFC 9110, 5.3), None where there is none.
-        query: What follows the first question mark, as it was sent; empty where there is none.
+        query: The text behind the first question mark, as it was sent; empty where there is none.
     """
 
     method: str
@@ -31,33 +31,13 @@ class Ask:
     query: str = ""
 
 
-class Audience(Protocol):
-    """Who may ask."""
-
-    @abstractmethod
-    def admits(self, client: IPAddress) -> bool:
-        """Returns whether this client is answered; others get 403."""
-
-
 class Front(Protocol):
-    """
-    Answers everything below one first path part.
-
-    Attributes:
-        changes: True if what is asked of it changes something: it is asked by POST then, otherwise by GET and HEAD.
-    """
-
-    changes: bool = False
-
-    @property
-    @abstractmethod
-    def audience(self) -> Audience:
-        """Who may ask this front."""
+    """Answers everything below one first path part.  Its route says by which methods it is asked, and by whom."""
 
     @abstractmethod
     async def answer(self, ask: Ask) -> Answer:
         """
-        Answers a GET or HEAD, or a POST where it `changes` something; for both alike, the body of a HEAD's answer is left away by who sends it.
+        Answers a request.  A HEAD is answered like a GET: the router leaves the body away.
 
         Raises:
             RequestError: The answer is an HTTP error.

@@ -1,7 +1,7 @@
 """
 Which Host header is answered: DNS rebinding makes a browser ask this host in the name of a foreign page, but can't change the name that it asks for.
 
-What peers ask is not checked.  They may know this host by any name, and what they are answered is for the whole LAN anyway.
+Routes that peers ask are not checked.  Peers may know this host by any name, and what they are answered is for the whole LAN anyway.
 """
 
 from __future__ import annotations
@@ -13,10 +13,7 @@ from functools import lru_cache
 from pacserve.errors import RequestError
 from pacserve.network.addresses import IPAddress, LocalAddresses, parse_address
 
-PEER_PATHS = frozenset({"package", "info", "claim", "fetch"})
-"""The first parts of the paths that peers ask for."""
-
-_LONGEST = 300
+_LONGEST_HOST = 300
 """Characters: a name has 253, a port and its colon 6."""
 
 # RFC 9110, 7.2, and RFC 6874 for the zone, whose percent sign some clients send as it is.
@@ -36,24 +33,21 @@ class Hosts:
         self._names = frozenset({"localhost", *(name.lower().rstrip(".") for name in names)} - {""})
         self._others = ", ".join(sorted(self._names - {"localhost"}))
 
-    def check(self, first: str, host: str | None, client: IPAddress) -> None:
+    def check(self, host: str | None, client: IPAddress) -> None:
         """
         Returns if a request may be answered.
 
         Args:
-            first: The first part of its path.
-            host: The host that it states, None for none, as HTTP/1.0 allows; then only this host itself is answered, and no browser is like that.
+            host: The host that it states; None for none, as HTTP/1.0 allows: then only this host itself is answered, and every browser states one.
 
         Raises:
             RequestError: 421.
         """
-        if first in PEER_PATHS:
-            return
         if host is None:
             if client.is_loopback:
                 return
             raise RequestError(421, "the request has no Host header")
-        asked = _asked(host) if len(host) <= _LONGEST else None
+        asked = _asked(host) if len(host) <= _LONGEST_HOST else None
         if asked is None or not (asked in self._names if isinstance(asked, str) else asked.is_loopback or self._local.owns(asked)):
             known = f", or as {self._others}" if self._others else ""
             raise RequestError(

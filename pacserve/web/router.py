@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -18,19 +19,35 @@ from pacserve.http.target import query_of, split_target
 from pacserve.network.addresses import IPAddress, parse_address
 from pacserve.waiting import Done, Waiters, begin
 from pacserve.web.access_log import printable
+from pacserve.web.admission import AccessRules
 from pacserve.web.answers import Answer, EventsAnswer, FileAnswer, RedirectAnswer, StreamAnswer
 from pacserve.web.bodies.body import Sent, send_document, send_file, send_stream
 from pacserve.web.bodies.pacing import Pacing
-from pacserve.web.front import Ask, Front
-from pacserve.web.hosts import Hosts, stated_host
+from pacserve.web.front import Ask
+from pacserve.web.hosts import stated_host
+from pacserve.web.routes import HostHeader, Route
 from pacserve.web.server.responses import Responder, abort, field_value, header_getter
 from pacserve.web.witness import Answered, ClientLeft, Witness
-
-_METHODS = {b"GET": "GET", b"HEAD": "HEAD", b"POST": "POST"}
 
 
 def _unlimited(_: IPAddress) -> None:
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """
+    A route, prepared for being looked up with each request.
+
+    Attributes:
+        methods: The allowed methods, as a request has them.
+        admits: Returns whether an address is of the route's audience.
+    """
+
+    route: Route
+    methods: frozenset[bytes]
+    admits: Callable[[IPAddress], bool]
+    host_checked: bool
 
 
 class _Exchange:
@@ -39,20 +56,25 @@ class _Exchange:
 
     Attributes:
         started: When the request came, by the router's clock.
-        front: The first part of the path, as soon as there is a front for it.
+        entry: The route, as soon as there is one.
         gone: True if the client has left before its answer began.
     """
 
-    __slots__ = ("client", "front", "gone", "method", "request", "started", "target")
+    __slots__ = ("client", "entry", "gone", "method", "request", "started", "target")
 
     def __init__(self, request: Request, started: float) -> None:
         self.request = request
-        self.method = _METHODS.get(request.method) or request.method.decode("latin-1")
+        self.method = request.method.decode("latin-1")
         self.target: bytes = request.uri
         self.client = parse_address(request.getClientAddress().host)
         self.started = started
-        self.front = ""
+        self.entry: _Entry | None = None
         self.gone = False
+
+    @property
+    def front(self) -> str:
+        """The first part of the path; empty where there is no route for it."""
+        return "" if self.entry is None else self.entry.route.path
 
     def __str__(self) -> str:
         return printable(f"{self.method} {self.target.decode('latin-1')}")
@@ -74,30 +96,30 @@ class Router(Resource):
 
     def __init__(
         self,
-        fronts: Mapping[str, Front],
+        routes: Iterable[Route],
+        rules: AccessRules,
         clock: IReactorTime,
         *,
         wall: Callable[[], float] | None = None,
         pacing: Callable[[IPAddress], Pacing | None] = _unlimited,
-        hosts: Hosts | None = None,
-        witnesses: Sequence[Witness] = (),
+        witnesses: Iterable[Witness] = (),
     ) -> None:
         """
-        Takes the fronts and what each request needs.
+        Takes the routes and what each request needs.
 
         Args:
-            fronts: By the first part of the path; the empty one is `/`.
+            routes: Those of this daemon, each with a path of its own.
+            rules: Know the audiences and the names of this host that the routes refer to.
             pacing: Gives the limit for what a client is sent of files.
             wall: Gives the seconds since the epoch, for Date; without it the clock does, as Twisted's reactors can.
-            hosts: Knows by which names this host may be asked; without it by any.
-            witnesses: Are told of every request that was answered.
+            witnesses: Are told how each request ended.
         """
         super().__init__()
         self.running = 0
-        self._fronts = dict(fronts)
+        self._entries = {route.path: _prepared(route, rules) for route in routes}
+        self._hosts = rules.hosts
         self._clock = clock
         self._pacing = pacing
-        self._hosts = hosts
         self._witnesses = tuple(witnesses)
         self._responder = Responder(clock.seconds if wall is None else wall)
         self._idle = Waiters()
@@ -124,19 +146,19 @@ class Router(Resource):
     def _ask(self, exchange: _Exchange) -> Coroutine[Any, Any, Answer]:
         request = exchange.request
         parts = split_target(request.uri)
-        front = None if parts is None else self._fronts.get(parts[0])
-        if parts is None or front is None:
+        entry = None if parts is None else self._entries.get(parts[0])
+        if parts is None or entry is None:
             raise RequestError(404, "there is nothing here")
-        exchange.front = parts[0]
-        header = header_getter(request)
-        if request.method not in _METHODS or (exchange.method == "POST") != front.changes:
-            raise RequestError(405, "only POST is answered here" if front.changes else "only GET and HEAD are answered")
-        if not front.audience.admits(exchange.client):
+        exchange.entry = entry
+        if request.method not in entry.methods:
+            raise RequestError(405, f"only {' and '.join(entry.route.methods.value)} can be used here")
+        if not entry.admits(exchange.client):
             raise RequestError(403, f"{exchange.client} is not answered here")
-        if self._hosts is not None:
-            self._hosts.check(parts[0], stated_host(request.uri, header("Host")), exchange.client)
+        header = header_getter(request)
+        if entry.host_checked:
+            self._hosts.check(stated_host(request.uri, header("Host")), exchange.client)
         query = query_of(request.uri) if b"?" in request.uri else ""
-        return front.answer(Ask(exchange.method, parts[1:], exchange.client, header, query))
+        return entry.route.front.answer(Ask(exchange.method, parts[1:], exchange.client, header, query))
 
     def _wait(self, exchange: _Exchange, coroutine: Coroutine[Any, Any, Answer]) -> None:
         """Goes on with a coroutine that has begun to wait: a Deferred that it waits for is yielded again as long as it has no result."""
@@ -202,7 +224,7 @@ class Router(Resource):
             abort(request)
             self._finished(exchange, Sent(status, None, complete=False), origin)
             return
-        fields = "Allow: GET, HEAD\r\n" if status == 405 else ""
+        fields = f"Allow: {exchange.entry.route.methods.allowed}\r\n" if status == 405 and exchange.entry is not None else ""
         self._finished(exchange, Sent(status, self._responder.send_line(request, status, message, fields)), origin)
 
     def _left(self, exchange: _Exchange) -> None:
@@ -223,6 +245,11 @@ class Router(Resource):
         self.running -= 1
         if not self.running:
             self._idle.wake()
+
+
+def _prepared(route: Route, rules: AccessRules) -> _Entry:
+    methods = frozenset(method.encode("ascii") for method in route.methods.value)
+    return _Entry(route, methods, rules.admission(route.audience).admits, route.host is HostHeader.CHECKED)
 
 
 def _origin(answer: StreamAnswer) -> str:

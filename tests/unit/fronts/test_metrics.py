@@ -12,14 +12,14 @@ from pacserve.metrics.exposition import Exposition
 from pacserve.metrics.requests import RequestCounts
 from pacserve.report.status import Status
 from pacserve.web.answers import Answer, DocumentAnswer
-from tests.fakes.interfaces import Everyone, ask
+from tests.fakes.interfaces import ask
 from tests.unit.metrics.statuses import status
 
 
 class MetricsFrontTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.asked = 0
-        self.front = MetricsFront(lambda: Exposition(RequestCounts(), ErrorCounts()), self.status, Everyone())
+        self.front = MetricsFront(lambda: Exposition(RequestCounts(), ErrorCounts()), self.status)
 
     async def status(self) -> Status:
         """Notes that it is asked."""
@@ -53,7 +53,3 @@ class MetricsFrontTests(SynchronousTestCase):
         for parts in (("",), ("x",), ("job", "x")):
             self.assertEqual(self.failureResultOf(self.answer(*parts), RequestError).value.status, 404)
         self.assertEqual(self.asked, 0)
-
-    def test_get_and_head(self) -> None:
-        """It changes nothing, so that only GET and HEAD are answered."""
-        self.assertFalse(self.front.changes)

@@ -24,7 +24,6 @@ from pacserve.web.answers import EventsAnswer
 from pacserve.web.bodies.events import Events
 from pacserve.web.front import Ask, Front
 from tests.fakes.browser import Browser, Response, router_of, site_of
-from tests.fakes.interfaces import Everyone
 from tests.fakes.interfaces import ask as make_ask
 from tests.unit.page.made_up import HOSTILE, NOW, status
 from tests.unit.page.reading import read
@@ -55,13 +54,12 @@ class PageTestCase(SynchronousTestCase):
         self.sought: list[str] = []
         self.found: list[Found] = [Found("zlib-1-1-any.pkg.tar.zst", 5, ("this host",))]
         self.lines: list[str] = []
-        self.everyone = Everyone()
         self.events = Events(watched(self.status, lambda: NOW), Clock())
         self.fronts: dict[str, Front] = {
-            "": PageFront(self.status, lambda: NOW, self.everyone),
-            "static": StaticFront(self.everyone),
-            "events": EventsFront(self.events, self.everyone),
-            "search": SearchFront(self.search, "atlas", lambda: NOW, self.everyone),
+            "": PageFront(self.status, lambda: NOW),
+            "static": StaticFront(),
+            "events": EventsFront(self.events),
+            "search": SearchFront(self.search, "atlas", lambda: NOW),
         }
         self.log = AccessLog(self.lines.append, Clock())
         self.browser = Browser(site_of(router_of(self.fronts, Clock(), witnesses=[self.log]), Clock()))
@@ -117,12 +115,6 @@ class PageFrontTests(PageTestCase):
             self.assertEqual(self.browser.get(target).status, 404, target)
         error = self.failureResultOf(Deferred.fromCoroutine(self.fronts[""].answer(make_ask("more"))), RequestError).value
         self.assertEqual(error.status, 404)
-
-    def test_audience(self) -> None:
-        """Who may ask is who was said to."""
-        for front in self.fronts.values():
-            self.assertIs(front.audience, self.everyone)
-            self.assertFalse(front.changes)
 
     def test_watched(self) -> None:
         """What is watched is what may change of the page."""
@@ -205,7 +197,7 @@ class StaticFrontTests(PageTestCase):
     @given(st.lists(st.text(), max_size=3))
     def test_anything(self, parts: list[str]) -> None:
         """Whatever is asked for is one of the files, or 404."""
-        front = StaticFront(Everyone())
+        front = StaticFront()
         asked = Deferred.fromCoroutine(front.answer(make_ask(*parts)))
         if len(parts) == 1 and parts[0] in FILES:
             self.successResultOf(asked)

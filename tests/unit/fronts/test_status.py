@@ -11,7 +11,7 @@ from pacserve.errors import RequestError
 from pacserve.fronts.status import StatusFront, WhyFront
 from pacserve.report.status import HostStatus, Status, TrafficStatus, Why, decode
 from pacserve.web.answers import Answer, DocumentAnswer
-from tests.fakes.interfaces import Everyone, ask
+from tests.fakes.interfaces import ask
 
 STATUS = Status(
     HostStatus("1", "0" * 32, "host", 15678, 0.0, "fetch", "relay", True, 1, 2, 3, None, None),
@@ -40,17 +40,16 @@ class StatusFrontTests(SynchronousTestCase):
 
     def test_status(self) -> None:
         """The status is JSON that nobody keeps, and no news for the log."""
-        audience = Everyone()
-        front = StatusFront(self.status, audience)
+        front = StatusFront(self.status)
         answer = self.successResultOf(Deferred.fromCoroutine(front.answer(ask())))
         assert isinstance(answer, DocumentAnswer)
-        self.assertEqual((decode(answer.body, Status), answer.quiet, front.audience), (STATUS, True, audience))
+        self.assertEqual((decode(answer.body, Status), answer.quiet), (STATUS, True))
         self.assertIn(("Cache-Control", "no-store"), answer.headers)
         self.failureResultOf(Deferred.fromCoroutine(front.answer(ask("more"))), RequestError)
 
     def explain(self, *parts: str) -> Deferred[Answer]:
         """Asks why."""
-        return Deferred.fromCoroutine(WhyFront(self.why, Everyone()).answer(ask(*parts)))
+        return Deferred.fromCoroutine(WhyFront(self.why).answer(ask(*parts)))
 
     def test_why(self) -> None:
         """What is known of a package is told; what nobody knows is 404, with what to do."""

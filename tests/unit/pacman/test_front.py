@@ -16,7 +16,7 @@ from pacserve.packages.files import FileKind, FileRequest
 from pacserve.pacman.configuration import without_pacman
 from pacserve.pacman.front import PacmanFront
 from pacserve.web.answers import Answer
-from tests.fakes.interfaces import Configuration, Delivery, Everyone, ask
+from tests.fakes.interfaces import Configuration, Delivery, ask
 
 NAME = "c++pkg-1:2.0+r3.gabc~rc1-1-any.pkg.tar.zst"
 
@@ -25,7 +25,7 @@ class PacmanFrontTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.configuration = Configuration("core", "my.repo", architectures=("x86_64", "x86_64_v3"))
         self.delivery = Delivery()
-        self.front = PacmanFront(self.configuration, self.delivery, Everyone())
+        self.front = PacmanFront(self.configuration, self.delivery)
 
     def answer(self, *parts: str, headers: Iterable[tuple[str, str]] = (), client: str = "127.0.0.1", method: str = "GET") -> Deferred[Answer]:
         """Asks for a path below /request."""
@@ -136,8 +136,3 @@ class PacmanFrontTests(SynchronousTestCase):
         ):
             self.successResultOf(self.answer("core", "x86_64", NAME, headers=[("Via", via)]))
             self.assertEqual(self.delivery.asked[-1][2], local_only, via)
-
-    def test_audience(self) -> None:
-        """The front names who may ask it."""
-        audience = Everyone()
-        self.assertIs(PacmanFront(self.configuration, self.delivery, audience).audience, audience)

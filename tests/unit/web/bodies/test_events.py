@@ -13,9 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.web.access_log import AccessLog
 from pacserve.web.answers import Answer, EventsAnswer
 from pacserve.web.bodies.events import HEARTBEAT, INTERVAL, MOST, PATIENCE, Events
-from pacserve.web.front import Ask, Audience, Front
+from pacserve.web.front import Ask, Front
 from tests.fakes.browser import Browser, router_of, site_of
-from tests.fakes.interfaces import Everyone
 
 BEGINNING = "retry: 3000\n\n"
 
@@ -25,10 +24,6 @@ class Page(Front):
 
     def __init__(self, events: Events) -> None:
         self._events = events
-
-    @property
-    def audience(self) -> Audience:
-        return Everyone()
 
     async def answer(self, ask: Ask) -> Answer:
         return EventsAnswer(self._events)

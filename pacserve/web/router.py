@@ -26,7 +26,8 @@ from pacserve.web.bodies.pacing import Pacing
 from pacserve.web.front import Ask
 from pacserve.web.hosts import stated_host
 from pacserve.web.routes import HostHeader, Route
-from pacserve.web.server.responses import Responder, abort, field_value, header_getter
+from pacserve.web.server.responses import Responder, field_value, header_getter
+from pacserve.web.server.twisted_internals import abort, response_has_begun
 from pacserve.web.witness import Answered, ClientLeft, Witness
 
 
@@ -220,7 +221,7 @@ class Router(Resource):
         else:
             self._log.failure("{request} failed", failure=failure, request=str(exchange))
             status, message, origin = 500, "pacserve has failed here; its log says more", ""
-        if request.startedWriting:
+        if response_has_begun(request):
             abort(request)
             self._finished(exchange, Sent(status, None, complete=False), origin)
             return

@@ -17,8 +17,8 @@ from pacserve.web.front import Front
 from pacserve.web.hosts import Hosts
 from pacserve.web.router import Router
 from pacserve.web.routes import Audience, HostHeader, Methods, Route
-from pacserve.web.server.outgoing import Outgoing
 from pacserve.web.server.site import Site
+from pacserve.web.server.sockets import Outgoing
 from tests.fakes.interfaces import Addresses, Everyone
 
 

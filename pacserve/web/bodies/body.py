@@ -20,6 +20,7 @@ from pacserve.web.bodies.following import FollowingProducer
 from pacserve.web.bodies.pacing import HeldReader, Pacing
 from pacserve.web.bodies.sendfile import SendfileProducer
 from pacserve.web.server.responses import Responder, header_getter
+from pacserve.web.server.twisted_internals import close_after
 
 AT_ONCE = 48 * 1024
 """Bytes up to which a body is sent with its head in one write, which is cheaper than sendfile(2) for so few."""
@@ -113,7 +114,7 @@ async def send_stream(request: Request, responder: Responder, file: ArrivingFile
     elif chunked:
         fields += "Transfer-Encoding: chunked\r\n"
     else:
-        request.channel.persistent = False
+        close_after(request)
     if request.method == b"HEAD":
         responder.send(request, status, fields)
         return Sent(status, 0)

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from twisted.web.http import Request
 from zope.interface import implementer
 
-from pacserve.web.server.responses import abort
+from pacserve.web.server.twisted_internals import abort, write_body
 
 PIECE = 64 * 1024
 """Bytes that are read and written at once."""
@@ -79,7 +79,7 @@ class CopyingProducer:
             raise OSError("the file has become shorter")
         self._offset += len(piece)
         self.left -= len(piece)
-        self._request.channel.write(piece)
+        write_body(self._request, piece)
 
     def _abort(self, error: OSError) -> None:
         """Ends the connection, since the length of the body was promised."""

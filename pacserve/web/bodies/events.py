@@ -14,6 +14,7 @@ from zope.interface import implementer
 from pacserve.errors import RequestError
 from pacserve.web.bodies.body import Sent
 from pacserve.web.server.responses import Responder
+from pacserve.web.server.twisted_internals import close_after, write_body
 
 MOST = 16
 """Pages that are told at the same time.  Each has a connection for as long as it is open."""
@@ -95,7 +96,7 @@ class _Listener:
 
     def _write(self, data: bytes) -> None:
         self.sent += len(data)
-        self._request.channel.write(data)
+        write_body(self._request, data)
 
 
 class Events:
@@ -134,7 +135,7 @@ class Events:
         Raises:
             RequestError: 503, there is no room for one more.
         """
-        request.channel.persistent = False  # the body ends with the connection
+        close_after(request)  # the body ends with the connection
         if self._stopped or len(self._listeners) >= self._most:
             raise RequestError(503, "pacserve stops" if self._stopped else f"{self._most} pages are open already: close one")
         if request.method == b"HEAD":

@@ -13,7 +13,7 @@ from pacserve.waiting import Done, begin
 from pacserve.web.bodies.arriving import ArrivingReader
 from pacserve.web.bodies.copying import PIECE as PACED_PIECE
 from pacserve.web.bodies.pacing import Pacing
-from pacserve.web.server.responses import abort
+from pacserve.web.server.twisted_internals import abort, write_body
 
 PIECE = 512 * 1024
 """Bytes that are written at once.  Fewer where the flow is limited, or a client would get at once what it may have in many seconds."""
@@ -123,7 +123,7 @@ class FollowingProducer:
         if piece:
             self._offset += len(piece)
             self.sent += len(piece)
-            self._request.channel.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
+            write_body(self._request, b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
         return len(piece)
 
     async def _rest(self, count: int) -> None:
@@ -146,4 +146,4 @@ class FollowingProducer:
         if not self.complete:
             abort(self._request)
         elif self._chunked:
-            self._request.channel.write(b"0\r\n\r\n")
+            write_body(self._request, b"0\r\n\r\n")

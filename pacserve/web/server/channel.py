@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import IAddress, ISSLTransport
@@ -13,14 +12,13 @@ from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
-from twisted.web.http import Request as HTTPRequest
+from twisted.web.http import Request
 from twisted.web.resource import IResource
 
 from pacserve.network.addresses import IPAddress
 from pacserve.web.server.connections import ClientConnection, Connections
-from pacserve.web.server.flushing import Flusher
-from pacserve.web.server.outgoing import Outgoing, outgoing
+from pacserve.web.server.sockets import Flusher, Outgoing, outgoing
+from pacserve.web.server.twisted_internals import BareChannel
 
 LONGEST_LINE = 8192
 """Bytes of the request line or of one header: what nginx and Apache allow, and far more than pacman or a peer send."""
@@ -70,26 +68,7 @@ _TIMEOUTS = {
 }
 
 
-class Request(HTTPRequest):
-    """A request without a body, given straight to the resource."""
-
-    channel: Any
-
-    def gotLength(self, length: int | None) -> None:  # noqa: N802
-        pass
-
-    def parseCookies(self) -> None:  # noqa: N802
-        pass
-
-    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
-        pass
-
-    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
-        self.method, self.uri, self.clientproto = command, path, version
-        self.channel.resource.render(self)
-
-
-class Channel(HTTPChannel, ClientConnection):
+class Channel(BareChannel, ClientConnection):
     """
     An HTTP/1 connection.
 
@@ -99,10 +78,6 @@ class Channel(HTTPChannel, ClientConnection):
 
     MAX_LENGTH = LONGEST_LINE
     totalHeadersSize = 2 * MOST_HEADER_BYTES  # noqa: N815  # only for folded lines, which headerReceived sees when they have ended
-    requestFactory = Request  # noqa: N815
-    factory = None
-    timeOut = None  # noqa: N815
-    transport: Any
     _log = Logger()
 
     def __init__(
@@ -135,7 +110,7 @@ class Channel(HTTPChannel, ClientConnection):
         self._retired = False
         self._congested = False
         self._flushable: Connection | None = None
-        self._done: HTTPRequest | None = None
+        self._done: Request | None = None
         self._peer: IAddress | None = None
 
     @property
@@ -177,7 +152,7 @@ class Channel(HTTPChannel, ClientConnection):
         super().dataReceived(data)
 
     def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802
-        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if self.requests else HTTPStatus.REQUEST_URI_TOO_LONG)
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if self.has_request_line else HTTPStatus.REQUEST_URI_TOO_LONG)
 
     def headerReceived(self, line: bytes) -> bool:  # noqa: N802
         if self._phase is Phase.REFUSED:
@@ -195,12 +170,12 @@ class Channel(HTTPChannel, ClientConnection):
 
     def allHeadersReceived(self) -> None:  # noqa: N802
         self._headers = self._header_bytes = 0
-        if self.length != 0:
+        if self.announces_body:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             return
         super().allHeadersReceived()
         if self._retired:
-            self.persistent = 0
+            self.close_afterwards()
 
     def allContentReceived(self) -> None:  # noqa: N802
         self._enter(Phase.RESPONSE)
@@ -213,11 +188,11 @@ class Channel(HTTPChannel, ClientConnection):
         if self._flushable is not None:
             self._flusher.add(self._flushable)
 
-    def requestDone(self, request: HTTPRequest) -> None:  # noqa: N802
-        if self._congested and self.persistent:
+    def requestDone(self, request: Request) -> None:  # noqa: N802
+        if self._congested and self.stays_open:
             self._done = request  # the next one of a pipeline waits until this client takes what it has asked for
             return
-        if self.persistent:
+        if self.stays_open:
             self._enter(Phase.IDLE)
         super().requestDone(request)
 
@@ -245,7 +220,7 @@ class Channel(HTTPChannel, ClientConnection):
         if self._phase in (Phase.FRESH, Phase.IDLE):
             self._close()
         elif self._phase is Phase.RESPONSE:
-            self.persistent = 0
+            self.close_afterwards()
 
     def abort(self) -> None:
         self.transport.abortConnection()
@@ -275,7 +250,7 @@ class Channel(HTTPChannel, ClientConnection):
         self._enter(Phase.CLOSING)
         self.loseConnection()
 
-    def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802
+    def malformed(self) -> None:
         self._refuse(HTTPStatus.BAD_REQUEST)
 
     def _refuse(self, status: HTTPStatus) -> None:

@@ -1,8 +1,7 @@
 """
 Response heads, written as one piece.
 
-They go to the channel in one write, together with a small body: `twisted.web.http.Request.write` and its header objects would cost a redirect a
-third of its time.
+They go to the channel in one write, together with a small body.
 """
 
 from __future__ import annotations
@@ -11,11 +10,11 @@ import re
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import Any
 
 from twisted.web.http import Request
 
 from pacserve.http.validators import format_date
+from pacserve.web.server.twisted_internals import begin_response, stays_open
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\nDate: " for status in HTTPStatus}
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
@@ -34,12 +33,6 @@ def header_getter(request: Request) -> Callable[[str], str | None]:
 def _header(request: Request, name: str) -> str | None:
     values = request.requestHeaders.getRawHeaders(name.encode("ascii"))
     return None if values is None else b", ".join(values).decode("latin-1")
-
-
-def abort(request: Request) -> None:
-    """Ends the connection now, so that the client does not take what it has got for the whole."""
-    transport: Any = request.transport
-    transport.abortConnection()
 
 
 class Responder:
@@ -67,11 +60,9 @@ class Responder:
             self._second = second
             self._date = format_date(second)
         line = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\nDate: "
-        end = "\r\n" if request.channel.persistent else "Connection: close\r\n\r\n"
+        end = "\r\n" if stays_open(request) else "Connection: close\r\n\r\n"
         head = f"{line}{self._date}\r\n{fields}{end}".encode("latin-1")
-        request.code = status
-        request.startedWriting = 1
-        request.channel.write(head + body)
+        begin_response(request, status, head + body)
 
     def send(self, request: Request, status: int, fields: str, body: bytes = b"") -> None:
         """Writes a whole response, which leaves its body away for a HEAD, and finishes the request."""

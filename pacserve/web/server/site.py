@@ -12,8 +12,7 @@ from zope.interface import implementer
 from pacserve.network.addresses import parse_address
 from pacserve.web.server.channel import Channel
 from pacserve.web.server.connections import Connections
-from pacserve.web.server.flushing import Flusher
-from pacserve.web.server.outgoing import Outgoing, outgoing
+from pacserve.web.server.sockets import Flusher, Outgoing, outgoing
 
 
 @implementer(IProtocolFactory)

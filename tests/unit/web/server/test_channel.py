@@ -11,8 +11,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from pacserve.web.server.channel import HEAD_TIMEOUT, IDLE_TIMEOUT, STALL_TIMEOUT
-from pacserve.web.server.outgoing import Outgoing
 from pacserve.web.server.responses import Responder
+from pacserve.web.server.sockets import Outgoing
 from tests.fakes.browser import Browser, Response, site_of
 
 SWEEP = 2

@@ -15,9 +15,8 @@ from pacserve.app.explaining import Explaining
 from pacserve.app.reporting import Parts, Reporting
 from pacserve.app.routes import ReportFronts
 from pacserve.delivery.delivering import Deliverer
-from pacserve.fronts.metrics import MetricsFront
 from pacserve.fronts.page import EventsFront, PageFront, SearchFront, StaticFront, watched
-from pacserve.fronts.status import StatusFront, WhyFront
+from pacserve.fronts.status import MetricsFront, StatusFront, WhyFront
 from pacserve.metrics.errors import ErrorCounts
 from pacserve.metrics.log import ErrorObserver
 from pacserve.metrics.requests import RequestCounts

@@ -14,7 +14,7 @@ from pacserve.web.answers import Answer
 @dataclass(frozen=True, slots=True)
 class Ask:
     """
-    An HTTP request as a front sees it: its route has admitted it.
+    An HTTP request as a front sees it.
 
     Attributes:
         method: One of those that the route allows.
@@ -32,7 +32,11 @@ class Ask:
 
 
 class Front(Protocol):
-    """Answers everything below one first path part.  Its route says by which methods it is asked, and by whom."""
+    """
+    Answers everything below one first path part.
+
+    Its route says by which methods it is asked, and by whom; a front sees only requests that its route has admitted.
+    """
 
     @abstractmethod
     async def answer(self, ask: Ask) -> Answer:

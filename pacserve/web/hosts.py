@@ -1,5 +1,7 @@
 """
-Which Host header is answered: DNS rebinding makes a browser ask this host in the name of a foreign page, but can't change the name that it asks for.
+The Host headers that are answered.
+
+DNS rebinding makes a browser ask this host in the name of a foreign page, but can't change the host that its request names.
 
 Routes that peers ask are not checked.  Peers may know this host by any name, and what they are answered is for the whole LAN anyway.
 """
@@ -22,10 +24,10 @@ _HOST = re.compile(r"(?:\[(?P<bracketed>[0-9A-Fa-f:.]+)(?:%(?:25)?[A-Za-z0-9_.~-
 
 class Hosts:
     """
-    Knows by which names and addresses this host may be asked.
+    Knows the names and addresses by which this host may be asked.
 
     Args:
-        names: Those of this host, besides `localhost`.
+        names: The names of this host, besides `localhost`.
     """
 
     def __init__(self, local: LocalAddresses, names: Iterable[str]) -> None:
@@ -35,13 +37,13 @@ class Hosts:
 
     def check(self, host: str | None, client: IPAddress) -> None:
         """
-        Returns if a request may be answered.
+        Returns where a request names this host.
 
         Args:
-            host: The host that it states; None for none, as HTTP/1.0 allows: then only this host itself is answered, and every browser states one.
+            host: The host that the request names; None for none, as HTTP/1.0 allows, which is answered on loopback: no browser leaves it out.
 
         Raises:
-            RequestError: 421.
+            RequestError: 421, it names another host.
         """
         if host is None:
             if client.is_loopback:
@@ -57,10 +59,10 @@ class Hosts:
 
 def stated_host(target: bytes, host: str | None) -> str | None:
     """
-    Returns the host that a request is for: what the absolute form of its target states counts more than the Host header (RFC 9112, 3.2.2).
+    Returns the host that a request names: the absolute form of its target counts more than the Host header (RFC 9112, 3.2.2).
 
     Args:
-        host: The header, None where there is none.
+        host: The Host header; None where there is none.
     """
     if target[:7].lower() == b"http://":
         return target[7:].partition(b"/")[0].partition(b"?")[0].decode("latin-1")

@@ -1,4 +1,4 @@
-"""The way of a request to the front that answers it, and of the answer to the client."""
+"""The way of a request to the front that answers it, and of the answer back to the client."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ class _Entry:
 
 class _Exchange:
     """
-    A request and its fate.
+    A request until it has ended.
 
     Attributes:
         started: When the request came, by the router's clock.
         entry: The route, as soon as there is one.
-        gone: True if the client has left before its answer began.
+        gone: True if the client left before an answer began.
     """
 
     __slots__ = ("client", "entry", "gone", "method", "request", "started", "target")
@@ -83,13 +83,13 @@ class _Exchange:
 
 class Router(Resource):
     """
-    Answers every request: the first part of its path picks the front.
+    Answers every request: the first part of its path picks the route, which says who may ask and which front answers.
 
-    It is a leaf: the path is split here, so that a request does not travel through a tree of resources.  A front that answers without waiting is
-    answered at once, without a Deferred.
+    It is a leaf: the path is split here, so that a request does not travel through a tree of resources.  The answer of a front that does not wait is
+    sent at once, without a Deferred.
 
     Attributes:
-        running: The responses that are under way.
+        running: Requests that have not ended yet.
     """
 
     isLeaf = True  # noqa: N815
@@ -110,12 +110,12 @@ class Router(Resource):
 
         Args:
             routes: Those of this daemon, each with a path of its own.
-            rules: Know the audiences and the names of this host that the routes refer to.
+            rules: The audiences, and the names of this host, that the routes refer to.
             pacing: Gives the limit for what a client is sent of files.
             wall: Gives the seconds since the epoch, for Date; without it the clock does, as Twisted's reactors can.
             witnesses: Are told how each request ended.
         """
-        super().__init__()
+        super().__init__()  # it is a resource only so that tests can put it into a tree
         self.running = 0
         self._entries = {route.path: _prepared(route, rules) for route in routes}
         self._hosts = rules.hosts
@@ -145,6 +145,12 @@ class Router(Resource):
         return NOT_DONE_YET
 
     def _ask(self, exchange: _Exchange) -> Coroutine[Any, Any, Answer]:
+        """
+        Begins to ask the front, where the route of the request allows it.
+
+        Raises:
+            RequestError: 403, 404, 405 or 421; no front was asked.
+        """
         request = exchange.request
         parts = split_target(request.uri)
         entry = None if parts is None else self._entries.get(parts[0])
@@ -162,7 +168,7 @@ class Router(Resource):
         return entry.route.front.answer(Ask(exchange.method, parts[1:], exchange.client, header, query))
 
     def _wait(self, exchange: _Exchange, coroutine: Coroutine[Any, Any, Answer]) -> None:
-        """Goes on with a coroutine that has begun to wait: a Deferred that it waits for is yielded again as long as it has no result."""
+        """Delivers the answer of a front that waits when it is there.  A client that leaves cancels the front."""
         pending = Deferred.fromCoroutine(coroutine)
 
         def client_left(_: Failure) -> None:
@@ -174,6 +180,7 @@ class Router(Resource):
 
     def _deliver(self, exchange: _Exchange, answer: Answer) -> None:
         if exchange.gone:
+            # A front that was cancelled may have had its answer already.  Only a file must be let go: streams are opened when they are sent.
             if isinstance(answer, FileAnswer):
                 answer.held.file.close()
             self._left(exchange)
@@ -202,7 +209,7 @@ class Router(Resource):
             self._follow(exchange, sending, str, quiet=answer.quiet)
 
     def _follow(self, exchange: _Exchange, sending: Coroutine[Any, Any, Sent], origin: Callable[[], str], *, quiet: bool = False) -> None:
-        """Logs a body when it was sent, or when the client has left."""
+        """Tells the witnesses of a body when it was sent, or when the client has left."""
 
         def sent(result: Sent) -> None:
             self._finished(exchange, result, origin(), quiet=quiet)
@@ -212,6 +219,7 @@ class Router(Resource):
     def _fail(self, exchange: _Exchange, failure: Failure) -> None:
         request, error = exchange.request, failure.value
         if exchange.gone:
+            # Nobody waits for the error any more, but a defect is one all the same.
             if not isinstance(error, (CancelledError, RequestError)):
                 self._log.failure("{request} failed", failure=failure, request=str(exchange))
             self._left(exchange)
@@ -222,6 +230,7 @@ class Router(Resource):
             self._log.failure("{request} failed", failure=failure, request=str(exchange))
             status, message, origin = 500, "pacserve has failed here; its log says more", ""
         if response_has_begun(request):
+            # A status was sent that is not true any more: all that can be said is that the connection broke.
             abort(request)
             self._finished(exchange, Sent(status, None, complete=False), origin)
             return
@@ -254,5 +263,5 @@ def _prepared(route: Route, rules: AccessRules) -> _Entry:
 
 
 def _origin(answer: StreamAnswer) -> str:
-    """Returns where a file came from, once that is known."""
+    """Returns the source of a file, once it is known, and how the file arrives."""
     return f"{answer.file.giver}, {answer.origin}" if answer.file.giver else answer.origin

@@ -24,6 +24,8 @@ LONGEST_LINE = 8192
 """Bytes of the request line or of one header: what nginx and Apache allow, and far more than pacman or a peer send."""
 
 MOST_HEADERS = 100
+"""Headers of a request: browsers send about 20."""
+
 MOST_HEADER_BYTES = 16384
 """All headers of a request together."""
 
@@ -39,16 +41,16 @@ STALL_TIMEOUT = 60.0
 CLOSE_TIMEOUT = 6.0
 """Seconds that a client has to close, after it was told that its request is refused, or after this side closed."""
 
-_MOST_DISCARDED = 1024 * 1024
+_MOST_DISCARDED_BYTES = 1024 * 1024
 """Bytes of a refused request that are read, so that its client gets to see the answer: closing with unread bytes would reset the connection."""
 
 
-_SOMEWHERE = IPv4Address("TCP", "", 0)
-"""This end of every connection, for Twisted, which asks for it with each request: nobody wants to know, and the kernel's answer takes its time."""
+_OWN_ADDRESS = IPv4Address("TCP", "", 0)
+"""This end of every connection, for Twisted, which asks for it with each request.  It is never used, and asking the kernel takes time."""
 
 
 class Phase(enum.Enum):
-    """What a connection is doing."""
+    """The state of a connection."""
 
     FRESH = "nothing came yet"
     IDLE = "between two requests"
@@ -72,8 +74,8 @@ class Channel(BareChannel, ClientConnection):
     """
     An HTTP/1 connection.
 
-    What Twisted does with timers of its own for each request is done by `Connections` for all of them, which also gives the head of a request an
-    absolute deadline: a byte now and then does not extend it.  Requests with a body are refused before a byte of it is kept.
+    Twisted starts a timer for each request; here `Connections` checks all of them, which also gives the head of a request an absolute deadline: a
+    byte now and then does not extend it.  Requests with a body are refused before a byte of it is kept.
     """
 
     MAX_LENGTH = LONGEST_LINE
@@ -89,11 +91,11 @@ class Channel(BareChannel, ClientConnection):
         measure: Callable[[object], Outgoing | None] = outgoing,
     ) -> None:
         """
-        Begins with a connection that nothing came from yet.
+        Begins with a connection on which nothing has arrived yet.
 
         Args:
             resource: Its `render` answers every request, and finishes it itself, now or later.
-            measure: Tells of the transport how far the client has taken what was sent.
+            measure: Returns how many of the transport's bytes the client has taken.
         """
         super().__init__()
         self.resource = resource
@@ -135,7 +137,7 @@ class Channel(BareChannel, ClientConnection):
         return self._peer
 
     def getHost(self) -> IAddress:  # noqa: N802
-        return _SOMEWHERE
+        return _OWN_ADDRESS
 
     # A request arrives.
 
@@ -146,7 +148,7 @@ class Channel(BareChannel, ClientConnection):
             self._phase = Phase.HEAD  # its time runs since the connection began
         elif self._phase is Phase.REFUSED:
             self._discarded += len(data)
-            if self._discarded > _MOST_DISCARDED:
+            if self._discarded > _MOST_DISCARDED_BYTES:
                 self._close()
             return
         super().dataReceived(data)
@@ -230,7 +232,7 @@ class Channel(BareChannel, ClientConnection):
         self._since = None
 
     def _stalls(self) -> bool:
-        """Returns whether bytes wait for the client, and it has acknowledged none since the last look."""
+        """Returns whether bytes wait for the client, and it has acknowledged none since the last check."""
         now = self._measure(self.transport)
         if now is None:
             return False
@@ -238,7 +240,7 @@ class Channel(BareChannel, ClientConnection):
         return now.waiting > 0 and now.acknowledged == before
 
     def _time_out(self) -> None:
-        self._log.debug("{client} was waited for too long: {phase}", client=self._client, phase=self._phase.value)
+        self._log.debug("{client} took too long: {phase}", client=self._client, phase=self._phase.value)
         if self._phase is Phase.HEAD:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         elif self._phase in (Phase.RESPONSE, Phase.CLOSING):
@@ -254,10 +256,10 @@ class Channel(BareChannel, ClientConnection):
         self._refuse(HTTPStatus.BAD_REQUEST)
 
     def _refuse(self, status: HTTPStatus) -> None:
-        """Answers what is no acceptable request, and ends the connection in such a way that its client can read the answer."""
+        """Answers a request that can't be accepted, and ends the connection in such a way that its client can read the answer."""
         if self._phase is Phase.REFUSED:
             return
-        self._log.debug("{client} sent what is refused: {status}", client=self._client, status=status.value)
+        self._log.debug("{client} sent a request that is refused: {status}", client=self._client, status=status.value)
         body = f"{status.phrase}\n"
         head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         self.transport.write((head + body).encode("ascii"))

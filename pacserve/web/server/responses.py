@@ -21,12 +21,12 @@ _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 def field_value(text: str) -> str:
-    """`text` as the value of a header: nothing in it can end the header.  Everything but printable ASCII becomes a question mark."""
+    """Returns a text as the value of a header, which nothing in it can end: everything but printable ASCII becomes a question mark."""
     return text if text.isascii() and text.isprintable() else _UNPRINTABLE.sub("?", text)
 
 
 def header_getter(request: Request) -> Callable[[str], str | None]:
-    """Gives the values of the request's headers: those of one name are joined by a comma (RFC 9110, 5.3), bytes beyond ASCII are Latin-1."""
+    """Returns the lookup of a request's headers: those of one name are joined by a comma (RFC 9110, 5.3), bytes beyond ASCII are Latin-1."""
     return partial(_header, request)
 
 
@@ -50,10 +50,10 @@ class Responder:
 
     def begin(self, request: Request, status: int, fields: str, body: bytes = b"") -> None:
         """
-        Writes the head of a response and, where it is at hand, its body or the beginning of it.
+        Writes the head of a response and, where there is any yet, the beginning of its body.
 
         Args:
-            fields: The header lines, each ended by CRLF, their values clean.
+            fields: The header lines, each ended by CRLF; `field_value` has made their values safe.
         """
         second = int(self._wall())
         if second != self._second:

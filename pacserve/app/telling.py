@@ -1,4 +1,4 @@
-"""The parts of the daemon that report on it, wired together: counting, the history on disk, and the fronts."""
+"""Reports on the daemon for people and programs, wired together: counting, the history on disk, and the fronts."""
 
 from __future__ import annotations
 
@@ -27,17 +27,18 @@ from pacserve.web.witness import Witness
 if TYPE_CHECKING:
     from pacserve.metrics.exposition import Exposition
 
-# Seconds between two writings of what was counted, where something was.
 WRITE_INTERVAL = 60.0
+"""Seconds between two writings of the counts, where they have changed: what a daemon that is killed loses."""
+
 _DATABASE = "history.sqlite"
 
 
 class Telling:
     """
-    Counts what is answered, and says so.
+    Counts requests, keeps the counts over restarts, and reports them.
 
     Attributes:
-        fronts: Answer with what was counted, and with how things stand.
+        fronts: Report the counts and the state of the daemon.
         witnesses: Count, and are to be told how each request ended.
     """
 
@@ -66,7 +67,7 @@ class Telling:
         self._writing: LoopingCall | None = None
 
     async def start(self) -> None:
-        """Goes on with what was counted before, and keeps what will be.  Where that can't be kept a warning says so, once."""
+        """Takes over the counts of earlier runs, and writes them from now on.  Where they can't be written a warning says so, once."""
         globalLogPublisher.addObserver(self._errors)
         try:
             history = await self._parts.in_thread(lambda: self._archive.read(self._parts.wall()))
@@ -79,21 +80,21 @@ class Telling:
         self._writing.start(WRITE_INTERVAL, now=False)
 
     async def stop(self) -> None:
-        """Writes what was counted."""
+        """Writes the counts for the last time."""
         globalLogPublisher.removeObserver(self._errors)
         if self._writing is not None and self._writing.running:
             self._writing.stop()
         await self.write()
 
     def retire(self) -> None:
-        """Lets go of those who watch, who would stay for ever."""
+        """Ends the event streams of open pages, which would last for ever."""
         self._events.stop()
 
     async def write(self) -> None:
-        """Writes what was counted since the last time."""
+        """Writes the latest hours and days, where anything was counted since the last time."""
         ledger = self._parts.ledger
-        counted = ledger.changes
-        if counted == self._written:
+        changes = ledger.changes
+        if changes == self._written:
             return
         history = ledger.history()
         latest = replace(history, hours=history.hours[-2:], days=history.days[-2:])
@@ -102,7 +103,7 @@ class Telling:
         except OSError as error:
             self._complain(error)
         else:
-            self._written, self._complained = counted, False
+            self._written, self._complained = changes, False
 
     def _complain(self, error: OSError) -> None:
         if not self._complained:
@@ -113,7 +114,7 @@ class Telling:
 
 
 def _exposition(requests: RequestCounts, errors: ErrorCounts, *, peers: bool) -> Exposition:
-    """Returns the text for Prometheus, imported at the first request: prometheus_client brings a web server, and most daemons are never asked."""
+    """Returns the writer of metrics, imported on demand: prometheus_client brings a web server, and most daemons are never asked for metrics."""
     from pacserve.metrics.exposition import Exposition  # noqa: PLC0415
 
     return Exposition(requests, errors, peers=peers)

@@ -1,4 +1,4 @@
-"""What browsers ask: `/`, `/static/NAME`, `/events` and `/search?q=TEXT`."""
+"""Fronts for browsers: `/`, `/static/NAME`, `/events` and `/search?q=TEXT`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ _STATIC = {
     "page.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
-_MOST_FIELDS = 10
+_MOST_QUERY_FIELDS = 10
+"""Fields of a query; the page's own form sends one."""
 
 
 class PageFront(Front):
@@ -63,7 +64,7 @@ class PageFront(Front):
 
 
 class StaticFront(Front):
-    """`/static/NAME`: the stylesheet, the script and the icon, which are read when they are asked for first."""
+    """`/static/NAME`: the stylesheet, the script and the icon, each of which is read with its first request."""
 
     def __init__(self) -> None:
         self._read: dict[str, tuple[bytes, str]] = {}
@@ -88,7 +89,7 @@ class StaticFront(Front):
 
 
 class EventsFront(Front):
-    """`/events`: what changes on the status page while it is open."""
+    """`/events`: the changes of the status page while it is open."""
 
     def __init__(self, events: Events) -> None:
         self._events = events
@@ -104,7 +105,7 @@ class SearchFront(Front):
     `/search?q=TEXT`: the files on the LAN whose names contain a text.
 
     Args:
-        search: Finds them, by a text of 1 to `LONGEST_QUERY` characters.
+        search: Finds the files, by a text of 1 to `LONGEST_QUERY` characters.
         host: The name of this host.
         wall: Gives the seconds since the epoch.
     """
@@ -123,7 +124,7 @@ class SearchFront(Front):
 
 
 def watched(status: GiveStatus, wall: Wall) -> Callable[[], Awaitable[Mapping[str, str]]]:
-    """What `Events` looks at: all of the status page that may change."""
+    """Returns the state that `Events` looks at: all of the status page that may change."""
 
     async def look() -> Mapping[str, str]:
         return changing(await status(), wall())
@@ -133,13 +134,13 @@ def watched(status: GiveStatus, wall: Wall) -> Callable[[], Awaitable[Mapping[st
 
 def _searched(query: str) -> str:
     """
-    What is searched for: the field `q` of a query; empty where there is none.
+    Returns the text to search for: the field `q` of a query; empty where there is none.
 
     Raises:
-        RequestError: 400, it is too long, or has too many fields.
+        RequestError: 400, the text is too long, or the query has too many fields.
     """
     try:
-        text = parse_qs(query, errors="replace", max_num_fields=_MOST_FIELDS).get("q", [""])[0].strip()
+        text = parse_qs(query, errors="replace", max_num_fields=_MOST_QUERY_FIELDS).get("q", [""])[0].strip()
     except ValueError:
         raise RequestError(400, "ask for /search?q=TEXT") from None
     if len(text) > LONGEST_QUERY:

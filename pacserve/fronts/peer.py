@@ -1,4 +1,4 @@
-"""What other pacservers ask: `/package/FILE` and `/info`.  Both answer from the local caches alone; nothing here ever asks anyone."""
+"""Fronts for peers: `/package/FILE` and `/info`.  Both answer from the local caches alone, and never ask another host."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NO_WEIGHT = re.compile(r"\s*q\s*=\s*0(?:\.0*)?\s*\Z")
 
 
 class PackageFront(Front):
-    """`/package/FILE`, and `/package/FILE/data`, to which pacman is sent: the same bytes."""
+    """`/package/FILE`, which peers ask for, and `/package/FILE/data`, to which pacman is redirected: the same file."""
 
     def __init__(self, packages: LocalPackages) -> None:
         self._packages = packages

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.web.access_log import AccessLog
 from pacserve.web.answers import Answer, EventsAnswer
-from pacserve.web.bodies.events import HEARTBEAT, INTERVAL, MOST, PATIENCE, Events
+from pacserve.web.bodies.events import HEARTBEAT_INTERVAL, LOOK_TIMEOUT, MOST_LISTENERS, POLL_INTERVAL, Events
 from pacserve.web.front import Ask, Front
 from tests.fakes.browser import Browser, router_of, site_of
 
@@ -75,7 +75,7 @@ class EventsTestCase(SynchronousTestCase):
 
     def pass_time(self, seconds: float) -> None:
         """Lets time pass, second by second."""
-        self.clock.pump([INTERVAL] * int(seconds / INTERVAL))
+        self.clock.pump([POLL_INTERVAL] * int(seconds / POLL_INTERVAL))
 
     def assert_idle(self) -> None:
         """Nothing is under way, and nothing will happen."""
@@ -113,7 +113,7 @@ class EventsTests(EventsTestCase):
 
     def test_one_look(self) -> None:
         """Things are looked at once a second, however many pages are open, and not at all while none is."""
-        browsers = [self.open() for _ in range(MOST)]
+        browsers = [self.open() for _ in range(MOST_LISTENERS)]
         before = self.looks
         self.pass_time(10)
         self.assertEqual(self.looks - before, 10)
@@ -125,14 +125,14 @@ class EventsTests(EventsTestCase):
 
     def test_bounded(self) -> None:
         """The next one after the most is refused in words, and its connection closed; when one leaves there is room again."""
-        browsers = [self.open() for _ in range(MOST)]
+        browsers = [self.open() for _ in range(MOST_LISTENERS)]
         for method in ("GET", "HEAD"):
             refused = self.open(method=method)
             (response,) = refused.responses(method)
             self.assertEqual((response.status, response.headers["connection"], refused.closed), (503, "close", True))
-        self.assertEqual(len(self.events), MOST)
+        self.assertEqual(len(self.events), MOST_LISTENERS)
         browsers[3].close()
-        self.assertEqual(len(self.events), MOST - 1)
+        self.assertEqual(len(self.events), MOST_LISTENERS - 1)
         self.assertTrue(self.told(self.open()))
 
     def test_looking(self) -> None:
@@ -182,15 +182,15 @@ class EventsTests(EventsTestCase):
         self.parts["a"] = "2"
         self.pass_time(1)
         self.told(browser), self.told(slow)
-        self.pass_time(HEARTBEAT - 1)
+        self.pass_time(HEARTBEAT_INTERVAL - 1)
         self.assertEqual(self.told(browser), [])
         self.pass_time(1)
         self.assertEqual(self.told(browser), [None])
-        self.pass_time(HEARTBEAT - 2)
+        self.pass_time(HEARTBEAT_INTERVAL - 2)
         self.parts["a"] = "3"
-        self.pass_time(HEARTBEAT)
+        self.pass_time(HEARTBEAT_INTERVAL)
         self.assertEqual(self.told(browser), [{"a": 3}])
-        self.pass_time(2 * HEARTBEAT)
+        self.pass_time(2 * HEARTBEAT_INTERVAL)
         self.assertEqual(self.told(browser), [None, None])
         self.assertEqual(self.told(slow), [])
 
@@ -254,7 +254,7 @@ class FailureTests(EventsTestCase):
         self.pass_time(1)
         self.assertEqual(self.told(browser), [{"a": 7}])
         self.instead = fail
-        self.pass_time(HEARTBEAT)
+        self.pass_time(HEARTBEAT_INTERVAL)
         self.assertEqual(self.told(browser), [None])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
@@ -282,7 +282,7 @@ class FailureTests(EventsTestCase):
 
         self.instead = wait
         browser = self.open()
-        self.pass_time(PATIENCE - 1)
+        self.pass_time(LOOK_TIMEOUT - 1)
         self.assertEqual(len(waiting), 1)
         self.pass_time(2)
         self.assertEqual(len(waiting), 2)

@@ -134,7 +134,7 @@ class Browser:
 
     @property
     def closed(self) -> bool:
-        """Whether the server has closed the connection, or aborted it."""
+        """True if the server has closed or aborted the connection."""
         return bool(self.wire.disconnecting)
 
 

@@ -53,14 +53,14 @@ class FetchFrontTests(SynchronousTestCase):
         return Deferred.fromCoroutine(self.front.answer(ask(*parts)))
 
     def test_running(self) -> None:
-        """What is being downloaded is handed on."""
+        """A running download is handed on."""
         self.downloads.files[NAME] = file = object()  # type: ignore[assignment]
         answer = self.successResultOf(self.answer("core", "x86_64", NAME))
         assert isinstance(answer, StreamAnswer)
         self.assertIs(answer.file, file)
 
     def test_ended(self) -> None:
-        """What was downloaded is in a local cache, in the size that the database states."""
+        """A file that was downloaded is in a local cache, in the size that the database states."""
         answer = self.successResultOf(self.answer("core", "x86_64", NAME))
         assert isinstance(answer, FileAnswer)
         answer.held.file.close()
@@ -77,7 +77,7 @@ class FetchFrontTests(SynchronousTestCase):
         self.assertEqual(self.failureResultOf(self.answer("core", "x86_64", "core.db"), RequestError).value.status, 404)
 
     def test_etag(self) -> None:
-        """What was downloaded has the entity tag that the download had: the SHA-256 that the database states."""
+        """A file that was downloaded has the entity tag that the download had: the SHA-256 that the database states."""
 
         class Known(Databases):
             """States a digest."""
@@ -122,7 +122,7 @@ class ClaimFrontTests(SynchronousTestCase):
             self.assertEqual(self.keeper.asked[-1], (parts[0], INSTANCE, "/".join(parts[2:]), "10.0.0.3"))
 
     def test_wrong(self) -> None:
-        """What is no claim is 404, and not kept."""
+        """A path that is no claim is 404, and not kept."""
         for parts in ((), ("ask",), ("ask", INSTANCE), ("ask", INSTANCE, ""), ("steal", INSTANCE, NAME), ("ask", "A" * 32, NAME),
                       ("ask", INSTANCE, "x" * 513), ("ask", INSTANCE, "a b"), ("ask", INSTANCE, "\n"), ("ask", INSTANCE, NAME),
                       ("ask", INSTANCE, NAME, "00" * 31), ("ask", INSTANCE, NAME, "AA" * 32), ("ask", INSTANCE, "x" * 256, "00" * 32),

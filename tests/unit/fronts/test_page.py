@@ -117,7 +117,7 @@ class PageFrontTests(PageTestCase):
         self.assertEqual(error.status, 404)
 
     def test_watched(self) -> None:
-        """What is watched is what may change of the page."""
+        """Everything of the page that may change is watched."""
 
         async def look() -> Mapping[str, str]:
             return await watched(self.status, lambda: NOW)()
@@ -151,7 +151,7 @@ class StaticFrontTests(PageTestCase):
             self.assertEqual(self.browser.get(name or "").status, 200, name)
 
     def test_not_modified(self) -> None:
-        """Who has a file already gets a 304 without a body; the tag of another file, or an older one, is no such thing."""
+        """A browser that has a file already gets a 304 without a body, but not by the tag of another or an older file."""
         tags = {name: self.browser.get(f"/static/{name}").headers["etag"] for name in FILES}
         self.assertEqual(len(set(tags.values())), 3)
         for condition in (tags["page.js"], f'"x", W/{tags["page.js"]}', "*"):
@@ -219,7 +219,7 @@ class SearchFrontTests(PageTestCase):
         self.assertEqual(self.lines, [])
 
     def test_empty(self) -> None:
-        """Who searches for nothing gets the page, and nobody is asked."""
+        """A search for nothing gets the page, and nothing is searched."""
         for target in ("/search", "/search?", "/search?q=", "/search?q=+%20+", "/search?p=zlib", "/search?zlib"):
             self.assertEqual(self.browser.get(target).status, 200)
         self.assertEqual(self.sought, [])

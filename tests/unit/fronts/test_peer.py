@@ -28,7 +28,7 @@ class PackageFrontTests(SynchronousTestCase):
             self.assertEqual((answer.held.name, answer.held.size), (NAME, 100))
 
     def test_absent(self) -> None:
-        """What is in no cache is 404, without a word on why."""
+        """A file that is in no cache is 404, without a reason."""
         for parts in (("other-1-1-any.pkg.tar.zst",), ("other-1-1-any.pkg.tar.zst", "data"), ("core.db",), ("..",), ("",)):
             error = self.failureResultOf(Deferred.fromCoroutine(self.front.answer(ask(*parts))), RequestError).value
             self.assertEqual((error.status, str(error)), (404, "not in a local cache"))

@@ -56,7 +56,7 @@ class StatusFrontTests(SynchronousTestCase):
         return Deferred.fromCoroutine(WhyFront(self.why).answer(ask(*parts)))
 
     def test_why(self) -> None:
-        """What is known of a package is told; what nobody knows is 404, with what to do."""
+        """A known package is explained; an unknown one is 404, with advice."""
         answer = self.successResultOf(self.explain("zlib"))
         assert isinstance(answer, DocumentAnswer)
         self.assertEqual(decode(answer.body, Why).name, "zlib")

@@ -119,13 +119,13 @@ class PacmanFrontTests(SynchronousTestCase):
             self.assertRegex(request.name, r"\A[A-Za-z0-9@_+:~-][A-Za-z0-9@._+:~-]{0,254}\Z")
 
     def test_rest(self) -> None:
-        """Who goes on with a file is known to want its rest; other ranges are nothing special."""
+        """A client that resumes a file is known to want its rest; other ranges are nothing special."""
         for field, offset in (("bytes=17-", 17), ("bytes=17-20", 0), ("bytes=-5", 0), ("bytes=1-,5-", 0), (f"bytes={'9' * 30}-", 0)):
             self.answer("core", "x86_64", NAME, headers=[("Range", field)])
             self.assertEqual(self.delivery.offsets[-1], offset)
 
     def test_via(self) -> None:
-        """What has passed a pacserve is answered from the local caches only; what has passed other proxies is not."""
+        """A request that has passed a pacserve is answered from the local caches only; one that has passed other proxies is not."""
         for via, local_only in (
             (via_value("0" * 32), True),
             ("1.1 proxy.example, 1.1 pacserve-00 (x)", True),

@@ -79,7 +79,7 @@ class AccessLogTests(SynchronousTestCase):
         self.assertEqual(self.line(), "[info] GET /request/core/x86_64/a: the client has left, 2000.0 ms, for 10.0.0.7")
 
     def test_quiet(self) -> None:
-        """What is asked again and again in the background is logged at debug only."""
+        """Quiet answers are logged at debug only."""
         self.log.answered(answered(200, "", 5, quiet=True, target=b"/info"))
         self.log.flush()
         self.assertEqual(self.written, [])
@@ -106,7 +106,7 @@ class AccessLogTests(SynchronousTestCase):
         self.assertGreater(sum(text.count("\n") for text in self.written), 8000)
 
     def test_flush_at_the_end(self) -> None:
-        """What waits is written when the daemon stops, and no timer is left."""
+        """Lines that wait are written when the daemon stops, and no timer is left."""
         self.log.answered(answered(404, "", 0))
         self.log.flush()
         self.assertEqual(len(self.written), 1)

@@ -101,7 +101,7 @@ class HostsTests(SynchronousTestCase):
             self.assertIsNotNone(self.refusal(host), host)
 
     def test_wrong(self) -> None:
-        """What is no name and no address in the form of RFC 9110 is not answered."""
+        """A header that is no name and no address in the form of RFC 9110 is not answered."""
         for host in WRONG:
             self.assertIsNotNone(self.refusal(host), host)
 
@@ -119,7 +119,7 @@ class HostsTests(SynchronousTestCase):
         self.assertIsNotNone(self.refusal(None, client="10.0.0.7"))
 
     def test_says_why(self) -> None:
-        """Who is refused is told what would be right."""
+        """A client that is refused is told what would be right."""
         self.assertIn("localhost, by one of its addresses, or as atlas, atlas.lan, my_pc-2", self.refusal("alias") or "")
         self.assertNotIn("or as", self.refusal("alias", hosts=Hosts(Addresses(), ())) or "")
 
@@ -191,14 +191,14 @@ class RouterTests(SynchronousTestCase):
             self.assertEqual(self.status("/package", *headers), 200)
 
     def test_absolute(self) -> None:
-        """What an absolute target states counts, not the header."""
+        """The host in an absolute target counts, not the header."""
         self.assertEqual(self.status("http://evil.example/status", "Host: localhost"), 421)
         self.assertEqual(self.status("http://localhost@evil.example/status", "Host: localhost"), 421)
         self.assertEqual(self.status("http://localhost:15678/status", "Host: evil.example"), 200)
         self.assertEqual(self.status("http://evil.example/package", "Host: localhost"), 200)
 
     def test_before_front(self) -> None:
-        """Who is refused is told so in text, and nobody is asked."""
+        """A client that is refused is told so in text, and no front is asked."""
         front = TestFront(DocumentAnswer(b"secret"))
         browser = Browser(self.site_of(front))
         browser.send(b"GET /status HTTP/1.1\r\nHost: <script>\r\n\r\n")

@@ -401,7 +401,7 @@ class WitnessTests(RouterTestCase):
         self.browser = Browser(self.site)
 
     def witnessed(self) -> Answered:
-        """What both were told, once, since the last time; nothing is under way any more."""
+        """Returns the one request that both were told of since the last time; nothing is under way any more."""
         self.assertEqual(self.router.running, 0)
         (answered,) = self.told[0].all
         self.assertEqual(self.told[1].all, [answered])
@@ -457,7 +457,7 @@ class WitnessTests(RouterTestCase):
         self.assertEqual(len(self.flushLoggedErrors()), 2)
 
     def test_refused(self) -> None:
-        """Who is refused before a front is asked is told of too, with the front that it would have been, if there is one."""
+        """A request that is refused before a front is asked is told of too, with the front that it was for, if there is one."""
         stranger = Browser(self.site, "10.0.0.7")
         for browser, target, method, status, front in (
             (self.browser, "/nowhere", "GET", 404, ""),
@@ -560,7 +560,7 @@ class DrainedTests(RouterTestCase):
         self.successResultOf(drained)
 
     def test_given_up(self) -> None:
-        """Who gives up waiting breaks nothing."""
+        """A caller that gives up waiting breaks nothing."""
         result = self.waiting()
         self.browser.ask("/request/a")
         drained = Deferred.fromCoroutine(self.router.drained())

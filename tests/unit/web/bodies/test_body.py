@@ -67,7 +67,7 @@ class BodyTestCase(SynchronousTestCase):
         self.browser = Browser(self.site)
 
     def sent(self) -> Sent:
-        """What became of the last response, whose file is closed."""
+        """Returns the last response that was sent; its file is closed."""
         for held in self.files.held:
             self.assertTrue(held.file.closed)
         return self.successResultOf(self.files.sent[-1])
@@ -105,7 +105,7 @@ class FileTests(BodyTestCase):
         self.assertEqual(self.sent(), Sent(416, 0))
 
     def test_not_modified(self) -> None:
-        """Who has the file is told so, with its validators and without a length."""
+        """A client that has the file is told so, with its validators and without a length."""
         for header in ('If-None-Match: "tag"', f"If-Modified-Since: {DATE}"):
             response = self.browser.get("/", header)
             self.assertEqual((response.status, response.headers["etag"], response.headers["last-modified"]), (304, '"tag"', DATE))

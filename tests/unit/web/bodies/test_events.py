@@ -62,7 +62,7 @@ class EventsTestCase(SynchronousTestCase):
         return browser
 
     def told(self, browser: Browser) -> list[object]:
-        """What a page was told since the last time: the values of the events, and None for a comment."""
+        """Returns the events that a page was sent since the last time: their values, and None for a comment."""
         text = browser.wire.value().decode()
         browser.wire.clear()
         _, found, rest = text.partition(BEGINNING)
@@ -106,7 +106,7 @@ class EventsTests(EventsTestCase):
         self.assertEqual([self.told(first), self.told(second)], [[{"a": 5}]] * 2)
 
     def test_after_a_pause(self) -> None:
-        """Who comes when nobody was there is told how things are now, and not first how they were."""
+        """A page that is opened when none was is sent the state of now, and not an older one before."""
         self.open().close()
         self.parts["a"] = "5"
         self.assertEqual(self.told(self.open()), [{"a": 5, "b": {"x": 2}}])
@@ -259,7 +259,7 @@ class FailureTests(EventsTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_fails_first(self) -> None:
-        """Who comes while it fails is told all when it works again, and so are those who come after."""
+        """A page that is opened while looks fail is sent everything when they work again, and so are later pages."""
 
         async def fail() -> Mapping[str, str]:
             raise ZeroDivisionError

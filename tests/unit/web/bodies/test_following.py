@@ -114,7 +114,7 @@ class FollowingTests(SynchronousTestCase):
         self.browser = Browser(site_of(self.stream, Clock()))
 
     def sent(self) -> Sent:
-        """What became of the response."""
+        """Returns the response that was sent."""
         return self.successResultOf(self.stream.sent[-1])
 
     def test_while_it_arrives(self) -> None:
@@ -185,7 +185,7 @@ class FollowingTests(SynchronousTestCase):
         self.assertEqual((self.browser.closed or self.browser.wire.half_closed, self.sent()), (True, Sent(200, 3)))
 
     def test_no_date(self) -> None:
-        """Who has an older file gets this one, though nobody knows from when it is; no condition holds that nobody can know to hold."""
+        """A client that has an older file gets this one, though its date is not known; no condition holds that can't be checked."""
         self.open(4)
         self.file.date = None
         self.file.tag = ""

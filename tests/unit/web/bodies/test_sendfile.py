@@ -90,7 +90,7 @@ class SendfileTests(SynchronousTestCase):
         return body
 
     def last(self) -> Sent:
-        """What became of the last response, whose file is closed."""
+        """Returns the last response that was sent; its file is closed."""
         self.assertTrue(self.files.held[-1].file.closed)
         return self.successResultOf(self.files.sent[-1])
 

@@ -115,7 +115,7 @@ class ConnectionsTests(SynchronousTestCase):
             self.assertEqual(connection.told, ["retire", "abort"])
 
     def test_gone(self) -> None:
-        """Who waits for the end of all connections is told when the last one has ended, and at once when there is none."""
+        """A caller that waits for the end of all connections is told when the last one has ended, and at once when there is none."""
         self.successResultOf(Deferred.fromCoroutine(self.connections.gone()))
         first, last = self.added(NEAR), self.added(OTHER)
         waiting, given_up = (Deferred.fromCoroutine(self.connections.gone()) for _ in range(2))

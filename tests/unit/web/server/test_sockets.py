@@ -24,7 +24,7 @@ class FlusherTests(SynchronousTestCase):
         self.flusher.add(self.pair.transport)
 
     def test_sent_in_the_same_turn(self) -> None:
-        """What was written is with the client without another event, in order."""
+        """Bytes that were written reach the client without another event, in order."""
         self.write(b"a")
         self.write(b"b")
         self.reactor.advance(0)
@@ -40,7 +40,7 @@ class FlusherTests(SynchronousTestCase):
             self.assertEqual(self.pair.client.recv(10), b"a")
 
     def test_more_than_the_kernel_takes(self) -> None:
-        """What the kernel does not take at once follows as ever."""
+        """Bytes that the kernel does not take at once follow when the socket can be written to."""
         self.write(b"x" * 10_000_000)
         self.reactor.advance(0)
         self.assertEqual(len(self.pair.read(lambda data: len(data) == 10_000_000)), 10_000_000)
@@ -66,13 +66,13 @@ class OutgoingTests(SynchronousTestCase):
         self.addCleanup(self.pair.close)
 
     def measured(self) -> Outgoing:
-        """What the kernel says."""
+        """Returns the kernel's answer."""
         found = outgoing(self.pair.transport)
         assert found is not None
         return found
 
     def test_counts(self) -> None:
-        """What waits for a client is known, and what it has taken."""
+        """The bytes that wait for a client are known, and those that it has taken."""
         before = self.measured()
         self.pair.transport.write(b"x" * 1_000_000)
         self.pair.settle()

@@ -101,7 +101,7 @@ class TwistedTests(SynchronousTestCase):
         self.assertIn("self.channel.factory is not None", source)
 
     def test_below_tls(self) -> None:
-        """What wraps a TCP connection has it as its transport."""
+        """A protocol that wraps a TCP connection has it as its transport."""
         self.assertTrue(issubclass(TLSMemoryBIOProtocol, ProtocolWrapper))
 
 

@@ -15,7 +15,7 @@ from pacserve.web.answers import Answer
 from pacserve.web.front import Ask, Front
 
 _LONGEST_NAME = 255
-"""Characters.  Longer names must not be remembered, either."""
+"""Characters.  Longer names are not remembered either, so that requests can't fill the memory."""
 
 _OPEN_RANGE = re.compile(r"bytes=(?P<first>[0-9]{1,15})-\Z")
 

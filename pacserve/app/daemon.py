@@ -24,6 +24,7 @@ from pacserve.app.listening import listen
 from pacserve.app.mirroring import USER_AGENT, mirrors_of, read_of
 from pacserve.app.notify import ServiceNotifier
 from pacserve.app.reporting import Parts
+from pacserve.app.routes import Fronts, routes
 from pacserve.app.telling import Telling
 from pacserve.cache.packages import CachedPackages
 from pacserve.claims.claiming import KeptClaims, PeerClaiming
@@ -55,8 +56,7 @@ from pacserve.peers.watch import PeerWatch
 from pacserve.report.ledger import Ledger
 from pacserve.resolver.resolver import Resolver
 from pacserve.web.access_log import AccessLog
-from pacserve.web.asking import Front
-from pacserve.web.audience import ClientAudience, PeerAudience
+from pacserve.web.admission import AccessRules, ClientAdmission, PeerAdmission
 from pacserve.web.bodies.pacing import Pacing
 from pacserve.web.hosts import Hosts
 from pacserve.web.router import Router
@@ -159,13 +159,13 @@ class Daemon:
             Policy(settings.misses, settings.hits, others.has_usable, fetching.usable),
             reactor,
         )
-        clients = ClientAudience(machine, settings.clients)
-        lan = PeerAudience(machine, settings.peers, others.is_peer)
-        asked = write if settings.log_level in ("debug", "info") else _nowhere
-        self._access = AccessLog(asked, reactor, wall=wall, debug=settings.log_level == "debug")
-        fronts: dict[str, Front] = {"claim": ClaimFront(KeptClaims(table, reactor), lan)}
-        if fetching.wanted:
-            fronts["fetch"] = FetchFront(fetching.packages, caches, self._databases, self._knows, lan)
+        rules = AccessRules(
+            clients=ClientAdmission(machine, settings.clients),
+            peers=PeerAdmission(machine, settings.peers, others.is_peer),
+            hosts=Hosts(machine, names),
+        )
+        self._access_log = AccessLog(write, reactor, wall=wall, debug=settings.log_level == "debug")
+        logs = (self._access_log,) if settings.log_level in ("debug", "info") else ()
         parts = Parts(
             settings=settings,
             name=socket.gethostname(),
@@ -187,19 +187,20 @@ class Daemon:
             clock=reactor,
             wall=wall,
         )
-        self._telling = Telling(parts, delivery, clients, errors)
+        self._telling = Telling(parts, delivery, errors)
+        fronts = Fronts(
+            pacman=PacmanFront(self._configuration, delivery),
+            package=PackageFront(caches),
+            info=InfoFront(caches, self._architectures, instance),
+            claim=ClaimFront(KeptClaims(table, reactor)),
+            fetch=FetchFront(fetching.packages, caches, self._databases, self._knows) if fetching.wanted else None,
+            report=self._telling.fronts,
+        )
         self._router = Router(
-            {
-                **fronts,
-                **self._telling.fronts,
-                "request": PacmanFront(self._configuration, delivery, clients),
-                "package": PackageFront(caches, lan),
-                "info": InfoFront(caches, self._architectures, instance, lan),
-            },
-            self._access,
+            routes(fronts),
+            rules,
             reactor,
-            hosts=Hosts(machine, names),
-            witnesses=self._telling.witnesses,
+            witnesses=(*logs, *self._telling.witnesses),
             wall=wall,
             pacing=_pacing_of(settings.lan_limit, machine, Pacing(partial(take, lan_rate, reactor), reactor)),
         )
@@ -263,7 +264,7 @@ class Daemon:
         await deferLater(self._reactor, 0)
         await self._in_time(self._telling.stop(), FAREWELL)
         # Nothing is aborted: the kernel may still have megabytes to send, and goes on to do so after this process has ended.
-        self._access.flush()
+        self._access_log.flush()
 
     def reload(self) -> None:
         """Reads pacman.conf again now; a wrong one is logged, and the last good one stays."""
@@ -312,10 +313,6 @@ class Daemon:
 def _pacing_of(limit: int | None, machine: Machine, pacing: Pacing) -> Callable[[IPAddress], Pacing | None]:
     """Returns a function that gives the limit of speed for a client; this host has none."""
     return lambda client: None if limit is None or machine.owns(client) else pacing
-
-
-def _nowhere(_: str) -> None:
-    """Drops a line of the access log."""
 
 
 def _peer(slot: int, configured: Endpoint) -> Peer:

@@ -1,8 +1,8 @@
-"""The parts of the daemon that report on it, wired together: counting, the history on disk, and the fronts."""
+"""Reports on the daemon for people and programs, wired together: counting, the history on disk, and the fronts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,36 +13,37 @@ from twisted.logger import Logger, globalLogPublisher
 
 from pacserve.app.explaining import Explaining
 from pacserve.app.reporting import Parts, Reporting
+from pacserve.app.routes import ReportFronts
 from pacserve.delivery.delivering import Deliverer
-from pacserve.fronts.metrics import MetricsFront
 from pacserve.fronts.page import EventsFront, PageFront, SearchFront, StaticFront, watched
-from pacserve.fronts.status import StatusFront, WhyFront
+from pacserve.fronts.status import MetricsFront, StatusFront, WhyFront
 from pacserve.metrics.errors import ErrorCounts, ErrorObserver
 from pacserve.metrics.requests import RequestCounts
 from pacserve.report.archive import Archive
-from pacserve.web.asking import Audience, Front, Witness
 from pacserve.web.bodies.events import Events
+from pacserve.web.witness import Witness
 
 if TYPE_CHECKING:
     from pacserve.metrics.exposition import Exposition
 
-# Seconds between two writings of what was counted, where something was.
 WRITE_INTERVAL = 60.0
+"""Seconds between two writings of the counts, where they have changed: what a daemon that is killed loses."""
+
 _DATABASE = "history.sqlite"
 
 
 class Telling:
     """
-    Counts what is answered, and says so.
+    Counts requests, keeps the counts over restarts, and reports them.
 
     Attributes:
-        fronts: By the first part of the path.
-        witnesses: What is to be told of every answer.
+        fronts: Report the counts and the state of the daemon.
+        witnesses: Count, and are to be told how each request ended.
     """
 
     _log = Logger()
 
-    def __init__(self, parts: Parts, delivery: Deliverer, clients: Audience, errors: ErrorCounts) -> None:
+    def __init__(self, parts: Parts, delivery: Deliverer, errors: ErrorCounts) -> None:
         self._parts = parts
         self._archive = Archive(f"{parts.settings.state}/{_DATABASE}")
         self._reporting = Reporting(parts)
@@ -50,22 +51,22 @@ class Telling:
         status, requests = self._reporting.status, RequestCounts()
         self._events = Events(watched(status, parts.wall), parts.clock)
         self._errors = ErrorObserver(errors)
-        self.fronts: Mapping[str, Front] = {
-            "": PageFront(status, parts.wall, clients),
-            "static": StaticFront(clients),
-            "events": EventsFront(self._events, clients),
-            "search": SearchFront(explaining.search, parts.name, parts.wall, clients),
-            "status": StatusFront(status, clients),
-            "why": WhyFront(explaining.why, clients),
-            "metrics": MetricsFront(partial(_exposition, requests, errors, peers=parts.settings.metrics_peers), status, clients),
-        }
+        self.fronts = ReportFronts(
+            page=PageFront(status, parts.wall),
+            static=StaticFront(),
+            events=EventsFront(self._events),
+            search=SearchFront(explaining.search, parts.name, parts.wall),
+            status=StatusFront(status),
+            why=WhyFront(explaining.why),
+            metrics=MetricsFront(partial(_exposition, requests, errors, peers=parts.settings.metrics_peers), status),
+        )
         self.witnesses: Sequence[Witness] = (parts.ledger, requests)
         self._written = 0
         self._complained = False
         self._writing: LoopingCall | None = None
 
     async def start(self) -> None:
-        """Goes on with what was counted before, and keeps what will be.  Where that can't be kept a warning says so, once."""
+        """Takes over the counts of earlier runs, and writes them from now on.  Where they can't be written a warning says so, once."""
         globalLogPublisher.addObserver(self._errors)
         try:
             history = await self._parts.in_thread(lambda: self._archive.read(self._parts.wall()))
@@ -78,21 +79,21 @@ class Telling:
         self._writing.start(WRITE_INTERVAL, now=False)
 
     async def stop(self) -> None:
-        """Writes what was counted."""
+        """Writes the counts for the last time."""
         globalLogPublisher.removeObserver(self._errors)
         if self._writing is not None and self._writing.running:
             self._writing.stop()
         await self.write()
 
     def retire(self) -> None:
-        """Lets go of those who watch, who would stay for ever."""
+        """Ends the event streams of open pages, which would last for ever."""
         self._events.stop()
 
     async def write(self) -> None:
-        """Writes what was counted since the last time."""
+        """Writes the latest hours and days, where anything was counted since the last time."""
         ledger = self._parts.ledger
-        counted = ledger.changes
-        if counted == self._written:
+        changes = ledger.changes
+        if changes == self._written:
             return
         history = ledger.history()
         latest = replace(history, hours=history.hours[-2:], days=history.days[-2:])
@@ -101,7 +102,7 @@ class Telling:
         except OSError as error:
             self._complain(error)
         else:
-            self._written, self._complained = counted, False
+            self._written, self._complained = changes, False
 
     def _complain(self, error: OSError) -> None:
         if not self._complained:
@@ -112,7 +113,7 @@ class Telling:
 
 
 def _exposition(requests: RequestCounts, errors: ErrorCounts, *, peers: bool) -> Exposition:
-    """Returns the text for Prometheus, imported at the first request: prometheus_client brings a web server, and most daemons are never asked."""
+    """Returns the writer of metrics, imported on demand: prometheus_client brings a web server, and most daemons are never asked for metrics."""
     from pacserve.metrics.exposition import Exposition  # noqa: PLC0415
 
     return Exposition(requests, errors, peers=peers)

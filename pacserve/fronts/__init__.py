@@ -1,1 +1,1 @@
-"""What pacman talks to."""
+"""Fronts for peers, browsers and programs; each package system has its own front in its folder."""

@@ -1,4 +1,4 @@
-"""What peers ask of downloads: `/fetch/REPO/ARCH/FILE` hands on one that runs here, `/claim` keeps the list of who downloads what."""
+"""Fronts for the downloads of peers: `/fetch/REPO/ARCH/FILE` hands on one that runs here, `/claim` keeps the list of all that run in the LAN."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pacserve.packages.inventory import LocalPackages
 from pacserve.packages.names import ContentName, architecture, file_name, kind_of, shared_file
 from pacserve.transfer.downloads import RunningDownloads
 from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, StreamAnswer
-from pacserve.web.asking import Ask, Audience, Front
+from pacserve.web.front import Ask, Front
 
 _INSTANCE = re.compile(r"[0-9a-f]{32}\Z")
 _VERBS = ("ask", "renew", "finish", "release")
@@ -23,10 +23,10 @@ _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 class FetchFront(Front):
     """
-    Hands on what is downloaded here, or has been.  It never starts a download: no peer can make this host use its WAN.
+    `/fetch/REPO/ARCH/FILE`: a file that is downloaded here, or was.  No download is ever started: a peer can't make this host use its WAN.
 
     Args:
-        knows: Says whether this host has a repository of a name.
+        knows: Returns whether this host has a repository of this name.
     """
 
     def __init__(
@@ -35,17 +35,11 @@ class FetchFront(Front):
         packages: LocalPackages,
         databases: Catalogue,
         knows: Callable[[str], bool],
-        audience: Audience,
     ) -> None:
         self._downloads = downloads
         self._packages = packages
         self._databases = databases
         self._knows = knows
-        self._audience = audience
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
         if _is_file(ask.parts) and (self._knows(ask.parts[0]) or isinstance(shared_file(ask.parts[2]), ContentName)):
@@ -61,30 +55,23 @@ class FetchFront(Front):
         raise RequestError(404, "not downloaded here")
 
     def _stating(self, held: HeldFile, repo: str) -> HeldFile:
-        """A file with the entity tag that its download had: whoever asks compares it with the SHA-256 that it expects."""
+        """Returns a file with the entity tag that its download had, which the peer compares with the SHA-256 that it expects."""
         parsed = shared_file(held.name)
         expected = parsed if isinstance(parsed, ContentName) else self._databases.expected(repo, held.name)
         return held if expected is None or expected.sha256 is None else replace(held, etag=f'"{expected.sha256.hex()}"')
 
 
 class ClaimFront(Front):
-    """Keeps claims: `POST /claim/ask|renew|finish|release/INSTANCE/KEY`."""
+    """`/claim/ask|renew|finish|release/INSTANCE/KEY`: claims that this host keeps."""
 
-    changes = True
-
-    def __init__(self, keeper: ClaimKeeper, audience: Audience) -> None:
+    def __init__(self, keeper: ClaimKeeper) -> None:
         self._keeper = keeper
-        self._audience = audience
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
-        what, instance, *key = ask.parts if len(ask.parts) > 2 else ("", "")
-        if what not in _VERBS or not _INSTANCE.match(instance) or not _is_key(key):
+        verb, instance, *key = ask.parts if len(ask.parts) > 2 else ("", "")
+        if verb not in _VERBS or not _INSTANCE.match(instance) or not _is_key(key):
             raise RequestError(404, "ask for /claim/ask/INSTANCE/KEY")
-        body = self._keeper.keep(what, instance, "/".join(key), str(ask.client))
+        body = self._keeper.keep(verb, instance, "/".join(key), str(ask.client))
         return DocumentAnswer(body, (("Content-Type", "application/json"), ("Cache-Control", "no-store")), quiet=True)
 
 
@@ -94,5 +81,5 @@ def _is_file(parts: Sequence[str]) -> bool:
 
 
 def _is_key(parts: Sequence[str]) -> bool:
-    """Returns whether the parts are what is claimed, FILE/SHA256."""
+    """Returns whether the parts are the key of a claim, FILE/SHA256."""
     return len(parts) == 2 and file_name(parts[0]) and _DIGEST.match(parts[1]) is not None

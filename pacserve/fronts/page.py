@@ -1,4 +1,4 @@
-"""What browsers ask: `/`, `/static/NAME`, `/events` and `/search?q=TEXT`."""
+"""Fronts for browsers: `/`, `/static/NAME`, `/events` and `/search?q=TEXT`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pacserve.page.layout import LONGEST_QUERY
 from pacserve.page.overview import changing, render
 from pacserve.report.status import Status
 from pacserve.web.answers import Answer, DocumentAnswer, EventsAnswer
-from pacserve.web.asking import Ask, Audience, Front
 from pacserve.web.bodies.events import Events
+from pacserve.web.front import Ask, Front
 
 GiveStatus = Callable[[], Awaitable[Status]]
 Search = Callable[[str], Awaitable[Sequence[Found]]]
@@ -40,7 +40,8 @@ _STATIC = {
     "page.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
-_MOST_FIELDS = 10
+_MOST_QUERY_FIELDS = 10
+"""Fields of a query; the page's own form sends one."""
 
 
 class PageFront(Front):
@@ -51,14 +52,9 @@ class PageFront(Front):
         wall: Gives the seconds since the epoch.
     """
 
-    def __init__(self, status: GiveStatus, wall: Wall, audience: Audience) -> None:
+    def __init__(self, status: GiveStatus, wall: Wall) -> None:
         self._status = status
         self._wall = wall
-        self._audience = audience
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
         if ask.parts:
@@ -68,15 +64,10 @@ class PageFront(Front):
 
 
 class StaticFront(Front):
-    """`/static/NAME`: the stylesheet, the script and the icon, which are read when they are asked for first."""
+    """`/static/NAME`: the stylesheet, the script and the icon, each of which is read with its first request."""
 
-    def __init__(self, audience: Audience) -> None:
-        self._audience = audience
+    def __init__(self) -> None:
         self._read: dict[str, tuple[bytes, str]] = {}
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
         kind = _STATIC.get(ask.parts[0]) if len(ask.parts) == 1 else None
@@ -98,15 +89,10 @@ class StaticFront(Front):
 
 
 class EventsFront(Front):
-    """`/events`: what changes on the status page while it is open."""
+    """`/events`: the changes of the status page while it is open."""
 
-    def __init__(self, events: Events, audience: Audience) -> None:
+    def __init__(self, events: Events) -> None:
         self._events = events
-        self._audience = audience
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
         if ask.parts:
@@ -119,20 +105,15 @@ class SearchFront(Front):
     `/search?q=TEXT`: the files on the LAN whose names contain a text.
 
     Args:
-        search: Finds them, by a text of 1 to `LONGEST_QUERY` characters.
+        search: Finds the files, by a text of 1 to `LONGEST_QUERY` characters.
         host: The name of this host.
         wall: Gives the seconds since the epoch.
     """
 
-    def __init__(self, search: Search, host: str, wall: Wall, audience: Audience) -> None:
+    def __init__(self, search: Search, host: str, wall: Wall) -> None:
         self._search = search
         self._host = host
         self._wall = wall
-        self._audience = audience
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
         if ask.parts:
@@ -143,7 +124,7 @@ class SearchFront(Front):
 
 
 def watched(status: GiveStatus, wall: Wall) -> Callable[[], Awaitable[Mapping[str, str]]]:
-    """What `Events` looks at: all of the status page that may change."""
+    """Returns the state that `Events` looks at: all of the status page that may change."""
 
     async def look() -> Mapping[str, str]:
         return changing(await status(), wall())
@@ -153,13 +134,13 @@ def watched(status: GiveStatus, wall: Wall) -> Callable[[], Awaitable[Mapping[st
 
 def _searched(query: str) -> str:
     """
-    What is searched for: the field `q` of a query; empty where there is none.
+    Returns the text to search for: the field `q` of a query; empty where there is none.
 
     Raises:
-        RequestError: 400, it is too long, or has too many fields.
+        RequestError: 400, the text is too long, or the query has too many fields.
     """
     try:
-        text = parse_qs(query, errors="replace", max_num_fields=_MOST_FIELDS).get("q", [""])[0].strip()
+        text = parse_qs(query, errors="replace", max_num_fields=_MOST_QUERY_FIELDS).get("q", [""])[0].strip()
     except ValueError:
         raise RequestError(400, "ask for /search?q=TEXT") from None
     if len(text) > LONGEST_QUERY:

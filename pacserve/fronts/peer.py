@@ -1,4 +1,4 @@
-"""What other pacservers ask: `/package/FILE` and `/info`.  Both answer from the local caches alone; nothing here ever asks anyone."""
+"""Fronts for peers: `/package/FILE` and `/info`.  Both answer from the local caches alone, and never ask another host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pacserve.http.validators import matches_none_match
 from pacserve.packages.inventory import Inventory, LocalPackages
 from pacserve.peers.inventory import PeerInfo, encode, pack
 from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer
-from pacserve.web.asking import Ask, Audience, Front
+from pacserve.web.front import Ask, Front
 
 # Deltas that are kept as they are sent: peers that are told of the same change know one of the last few generations.
 _DELTAS_KEPT = 4
@@ -22,15 +22,10 @@ _NO_WEIGHT = re.compile(r"\s*q\s*=\s*0(?:\.0*)?\s*\Z")
 
 
 class PackageFront(Front):
-    """`/package/FILE`, and `/package/FILE/data`, to which pacman is sent: the same bytes."""
+    """`/package/FILE`, which peers ask for, and `/package/FILE/data`, to which pacman is redirected: the same file."""
 
-    def __init__(self, packages: LocalPackages, audience: Audience) -> None:
+    def __init__(self, packages: LocalPackages) -> None:
         self._packages = packages
-        self._audience = audience
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
         if len(ask.parts) == 1 or (len(ask.parts) == 2 and ask.parts[1] == "data"):
@@ -62,18 +57,13 @@ class InfoFront(Front):
         instance: 128 random bits in hexadecimal, drawn at this start.
     """
 
-    def __init__(self, packages: LocalPackages, architectures: Callable[[], Sequence[str]], instance: str, audience: Audience) -> None:
+    def __init__(self, packages: LocalPackages, architectures: Callable[[], Sequence[str]], instance: str) -> None:
         self._packages = packages
         self._architectures = architectures
         self._instance = instance
-        self._audience = audience
         self._state: tuple[Inventory, tuple[str, ...]] | None = None
         self._whole: _Prepared | None = None
         self._deltas: dict[int, _Prepared] = {}
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
         if ask.parts:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from pacserve.metrics.definitions import DELIVERED, LOOKUP, REQUESTS, SAVED, SERVED, TRANSFER, Definition, Distribution, Family
 from pacserve.report.status import Origin, origin_of
-from pacserve.web.asking import Answered, Witness
+from pacserve.web.witness import Answered, Witness
 
 LOOKUP_BOUNDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 8.0)
 """Seconds.  A hit takes one round trip in the LAN; peers have 50 or 150 ms to answer, and a whole request 8 s."""

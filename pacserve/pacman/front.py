@@ -1,4 +1,4 @@
-"""Answers pacman: `/request/REPO/ARCH/FILE`."""
+"""The front for pacman: `/request/REPO/ARCH/FILE`."""
 
 from __future__ import annotations
 
@@ -12,25 +12,20 @@ from pacserve.packages.files import FileRequest
 from pacserve.packages.names import file_name, kind_of
 from pacserve.pacman.configuration import ConfigurationSource
 from pacserve.web.answers import Answer
-from pacserve.web.asking import Ask, Audience, Front
+from pacserve.web.front import Ask, Front
 
-# Characters.  A longer name is not remembered either, so that requests can't fill the memory.
 _LONGEST_NAME = 255
+"""Characters.  Longer names are not remembered either, so that requests can't fill the memory."""
 
-_REST = re.compile(r"bytes=(?P<first>[0-9]{1,15})-\Z")
+_OPEN_RANGE = re.compile(r"bytes=(?P<first>[0-9]{1,15})-\Z")
 
 
 class PacmanFront(Front):
-    """Turns the path into a `FileRequest`, and refuses what pacman would not ask without asking anyone."""
+    """Resolves the files that pacman asks for; a path that pacman would not ask for is refused before any source is asked."""
 
-    def __init__(self, configuration: ConfigurationSource, delivery: FileDelivery, audience: Audience) -> None:
+    def __init__(self, configuration: ConfigurationSource, delivery: FileDelivery) -> None:
         self._configuration = configuration
         self._delivery = delivery
-        self._audience = audience
-
-    @property
-    def audience(self) -> Audience:
-        return self._audience
 
     async def answer(self, ask: Ask) -> Answer:
         if len(ask.parts) != 3:
@@ -54,8 +49,8 @@ class PacmanFront(Front):
 
 
 def _first(field: str | None) -> int:
-    """Returns the first byte that a Range asks for in the form that pacman gives it when it goes on with a file; 0 for every other one."""
-    match = None if field is None else _REST.match(field)
+    """Returns the first byte of a Range in the form in which pacman resumes a file; 0 for every other Range."""
+    match = None if field is None else _OPEN_RANGE.match(field)
     return 0 if match is None else int(match["first"])
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pacserve.network.addresses import LocalAddresses
 from pacserve.report.status import Bucket, Origin, Record, Tally, TrafficStatus, origin_of
-from pacserve.web.asking import Answered, Witness
+from pacserve.web.witness import Answered, Witness
 
 MINUTE = 60
 HOUR = 3600

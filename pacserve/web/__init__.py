@@ -1,1 +1,1 @@
-"""Twisted web pieces that every front shares."""
+"""The web server: connections, bodies, routes, and the log."""

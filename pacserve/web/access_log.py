@@ -4,49 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import formatTime
 
-from pacserve.network.addresses import IPAddress
+from pacserve.web.witness import Answered, ClientLeft, Witness
 
-FLUSH_AFTER = 0.1
+FLUSH_DELAY = 0.1
 """Seconds that a line may wait for others to be written together with it."""
 
-_MOST_LINES = 1000
-"""Lines that may wait; more are written at once."""
+_MOST_WAITING_LINES = 1000
+"""Lines that may wait; more are written at once, so that a flood of requests is not kept in memory."""
 
-_LONGEST = 300
-"""Characters of a path or an origin that a line shows."""
+_LONGEST_TEXT = 300
+"""Characters of a request or an origin that a line shows."""
 
 
-@dataclass(slots=True)
-class Asked:
+class AccessLog(Witness):
     """
-    What the log tells of a request.
+    Writes one line for each request: method and target, the status, the source of the answer, its bytes and seconds, and the client unless that was
+    this machine.
 
-    Attributes:
-        target: The request target as it came.
-        started: When the request came, by the log's clock.
-    """
-
-    method: bytes
-    target: bytes
-    client: IPAddress
-    started: float
-
-    def __str__(self) -> str:
-        return printable(f"{self.method.decode('latin-1')} {self.target.decode('latin-1')}")
-
-
-class AccessLog:
-    """
-    Writes one line for each answered request: what was asked, the status, where the answer is from, how many bytes, how long it took, and who asked
-    unless that was this machine.
-
-    The lines look like the other ones of the daemon, but are formatted here, since a request for a redirect takes little longer than an event of
-    `twisted.logger`.  They are written together, soon after.
+    The lines look like the daemon's other ones, but are formatted here: an event of `twisted.logger` takes nearly as long as a whole redirect.
+    Several are written together, soon after.
     """
 
     def __init__(self, write: Callable[[str], object], clock: IReactorTime, *, wall: Callable[[], float] | None = None, debug: bool = False) -> None:
@@ -55,7 +35,7 @@ class AccessLog:
 
         Args:
             write: Takes whole lines, each ended by a newline.
-            clock: Measures how long an answer took, and says when to write.
+            clock: Says when to write.
             wall: Gives the seconds since the epoch; without it the clock does, as Twisted's reactors can.
             debug: True if quiet answers are logged too.
         """
@@ -68,49 +48,25 @@ class AccessLog:
         self._second = -1
         self._stamp = ""
 
-    def answered(
-        self,
-        asked: Asked,
-        status: int,
-        origin: str,
-        size: int | None,
-        *,
-        redirected: bool = False,
-        cut_short: bool = False,
-        quiet: bool = False,
-    ) -> None:
-        """
-        Logs an answer.
-
-        Args:
-            origin: Where the answer is from, or for an error who was asked; may be empty.
-            size: The bytes of the body, for a redirect those of the file behind it; None where they are not known.
-            cut_short: The connection ended before the answer did.
-            quiet: For the debug level only.
-        """
-        if quiet and not self._debug:
+    def answered(self, answered: Answered) -> None:
+        if answered.quiet and not self._debug:
             return
         second = int(self._wall())
-        if second != self._second:
+        if second != self._second:  # formatting a time costs as much as the rest of the line
             self._second = second
             self._stamp = formatTime(second)
-        level = "debug" if quiet else "info"
-        source = f" {'from' if status < 400 else 'after'} {printable(origin)}" if origin else ""
-        how = " (redirected)" if redirected else ""
-        amount = "" if size is None else f", {size} bytes"
-        ending = ", cut short" if cut_short else ""
-        self._add(f"{self._stamp} [{level}] {asked}: {status}{source}{how}{amount}{ending}, {self._rest(asked)}\n")
+        level = "debug" if answered.quiet else "info"
+        source = f" {'from' if answered.status < 400 else 'after'} {printable(answered.origin)}" if answered.origin else ""
+        how = " (redirected)" if answered.redirected else ""
+        amount = "" if answered.size is None else f", {answered.size} bytes"
+        ending = "" if answered.complete else ", cut short"
+        self._add(f"{self._stamp} [{level}] {request_text(answered)}: {answered.status}{source}{how}{amount}{ending}, {_rest(answered)}\n")
 
-    def client_left(self, asked: Asked) -> None:
-        """Logs a client that went away before it was answered."""
-        self._add(f"{formatTime(self._wall())} [info] {asked}: the client has left, {self._rest(asked)}\n")
-
-    def _rest(self, asked: Asked) -> str:
-        who = "" if asked.client.is_loopback else f", for {asked.client}"
-        return f"{(self._clock.seconds() - asked.started) * 1000:.1f} ms{who}"
+    def client_left(self, left: ClientLeft) -> None:
+        self._add(f"{formatTime(self._wall())} [info] {request_text(left)}: the client has left, {_rest(left)}\n")
 
     def flush(self) -> None:
-        """Writes what waits, for example when the daemon stops.  Lines that can't be written are lost: there is nowhere to say so."""
+        """Writes the lines that wait, for example when the daemon stops.  Lines that can't be written are lost: there is nowhere to say so."""
         if self._flushing is not None and self._flushing.active():
             self._flushing.cancel()
         self._flushing = None
@@ -122,13 +78,24 @@ class AccessLog:
     def _add(self, line: str) -> None:
         self._lines.append(line)
         if self._flushing is None:
-            self._flushing = self._clock.callLater(FLUSH_AFTER, self.flush)
-        elif len(self._lines) >= _MOST_LINES:
+            self._flushing = self._clock.callLater(FLUSH_DELAY, self.flush)
+        elif len(self._lines) >= _MOST_WAITING_LINES:
             self.flush()
 
 
+def request_text(request: Answered | ClientLeft) -> str:
+    """Returns the method and the target of a request, safe to be logged."""
+    return printable(f"{request.method} {request.target.decode('latin-1')}")
+
+
 def printable(text: str) -> str:
-    """`text` with everything but printable ASCII escaped, and of a bounded length: nothing that a client sends can end or forge a line."""
-    if len(text) > _LONGEST:
-        text = text[:_LONGEST] + "..."
+    """Returns a text of bounded length with everything but printable ASCII escaped: nothing that a client sends can end or forge a line."""
+    if len(text) > _LONGEST_TEXT:
+        text = text[:_LONGEST_TEXT] + "..."
     return text if text.isascii() and text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+def _rest(request: Answered | ClientLeft) -> str:
+    """Returns how long a request took, and the client unless it was this machine."""
+    client = "" if request.client.is_loopback else f", for {request.client}"
+    return f"{request.seconds * 1000:.1f} ms{client}"

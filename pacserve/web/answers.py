@@ -1,4 +1,4 @@
-"""What a request is answered with.  Values only."""
+"""Answers to requests: values, which the router turns into responses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from pacserve.web.bodies.events import Events
 
 @dataclass(frozen=True, slots=True)
 class FileAnswer:
-    """The answer is a local file."""
+    """
+    A local file is sent.
+
+    Attributes:
+        held: The open file, which whoever has the answer closes.
+        origin: Where the file is from, for the access log.
+    """
 
     held: HeldFile
     origin: str = "cache"
@@ -20,11 +26,11 @@ class FileAnswer:
 @dataclass(frozen=True, slots=True)
 class RedirectAnswer:
     """
-    The answer is a 307 to who holds the file.
+    The client is redirected (307) to a host that has the file.
 
     Attributes:
         origin: For the access log: `peer 10.0.0.3:15678` or `mirror https://example.org/core/os/x86_64`.
-        size: The bytes that whoever was asked stated, None where nobody did.
+        size: The bytes that the host stated; None where it did not.
     """
 
     url: str
@@ -35,11 +41,11 @@ class RedirectAnswer:
 @dataclass(frozen=True, slots=True)
 class DocumentAnswer:
     """
-    The answer is made here and stands in memory.
+    A document that was made here and stands in memory is sent.
 
     Attributes:
         headers: Everything but Content-Length, which is set from the body; for 304 the body is empty.
-        quiet: Logged at debug only: what peers ask again and again in the background.
+        quiet: True for what peers and open pages ask again and again in the background, which is logged at debug only.
     """
 
     body: bytes
@@ -51,11 +57,11 @@ class DocumentAnswer:
 @dataclass(frozen=True, slots=True)
 class StreamAnswer:
     """
-    The answer is a file that may still be arriving.
+    A file is sent that may still be arriving.
 
     Attributes:
-        file: A `ArrivingFile`, which knows who gives it.
-        origin: What is done with it: `downloaded`, `relayed`.
+        file: Knows its source as soon as there is one.
+        origin: How it arrives: `downloaded`, `relayed`.
     """
 
     file: ArrivingFile
@@ -64,12 +70,7 @@ class StreamAnswer:
 
 @dataclass(frozen=True, slots=True)
 class EventsAnswer:
-    """
-    The answer is a stream of server-sent events, which lasts as long as the client stays.
-
-    Attributes:
-        events: A `pacserve.web.bodies.events.Events`.
-    """
+    """Server-sent events are sent for as long as the client stays."""
 
     events: Events
 

@@ -1,7 +1,9 @@
 """
-Which Host header is answered: DNS rebinding makes a browser ask this host in the name of a foreign page, but can't change the name that it asks for.
+The Host headers that are answered.
 
-What peers ask is not checked.  They may know this host by any name, and what they are answered is for the whole LAN anyway.
+DNS rebinding makes a browser ask this host in the name of a foreign page, but can't change the host that its request names.
+
+Routes that peers ask are not checked.  Peers may know this host by any name, and what they are answered is for the whole LAN anyway.
 """
 
 from __future__ import annotations
@@ -13,10 +15,7 @@ from functools import lru_cache
 from pacserve.errors import RequestError
 from pacserve.network.addresses import IPAddress, LocalAddresses, parse_address
 
-PEER_PATHS = frozenset({"package", "info", "claim", "fetch"})
-"""The first parts of the paths that peers ask for."""
-
-_LONGEST = 300
+_LONGEST_HOST = 300
 """Characters: a name has 253, a port and its colon 6."""
 
 # RFC 9110, 7.2, and RFC 6874 for the zone, whose percent sign some clients send as it is.
@@ -25,10 +24,10 @@ _HOST = re.compile(r"(?:\[(?P<bracketed>[0-9A-Fa-f:.]+)(?:%(?:25)?[A-Za-z0-9_.~-
 
 class Hosts:
     """
-    Knows by which names and addresses this host may be asked.
+    Knows the names and addresses by which this host may be asked.
 
     Args:
-        names: Those of this host, besides `localhost`.
+        names: The names of this host, besides `localhost`.
     """
 
     def __init__(self, local: LocalAddresses, names: Iterable[str]) -> None:
@@ -36,24 +35,21 @@ class Hosts:
         self._names = frozenset({"localhost", *(name.lower().rstrip(".") for name in names)} - {""})
         self._others = ", ".join(sorted(self._names - {"localhost"}))
 
-    def check(self, first: str, host: str | None, client: IPAddress) -> None:
+    def check(self, host: str | None, client: IPAddress) -> None:
         """
-        Returns if a request may be answered.
+        Returns where a request names this host.
 
         Args:
-            first: The first part of its path.
-            host: The host that it states, None for none, as HTTP/1.0 allows; then only this host itself is answered, and no browser is like that.
+            host: The host that the request names; None for none, as HTTP/1.0 allows, which is answered on loopback: no browser leaves it out.
 
         Raises:
-            RequestError: 421.
+            RequestError: 421, it names another host.
         """
-        if first in PEER_PATHS:
-            return
         if host is None:
             if client.is_loopback:
                 return
             raise RequestError(421, "the request has no Host header")
-        asked = _asked(host) if len(host) <= _LONGEST else None
+        asked = _asked(host) if len(host) <= _LONGEST_HOST else None
         if asked is None or not (asked in self._names if isinstance(asked, str) else asked.is_loopback or self._local.owns(asked)):
             known = f", or as {self._others}" if self._others else ""
             raise RequestError(
@@ -63,10 +59,10 @@ class Hosts:
 
 def stated_host(target: bytes, host: str | None) -> str | None:
     """
-    Returns the host that a request is for: what the absolute form of its target states counts more than the Host header (RFC 9112, 3.2.2).
+    Returns the host that a request names: the absolute form of its target counts more than the Host header (RFC 9112, 3.2.2).
 
     Args:
-        host: The header, None where there is none.
+        host: The Host header; None where there is none.
     """
     if target[:7].lower() == b"http://":
         return target[7:].partition(b"/")[0].partition(b"?")[0].decode("latin-1")

@@ -1,8 +1,9 @@
-"""The way of a request to the front that answers it, and of the answer to the client."""
+"""The way of a request to the front that answers it, and of the answer back to the client."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -16,47 +17,79 @@ from twisted.web.server import NOT_DONE_YET
 from pacserve.errors import RequestError
 from pacserve.http.request import query_of, split_target
 from pacserve.network.addresses import IPAddress, parse_address
-from pacserve.web.access_log import AccessLog, Asked
+from pacserve.waiting import Done, Waiters, begin
+from pacserve.web.access_log import printable
+from pacserve.web.admission import AccessRules
 from pacserve.web.answers import Answer, EventsAnswer, FileAnswer, RedirectAnswer, StreamAnswer
-from pacserve.web.asking import Answered, Ask, Front, Witness
 from pacserve.web.bodies.body import Sent, send_document, send_file, send_stream
 from pacserve.web.bodies.pacing import Pacing
-from pacserve.web.hosts import Hosts, stated_host
-from pacserve.web.server.responses import Responder, abort, field_value, header_getter
-
-_METHODS = {b"GET": "GET", b"HEAD": "HEAD", b"POST": "POST"}
+from pacserve.web.front import Ask
+from pacserve.web.hosts import stated_host
+from pacserve.web.routes import HostHeader, Route
+from pacserve.web.server.responses import Responder, field_value, header_getter
+from pacserve.web.server.twisted_internals import abort, response_has_begun
+from pacserve.web.witness import Answered, ClientLeft, Witness
 
 
 def _unlimited(_: IPAddress) -> None:
     return None
 
 
-class _Exchange:
+@dataclass(frozen=True, slots=True)
+class _Entry:
     """
-    A request and what becomes of it.
+    A route, prepared for being looked up with each request.
 
     Attributes:
-        front: The first part of the path, as soon as there is a front for it.
+        methods: The allowed methods, as a request has them.
+        admits: Returns whether an address is of the route's audience.
     """
 
-    __slots__ = ("asked", "front", "gone", "request")
+    route: Route
+    methods: frozenset[bytes]
+    admits: Callable[[IPAddress], bool]
+    host_checked: bool
+
+
+class _Exchange:
+    """
+    A request until it has ended.
+
+    Attributes:
+        started: When the request came, by the router's clock.
+        entry: The route, as soon as there is one.
+        gone: True if the client left before an answer began.
+    """
+
+    __slots__ = ("client", "entry", "gone", "method", "request", "started", "target")
 
     def __init__(self, request: Request, started: float) -> None:
         self.request = request
-        self.asked = Asked(request.method, request.uri, parse_address(request.getClientAddress().host), started)
-        self.front = ""
+        self.method = request.method.decode("latin-1")
+        self.target: bytes = request.uri
+        self.client = parse_address(request.getClientAddress().host)
+        self.started = started
+        self.entry: _Entry | None = None
         self.gone = False
+
+    @property
+    def front(self) -> str:
+        """The first part of the path; empty where there is no route for it."""
+        return "" if self.entry is None else self.entry.route.path
+
+    def __str__(self) -> str:
+        return printable(f"{self.method} {self.target.decode('latin-1')}")
 
 
 class Router(Resource):
     """
-    Answers every request: the first part of its path picks the front.
+    Answers every request: the first part of its path picks the route, which says who may ask and which front answers.
 
-    It is a leaf: the path is split here, so that a request does not travel through a tree of resources.  A front that answers without waiting is
-    answered at once, without a Deferred.
+    It is a leaf: the path is split here, so that a request does not travel through a tree of resources.  The answer of a front that does not wait is
+    sent at once, without a Deferred.
 
     Attributes:
-        running: The responses that are under way.
+        running: Requests that have not ended yet.
     """
 
     isLeaf = True  # noqa: N815
@@ -64,80 +97,78 @@ class Router(Resource):
 
     def __init__(
         self,
-        fronts: Mapping[str, Front],
-        log: AccessLog,
+        routes: Iterable[Route],
+        rules: AccessRules,
         clock: IReactorTime,
         *,
         wall: Callable[[], float] | None = None,
         pacing: Callable[[IPAddress], Pacing | None] = _unlimited,
-        hosts: Hosts | None = None,
-        witnesses: Sequence[Witness] = (),
+        witnesses: Iterable[Witness] = (),
     ) -> None:
         """
-        Takes the fronts and what each request needs.
+        Takes the routes and what each request needs.
 
         Args:
-            fronts: By the first part of the path; the empty one is `/`.
+            routes: Those of this daemon, each with a path of its own.
+            rules: The audiences, and the names of this host, that the routes refer to.
             pacing: Gives the limit for what a client is sent of files.
             wall: Gives the seconds since the epoch, for Date; without it the clock does, as Twisted's reactors can.
-            hosts: Knows by which names this host may be asked; without it by any.
-            witnesses: Are told of every request that was answered.
+            witnesses: Are told how each request ended.
         """
-        super().__init__()
+        super().__init__()  # it is a resource only so that tests can put it into a tree
         self.running = 0
-        self._fronts = dict(fronts)
-        self._access = log
+        self._entries = {route.path: _prepared(route, rules) for route in routes}
+        self._hosts = rules.hosts
         self._clock = clock
         self._pacing = pacing
-        self._hosts = hosts
         self._witnesses = tuple(witnesses)
         self._responder = Responder(clock.seconds if wall is None else wall)
-        self._waiting: list[Deferred[None]] = []
+        self._idle = Waiters()
 
     async def drained(self) -> None:
         """Returns when no response is under way any more."""
         while self.running:
-            idle: Deferred[None] = Deferred()
-            self._waiting.append(idle)
-            await idle
+            await self._idle.wait()
 
     def render(self, request: Request) -> int:
         self.running += 1
         exchange = _Exchange(request, self._clock.seconds())
         try:
-            coroutine = self._ask(exchange)
-            coroutine.send(None)
-        except StopIteration as end:
-            answer: Answer = end.value
+            asked = begin(self._ask(exchange))
         except Exception:
             self._fail(exchange, Failure())
             return NOT_DONE_YET
+        if isinstance(asked, Done):
+            self._deliver(exchange, asked.result)
         else:
-            self._wait(exchange, coroutine)
-            return NOT_DONE_YET
-        self._deliver(exchange, answer)
+            self._wait(exchange, asked)
         return NOT_DONE_YET
 
     def _ask(self, exchange: _Exchange) -> Coroutine[Any, Any, Answer]:
+        """
+        Begins to ask the front, where the route of the request allows it.
+
+        Raises:
+            RequestError: 403, 404, 405 or 421; no front was asked.
+        """
         request = exchange.request
         parts = split_target(request.uri)
-        front = None if parts is None else self._fronts.get(parts[0])
-        if parts is None or front is None:
+        entry = None if parts is None else self._entries.get(parts[0])
+        if parts is None or entry is None:
             raise RequestError(404, "there is nothing here")
-        exchange.front = parts[0]
+        exchange.entry = entry
+        if request.method not in entry.methods:
+            raise RequestError(405, f"only {' and '.join(entry.route.methods.value)} can be used here")
+        if not entry.admits(exchange.client):
+            raise RequestError(403, f"{exchange.client} is not answered here")
         header = header_getter(request)
-        method = _METHODS.get(request.method)
-        if method is None or (method == "POST") != front.changes:
-            raise RequestError(405, "only POST is answered here" if front.changes else "only GET and HEAD are answered")
-        if not front.audience.admits(exchange.asked.client):
-            raise RequestError(403, f"{exchange.asked.client} is not answered here")
-        if self._hosts is not None:
-            self._hosts.check(parts[0], stated_host(request.uri, header("Host")), exchange.asked.client)
+        if entry.host_checked:
+            self._hosts.check(stated_host(request.uri, header("Host")), exchange.client)
         query = query_of(request.uri) if b"?" in request.uri else ""
-        return front.answer(Ask(method, parts[1:], exchange.asked.client, header, query))
+        return entry.route.front.answer(Ask(exchange.method, parts[1:], exchange.client, header, query))
 
     def _wait(self, exchange: _Exchange, coroutine: Coroutine[Any, Any, Answer]) -> None:
-        """Goes on with a coroutine that has begun to wait: a Deferred that it waits for is yielded again as long as it has no result."""
+        """Delivers the answer of a front that waits when it is there.  A client that leaves cancels the front."""
         pending = Deferred.fromCoroutine(coroutine)
 
         def client_left(_: Failure) -> None:
@@ -149,6 +180,7 @@ class Router(Resource):
 
     def _deliver(self, exchange: _Exchange, answer: Answer) -> None:
         if exchange.gone:
+            # A front that was cancelled may have had its answer already.  Only a file must be let go: streams are opened when they are sent.
             if isinstance(answer, FileAnswer):
                 answer.held.file.close()
             self._left(exchange)
@@ -162,14 +194,12 @@ class Router(Resource):
         if isinstance(answer, RedirectAnswer):
             fields = f"Location: {field_value(answer.url)}\r\nContent-Length: 0\r\n"
             self._responder.send(exchange.request, 307, fields)
-            self._finished(exchange, 307, answer.origin, answer.size, redirected=True)
+            self._finished(exchange, Sent(307, answer.size), answer.origin, redirected=True)
         elif isinstance(answer, FileAnswer):
-            self._follow(
-                exchange, send_file(exchange.request, self._responder, answer.held, self._pacing(exchange.asked.client)), lambda: answer.origin
-            )
+            self._follow(exchange, send_file(exchange.request, self._responder, answer.held, self._pacing(exchange.client)), lambda: answer.origin)
         elif isinstance(answer, StreamAnswer):
             self._follow(
-                exchange, send_stream(exchange.request, self._responder, answer.file, self._pacing(exchange.asked.client)), lambda: _origin(answer)
+                exchange, send_stream(exchange.request, self._responder, answer.file, self._pacing(exchange.client)), lambda: _origin(answer)
             )
         elif isinstance(answer, EventsAnswer):
             self._follow(exchange, answer.events.send(exchange.request, self._responder), str, quiet=True)
@@ -179,67 +209,59 @@ class Router(Resource):
             self._follow(exchange, sending, str, quiet=answer.quiet)
 
     def _follow(self, exchange: _Exchange, sending: Coroutine[Any, Any, Sent], origin: Callable[[], str], *, quiet: bool = False) -> None:
-        """Logs a body when it was sent, or when the client has left."""
+        """Tells the witnesses of a body when it was sent, or when the client has left."""
 
         def sent(result: Sent) -> None:
-            self._finished(exchange, result.status, origin(), result.size, cut_short=not result.complete, quiet=quiet)
+            self._finished(exchange, result, origin(), quiet=quiet)
 
         Deferred.fromCoroutine(sending).addCallbacks(sent, lambda failure: self._fail(exchange, failure))
 
     def _fail(self, exchange: _Exchange, failure: Failure) -> None:
         request, error = exchange.request, failure.value
         if exchange.gone:
+            # Nobody waits for the error any more, but a defect is one all the same.
             if not isinstance(error, (CancelledError, RequestError)):
-                self._log.failure("{request} failed", failure=failure, request=exchange.asked)
+                self._log.failure("{request} failed", failure=failure, request=str(exchange))
             self._left(exchange)
             return
         if isinstance(error, RequestError):
             status, message, origin = error.status, str(error), error.origin
         else:
-            self._log.failure("{request} failed", failure=failure, request=exchange.asked)
+            self._log.failure("{request} failed", failure=failure, request=str(exchange))
             status, message, origin = 500, "pacserve has failed here; its log says more", ""
-        if request.startedWriting:
+        if response_has_begun(request):
+            # A status was sent that is not true any more: all that can be said is that the connection broke.
             abort(request)
-            self._finished(exchange, status, origin, None, cut_short=True)
+            self._finished(exchange, Sent(status, None, complete=False), origin)
             return
-        fields = "Allow: GET, HEAD\r\n" if status == 405 else ""
-        self._finished(exchange, status, origin, self._responder.send_line(request, status, message, fields))
+        fields = f"Allow: {exchange.entry.route.methods.allowed}\r\n" if status == 405 and exchange.entry is not None else ""
+        self._finished(exchange, Sent(status, self._responder.send_line(request, status, message, fields)), origin)
 
     def _left(self, exchange: _Exchange) -> None:
-        self._access.client_left(exchange.asked)
+        left = ClientLeft(exchange.front, exchange.method, exchange.target, exchange.client, self._clock.seconds() - exchange.started)
+        for witness in self._witnesses:
+            witness.client_left(left)
         self._ended()
 
-    def _finished(
-        self,
-        exchange: _Exchange,
-        status: int,
-        origin: str,
-        size: int | None,
-        *,
-        redirected: bool = False,
-        cut_short: bool = False,
-        quiet: bool = False,
-    ) -> None:
-        self._access.answered(exchange.asked, status, origin, size, redirected=redirected, cut_short=cut_short, quiet=quiet)
-        if self._witnesses:
-            asked = exchange.asked
-            seconds = self._clock.seconds() - asked.started
-            method = asked.method.decode("latin-1")
-            answered = Answered(
-                exchange.front, method, asked.target, asked.client, status, origin, size, seconds, redirected, complete=not cut_short, quiet=quiet
-            )
-            for witness in self._witnesses:
-                witness.answered(answered)
+    def _finished(self, exchange: _Exchange, sent: Sent, origin: str, *, redirected: bool = False, quiet: bool = False) -> None:
+        seconds = self._clock.seconds() - exchange.started
+        request = exchange.front, exchange.method, exchange.target, exchange.client
+        answered = Answered(*request, sent.status, origin, sent.size, seconds, redirected, sent.complete, quiet)
+        for witness in self._witnesses:
+            witness.answered(answered)
         self._ended()
 
     def _ended(self) -> None:
         self.running -= 1
-        if not self.running and self._waiting:
-            waiting, self._waiting = self._waiting, []
-            for idle in waiting:
-                idle.callback(None)
+        if not self.running:
+            self._idle.wake()
+
+
+def _prepared(route: Route, rules: AccessRules) -> _Entry:
+    methods = frozenset(method.encode("ascii") for method in route.methods.value)
+    return _Entry(route, methods, rules.admission(route.audience).admits, route.host is HostHeader.CHECKED)
 
 
 def _origin(answer: StreamAnswer) -> str:
-    """Returns where a file came from, once that is known."""
+    """Returns the source of a file, once it is known, and how the file arrives."""
     return f"{answer.file.giver}, {answer.origin}" if answer.file.giver else answer.origin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from pacserve.web.server.outgoing import Outgoing
+from pacserve.web.admission import AccessRules, Admission
+from pacserve.web.front import Front
+from pacserve.web.hosts import Hosts
+from pacserve.web.router import Router
+from pacserve.web.routes import Audience, HostHeader, Methods, Route
 from pacserve.web.server.site import Site
+from pacserve.web.server.sockets import Outgoing
+from tests.fakes.interfaces import Addresses, Everyone
 
 
 @dataclass(frozen=True)
@@ -127,10 +134,16 @@ class Browser:
 
     @property
     def closed(self) -> bool:
-        """Whether the server has closed the connection, or aborted it."""
+        """True if the server has closed or aborted the connection."""
         return bool(self.wire.disconnecting)
 
 
 def site_of(resource: Any, clock: IReactorTime, **more: Any) -> Site:
     """A site whose kernel is the `Wire`."""
     return Site(resource, clock, measure=lambda wire: wire.outgoing if isinstance(wire, Wire) else None, **more)
+
+
+def router_of(fronts: Mapping[str, Front], clock: IReactorTime, *, clients: Admission | None = None, **more: Any) -> Router:
+    """A router with these fronts, by the first part of the path: clients may read them, by any name; without an admission all are clients."""
+    rules = AccessRules(clients or Everyone(), Everyone(), Hosts(Addresses(), ()))
+    return Router([Route(path, Methods.READ, Audience.CLIENTS, HostHeader.ANY, front) for path, front in fronts.items()], rules, clock, **more)

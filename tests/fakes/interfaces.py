@@ -17,8 +17,9 @@ from pacserve.pacman.configuration import ConfigurationSource, PacmanConfigurati
 from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
 from pacserve.sources.locations import Holder, Location, Offer
 from pacserve.sources.upstreams import Upstream
+from pacserve.web.admission import Admission
 from pacserve.web.answers import Answer, DocumentAnswer
-from pacserve.web.asking import Ask, Audience
+from pacserve.web.front import Ask
 
 
 class Addresses(LocalAddresses):
@@ -34,7 +35,7 @@ class Addresses(LocalAddresses):
         return False
 
 
-class Everyone(Audience):
+class Everyone(Admission):
     """Admits all."""
 
     def admits(self, client: IPAddress) -> bool:

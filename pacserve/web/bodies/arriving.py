@@ -1,4 +1,4 @@
-"""Files that are sent while they arrive, as the web server sees them."""
+"""Files that may still be arriving, as the web server reads them."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from typing import Protocol
 
 
 class ArrivingFile(Protocol):
-    """A file that may still be arriving."""
+    """Describes a file that may still be arriving, and opens it for readers."""
 
     @property
     @abstractmethod
     def size(self) -> int | None:
-        """The bytes that it will have; None while that is not known."""
+        """The bytes of the whole file; None while they are not known."""
 
     @property
     @abstractmethod
     def modified(self) -> int | None:
-        """Its mtime in seconds since the epoch, where the source stated one."""
+        """The time of its last change in seconds since the epoch; None where the source stated none."""
 
     @property
     @abstractmethod
     def etag(self) -> str:
-        """A strong entity tag with its quotes; empty where nothing is known that would make one."""
+        """A strong entity tag with its quotes; empty where nothing is known to make one of."""
 
     @property
     @abstractmethod
     def giver(self) -> str:
-        """Who gave the last of it, for the access log; empty while nobody has given anything."""
+        """The host that the latest bytes came from, for the access log; empty while none have come."""
 
     @abstractmethod
     def reader(self) -> ArrivingReader:
-        """For one who reads it from any offset on."""
+        """Returns a new reader, which reads from any offset on and must be closed."""
 
 
 class ArrivingReader(Protocol):
@@ -40,19 +40,23 @@ class ArrivingReader(Protocol):
     @abstractmethod
     def read(self, offset: int, size: int) -> bytes:
         """
-        What has arrived, from an offset on; nothing where nothing more has.  What was read is never taken back: another source that goes on gives the
-        same bytes, or the file has failed for this reader.
+        Returns up to `size` bytes from an offset on; none where no more have arrived.
+
+        Bytes that were read are never taken back: another source that goes on gives the same bytes, or the file has failed for this reader.
+
+        Raises:
+            OSError: The file can't be read any more.
         """
 
     @abstractmethod
     async def more(self, offset: int) -> bool:
-        """Waits until there is something to read at this offset; False when there never will be."""
+        """Waits until there is a byte at this offset; returns False when there never will be one."""
 
     @property
     @abstractmethod
     def whole(self) -> bool:
-        """True if all of the file is there, and right."""
+        """True if all of the file is there and verified."""
 
     @abstractmethod
     def close(self) -> None:
-        """Reads no more."""
+        """Ends reading, and lets go of the file."""

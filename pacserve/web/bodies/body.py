@@ -20,34 +20,35 @@ from pacserve.web.bodies.following import FollowingProducer
 from pacserve.web.bodies.pacing import HeldReader, Pacing
 from pacserve.web.bodies.sendfile import SendfileProducer
 from pacserve.web.server.responses import Responder, header_getter
+from pacserve.web.server.twisted_internals import close_after
 
-AT_ONCE = 48 * 1024
+SINGLE_WRITE_BYTES = 48 * 1024
 """Bytes up to which a body is sent with its head in one write, which is cheaper than sendfile(2) for so few."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
     """
-    What became of a body.
+    A response that was sent.
 
     Attributes:
-        size: The bytes of the body that were sent.
-        complete: False when the connection ended first.
+        size: The bytes of its body, for a redirect those of the file behind it; None where they are not known.
+        complete: False where the connection ended before all of it was sent.
     """
 
     status: int
-    size: int
+    size: int | None
     complete: bool = True
 
 
 async def send_file(request: Request, responder: Responder, held: HeldFile, pacing: Pacing | None = None) -> Sent:
     """
-    Answers a GET or HEAD with a file, which is closed whatever happens.
+    Answers a GET or HEAD with a file, and closes it whatever happens.
 
-    When the file turns out to be shorter than it was, or can't be read, after the head was sent, the connection is aborted: its length was promised.
+    Where the file turns out to be shorter or can't be read when the head was sent already, the connection is aborted: the length was promised.
 
     Args:
-        pacing: Limits how fast it is sent.
+        pacing: Limits how fast it is sent; None for no limit.
 
     Raises:
         RequestError: 500, the file can't be read, and nothing was sent yet.
@@ -69,11 +70,11 @@ async def send_file(request: Request, responder: Responder, held: HeldFile, paci
         if request.method == b"HEAD" or not length:
             responder.send(request, decision.status, fields)
             return Sent(decision.status, 0)
-        if length <= AT_ONCE:
+        if length <= SINGLE_WRITE_BYTES:
             responder.send(request, decision.status, fields, _read_at_once(held, first, length))
             return Sent(decision.status, length)
         responder.begin(request, decision.status, fields)
-        if pacing is not None:
+        if pacing is not None:  # the kernel would send as fast as it can
             return await _follow(request, decision.status, FollowingProducer(request, HeldReader(held), first, length, pacing))
         return await _send_long(request, decision.status, _file_producer(request, held.file.fileno(), first, length), length)
     finally:
@@ -84,9 +85,10 @@ async def send_stream(request: Request, responder: Responder, file: ArrivingFile
     """
     Answers a GET or HEAD with a file that may still be arriving.
 
-    When it fails after the head was sent, the connection is aborted.  Of a file whose size is not known yet no range is sent, and the body comes in
-    chunks: were its end that of the connection, a daemon that is killed would seem to have sent all.  HTTP/1.0 knows no better.
+    Where the file fails when the head was sent already, the connection is aborted.  A file whose size is not known yet is sent without ranges and in
+    chunks: if its end were that of the connection, a daemon that is killed would seem to have sent all.  HTTP/1.0 knows no chunks.
     """
+    # All three may become known while the file is sent; what the head says is decided once.
     size, modified, etag = file.size, file.modified, file.etag
     fields = "".join(
         [
@@ -98,7 +100,7 @@ async def send_stream(request: Request, responder: Responder, file: ArrivingFile
     status, first, length = 200, 0, size
     chunked = size is None and request.clientproto == b"HTTP/1.1"
     if size is not None:
-        decision = decide(request.method.decode("ascii"), _known_conditions(request, modified), size, modified or 0, etag or _no_tag())
+        decision = decide(request.method.decode("ascii"), _known_conditions(request, modified), size, modified or 0, etag or _unknown_tag())
         status = decision.status
         if status == 304:
             responder.send(request, 304, fields)
@@ -113,7 +115,7 @@ async def send_stream(request: Request, responder: Responder, file: ArrivingFile
     elif chunked:
         fields += "Transfer-Encoding: chunked\r\n"
     else:
-        request.channel.persistent = False
+        close_after(request)  # the end of the connection is that of the body
     if request.method == b"HEAD":
         responder.send(request, status, fields)
         return Sent(status, 0)
@@ -127,14 +129,14 @@ async def send_stream(request: Request, responder: Responder, file: ArrivingFile
 
 async def send_document(request: Request, responder: Responder, status: int, fields: str, body: bytes) -> Sent:
     """
-    Answers a GET or HEAD with a body that stands in memory, of which a slow client has only a piece copied for it.
+    Answers a GET or HEAD with a body that stands in memory; for a slow client only a piece of it is copied.
 
     Args:
         fields: The header lines without Content-Length.
     """
     if status != 304:
         fields += f"Content-Length: {len(body)}\r\n"
-    if request.method == b"HEAD" or status == 304 or len(body) <= AT_ONCE:
+    if request.method == b"HEAD" or status == 304 or len(body) <= SINGLE_WRITE_BYTES:
         responder.send(request, status, fields, body)
         return Sent(status, 0 if request.method == b"HEAD" else len(body))
     responder.begin(request, status, fields)
@@ -159,13 +161,13 @@ def _file_producer(request: Request, descriptor: int, first: int, length: int) -
 
 
 def _known_conditions(request: Request, modified: int | None) -> Callable[[str], str | None]:
-    """Returns the headers of a request, without a condition on a date that nobody knows."""
+    """Returns the lookup of a request's headers, without If-Modified-Since where the time of the last change is not known."""
     header = header_getter(request)
     return lambda name: None if modified is None and name == "If-Modified-Since" else header(name)
 
 
-def _no_tag() -> str:
-    """An entity tag that nobody can have heard of."""
+def _unknown_tag() -> str:
+    """Returns an entity tag that no condition of a client can match."""
     return f'"{secrets.token_hex(8)}"'
 
 

@@ -1,4 +1,4 @@
-"""Bodies that are read and written piece by piece, for transports that sendfile(2) can't write to, and for what is no file."""
+"""Bodies that are read and written piece by piece, for transports that sendfile(2) can't write to, and for bodies that are no files."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from twisted.logger import Logger
 from twisted.web.http import Request
 from zope.interface import implementer
 
-from pacserve.web.server.responses import abort
+from pacserve.web.server.twisted_internals import abort, write_body
 
-PIECE = 64 * 1024
-"""Bytes that are read and written at once."""
+PIECE_BYTES = 64 * 1024
+"""Bytes that are read and written at once: Twisted's own buffer size, so that a slow client has one piece copied for it."""
 
 
 @implementer(IPushProducer)
 class CopyingProducer:
     """
-    Sends a part of something that can be read at any offset, as fast as the client takes it.
+    Sends a part of a body that can be read at any offset, as fast as the client takes it.
 
     Attributes:
         left: Bytes that are still to be written.
@@ -32,7 +32,7 @@ class CopyingProducer:
         Prepares a body; `run` sends it.
 
         Args:
-            read: Gives up to so many bytes (the second argument) from an offset on (the first); none means that it has become shorter.
+            read: Takes an offset and a number of bytes, and returns up to so many; none where the body has become shorter.
         """
         self._request = request
         self._read = read
@@ -43,7 +43,7 @@ class CopyingProducer:
         self._ended: Deferred[None] | None = Deferred()
 
     async def run(self) -> None:
-        """Returns when everything was written, or the connection is lost: then there is something left."""
+        """Returns when everything was written, or when the connection is lost: then `left` is not zero."""
         ended = self._ended
         if ended is None:
             return
@@ -74,12 +74,12 @@ class CopyingProducer:
         self._end()
 
     def _write_piece(self) -> None:
-        piece = self._read(self._offset, min(self.left, PIECE))
+        piece = self._read(self._offset, min(self.left, PIECE_BYTES))
         if not piece:
             raise OSError("the file has become shorter")
         self._offset += len(piece)
         self.left -= len(piece)
-        self._request.channel.write(piece)
+        write_body(self._request, piece)
 
     def _abort(self, error: OSError) -> None:
         """Ends the connection, since the length of the body was promised."""

@@ -1,4 +1,4 @@
-"""Server-sent events (WHATWG HTML, 9.2): a page that is open is told what has changed."""
+"""Server-sent events (WHATWG HTML, 9.2), which tell open pages what has changed."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from zope.interface import implementer
 from pacserve.errors import RequestError
 from pacserve.web.bodies.body import Sent
 from pacserve.web.server.responses import Responder
+from pacserve.web.server.twisted_internals import close_after, write_body
 
-MOST = 16
-"""Pages that are told at the same time.  Each has a connection for as long as it is open."""
+MOST_LISTENERS = 16
+"""Pages that get events at the same time.  Each has a connection for as long as it is open."""
 
-INTERVAL = 1.0
-"""Seconds between two looks at what may have changed; nobody looks while no page is open."""
+POLL_INTERVAL = 1.0
+"""Seconds between two looks at the state, while any page is open."""
 
-HEARTBEAT = 15.0
+HEARTBEAT_INTERVAL = 15.0
 """Seconds without a change after which a comment is sent: the kernel finds out then that a client has vanished, and proxies keep the connection."""
 
-PATIENCE = 10.0
-"""Seconds that a look may take."""
+LOOK_TIMEOUT = 10.0
+"""Seconds that a look at the state may take; it reads folders and asks nobody."""
 
 _FIELDS = "Content-Type: text/event-stream\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 _BEGINNING = b"retry: 3000\n\n"
@@ -38,14 +39,13 @@ Parts = Mapping[str, str]
 @implementer(IPushProducer)
 class _Listener:
     """
-    A client.
+    Sends events to one client.
 
-    What it does not take is not kept: of each part only the newest state waits for it, so that a slow client costs no more than one state, and sees
-    fewer steps.
+    For a client that takes none only the newest state of each part is kept, so that a slow client costs no more than one state, and sees fewer steps.
 
     Attributes:
-        sent: Bytes.
-        ended: Fires when it is told no more.
+        sent: Bytes that were written.
+        ended: Fires when the stream has ended, with True if that was this side's doing.
     """
 
     def __init__(self, request: Request, sent: int) -> None:
@@ -57,17 +57,17 @@ class _Listener:
         self._gone = False
 
     def tell(self, parts: Parts) -> None:
-        """Tells what has changed, now or when the client takes it."""
+        """Sends changed parts, now or when the client takes them."""
         self._waiting.update(parts)
         self._flush()
 
     def beat(self) -> None:
-        """Shows that the connection is alive."""
+        """Sends a comment, which shows whether the connection is alive."""
         if self._flowing and not self._gone:
             self._write(_BEAT)
 
     def end(self, *, complete: bool) -> None:
-        """Tells it no more."""
+        """Ends the stream."""
         if self._gone:
             return
         self._gone = True
@@ -95,23 +95,21 @@ class _Listener:
 
     def _write(self, data: bytes) -> None:
         self.sent += len(data)
-        self._request.channel.write(data)
+        write_body(self._request, data)
 
 
 class Events:
-    """
-    Looks once a second at what may have changed, while somebody wants to know, and tells it to all who do.
-    """
+    """Looks at a state once a second while any client listens, and sends all of them what has changed."""
 
     _log = Logger()
 
-    def __init__(self, look: Callable[[], Awaitable[Parts]], clock: IReactorTime, *, most: int = MOST) -> None:
+    def __init__(self, look: Callable[[], Awaitable[Parts]], clock: IReactorTime, *, most: int = MOST_LISTENERS) -> None:
         """
         Begins without clients.
 
         Args:
-            look: Gives all parts as they are now; their names are the same every time, and plain words.
-            most: Clients at the same time.
+            look: Gives all parts as they are now; their names are the same every time, and need no escaping in JSON.
+            most: Clients that may listen at the same time.
         """
         self._look = look
         self._clock = clock
@@ -134,7 +132,7 @@ class Events:
         Raises:
             RequestError: 503, there is no room for one more.
         """
-        request.channel.persistent = False  # the body ends with the connection
+        close_after(request)  # the body ends with the connection
         if self._stopped or len(self._listeners) >= self._most:
             raise RequestError(503, "pacserve stops" if self._stopped else f"{self._most} pages are open already: close one")
         if request.method == b"HEAD":
@@ -158,7 +156,7 @@ class Events:
         return Sent(200, listener.sent, complete)
 
     def stop(self) -> None:
-        """Ends all of them, and takes no more."""
+        """Ends all streams, and takes no new clients."""
         self._stopped = True
         for listener in tuple(self._listeners):
             listener.end(complete=True)
@@ -177,9 +175,9 @@ class Events:
     def _tick(self) -> None:
         self._timer = None
         self._looking = Deferred.fromCoroutine(self._tell())
-        self._looking.addTimeout(PATIENCE, self._clock)
+        self._looking.addTimeout(LOOK_TIMEOUT, self._clock)
         self._looking.addErrback(self._failed)
-        self._looking.addBoth(self._rest)
+        self._looking.addBoth(self._schedule)
 
     async def _tell(self) -> None:
         parts = await self._look()
@@ -191,19 +189,20 @@ class Events:
             self._all(lambda listener: listener.tell(changed))
 
     def _failed(self, failure: Failure) -> None:
-        """Logs the first failure of several in a row: there is a look every second."""
+        """Logs the first failure of several in a row, since the next look is a second later."""
         if self._listeners and not self._failing:
             self._failing = True
             self._log.failure("looking for what has changed", failure)
 
-    def _rest(self, _: object) -> None:
+    def _schedule(self, _: object) -> None:
+        """Plans the next look, and sends a heartbeat where nothing was sent for long."""
         self._looking = None
         if self._listeners:
             now = self._clock.seconds()
-            if now - self._told >= HEARTBEAT:
+            if now - self._told >= HEARTBEAT_INTERVAL:
                 self._told = now
                 self._all(_Listener.beat)
-            self._timer = self._clock.callLater(INTERVAL, self._tick)
+            self._timer = self._clock.callLater(POLL_INTERVAL, self._tick)
 
     def _all(self, do: Callable[[_Listener], None]) -> None:
         listeners: Iterable[_Listener] = tuple(self._listeners)

@@ -1,8 +1,6 @@
-"""Bodies that are sent while they arrive."""
+"""Bodies of files that may still be arriving."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IPushProducer
@@ -11,13 +9,14 @@ from twisted.logger import Logger
 from twisted.web.http import Request
 from zope.interface import implementer
 
+from pacserve.waiting import Done, begin
 from pacserve.web.bodies.arriving import ArrivingReader
-from pacserve.web.bodies.copying import PIECE as PACED_PIECE
+from pacserve.web.bodies.copying import PIECE_BYTES as PACED_PIECE_BYTES
 from pacserve.web.bodies.pacing import Pacing
-from pacserve.web.server.responses import abort
+from pacserve.web.server.twisted_internals import abort, write_body
 
-PIECE = 512 * 1024
-"""Bytes that are written at once.  Fewer where the flow is limited, or a client would get at once what it may have in many seconds."""
+PIECE_BYTES = 512 * 1024
+"""Bytes that are written at once, where the rate is not limited: with a limit a client would get at once what it may have in many seconds."""
 
 
 @implementer(IPushProducer)
@@ -27,7 +26,7 @@ class FollowingProducer:
 
     Attributes:
         sent: Bytes that were written so far.
-        complete: True if all of the part was.
+        complete: True if the whole part was written.
     """
 
     _log = Logger()
@@ -39,8 +38,8 @@ class FollowingProducer:
         Prepares a body; `run` sends it.
 
         Args:
-            length: Bytes to send; None for all until the file ends.
-            pacing: Limits how fast they are.
+            length: Bytes to send; None for everything up to the end of the file.
+            pacing: Limits how fast they are sent; None for no limit.
             chunked: True if the body is sent in chunks (RFC 9112, 7.1).
         """
         self._request = request
@@ -49,7 +48,7 @@ class FollowingProducer:
         self._length = length
         self._pacing = pacing
         self._chunked = chunked
-        self._resting: Deferred[None] | None = None
+        self._pausing: Deferred[None] | None = None
         self._flowing: Deferred[None] | None = None
         self._arriving: Deferred[bool] | None = None
         self._gone = False
@@ -63,7 +62,7 @@ class FollowingProducer:
         When the file fails the connection is aborted: the client must not take what it has got for the whole.
         """
         self._request.registerProducer(self, True)
-        nothing = False
+        read_nothing = False
         try:
             while not self._gone and (self._length is None or self.sent < self._length):
                 if not await self._more():
@@ -71,10 +70,10 @@ class FollowingProducer:
                 await self._writable()
                 if not self._gone:
                     written = self._write_piece()
-                    if not written and nothing:
-                        break  # somebody has cut the file off: nothing is where something was said to be, and was again
-                    nothing = not written
-                    await self._rest(written)
+                    if not written and read_nothing:
+                        break  # the file was truncated meanwhile: twice there was nothing to read where there should have been
+                    read_nothing = not written
+                    await self._pace(written)
         except OSError as error:
             self._log.warn("a file could not be sent any further: {error}", error=error)
             abort(self._request)
@@ -97,19 +96,16 @@ class FollowingProducer:
     def stopProducing(self) -> None:  # noqa: N802
         self._gone = True
         self.resumeProducing()
-        for waiting in (self._arriving, self._resting):
+        for waiting in (self._arriving, self._pausing):
             if waiting is not None:
                 waiting.cancel()
 
     async def _more(self) -> bool:
-        """Waits until there is more of the file, but not for a client that has gone."""
-        asking: Any = self._reader.more(self._offset)
-        try:
-            asking.send(None)  # what is there already needs no Deferred
-        except StopIteration as end:
-            there: bool = end.value
-            return there
-        self._arriving = Deferred.fromCoroutine(asking)
+        """Waits until there is more of the file, and returns whether there is; ends when the client leaves."""
+        asked = begin(self._reader.more(self._offset))
+        if isinstance(asked, Done):
+            return asked.result
+        self._arriving = Deferred.fromCoroutine(asked)
         try:
             return await self._arriving
         except CancelledError:
@@ -122,26 +118,26 @@ class FollowingProducer:
             await self._flowing
 
     def _write_piece(self) -> int:
-        most = PIECE if self._pacing is None else PACED_PIECE
+        most = PIECE_BYTES if self._pacing is None else PACED_PIECE_BYTES
         piece = self._reader.read(self._offset, most if self._length is None else min(most, self._length - self.sent))
         if piece:
             self._offset += len(piece)
             self.sent += len(piece)
-            self._request.channel.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
+            write_body(self._request, b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
         return len(piece)
 
-    async def _rest(self, count: int) -> None:
-        """Waits until more may be sent, but not for a client that has gone."""
+    async def _pace(self, count: int) -> None:
+        """Waits until the limit lets more be sent; ends when the client leaves."""
         wait = 0.0 if self._pacing is None else self._pacing.take(count)
         if self._pacing is None or wait <= 0:
             return
-        self._resting = deferLater(self._pacing.clock, wait)
+        self._pausing = deferLater(self._pacing.clock, wait)
         try:
-            await self._resting
+            await self._pausing
         except CancelledError:
             return
         finally:
-            self._resting = None
+            self._pausing = None
 
     def _end(self) -> None:
         if self._gone:
@@ -150,4 +146,4 @@ class FollowingProducer:
         if not self.complete:
             abort(self._request)
         elif self._chunked:
-            self._request.channel.write(b"0\r\n\r\n")
+            write_body(self._request, b"0\r\n\r\n")

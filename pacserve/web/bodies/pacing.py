@@ -1,4 +1,4 @@
-"""Bodies that are sent no faster than a limit wants them to be."""
+"""Limits to how fast bodies are sent."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pacserve.web.bodies.arriving import ArrivingReader
 @dataclass(frozen=True, slots=True)
 class Pacing:
     """
-    A limit that several bodies share.
+    Limits how fast several bodies together are sent.
 
     Attributes:
-        take: Told of bytes that were sent, gives the seconds until more may be.
+        take: Takes the number of bytes that were sent, and returns the seconds until more may be.
     """
 
     take: Callable[[int], float]
@@ -26,7 +26,7 @@ class Pacing:
 
 
 class HeldReader(ArrivingReader):
-    """Reads a file all of which is there.  Who gave it closes it."""
+    """Reads a file all of which is there.  The caller that opened the file closes it."""
 
     def __init__(self, held: HeldFile) -> None:
         self._held = held
@@ -42,5 +42,5 @@ class HeldReader(ArrivingReader):
         return True
 
     def close(self) -> None:
-        """It is not this reader's."""
+        """Leaves the file open: it belongs to the caller that opened it."""
         return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import IAddress, ISSLTransport
@@ -13,19 +12,20 @@ from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
-from twisted.web.http import Request as HTTPRequest
+from twisted.web.http import Request
 from twisted.web.resource import IResource
 
 from pacserve.network.addresses import IPAddress
 from pacserve.web.server.connections import ClientConnection, Connections
-from pacserve.web.server.flushing import Flusher
-from pacserve.web.server.outgoing import Outgoing, outgoing
+from pacserve.web.server.sockets import Flusher, Outgoing, outgoing
+from pacserve.web.server.twisted_internals import BareChannel
 
 LONGEST_LINE = 8192
 """Bytes of the request line or of one header: what nginx and Apache allow, and far more than pacman or a peer send."""
 
 MOST_HEADERS = 100
+"""Headers of a request: browsers send about 20."""
+
 MOST_HEADER_BYTES = 16384
 """All headers of a request together."""
 
@@ -41,16 +41,16 @@ STALL_TIMEOUT = 60.0
 CLOSE_TIMEOUT = 6.0
 """Seconds that a client has to close, after it was told that its request is refused, or after this side closed."""
 
-_MOST_DISCARDED = 1024 * 1024
+_MOST_DISCARDED_BYTES = 1024 * 1024
 """Bytes of a refused request that are read, so that its client gets to see the answer: closing with unread bytes would reset the connection."""
 
 
-_SOMEWHERE = IPv4Address("TCP", "", 0)
-"""This end of every connection, for Twisted, which asks for it with each request: nobody wants to know, and the kernel's answer takes its time."""
+_OWN_ADDRESS = IPv4Address("TCP", "", 0)
+"""This end of every connection, for Twisted, which asks for it with each request.  It is never used, and asking the kernel takes time."""
 
 
 class Phase(enum.Enum):
-    """What a connection is doing."""
+    """The state of a connection."""
 
     FRESH = "nothing came yet"
     IDLE = "between two requests"
@@ -70,39 +70,16 @@ _TIMEOUTS = {
 }
 
 
-class Request(HTTPRequest):
-    """A request without a body, given straight to the resource."""
-
-    channel: Any
-
-    def gotLength(self, length: int | None) -> None:  # noqa: N802
-        pass
-
-    def parseCookies(self) -> None:  # noqa: N802
-        pass
-
-    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
-        pass
-
-    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
-        self.method, self.uri, self.clientproto = command, path, version
-        self.channel.resource.render(self)
-
-
-class Channel(HTTPChannel, ClientConnection):
+class Channel(BareChannel, ClientConnection):
     """
     An HTTP/1 connection.
 
-    What Twisted does with timers of its own for each request is done by `Connections` for all of them, which also gives the head of a request an
-    absolute deadline: a byte now and then does not extend it.  Requests with a body are refused before a byte of it is kept.
+    Twisted starts a timer for each request; here `Connections` checks all of them, which also gives the head of a request an absolute deadline: a
+    byte now and then does not extend it.  Requests with a body are refused before a byte of it is kept.
     """
 
     MAX_LENGTH = LONGEST_LINE
     totalHeadersSize = 2 * MOST_HEADER_BYTES  # noqa: N815  # only for folded lines, which headerReceived sees when they have ended
-    requestFactory = Request  # noqa: N815
-    factory = None
-    timeOut = None  # noqa: N815
-    transport: Any
     _log = Logger()
 
     def __init__(
@@ -114,11 +91,11 @@ class Channel(HTTPChannel, ClientConnection):
         measure: Callable[[object], Outgoing | None] = outgoing,
     ) -> None:
         """
-        Begins with a connection that nothing came from yet.
+        Begins with a connection on which nothing has arrived yet.
 
         Args:
             resource: Its `render` answers every request, and finishes it itself, now or later.
-            measure: Tells of the transport how far the client has taken what was sent.
+            measure: Returns how many of the transport's bytes the client has taken.
         """
         super().__init__()
         self.resource = resource
@@ -135,7 +112,7 @@ class Channel(HTTPChannel, ClientConnection):
         self._retired = False
         self._congested = False
         self._flushable: Connection | None = None
-        self._done: HTTPRequest | None = None
+        self._done: Request | None = None
         self._peer: IAddress | None = None
 
     @property
@@ -160,7 +137,7 @@ class Channel(HTTPChannel, ClientConnection):
         return self._peer
 
     def getHost(self) -> IAddress:  # noqa: N802
-        return _SOMEWHERE
+        return _OWN_ADDRESS
 
     # A request arrives.
 
@@ -171,13 +148,13 @@ class Channel(HTTPChannel, ClientConnection):
             self._phase = Phase.HEAD  # its time runs since the connection began
         elif self._phase is Phase.REFUSED:
             self._discarded += len(data)
-            if self._discarded > _MOST_DISCARDED:
+            if self._discarded > _MOST_DISCARDED_BYTES:
                 self._close()
             return
         super().dataReceived(data)
 
     def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802
-        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if self.requests else HTTPStatus.REQUEST_URI_TOO_LONG)
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if self.has_request_line else HTTPStatus.REQUEST_URI_TOO_LONG)
 
     def headerReceived(self, line: bytes) -> bool:  # noqa: N802
         if self._phase is Phase.REFUSED:
@@ -195,12 +172,12 @@ class Channel(HTTPChannel, ClientConnection):
 
     def allHeadersReceived(self) -> None:  # noqa: N802
         self._headers = self._header_bytes = 0
-        if self.length != 0:
+        if self.announces_body:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             return
         super().allHeadersReceived()
         if self._retired:
-            self.persistent = 0
+            self.close_afterwards()
 
     def allContentReceived(self) -> None:  # noqa: N802
         self._enter(Phase.RESPONSE)
@@ -213,11 +190,11 @@ class Channel(HTTPChannel, ClientConnection):
         if self._flushable is not None:
             self._flusher.add(self._flushable)
 
-    def requestDone(self, request: HTTPRequest) -> None:  # noqa: N802
-        if self._congested and self.persistent:
+    def requestDone(self, request: Request) -> None:  # noqa: N802
+        if self._congested and self.stays_open:
             self._done = request  # the next one of a pipeline waits until this client takes what it has asked for
             return
-        if self.persistent:
+        if self.stays_open:
             self._enter(Phase.IDLE)
         super().requestDone(request)
 
@@ -245,7 +222,7 @@ class Channel(HTTPChannel, ClientConnection):
         if self._phase in (Phase.FRESH, Phase.IDLE):
             self._close()
         elif self._phase is Phase.RESPONSE:
-            self.persistent = 0
+            self.close_afterwards()
 
     def abort(self) -> None:
         self.transport.abortConnection()
@@ -255,7 +232,7 @@ class Channel(HTTPChannel, ClientConnection):
         self._since = None
 
     def _stalls(self) -> bool:
-        """Returns whether bytes wait for the client, and it has acknowledged none since the last look."""
+        """Returns whether bytes wait for the client, and it has acknowledged none since the last check."""
         now = self._measure(self.transport)
         if now is None:
             return False
@@ -263,7 +240,7 @@ class Channel(HTTPChannel, ClientConnection):
         return now.waiting > 0 and now.acknowledged == before
 
     def _time_out(self) -> None:
-        self._log.debug("{client} was waited for too long: {phase}", client=self._client, phase=self._phase.value)
+        self._log.debug("{client} took too long: {phase}", client=self._client, phase=self._phase.value)
         if self._phase is Phase.HEAD:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         elif self._phase in (Phase.RESPONSE, Phase.CLOSING):
@@ -275,14 +252,14 @@ class Channel(HTTPChannel, ClientConnection):
         self._enter(Phase.CLOSING)
         self.loseConnection()
 
-    def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802
+    def malformed(self) -> None:
         self._refuse(HTTPStatus.BAD_REQUEST)
 
     def _refuse(self, status: HTTPStatus) -> None:
-        """Answers what is no acceptable request, and ends the connection in such a way that its client can read the answer."""
+        """Answers a request that can't be accepted, and ends the connection in such a way that its client can read the answer."""
         if self._phase is Phase.REFUSED:
             return
-        self._log.debug("{client} sent what is refused: {status}", client=self._client, status=status.value)
+        self._log.debug("{client} sent a request that is refused: {status}", client=self._client, status=status.value)
         body = f"{status.phrase}\n"
         head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         self.transport.write((head + body).encode("ascii"))

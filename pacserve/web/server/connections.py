@@ -1,31 +1,31 @@
-"""The connections of clients: how many there may be, and that none stays for nothing."""
+"""The connections of clients: their number is bounded, and idle ones are closed."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from typing import Protocol
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from pacserve.network.addresses import IPAddress
+from pacserve.waiting import Waiters
 
-MOST = 4096
+MOST_CONNECTIONS = 4096
 """Connections at the same time, where the limit of open files allows it."""
 
-MOST_OF_ONE_ADDRESS = 256
+MOST_PER_ADDRESS = 256
 """Connections of one other host at the same time: pacman opens 5, a peer a handful, a whole LAN behind one address some more."""
 
-_SWEEP = 2.0
-"""Seconds between two looks at all connections.  One timer for all of them costs a request nothing, unlike one for each."""
+_SWEEP_INTERVAL = 2.0
+"""Seconds between two checks of all connections.  One timer for all of them costs a request nothing, unlike one for each."""
 
-_OTHER_FILES = 256
-"""Open files that are left for everything that is no client: packages, mirrors, peers, the log."""
+_RESERVED_FILES = 256
+"""Open files that are left for everything but connections of clients: packages, mirrors, peers, the log."""
 
 
 def affordable(open_files: int) -> int:
-    """Returns how many connections a process may have that may open so many files (RLIMIT_NOFILE): each may hold a package open as well."""
-    return max(min(MOST, (open_files - _OTHER_FILES) // 2), 64)
+    """Returns how many connections fit into a limit of open files (RLIMIT_NOFILE): each may hold a package open as well."""
+    return max(min(MOST_CONNECTIONS, (open_files - _RESERVED_FILES) // 2), 64)
 
 
 class ClientConnection(Protocol):
@@ -34,15 +34,15 @@ class ClientConnection(Protocol):
     @property
     @abstractmethod
     def client(self) -> IPAddress:
-        """Who is at the other end."""
+        """The address of the other end."""
 
     @abstractmethod
     def check(self, now: float) -> None:
-        """Ends the connection if it was waited for long enough."""
+        """Ends the connection if its client has let it wait for too long."""
 
     @abstractmethod
     def retire(self) -> None:
-        """Ends the connection as soon as the response under way, if there is one, was sent."""
+        """Ends the connection as soon as the response under way was sent; at once where there is none."""
 
     @abstractmethod
     def abort(self) -> None:
@@ -50,16 +50,16 @@ class ClientConnection(Protocol):
 
 
 class Connections:
-    """All connections of clients."""
+    """Counts, checks and ends the connections of clients."""
 
-    def __init__(self, clock: IReactorTime, *, most: int = MOST, most_of_one_address: int = MOST_OF_ONE_ADDRESS) -> None:
+    def __init__(self, clock: IReactorTime, *, most: int = MOST_CONNECTIONS, most_per_address: int = MOST_PER_ADDRESS) -> None:
         self._clock = clock
         self._most = most
-        self._most_of_one = most_of_one_address
+        self._most_per_address = most_per_address
         self._all: set[ClientConnection] = set()
         self._counts: dict[int, int] = {}  # by the address as a number, which is found faster
         self._sweeping: IDelayedCall | None = None
-        self._waiting: list[Deferred[None]] = []
+        self._none_left = Waiters()
 
     def __len__(self) -> int:
         return len(self._all)
@@ -68,15 +68,15 @@ class Connections:
         """Returns whether there is room for one more of this client.  This machine itself is limited only by the total."""
         if len(self._all) >= self._most:
             return False
-        return client.is_loopback or self._counts.get(int(client), 0) < self._most_of_one
+        return client.is_loopback or self._counts.get(int(client), 0) < self._most_per_address
 
     def add(self, connection: ClientConnection) -> None:
-        """Counts a connection and looks after it."""
+        """Counts a connection, and checks it from time to time."""
         self._all.add(connection)
         client = int(connection.client)
         self._counts[client] = self._counts.get(client, 0) + 1
         if self._sweeping is None:
-            self._sweeping = self._clock.callLater(_SWEEP, self._sweep)
+            self._sweeping = self._clock.callLater(_SWEEP_INTERVAL, self._sweep)
 
     def remove(self, connection: ClientConnection) -> None:
         """Forgets a connection that has ended."""
@@ -94,19 +94,15 @@ class Connections:
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
-        waiting, self._waiting = self._waiting, []
-        for gone in waiting:
-            gone.callback(None)
+        self._none_left.wake()
 
     async def gone(self) -> None:
         """Returns when no connection is left, and so all that was written is in the hands of the kernel."""
         while self._all:
-            gone: Deferred[None] = Deferred(self._waiting.remove)
-            self._waiting.append(gone)
-            await gone
+            await self._none_left.wait()
 
     def retire(self) -> None:
-        """Ends every connection, those with a response under way after it."""
+        """Ends every connection, each after the response that is under way on it."""
         for connection in tuple(self._all):
             connection.retire()
 
@@ -116,7 +112,7 @@ class Connections:
             connection.abort()
 
     def _sweep(self) -> None:
-        self._sweeping = self._clock.callLater(_SWEEP, self._sweep)  # first, so that nothing that is raised below ends the sweeps
+        self._sweeping = self._clock.callLater(_SWEEP_INTERVAL, self._sweep)  # first, so that nothing that is raised below ends the sweeps
         now = self._clock.seconds()
         for connection in tuple(self._all):
             connection.check(now)

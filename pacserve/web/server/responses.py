@@ -1,8 +1,7 @@
 """
 Response heads, written as one piece.
 
-They go to the channel in one write, together with a small body: `twisted.web.http.Request.write` and its header objects would cost a redirect a
-third of its time.
+They go to the channel in one write, together with a small body.
 """
 
 from __future__ import annotations
@@ -11,35 +10,29 @@ import re
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import Any
 
 from twisted.web.http import Request
 
 from pacserve.http.validators import format_date
+from pacserve.web.server.twisted_internals import begin_response, stays_open
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\nDate: " for status in HTTPStatus}
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 def field_value(text: str) -> str:
-    """`text` as the value of a header: nothing in it can end the header.  Everything but printable ASCII becomes a question mark."""
+    """Returns a text as the value of a header, which nothing in it can end: everything but printable ASCII becomes a question mark."""
     return text if text.isascii() and text.isprintable() else _UNPRINTABLE.sub("?", text)
 
 
 def header_getter(request: Request) -> Callable[[str], str | None]:
-    """Gives the values of the request's headers: those of one name are joined by a comma (RFC 9110, 5.3), bytes beyond ASCII are Latin-1."""
+    """Returns the lookup of a request's headers: those of one name are joined by a comma (RFC 9110, 5.3), bytes beyond ASCII are Latin-1."""
     return partial(_header, request)
 
 
 def _header(request: Request, name: str) -> str | None:
     values = request.requestHeaders.getRawHeaders(name.encode("ascii"))
     return None if values is None else b", ".join(values).decode("latin-1")
-
-
-def abort(request: Request) -> None:
-    """Ends the connection now, so that the client does not take what it has got for the whole."""
-    transport: Any = request.transport
-    transport.abortConnection()
 
 
 class Responder:
@@ -57,21 +50,19 @@ class Responder:
 
     def begin(self, request: Request, status: int, fields: str, body: bytes = b"") -> None:
         """
-        Writes the head of a response and, where it is at hand, its body or the beginning of it.
+        Writes the head of a response and, where there is any yet, the beginning of its body.
 
         Args:
-            fields: The header lines, each ended by CRLF, their values clean.
+            fields: The header lines, each ended by CRLF; `field_value` has made their values safe.
         """
         second = int(self._wall())
         if second != self._second:
             self._second = second
             self._date = format_date(second)
         line = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\nDate: "
-        end = "\r\n" if request.channel.persistent else "Connection: close\r\n\r\n"
+        end = "\r\n" if stays_open(request) else "Connection: close\r\n\r\n"
         head = f"{line}{self._date}\r\n{fields}{end}".encode("latin-1")
-        request.code = status
-        request.startedWriting = 1
-        request.channel.write(head + body)
+        begin_response(request, status, head + body)
 
     def send(self, request: Request, status: int, fields: str, body: bytes = b"") -> None:
         """Writes a whole response, which leaves its body away for a HEAD, and finishes the request."""

@@ -12,8 +12,7 @@ from zope.interface import implementer
 from pacserve.network.addresses import parse_address
 from pacserve.web.server.channel import Channel
 from pacserve.web.server.connections import Connections
-from pacserve.web.server.flushing import Flusher
-from pacserve.web.server.outgoing import Outgoing, outgoing
+from pacserve.web.server.sockets import Flusher, Outgoing, outgoing
 
 
 @implementer(IProtocolFactory)
@@ -21,10 +20,10 @@ class Site:
     """
     Serves one leaf resource by HTTP/1.
 
-    It is no `twisted.web.server.Site`, whose sessions, traversal, log and timers have no use here and cost time in every request.
+    It is no `twisted.web.server.Site`, whose sessions, traversal, log and timers have no use here and would cost each request time.
 
     Attributes:
-        connections: Those that are open.
+        connections: The open ones.
     """
 
     def __init__(
@@ -40,7 +39,7 @@ class Site:
 
         Args:
             resource: Its `render` answers every request, and finishes it itself, now or later.
-            measure: Tells of a transport how far the other side has taken what was sent.
+            measure: Returns how many of a transport's bytes the client has taken.
         """
         self.connections = Connections(clock) if connections is None else connections
         self._resource = resource
@@ -48,7 +47,7 @@ class Site:
         self._measure = measure
 
     def buildProtocol(self, addr: IAddress) -> Channel | None:  # noqa: N802
-        """A channel for the connection; None, upon which it is closed, where there is no room for one more of its client."""
+        """Returns a channel for the connection; None, upon which Twisted closes it, where there is no room for one more of its client."""
         address: Any = addr
         client = parse_address(address.host)
         if not self.connections.admits(client):
@@ -56,7 +55,7 @@ class Site:
         return Channel(self._resource, client, self.connections, self._flusher, self._measure)
 
     def doStart(self) -> None:  # noqa: N802
-        """Nothing has to be there before the first connection."""
+        """Does nothing: the first connection needs nothing to be there."""
 
     def doStop(self) -> None:  # noqa: N802
-        """Connections outlive the ports that accepted them: `Connections.retire` and `Connections.abort` end them."""
+        """Does nothing: connections outlive the ports that accepted them, and `Connections.retire` and `Connections.abort` end them."""

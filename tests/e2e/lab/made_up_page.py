@@ -41,11 +41,11 @@ def serve(port_file: Path, *, hostile: bool) -> None:
     from pacserve.fronts.page import EventsFront, PageFront, SearchFront, StaticFront, watched  # noqa: PLC0415
     from pacserve.page.found import Found  # noqa: PLC0415
     from pacserve.report.status import Status  # noqa: PLC0415
-    from pacserve.web.access_log import AccessLog  # noqa: PLC0415
-    from pacserve.web.audience import ClientAudience  # noqa: PLC0415
+    from pacserve.web.admission import AccessRules, ClientAdmission  # noqa: PLC0415
     from pacserve.web.bodies.events import Events  # noqa: PLC0415
     from pacserve.web.hosts import Hosts  # noqa: PLC0415
     from pacserve.web.router import Router  # noqa: PLC0415
+    from pacserve.web.routes import Audience, HostHeader, Methods, Route  # noqa: PLC0415
     from pacserve.web.server.site import Site  # noqa: PLC0415
     from tests.unit.page.made_up import HOSTILE, MIB, peer, record, status, transfer  # noqa: PLC0415
 
@@ -72,14 +72,15 @@ def serve(port_file: Path, *, hostile: bool) -> None:
         return (Found(f"{text}-1.0-1-any.pkg.tar.zst", 3 * MIB, ("this host", "10.0.0.3:15678")),)
 
     local = Loopback()
-    here = ClientAudience(local, [])
+    here = ClientAdmission(local, [])
     fronts = {
-        "": PageFront(now, wall, here),
-        "static": StaticFront(here),
-        "events": EventsFront(Events(watched(now, wall), reactor), here),
-        "search": SearchFront(search, "atlas", wall, here),
+        "": PageFront(now, wall),
+        "static": StaticFront(),
+        "events": EventsFront(Events(watched(now, wall), reactor)),
+        "search": SearchFront(search, "atlas", wall),
     }
-    router = Router(fronts, AccessLog(lambda _: None, reactor), reactor, hosts=Hosts(local, ["atlas"]))
+    routes = [Route(path, Methods.READ, Audience.CLIENTS, HostHeader.CHECKED, front) for path, front in fronts.items()]
+    router = Router(routes, AccessRules(clients=here, peers=here, hosts=Hosts(local, ["atlas"])), reactor)
     port = reactor.listenTCP(0, Site(router, reactor), interface="127.0.0.1")
     new = port_file.with_suffix(".new")
     new.write_text(str(port.getHost().port))

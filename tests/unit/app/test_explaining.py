@@ -36,7 +36,7 @@ from pacserve.sources.candidates import Considered, Rank, Wanted
 from pacserve.sources.locations import Holder, Offer
 from pacserve.transfer.downloads import Downloads
 from pacserve.transfer.source import DownloadSource
-from pacserve.web.asking import Answered
+from pacserve.web.witness import Answered
 from tests.fakes.interfaces import Addresses, Configuration, Databases
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"

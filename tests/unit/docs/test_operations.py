@@ -18,7 +18,8 @@ from pacserve.metrics.requests import FRONTS, Outcome
 from pacserve.metrics.snapshot import MIRROR_STATES, MOST_PEERS, PEER_STATES
 from pacserve.network.addresses import parse_address
 from pacserve.report.status import Origin
-from pacserve.web.access_log import AccessLog, Asked
+from pacserve.web.access_log import AccessLog
+from pacserve.web.witness import Answered, ClientLeft
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs/operations.md").read_text()
@@ -79,14 +80,13 @@ class LogTests(SynchronousTestCase):
         clock = Clock()
         log = AccessLog(written.append, clock)
 
-        def asked(target: str, seconds: float, client: str = "127.0.0.1") -> Asked:
-            return Asked(b"GET", target.encode(), parse_address(client), clock.seconds() - seconds)
-
-        zlib = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
-        log.answered(asked(f"/request/core/x86_64/{zlib}", 0.0009), 307, "peer 10.0.0.3:15678", 95872, redirected=True)
-        log.answered(asked(f"/package/{zlib}/data", 1.25, "10.0.0.4"), 200, "cache", 40960, cut_short=True)
-        log.answered(asked("/request/core/x86_64/none-1-1-any.pkg.tar.zst", 0.031), 404, "mirror https://example.org: no such file", 75)
-        log.client_left(asked(f"/request/core/x86_64/{zlib}", 4.0))
+        zlib, here = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst", parse_address("127.0.0.1")
+        wanted, sent = f"/request/core/x86_64/{zlib}".encode(), f"/package/{zlib}/data".encode()
+        absent = b"/request/core/x86_64/none-1-1-any.pkg.tar.zst"
+        log.answered(Answered("request", "GET", wanted, here, 307, "peer 10.0.0.3:15678", 95872, 0.0009, redirected=True))
+        log.answered(Answered("package", "GET", sent, parse_address("10.0.0.4"), 200, "cache", 40960, 1.25, complete=False))
+        log.answered(Answered("request", "GET", absent, here, 404, "mirror https://example.org: no such file", 75, 0.031))
+        log.client_left(ClientLeft("request", "GET", wanted, here, 4.0))
         log.flush()
         example = TEXT[TEXT.index("### Answered requests") :].split("```")[1].strip().splitlines()
         self.assertEqual([line.partition(" ")[2] for line in "".join(written).splitlines()], [line.partition(" ")[2] for line in example])

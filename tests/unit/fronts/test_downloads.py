@@ -13,7 +13,7 @@ from pacserve.packages.inventory import Inventory
 from pacserve.transfer.downloads import RunningDownloads
 from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, StreamAnswer
 from pacserve.web.bodies.arriving import ArrivingFile
-from tests.fakes.interfaces import Databases, Everyone, Packages, ask
+from tests.fakes.interfaces import Databases, Packages, ask
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 BLOB = f"zlib1g_1.2.13-1_amd64@{'3a' * 32}.blob"
@@ -46,25 +46,25 @@ class Keeper(ClaimKeeper):
 class FetchFrontTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.downloads, self.packages = Running(), Packages({NAME: 5})
-        self.front = FetchFront(self.downloads, self.packages, Databases({("core", NAME): 5}), "core".__eq__, Everyone())
+        self.front = FetchFront(self.downloads, self.packages, Databases({("core", NAME): 5}), "core".__eq__)
 
     def answer(self, *parts: str) -> Deferred[Answer]:
         """Asks for a path."""
         return Deferred.fromCoroutine(self.front.answer(ask(*parts)))
 
     def test_running(self) -> None:
-        """What is being downloaded is handed on."""
+        """A running download is handed on."""
         self.downloads.files[NAME] = file = object()  # type: ignore[assignment]
         answer = self.successResultOf(self.answer("core", "x86_64", NAME))
         assert isinstance(answer, StreamAnswer)
         self.assertIs(answer.file, file)
 
     def test_ended(self) -> None:
-        """What was downloaded is in a local cache, in the size that the database states."""
+        """A file that was downloaded is in a local cache, in the size that the database states."""
         answer = self.successResultOf(self.answer("core", "x86_64", NAME))
         assert isinstance(answer, FileAnswer)
         answer.held.file.close()
-        front = FetchFront(self.downloads, self.packages, Databases({("core", NAME): 6}), "core".__eq__, Everyone())
+        front = FetchFront(self.downloads, self.packages, Databases({("core", NAME): 6}), "core".__eq__)
         self.failureResultOf(Deferred.fromCoroutine(front.answer(ask("core", "x86_64", NAME))), RequestError)
 
     def test_nothing_else(self) -> None:
@@ -77,7 +77,7 @@ class FetchFrontTests(SynchronousTestCase):
         self.assertEqual(self.failureResultOf(self.answer("core", "x86_64", "core.db"), RequestError).value.status, 404)
 
     def test_etag(self) -> None:
-        """What was downloaded has the entity tag that the download had: the SHA-256 that the database states."""
+        """A file that was downloaded has the entity tag that the download had: the SHA-256 that the database states."""
 
         class Known(Databases):
             """States a digest."""
@@ -85,7 +85,7 @@ class FetchFrontTests(SynchronousTestCase):
             def expected(self, repo: str, name: str) -> ExpectedFile:
                 return ExpectedFile(5, bytes(32))
 
-        front = FetchFront(self.downloads, self.packages, Known({("core", NAME): 5}), "core".__eq__, Everyone())
+        front = FetchFront(self.downloads, self.packages, Known({("core", NAME): 5}), "core".__eq__)
         for one, etag in ((front, f'"{bytes(32).hex()}"'), (self.front, '"tag"')):
             answer = self.successResultOf(Deferred.fromCoroutine(one.answer(ask("core", "x86_64", NAME))))
             assert isinstance(answer, FileAnswer)
@@ -103,25 +103,18 @@ class FetchFrontTests(SynchronousTestCase):
         self.downloads.files[BLOB] = object()  # type: ignore[assignment]
         self.assertIsInstance(self.successResultOf(self.answer("debian", "any", BLOB)), StreamAnswer)
 
-    def test_audience(self) -> None:
-        """Whom it answers is what it was given."""
-        audience = Everyone()
-        front = FetchFront(self.downloads, self.packages, Databases(), "core".__eq__, audience)
-        self.assertEqual((front.audience, ClaimFront(Keeper(), audience).audience, front.changes), (audience, audience, False))
-
 
 class ClaimFrontTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.keeper = Keeper()
-        self.front = ClaimFront(self.keeper, Everyone())
+        self.front = ClaimFront(self.keeper)
 
     def answer(self, *parts: str) -> Deferred[Answer]:
         """Asks for a path."""
         return Deferred.fromCoroutine(self.front.answer(ask(*parts, client="10.0.0.3", method="POST")))
 
     def test_claims(self) -> None:
-        """Claims are asked by POST, since they change something, and kept under their keys."""
-        self.assertTrue(self.front.changes)
+        """Claims are kept under their keys."""
         for parts in (("ask", INSTANCE, NAME, "00" * 32), ("renew", INSTANCE, NAME, "ff" * 32), ("ask", INSTANCE, BLOB, "3a" * 32)):
             answer = self.successResultOf(self.answer(*parts))
             assert isinstance(answer, DocumentAnswer)
@@ -129,7 +122,7 @@ class ClaimFrontTests(SynchronousTestCase):
             self.assertEqual(self.keeper.asked[-1], (parts[0], INSTANCE, "/".join(parts[2:]), "10.0.0.3"))
 
     def test_wrong(self) -> None:
-        """What is no claim is 404, and not kept."""
+        """A path that is no claim is 404, and not kept."""
         for parts in ((), ("ask",), ("ask", INSTANCE), ("ask", INSTANCE, ""), ("steal", INSTANCE, NAME), ("ask", "A" * 32, NAME),
                       ("ask", INSTANCE, "x" * 513), ("ask", INSTANCE, "a b"), ("ask", INSTANCE, "\n"), ("ask", INSTANCE, NAME),
                       ("ask", INSTANCE, NAME, "00" * 31), ("ask", INSTANCE, NAME, "AA" * 32), ("ask", INSTANCE, "x" * 256, "00" * 32),

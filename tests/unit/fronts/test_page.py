@@ -21,11 +21,9 @@ from pacserve.page.text import clean
 from pacserve.report.status import Status
 from pacserve.web.access_log import AccessLog
 from pacserve.web.answers import EventsAnswer
-from pacserve.web.asking import Ask, Front
 from pacserve.web.bodies.events import Events
-from pacserve.web.router import Router
-from tests.fakes.browser import Browser, Response, site_of
-from tests.fakes.interfaces import Everyone
+from pacserve.web.front import Ask, Front
+from tests.fakes.browser import Browser, Response, router_of, site_of
 from tests.fakes.interfaces import ask as make_ask
 from tests.unit.page.made_up import HOSTILE, NOW, status
 from tests.unit.page.reading import read
@@ -56,16 +54,15 @@ class PageTestCase(SynchronousTestCase):
         self.sought: list[str] = []
         self.found: list[Found] = [Found("zlib-1-1-any.pkg.tar.zst", 5, ("this host",))]
         self.lines: list[str] = []
-        self.everyone = Everyone()
         self.events = Events(watched(self.status, lambda: NOW), Clock())
         self.fronts: dict[str, Front] = {
-            "": PageFront(self.status, lambda: NOW, self.everyone),
-            "static": StaticFront(self.everyone),
-            "events": EventsFront(self.events, self.everyone),
-            "search": SearchFront(self.search, "atlas", lambda: NOW, self.everyone),
+            "": PageFront(self.status, lambda: NOW),
+            "static": StaticFront(),
+            "events": EventsFront(self.events),
+            "search": SearchFront(self.search, "atlas", lambda: NOW),
         }
         self.log = AccessLog(self.lines.append, Clock())
-        self.browser = Browser(site_of(Router(self.fronts, self.log, Clock()), Clock()))
+        self.browser = Browser(site_of(router_of(self.fronts, Clock(), witnesses=[self.log]), Clock()))
 
     async def status(self) -> Status:
         """How things are."""
@@ -119,14 +116,8 @@ class PageFrontTests(PageTestCase):
         error = self.failureResultOf(Deferred.fromCoroutine(self.fronts[""].answer(make_ask("more"))), RequestError).value
         self.assertEqual(error.status, 404)
 
-    def test_audience(self) -> None:
-        """Who may ask is who was said to."""
-        for front in self.fronts.values():
-            self.assertIs(front.audience, self.everyone)
-            self.assertFalse(front.changes)
-
     def test_watched(self) -> None:
-        """What is watched is what may change of the page."""
+        """Everything of the page that may change is watched."""
 
         async def look() -> Mapping[str, str]:
             return await watched(self.status, lambda: NOW)()
@@ -160,7 +151,7 @@ class StaticFrontTests(PageTestCase):
             self.assertEqual(self.browser.get(name or "").status, 200, name)
 
     def test_not_modified(self) -> None:
-        """Who has a file already gets a 304 without a body; the tag of another file, or an older one, is no such thing."""
+        """A browser that has a file already gets a 304 without a body, but not by the tag of another or an older file."""
         tags = {name: self.browser.get(f"/static/{name}").headers["etag"] for name in FILES}
         self.assertEqual(len(set(tags.values())), 3)
         for condition in (tags["page.js"], f'"x", W/{tags["page.js"]}', "*"):
@@ -206,7 +197,7 @@ class StaticFrontTests(PageTestCase):
     @given(st.lists(st.text(), max_size=3))
     def test_anything(self, parts: list[str]) -> None:
         """Whatever is asked for is one of the files, or 404."""
-        front = StaticFront(Everyone())
+        front = StaticFront()
         asked = Deferred.fromCoroutine(front.answer(make_ask(*parts)))
         if len(parts) == 1 and parts[0] in FILES:
             self.successResultOf(asked)
@@ -228,7 +219,7 @@ class SearchFrontTests(PageTestCase):
         self.assertEqual(self.lines, [])
 
     def test_empty(self) -> None:
-        """Who searches for nothing gets the page, and nobody is asked."""
+        """A search for nothing gets the page, and nothing is searched."""
         for target in ("/search", "/search?", "/search?q=", "/search?q=+%20+", "/search?p=zlib", "/search?zlib"):
             self.assertEqual(self.browser.get(target).status, 200)
         self.assertEqual(self.sought, [])

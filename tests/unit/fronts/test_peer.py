@@ -8,7 +8,7 @@ from pacserve.fronts.peer import InfoFront, PackageFront
 from pacserve.packages.inventory import Delta, Inventory
 from pacserve.peers.inventory import PeerInfo, decode, unpack
 from pacserve.web.answers import DocumentAnswer, FileAnswer
-from tests.fakes.interfaces import Configuration, Everyone, Packages, ask
+from tests.fakes.interfaces import Configuration, Packages, ask
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 INSTANCE = "0123456789abcdef" * 2
@@ -17,7 +17,7 @@ INSTANCE = "0123456789abcdef" * 2
 class PackageFrontTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.packages = Packages({NAME: 100})
-        self.front = PackageFront(self.packages, Everyone())
+        self.front = PackageFront(self.packages)
 
     def test_both_forms(self) -> None:
         """FILE and FILE/data are the same file."""
@@ -28,7 +28,7 @@ class PackageFrontTests(SynchronousTestCase):
             self.assertEqual((answer.held.name, answer.held.size), (NAME, 100))
 
     def test_absent(self) -> None:
-        """What is in no cache is 404, without a word on why."""
+        """A file that is in no cache is 404, without a reason."""
         for parts in (("other-1-1-any.pkg.tar.zst",), ("other-1-1-any.pkg.tar.zst", "data"), ("core.db",), ("..",), ("",)):
             error = self.failureResultOf(Deferred.fromCoroutine(self.front.answer(ask(*parts))), RequestError).value
             self.assertEqual((error.status, str(error)), (404, "not in a local cache"))
@@ -39,11 +39,6 @@ class PackageFrontTests(SynchronousTestCase):
             error = self.failureResultOf(Deferred.fromCoroutine(self.front.answer(ask(*parts))), RequestError).value
             self.assertEqual((error.status, self.packages.opened), (404, []))
 
-    def test_audience(self) -> None:
-        """The front names who may ask it."""
-        audience = Everyone()
-        self.assertIs(PackageFront(self.packages, audience).audience, audience)
-
 
 class InfoFrontCase(SynchronousTestCase):
     """A host that holds one file, in the seventh generation."""
@@ -51,7 +46,7 @@ class InfoFrontCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.packages = Packages({NAME: 100}, generation=7)
         self.configuration = Configuration(architectures=("x86_64", "x86_64_v3"))
-        self.front = InfoFront(self.packages, lambda: self.configuration.value.architectures, INSTANCE, Everyone())
+        self.front = InfoFront(self.packages, lambda: self.configuration.value.architectures, INSTANCE)
 
     def info(self, *, query: str = "", **headers: str) -> DocumentAnswer:
         """What the front answers."""
@@ -114,7 +109,7 @@ class InfoFrontTests(InfoFrontCase):
     def test_another_start(self) -> None:
         """A daemon that was started again is not taken for the one before, though it counts its generations from the same number."""
         etag = dict(self.info().headers)["ETag"]
-        self.front = InfoFront(self.packages, lambda: self.configuration.value.architectures, "f" * 32, Everyone())
+        self.front = InfoFront(self.packages, lambda: self.configuration.value.architectures, "f" * 32)
         self.assertEqual(self.info(If_None_Match=etag).status, 200)
 
     def test_nothing_below(self) -> None:
@@ -122,11 +117,6 @@ class InfoFrontTests(InfoFrontCase):
         for parts in (("",), ("x",), ("x", "y")):
             error = self.failureResultOf(Deferred.fromCoroutine(self.front.answer(ask(*parts))), RequestError).value
             self.assertEqual(error.status, 404)
-
-    def test_audience(self) -> None:
-        """The front names who may ask it."""
-        audience = Everyone()
-        self.assertIs(InfoFront(self.packages, lambda: self.configuration.value.architectures, INSTANCE, audience).audience, audience)
 
 
 class DeltaTests(InfoFrontCase):

@@ -8,10 +8,14 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import RequestError
-from pacserve.fronts.status import StatusFront, WhyFront
+from pacserve.fronts.status import MetricsFront, StatusFront, WhyFront
+from pacserve.metrics.errors import ErrorCounts
+from pacserve.metrics.exposition import Exposition
+from pacserve.metrics.requests import RequestCounts
 from pacserve.report.status import HostStatus, Status, TrafficStatus, Why, decode
 from pacserve.web.answers import Answer, DocumentAnswer
-from tests.fakes.interfaces import Everyone, ask
+from tests.fakes.interfaces import ask
+from tests.unit.metrics.statuses import status
 
 STATUS = Status(
     HostStatus("1", "0" * 32, "host", 15678, 0.0, "fetch", "relay", True, 1, 2, 3, None, None),
@@ -40,20 +44,19 @@ class StatusFrontTests(SynchronousTestCase):
 
     def test_status(self) -> None:
         """The status is JSON that nobody keeps, and no news for the log."""
-        audience = Everyone()
-        front = StatusFront(self.status, audience)
+        front = StatusFront(self.status)
         answer = self.successResultOf(Deferred.fromCoroutine(front.answer(ask())))
         assert isinstance(answer, DocumentAnswer)
-        self.assertEqual((decode(answer.body, Status), answer.quiet, front.audience), (STATUS, True, audience))
+        self.assertEqual((decode(answer.body, Status), answer.quiet), (STATUS, True))
         self.assertIn(("Cache-Control", "no-store"), answer.headers)
         self.failureResultOf(Deferred.fromCoroutine(front.answer(ask("more"))), RequestError)
 
     def explain(self, *parts: str) -> Deferred[Answer]:
         """Asks why."""
-        return Deferred.fromCoroutine(WhyFront(self.why, Everyone()).answer(ask(*parts)))
+        return Deferred.fromCoroutine(WhyFront(self.why).answer(ask(*parts)))
 
     def test_why(self) -> None:
-        """What is known of a package is told; what nobody knows is 404, with what to do."""
+        """A known package is explained; an unknown one is 404, with advice."""
         answer = self.successResultOf(self.explain("zlib"))
         assert isinstance(answer, DocumentAnswer)
         self.assertEqual(decode(answer.body, Why).name, "zlib")
@@ -68,3 +71,42 @@ class StatusFrontTests(SynchronousTestCase):
         self.explain(*parts).addErrback(lambda failure: failure.trap(RequestError) and None)
         for text in self.asked:
             self.assertTrue(text.isprintable() and 1 <= len(text) <= 255)
+
+
+class MetricsFrontTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.asked = 0
+        self.front = MetricsFront(lambda: Exposition(RequestCounts(), ErrorCounts()), self.status)
+
+    async def status(self) -> Status:
+        """Notes that it is asked."""
+        self.asked += 1
+        return status()
+
+    def answer(self, *parts: str, accept: str | None = None) -> Deferred[Answer]:
+        """Asks for a path."""
+        headers = () if accept is None else (("Accept", accept),)
+        return Deferred.fromCoroutine(self.front.answer(ask(*parts, headers=headers)))
+
+    def test_text(self) -> None:
+        """The metrics come with their media type, are never kept by a cache, and are quiet in the access log."""
+        answer = self.successResultOf(self.answer())
+        assert isinstance(answer, DocumentAnswer)
+        self.assertIn(b"\npacserve_inventory_files 2.0\n", answer.body)
+        self.assertEqual((answer.status, answer.quiet), (200, True))
+        headers = dict(answer.headers)
+        self.assertTrue(headers["Content-Type"].startswith("text/plain; version=0.0.4"))
+        self.assertEqual((headers["Cache-Control"], headers["Vary"]), ("no-store", "Accept"))
+
+    def test_openmetrics(self) -> None:
+        """A client that accepts OpenMetrics gets it."""
+        answer = self.successResultOf(self.answer(accept="application/openmetrics-text;version=1.0.0"))
+        assert isinstance(answer, DocumentAnswer)
+        self.assertTrue(dict(answer.headers)["Content-Type"].startswith("application/openmetrics-text"))
+        self.assertTrue(answer.body.endswith(b"# EOF\n"))
+
+    def test_nothing_below(self) -> None:
+        """There is nothing below /metrics, and nobody looks at the daemon for it."""
+        for parts in (("",), ("x",), ("job", "x")):
+            self.assertEqual(self.failureResultOf(self.answer(*parts), RequestError).value.status, 404)
+        self.assertEqual(self.asked, 0)

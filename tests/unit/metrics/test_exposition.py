@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.errors import IntegrityError
 from pacserve.metrics.definitions import ALL, OF_EACH_PEER
 from pacserve.metrics.requests import FRONTS
-from pacserve.web.asking import Answered
+from pacserve.web.witness import Answered
 from tests.unit.metrics.complete import Everything
 from tests.unit.metrics.statuses import peer, status
 from tests.unit.metrics.test_requests import answered, to_peer

@@ -16,7 +16,7 @@ from pacserve.packages.files import FileKind, FileRequest
 from pacserve.pacman.configuration import without_pacman
 from pacserve.pacman.front import PacmanFront
 from pacserve.web.answers import Answer
-from tests.fakes.interfaces import Configuration, Delivery, Everyone, ask
+from tests.fakes.interfaces import Configuration, Delivery, ask
 
 NAME = "c++pkg-1:2.0+r3.gabc~rc1-1-any.pkg.tar.zst"
 
@@ -25,7 +25,7 @@ class PacmanFrontTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.configuration = Configuration("core", "my.repo", architectures=("x86_64", "x86_64_v3"))
         self.delivery = Delivery()
-        self.front = PacmanFront(self.configuration, self.delivery, Everyone())
+        self.front = PacmanFront(self.configuration, self.delivery)
 
     def answer(self, *parts: str, headers: Iterable[tuple[str, str]] = (), client: str = "127.0.0.1", method: str = "GET") -> Deferred[Answer]:
         """Asks for a path below /request."""
@@ -119,13 +119,13 @@ class PacmanFrontTests(SynchronousTestCase):
             self.assertRegex(request.name, r"\A[A-Za-z0-9@_+:~-][A-Za-z0-9@._+:~-]{0,254}\Z")
 
     def test_rest(self) -> None:
-        """Who goes on with a file is known to want its rest; other ranges are nothing special."""
+        """A client that resumes a file is known to want its rest; other ranges are nothing special."""
         for field, offset in (("bytes=17-", 17), ("bytes=17-20", 0), ("bytes=-5", 0), ("bytes=1-,5-", 0), (f"bytes={'9' * 30}-", 0)):
             self.answer("core", "x86_64", NAME, headers=[("Range", field)])
             self.assertEqual(self.delivery.offsets[-1], offset)
 
     def test_via(self) -> None:
-        """What has passed a pacserve is answered from the local caches only; what has passed other proxies is not."""
+        """A request that has passed a pacserve is answered from the local caches only; one that has passed other proxies is not."""
         for via, local_only in (
             (via_value("0" * 32), True),
             ("1.1 proxy.example, 1.1 pacserve-00 (x)", True),
@@ -136,8 +136,3 @@ class PacmanFrontTests(SynchronousTestCase):
         ):
             self.successResultOf(self.answer("core", "x86_64", NAME, headers=[("Via", via)]))
             self.assertEqual(self.delivery.asked[-1][2], local_only, via)
-
-    def test_audience(self) -> None:
-        """The front names who may ask it."""
-        audience = Everyone()
-        self.assertIs(PacmanFront(self.configuration, self.delivery, audience).audience, audience)

@@ -20,7 +20,7 @@ from pacserve.peers.inventory import PACKED_LIMIT, PeerInfo, encode, pack
 from pacserve.peers.peer import LAST_REFRESH, REFRESH_INTERVAL, Peer, PeerState
 from pacserve.peers.roster import Roster
 from pacserve.peers.watch import INFO_TIMEOUT, INVENTORIES_LIMIT, LOOKS_LIMIT, PeerWatch
-from tests.fakes.interfaces import Everyone, Packages, ask
+from tests.fakes.interfaces import Packages, ask
 from tests.fakes.network import Line, Network, Page
 
 OWN, OTHER, THIRD = "0" * 32, "1" * 32, "2" * 32
@@ -488,7 +488,7 @@ class Telling(Page):
     def __init__(self, instance: str, files: Mapping[str, int], generation: int = 1) -> None:
         super().__init__()
         self._packages = Packages()
-        self._front = InfoFront(self._packages, lambda: ("x86_64",), instance, Everyone())
+        self._front = InfoFront(self._packages, lambda: ("x86_64",), instance)
         self._past: dict[int, Mapping[str, int]] = {}
         self.answers: list[tuple[int, str]] = []
         self.become(generation, files)

@@ -5,7 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.network.addresses import parse_address
 from pacserve.report.ledger import DAY, DAYS, MINUTE, MINUTES, PEERS, RECENT, History, Ledger, no_counts
 from pacserve.report.status import Bucket, Origin, Tally
-from pacserve.web.asking import Answered
+from pacserve.web.witness import Answered
 from tests.fakes.interfaces import Addresses
 
 NOON = 20_000 * DAY + DAY / 2

@@ -1,6 +1,8 @@
 """Tests for `pacserve.web.access_log`."""
 
 import re
+from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,15 +10,19 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.network.addresses import parse_address
-from pacserve.web.access_log import FLUSH_AFTER, AccessLog, Asked
+from pacserve.web.access_log import FLUSH_DELAY, AccessLog
+from pacserve.web.witness import Answered, ClientLeft
 
 LOCAL = parse_address("127.0.0.1")
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}"
 
 
-def asked(target: bytes = b"/request/core/x86_64/a", client: str = "127.0.0.1", method: bytes = b"GET") -> Asked:
-    """A request that came when the clock began."""
-    return Asked(method, target, parse_address(client), 0.0)
+TARGET = b"/request/core/x86_64/a"
+
+
+def answered(status: int, origin: str, size: int | None, **more: Any) -> Answered:
+    """A request of this machine that was answered, or another one where more is said of it."""
+    return replace(Answered("request", "GET", TARGET, LOCAL, status, origin, size, 0.0), **more)
 
 
 class AccessLogTests(SynchronousTestCase):
@@ -34,63 +40,61 @@ class AccessLogTests(SynchronousTestCase):
 
     def test_file(self) -> None:
         """A file's line tells what, the status, from where, how many bytes and how long it took."""
-        self.clock.advance(0.0123)
-        self.log.answered(asked(), 200, "cache", 95872)
+        self.log.answered(answered(200, "cache", 95872, seconds=0.0123))
         self.assertEqual(self.line(), "[info] GET /request/core/x86_64/a: 200 from cache, 95872 bytes, 12.3 ms")
 
     def test_redirect(self) -> None:
         """A redirect is marked as one, with the size of the file behind it."""
-        self.log.answered(asked(), 307, "peer 10.0.0.3:15678", 5, redirected=True)
+        self.log.answered(answered(307, "peer 10.0.0.3:15678", 5, redirected=True))
         self.assertEqual(self.line(), "[info] GET /request/core/x86_64/a: 307 from peer 10.0.0.3:15678 (redirected), 5 bytes, 0.0 ms")
 
     def test_unknown_size(self) -> None:
         """A redirect to a file whose size nobody stated tells none."""
-        self.log.answered(asked(), 307, "mirror https://example.org", None, redirected=True)
+        self.log.answered(answered(307, "mirror https://example.org", None, redirected=True))
         self.assertEqual(self.line(), "[info] GET /request/core/x86_64/a: 307 from mirror https://example.org (redirected), 0.0 ms")
 
     def test_what_was_tried(self) -> None:
         """The line of an error tells what was tried before."""
-        self.log.answered(asked(), 504, "mirror https://example.org: connection refused", 20)
+        self.log.answered(answered(504, "mirror https://example.org: connection refused", 20))
         self.assertIn(": 504 after mirror https://example.org: connection refused, 20 bytes,", self.line())
 
     def test_error(self) -> None:
         """An error that nobody else was asked for has no source."""
-        self.log.answered(asked(method=b"HEAD"), 404, "", 0)
+        self.log.answered(answered(404, "", 0, method="HEAD"))
         self.assertEqual(self.line(), "[info] HEAD /request/core/x86_64/a: 404, 0 bytes, 0.0 ms")
 
     def test_cut_short(self) -> None:
         """A body that did not arrive as a whole is said to be cut short."""
-        self.log.answered(asked(), 200, "cache", 5, cut_short=True)
+        self.log.answered(answered(200, "cache", 5, complete=False))
         self.assertIn("5 bytes, cut short", self.line())
 
     def test_other_client(self) -> None:
         """A client on another host is named, this machine is not."""
-        self.log.answered(asked(client="10.0.0.7"), 200, "cache", 5)
+        self.log.answered(answered(200, "cache", 5, client=parse_address("10.0.0.7")))
         self.assertTrue(self.line().endswith(", for 10.0.0.7"))
 
     def test_client_left(self) -> None:
         """A client that went away unanswered has a line that says so."""
-        self.clock.advance(2)
-        self.log.client_left(asked(client="10.0.0.7"))
+        self.log.client_left(ClientLeft("request", "GET", TARGET, parse_address("10.0.0.7"), 2.0))
         self.assertEqual(self.line(), "[info] GET /request/core/x86_64/a: the client has left, 2000.0 ms, for 10.0.0.7")
 
     def test_quiet(self) -> None:
-        """What is asked again and again in the background is logged at debug only."""
-        self.log.answered(asked(b"/info"), 200, "", 5, quiet=True)
+        """Quiet answers are logged at debug only."""
+        self.log.answered(answered(200, "", 5, quiet=True, target=b"/info"))
         self.log.flush()
         self.assertEqual(self.written, [])
         self.log = AccessLog(self.written.append, self.clock, debug=True)
-        self.log.answered(asked(b"/info"), 200, "", 5, quiet=True)
+        self.log.answered(answered(200, "", 5, quiet=True, target=b"/info"))
         self.assertEqual(self.line(), "[debug] GET /info: 200, 5 bytes, 0.0 ms")
 
     def test_written_together(self) -> None:
         """Lines are written together, a moment later and in order, and lines after them are too."""
         for _ in range(2):
             self.written.clear()
-            self.log.answered(asked(b"/1"), 404, "", 0)
-            self.log.answered(asked(b"/2"), 404, "", 0)
+            self.log.answered(answered(404, "", 0, target=b"/1"))
+            self.log.answered(answered(404, "", 0, target=b"/2"))
             self.assertEqual(self.written, [])
-            self.clock.advance(FLUSH_AFTER)
+            self.clock.advance(FLUSH_DELAY)
             (text,) = self.written
             self.assertEqual(re.findall(r"/\d(?=:)", text), ["/1", "/2"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -98,12 +102,12 @@ class AccessLogTests(SynchronousTestCase):
     def test_bounded(self) -> None:
         """A flood of requests is not kept in memory until the time to write has come."""
         for _ in range(10_000):
-            self.log.answered(asked(), 404, "", 0)
+            self.log.answered(answered(404, "", 0))
         self.assertGreater(sum(text.count("\n") for text in self.written), 8000)
 
     def test_flush_at_the_end(self) -> None:
-        """What waits is written when the daemon stops, and no timer is left."""
-        self.log.answered(asked(), 404, "", 0)
+        """Lines that wait are written when the daemon stops, and no timer is left."""
+        self.log.answered(answered(404, "", 0))
         self.log.flush()
         self.assertEqual(len(self.written), 1)
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -115,12 +119,12 @@ class AccessLogTests(SynchronousTestCase):
             raise OSError(28, "No space left on device")
 
         log = AccessLog(fail, self.clock)
-        log.answered(asked(), 404, "", 0)
-        self.clock.advance(FLUSH_AFTER)
+        log.answered(answered(404, "", 0))
+        self.clock.advance(FLUSH_DELAY)
 
     @given(st.binary(max_size=600), st.binary(max_size=50), st.text(max_size=50))
     def test_nothing_forges_a_line(self, target: bytes, method: bytes, origin: str) -> None:
         """Whatever a client or a mirror sends, a request is one line of printable ASCII, and not a long one."""
         self.written.clear()
-        self.log.answered(asked(target, method=method), 404, origin, 0)
+        self.log.answered(answered(404, origin, 0, target=target, method=method.decode("latin-1")))
         self.assertLess(len(self.line()), 4000)

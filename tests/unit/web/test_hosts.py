@@ -9,12 +9,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import RequestError
 from pacserve.network.addresses import parse_address
-from pacserve.web.access_log import AccessLog
+from pacserve.web.admission import AccessRules
 from pacserve.web.answers import DocumentAnswer
-from pacserve.web.hosts import PEER_PATHS, Hosts, stated_host
+from pacserve.web.hosts import Hosts, stated_host
 from pacserve.web.router import Router
+from pacserve.web.routes import Audience, HostHeader, Methods, Route
+from pacserve.web.server.site import Site
 from tests.fakes.browser import Browser, site_of
-from tests.fakes.interfaces import Addresses
+from tests.fakes.interfaces import Addresses, Everyone
 from tests.unit.web.test_router import TestFront
 
 HERE = parse_address("127.0.0.1")
@@ -78,10 +80,10 @@ class HostsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.hosts = Hosts(Addresses("10.0.0.5", "fd00::5", "fe80::5"), ("atlas", "Atlas.LAN.", "my_pc-2", ""))
 
-    def refusal(self, host: str | None, first: str = "", client: str = "127.0.0.1", hosts: Hosts | None = None) -> str | None:
+    def refusal(self, host: str | None, client: str = "127.0.0.1", hosts: Hosts | None = None) -> str | None:
         """Why a request is not answered, None where it is."""
         try:
-            (hosts or self.hosts).check(first, host, parse_address(client))
+            (hosts or self.hosts).check(host, parse_address(client))
         except RequestError as error:
             self.assertEqual(error.status, 421)
             return str(error)
@@ -91,16 +93,15 @@ class HostsTests(SynchronousTestCase):
         """This host is asked as localhost, by its names and its addresses: in any case, with any port, with a dot behind, with a zone."""
         for host in GOOD:
             self.assertIsNone(self.refusal(host), host)
-            self.assertIsNone(self.refusal(host, "request", "10.0.0.7"), host)
+            self.assertIsNone(self.refusal(host, "10.0.0.7"), host)
 
     def test_rebinding(self) -> None:
         """A name that a foreign page has pointed here is not answered, however much it looks like one of this host's; nor an address of others."""
         for host in REBINDING:
-            for first in ("", "request", "status", "events", "metrics", "static", "Package", "packages", "info.", "\udcff"):
-                self.assertIsNotNone(self.refusal(host, first), host)
+            self.assertIsNotNone(self.refusal(host), host)
 
     def test_wrong(self) -> None:
-        """What is no name and no address in the form of RFC 9110 is not answered."""
+        """A header that is no name and no address in the form of RFC 9110 is not answered."""
         for host in WRONG:
             self.assertIsNotNone(self.refusal(host), host)
 
@@ -117,15 +118,8 @@ class HostsTests(SynchronousTestCase):
         self.assertIsNone(self.refusal(None, client="::1"))
         self.assertIsNotNone(self.refusal(None, client="10.0.0.7"))
 
-    def test_peers(self) -> None:
-        """Peers may know this host by any name."""
-        self.assertEqual(PEER_PATHS, {"package", "info", "claim", "fetch"})
-        for first in PEER_PATHS:
-            for host in (*REBINDING, *WRONG, None):
-                self.assertIsNone(self.refusal(host, first, "10.0.0.7"))
-
     def test_says_why(self) -> None:
-        """Who is refused is told what would be right."""
+        """A client that is refused is told what would be right."""
         self.assertIn("localhost, by one of its addresses, or as atlas, atlas.lan, my_pc-2", self.refusal("alias") or "")
         self.assertNotIn("or as", self.refusal("alias", hosts=Hosts(Addresses(), ())) or "")
 
@@ -163,9 +157,14 @@ class RouterTests(SynchronousTestCase):
     """The rules, as the router asks for them."""
 
     def setUp(self) -> None:
-        clock = Clock()
-        fronts = {name: TestFront(DocumentAnswer(b"answer")) for name in ("", "status", "package")}
-        self.site = site_of(Router(fronts, AccessLog(str, clock), clock, hosts=Hosts(Addresses("10.0.0.5"), ("atlas",))), clock)
+        self.site = self.site_of(TestFront(DocumentAnswer(b"answer")))
+
+    def site_of(self, front: TestFront) -> Site:
+        """A site whose names are checked, but for what is below `/package`."""
+        clock, rules = Clock(), AccessRules(Everyone(), Everyone(), Hosts(Addresses("10.0.0.5"), ("atlas",)))
+        routes = [Route(path, Methods.READ, Audience.CLIENTS, HostHeader.CHECKED, front) for path in ("", "status")]
+        routes.append(Route("package", Methods.READ, Audience.PEERS, HostHeader.ANY, front))
+        return site_of(Router(routes, rules, clock), clock)
 
     def status(self, target: str, *headers: str) -> int:
         """The status of the answer to a request with no other headers than these."""
@@ -192,18 +191,16 @@ class RouterTests(SynchronousTestCase):
             self.assertEqual(self.status("/package", *headers), 200)
 
     def test_absolute(self) -> None:
-        """What an absolute target states counts, not the header."""
+        """The host in an absolute target counts, not the header."""
         self.assertEqual(self.status("http://evil.example/status", "Host: localhost"), 421)
         self.assertEqual(self.status("http://localhost@evil.example/status", "Host: localhost"), 421)
         self.assertEqual(self.status("http://localhost:15678/status", "Host: evil.example"), 200)
         self.assertEqual(self.status("http://evil.example/package", "Host: localhost"), 200)
 
     def test_before_front(self) -> None:
-        """Who is refused is told so in text, and nobody is asked."""
+        """A client that is refused is told so in text, and no front is asked."""
         front = TestFront(DocumentAnswer(b"secret"))
-        clock = Clock()
-        site = site_of(Router({"status": front}, AccessLog(str, clock), clock, hosts=Hosts(Addresses(), ())), clock)
-        browser = Browser(site)
+        browser = Browser(self.site_of(front))
         browser.send(b"GET /status HTTP/1.1\r\nHost: <script>\r\n\r\n")
         (response,) = browser.responses()
         self.assertEqual((response.status, response.headers["content-type"]), (421, "text/plain; charset=utf-8"))

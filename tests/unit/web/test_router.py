@@ -18,19 +18,22 @@ from pacserve.errors import FetchError, RequestError
 from pacserve.network.addresses import IPAddress, parse_address
 from pacserve.packages.files import HeldFile
 from pacserve.web.access_log import AccessLog
+from pacserve.web.admission import AccessRules, Admission
 from pacserve.web.answers import Answer, DocumentAnswer, EventsAnswer, FileAnswer, RedirectAnswer
-from pacserve.web.asking import Answered, Ask, Audience, Front, Witness
 from pacserve.web.bodies.events import Events
+from pacserve.web.front import Ask, Front
 from pacserve.web.hosts import Hosts
 from pacserve.web.router import Router
-from tests.fakes.browser import Browser, site_of
-from tests.fakes.interfaces import Addresses
+from pacserve.web.routes import Audience, HostHeader, Methods, Route
+from pacserve.web.witness import Answered, ClientLeft, Witness
+from tests.fakes.browser import Browser, router_of, site_of
+from tests.fakes.interfaces import Addresses, Everyone
 
 URL = "http://10.0.0.3:15678/package/zlib-1:1.3.1-2-x86_64.pkg.tar.zst/data"
 REDIRECT = RedirectAnswer(URL, "peer 10.0.0.3:15678", 95872)
 
 
-class ThisMachine(Audience):
+class ThisMachine(Admission):
     """Admits loopback."""
 
     def admits(self, client: IPAddress) -> bool:
@@ -51,10 +54,6 @@ class TestFront(Front):
         self.next = answer
         self.asks: list[Ask] = []
 
-    @property
-    def audience(self) -> Audience:
-        return ThisMachine()
-
     async def answer(self, ask: Ask) -> Answer:
         self.asks.append(ask)
         if isinstance(self.next, Exception):
@@ -70,7 +69,9 @@ class RouterTestCase(SynchronousTestCase):
         self.lines: list[str] = []
         self.log = AccessLog(self.lines.append, self.clock)
         self.front = TestFront(REDIRECT)
-        self.router = Router({"request": self.front, "": TestFront(DocumentAnswer(b"home"))}, self.log, self.clock)
+        self.router = router_of(
+            {"request": self.front, "": TestFront(DocumentAnswer(b"home"))}, self.clock, clients=ThisMachine(), witnesses=[self.log]
+        )
         self.site = site_of(self.router, self.clock)
         self.browser = Browser(self.site)
 
@@ -134,8 +135,37 @@ class RoutingTests(RouterTestCase):
             self.assertEqual((response.status, response.headers["allow"]), (405, "GET, HEAD"))
         self.assertEqual(self.front.asks, [])
 
+    def test_changing(self) -> None:
+        """A route that changes something is asked by POST alone; other methods get 405 with that one, and nobody is asked."""
+        route = Route("claim", Methods.CHANGE, Audience.PEERS, HostHeader.ANY, self.front)
+        browser = Browser(site_of(Router([route], AccessRules(ThisMachine(), Everyone(), Hosts(Addresses(), ())), self.clock), self.clock))
+        for method in ("GET", "HEAD", "PUT"):
+            browser.ask("/claim/a", method=method)
+            (response,) = browser.responses(method)
+            self.assertEqual((response.status, response.headers["allow"]), (405, "POST"))
+        self.assertEqual(self.front.asks, [])
+        browser.get("/claim/a", "Content-Length: 0", method="POST")
+        self.assertEqual([ask.method for ask in self.front.asks], ["POST"])
+
+    def test_audiences(self) -> None:
+        """Each route has its own audience and its own rule for names."""
+        rules = AccessRules(ThisMachine(), Everyone(), Hosts(Addresses(), ()))
+        routes = [
+            Route("request", Methods.READ, Audience.CLIENTS, HostHeader.CHECKED, self.front),
+            Route("package", Methods.READ, Audience.PEERS, HostHeader.ANY, self.front),
+        ]
+        site = site_of(Router(routes, rules, self.clock), self.clock)
+        for host, target, status in (
+            ("127.0.0.1", "/request/a", 307),
+            ("127.0.0.1", "http://evil.example/request/a", 421),
+            ("10.0.0.7", "/request/a", 403),
+            ("10.0.0.7", "/package/a", 307),
+            ("10.0.0.7", "http://evil.example/package/a", 307),
+        ):
+            self.assertEqual(Browser(site, host).get(target).status, status, (host, target))
+
     def test_audience(self) -> None:
-        """Who is not of the front's audience gets 403, and nobody is asked; an IPv4-mapped address is the IPv4 address."""
+        """A client that is not of the route's audience gets 403, and nobody is asked; an IPv4-mapped address is the IPv4 address."""
         self.assertEqual(Browser(self.site, "10.0.0.7").get("/request/a").status, 403)
         self.assertEqual(self.front.asks, [])
         self.assertEqual(Browser(self.site, "::ffff:127.0.0.1").get("/request/a").status, 307)
@@ -339,14 +369,19 @@ class Told(Witness):
     Notes what it is told.
 
     Attributes:
-        all: In order.
+        all: The answered requests, in order.
+        left: The requests whose clients left before their answers began, in order.
     """
 
     def __init__(self) -> None:
         self.all: list[Answered] = []
+        self.left: list[ClientLeft] = []
 
     def answered(self, answered: Answered) -> None:
         self.all.append(answered)
+
+    def client_left(self, left: ClientLeft) -> None:
+        self.left.append(left)
 
 
 class WitnessTests(RouterTestCase):
@@ -355,18 +390,18 @@ class WitnessTests(RouterTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.told = Told(), Told()
+        home = TestFront(DocumentAnswer(b"home", quiet=True))
         self.router = Router(
-            {"request": self.front, "": TestFront(DocumentAnswer(b"home", quiet=True))},
-            self.log,
+            [Route(path, Methods.READ, Audience.CLIENTS, HostHeader.CHECKED, front) for path, front in (("request", self.front), ("", home))],
+            AccessRules(ThisMachine(), Everyone(), Hosts(Addresses(), ())),
             self.clock,
-            hosts=Hosts(Addresses(), ()),
             witnesses=self.told,
         )
         self.site = site_of(self.router, self.clock)
         self.browser = Browser(self.site)
 
     def witnessed(self) -> Answered:
-        """What both were told, once, since the last time; nothing is under way any more."""
+        """Returns the one request that both were told of since the last time; nothing is under way any more."""
         self.assertEqual(self.router.running, 0)
         (answered,) = self.told[0].all
         self.assertEqual(self.told[1].all, [answered])
@@ -422,7 +457,7 @@ class WitnessTests(RouterTestCase):
         self.assertEqual(len(self.flushLoggedErrors()), 2)
 
     def test_refused(self) -> None:
-        """Who is refused before a front is asked is told of too, with the front that it would have been, if there is one."""
+        """A request that is refused before a front is asked is told of too, with the front that it was for, if there is one."""
         stranger = Browser(self.site, "10.0.0.7")
         for browser, target, method, status, front in (
             (self.browser, "/nowhere", "GET", 404, ""),
@@ -486,14 +521,18 @@ class WitnessTests(RouterTestCase):
         self.assertGreater(answered.size or 0, 0)
 
     def test_left_early(self) -> None:
-        """A client that leaves before its answer begins was not answered, and nobody is told."""
+        """A client that leaves before its answer begins was not answered; the witnesses are told that it has left, and after how long."""
         for late in (True, False):
             browser = Browser(self.site)
             result = self.waiting()
-            browser.ask("/request/a")
+            browser.ask("/request/a%20b", method="HEAD")
+            self.clock.advance(1.5)
             browser.close(cleanly=late)
             self.assertTrue(result.called)
             self.assertEqual((self.router.running, self.told[0].all), (0, []))
+            for told in self.told:
+                self.assertEqual(told.left, [ClientLeft("request", "HEAD", b"/request/a%20b", parse_address("127.0.0.1"), 1.5)])
+                told.left.clear()
 
     def test_pipeline(self) -> None:
         """Each request of a connection is told of, in the order of the answers."""
@@ -521,7 +560,7 @@ class DrainedTests(RouterTestCase):
         self.successResultOf(drained)
 
     def test_given_up(self) -> None:
-        """Who gives up waiting breaks nothing."""
+        """A caller that gives up waiting breaks nothing."""
         result = self.waiting()
         self.browser.ask("/request/a")
         drained = Deferred.fromCoroutine(self.router.drained())

@@ -17,8 +17,8 @@ from twisted.web.server import NOT_DONE_YET
 
 from pacserve.errors import RequestError
 from pacserve.packages.files import HeldFile
-from pacserve.web.bodies.body import AT_ONCE, Sent, send_document, send_file
-from pacserve.web.bodies.copying import PIECE
+from pacserve.web.bodies.body import SINGLE_WRITE_BYTES, Sent, send_document, send_file
+from pacserve.web.bodies.copying import PIECE_BYTES
 from pacserve.web.server.responses import Responder
 from tests.fakes.browser import Browser, Response, site_of
 
@@ -67,7 +67,7 @@ class BodyTestCase(SynchronousTestCase):
         self.browser = Browser(self.site)
 
     def sent(self) -> Sent:
-        """What became of the last response, whose file is closed."""
+        """Returns the last response that was sent; its file is closed."""
         for held in self.files.held:
             self.assertTrue(held.file.closed)
         return self.successResultOf(self.files.sent[-1])
@@ -105,7 +105,7 @@ class FileTests(BodyTestCase):
         self.assertEqual(self.sent(), Sent(416, 0))
 
     def test_not_modified(self) -> None:
-        """Who has the file is told so, with its validators and without a length."""
+        """A client that has the file is told so, with its validators and without a length."""
         for header in ('If-None-Match: "tag"', f"If-Modified-Since: {DATE}"):
             response = self.browser.get("/", header)
             self.assertEqual((response.status, response.headers["etag"], response.headers["last-modified"]), (304, '"tag"', DATE))
@@ -121,7 +121,7 @@ class FileTests(BodyTestCase):
 
     def test_around_the_pieces(self) -> None:
         """Files of all sizes around those at which the way of sending changes arrive as they are, one after the other on one connection."""
-        for size in (1, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, PIECE, PIECE + 1, 4 * PIECE):
+        for size in (1, SINGLE_WRITE_BYTES - 1, SINGLE_WRITE_BYTES, SINGLE_WRITE_BYTES + 1, PIECE_BYTES, PIECE_BYTES + 1, 4 * PIECE_BYTES):
             self.path.write_bytes(LARGE[:size])
             self.assertEqual(self.browser.get("/").body, LARGE[:size])
             self.assertEqual(self.sent(), Sent(200, size))
@@ -143,10 +143,10 @@ class FileTests(BodyTestCase):
     def test_slow_client(self) -> None:
         """A large file is read only as fast as its client takes it."""
         self.path.write_bytes(LARGE)
-        self.browser.wire.limit = PIECE
+        self.browser.wire.limit = PIECE_BYTES
         self.browser.ask("/")
-        for _ in range(len(LARGE) // PIECE + 1):
-            self.assertLess(self.browser.wire.waiting, 3 * PIECE)
+        for _ in range(len(LARGE) // PIECE_BYTES + 1):
+            self.assertLess(self.browser.wire.waiting, 3 * PIECE_BYTES)
             self.browser.wire.take()
         (response,) = self.browser.responses()
         self.assertEqual(response.body, LARGE)
@@ -155,13 +155,13 @@ class FileTests(BodyTestCase):
     def test_client_leaves(self) -> None:
         """When the client leaves, the file is closed, and what was sent until then is known."""
         self.path.write_bytes(LARGE)
-        self.browser.wire.limit = PIECE
+        self.browser.wire.limit = PIECE_BYTES
         self.browser.ask("/")
         self.assertFalse(self.files.held[0].file.closed)
         self.browser.close(cleanly=False)
         sent = self.sent()
         self.assertFalse(sent.complete)
-        self.assertTrue(0 < sent.size < len(LARGE))
+        self.assertTrue(0 < (sent.size or 0) < len(LARGE))
 
 
 class FaultTests(BodyTestCase):
@@ -176,10 +176,10 @@ class FaultTests(BodyTestCase):
     def test_shrunk_large(self) -> None:
         """A large file that becomes shorter while it is sent ends the connection, so that its client does not take it for whole."""
         self.path.write_bytes(LARGE)
-        self.browser.wire.limit = PIECE
+        self.browser.wire.limit = PIECE_BYTES
         self.browser.ask("/")
         with self.path.open("r+b") as file:
-            file.truncate(PIECE)
+            file.truncate(PIECE_BYTES)
         while not self.browser.wire.disconnected:
             self.browser.wire.take()
         self.browser.close()
@@ -192,7 +192,7 @@ class FaultTests(BodyTestCase):
         self.browser.ask("/")
         self.assertEqual(self.failureResultOf(self.files.sent[0], RequestError).value.status, 500)
         self.browser = Browser(self.site)
-        self.files.size = 10 * AT_ONCE
+        self.files.size = 10 * SINGLE_WRITE_BYTES
         self.browser.ask("/")
         self.assertTrue(self.browser.wire.disconnected)
         self.browser.close()
@@ -202,7 +202,7 @@ class FaultTests(BodyTestCase):
 class DocumentTests(BodyTestCase):
     def test_small_and_large(self) -> None:
         """Documents of any size arrive as they are."""
-        for size in (0, 5, AT_ONCE, AT_ONCE + 1, len(LARGE)):
+        for size in (0, 5, SINGLE_WRITE_BYTES, SINGLE_WRITE_BYTES + 1, len(LARGE)):
             self.files.document = LARGE[:size]
             self.assertEqual(self.browser.get("/").body, LARGE[:size])
             self.assertEqual(self.sent(), Sent(200, size))
@@ -210,17 +210,17 @@ class DocumentTests(BodyTestCase):
     def test_slow_client(self) -> None:
         """A large document is copied only as fast as its client takes it."""
         self.files.document = LARGE
-        self.browser.wire.limit = PIECE
+        self.browser.wire.limit = PIECE_BYTES
         self.browser.ask("/")
-        for _ in range(len(LARGE) // PIECE + 1):
-            self.assertLess(self.browser.wire.waiting, 3 * PIECE)
+        for _ in range(len(LARGE) // PIECE_BYTES + 1):
+            self.assertLess(self.browser.wire.waiting, 3 * PIECE_BYTES)
             self.browser.wire.take()
         self.assertEqual([response.body for response in self.browser.responses()], [LARGE])
 
     def test_client_leaves(self) -> None:
         """When the client leaves, what was sent until then is known."""
         self.files.document = LARGE
-        self.browser.wire.limit = PIECE
+        self.browser.wire.limit = PIECE_BYTES
         self.browser.ask("/")
         self.browser.close()
         self.assertFalse(self.sent().complete)

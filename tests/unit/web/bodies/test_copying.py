@@ -11,7 +11,7 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from pacserve.web.bodies.copying import PIECE, CopyingProducer
+from pacserve.web.bodies.copying import PIECE_BYTES, CopyingProducer
 from tests.fakes.browser import Browser, site_of
 
 DATA = bytes(range(256)) * 1024
@@ -41,9 +41,9 @@ class CopyingProducerTests(SynchronousTestCase):
 
     def test_part(self) -> None:
         """Exactly the part that is meant is copied."""
-        self.copy(first=5, length=2 * PIECE)
+        self.copy(first=5, length=2 * PIECE_BYTES)
         self.successResultOf(self.resource.done)
-        self.assertEqual(self.browser.wire.value(), DATA[5 : 5 + 2 * PIECE])
+        self.assertEqual(self.browser.wire.value(), DATA[5 : 5 + 2 * PIECE_BYTES])
         self.assertEqual(self.resource.producer.left, 0)
 
     def test_small_pieces(self) -> None:
@@ -60,10 +60,10 @@ class CopyingProducerTests(SynchronousTestCase):
             reads.append(offset)
             return DATA[offset : offset + size]
 
-        self.copy(read, limit=PIECE - 1)
+        self.copy(read, limit=PIECE_BYTES - 1)
         self.assertEqual(reads, [0])
         self.browser.wire.take()
-        self.assertEqual(reads, [0, PIECE])
+        self.assertEqual(reads, [0, PIECE_BYTES])
         self.assertNoResult(self.resource.done)
 
     def test_resumed_while_writing(self) -> None:

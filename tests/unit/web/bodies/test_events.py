@@ -12,11 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.web.access_log import AccessLog
 from pacserve.web.answers import Answer, EventsAnswer
-from pacserve.web.asking import Ask, Audience, Front
-from pacserve.web.bodies.events import HEARTBEAT, INTERVAL, MOST, PATIENCE, Events
-from pacserve.web.router import Router
-from tests.fakes.browser import Browser, site_of
-from tests.fakes.interfaces import Everyone
+from pacserve.web.bodies.events import HEARTBEAT_INTERVAL, LOOK_TIMEOUT, MOST_LISTENERS, POLL_INTERVAL, Events
+from pacserve.web.front import Ask, Front
+from tests.fakes.browser import Browser, router_of, site_of
 
 BEGINNING = "retry: 3000\n\n"
 
@@ -26,10 +24,6 @@ class Page(Front):
 
     def __init__(self, events: Events) -> None:
         self._events = events
-
-    @property
-    def audience(self) -> Audience:
-        return Everyone()
 
     async def answer(self, ask: Ask) -> Answer:
         return EventsAnswer(self._events)
@@ -53,7 +47,7 @@ class EventsTestCase(SynchronousTestCase):
         self.events = Events(self.look, self.clock)
         self.lines: list[str] = []
         self.log = AccessLog(self.lines.append, Clock(), debug=True)
-        self.router = Router({"events": Page(self.events)}, self.log, Clock())
+        self.router = router_of({"events": Page(self.events)}, Clock(), witnesses=[self.log])
         self.site = site_of(self.router, Clock())
 
     async def look(self) -> Mapping[str, str]:
@@ -68,7 +62,7 @@ class EventsTestCase(SynchronousTestCase):
         return browser
 
     def told(self, browser: Browser) -> list[object]:
-        """What a page was told since the last time: the values of the events, and None for a comment."""
+        """Returns the events that a page was sent since the last time: their values, and None for a comment."""
         text = browser.wire.value().decode()
         browser.wire.clear()
         _, found, rest = text.partition(BEGINNING)
@@ -81,7 +75,7 @@ class EventsTestCase(SynchronousTestCase):
 
     def pass_time(self, seconds: float) -> None:
         """Lets time pass, second by second."""
-        self.clock.pump([INTERVAL] * int(seconds / INTERVAL))
+        self.clock.pump([POLL_INTERVAL] * int(seconds / POLL_INTERVAL))
 
     def assert_idle(self) -> None:
         """Nothing is under way, and nothing will happen."""
@@ -112,14 +106,14 @@ class EventsTests(EventsTestCase):
         self.assertEqual([self.told(first), self.told(second)], [[{"a": 5}]] * 2)
 
     def test_after_a_pause(self) -> None:
-        """Who comes when nobody was there is told how things are now, and not first how they were."""
+        """A page that is opened when none was is sent the state of now, and not an older one before."""
         self.open().close()
         self.parts["a"] = "5"
         self.assertEqual(self.told(self.open()), [{"a": 5, "b": {"x": 2}}])
 
     def test_one_look(self) -> None:
         """Things are looked at once a second, however many pages are open, and not at all while none is."""
-        browsers = [self.open() for _ in range(MOST)]
+        browsers = [self.open() for _ in range(MOST_LISTENERS)]
         before = self.looks
         self.pass_time(10)
         self.assertEqual(self.looks - before, 10)
@@ -131,14 +125,14 @@ class EventsTests(EventsTestCase):
 
     def test_bounded(self) -> None:
         """The next one after the most is refused in words, and its connection closed; when one leaves there is room again."""
-        browsers = [self.open() for _ in range(MOST)]
+        browsers = [self.open() for _ in range(MOST_LISTENERS)]
         for method in ("GET", "HEAD"):
             refused = self.open(method=method)
             (response,) = refused.responses(method)
             self.assertEqual((response.status, response.headers["connection"], refused.closed), (503, "close", True))
-        self.assertEqual(len(self.events), MOST)
+        self.assertEqual(len(self.events), MOST_LISTENERS)
         browsers[3].close()
-        self.assertEqual(len(self.events), MOST - 1)
+        self.assertEqual(len(self.events), MOST_LISTENERS - 1)
         self.assertTrue(self.told(self.open()))
 
     def test_looking(self) -> None:
@@ -188,15 +182,15 @@ class EventsTests(EventsTestCase):
         self.parts["a"] = "2"
         self.pass_time(1)
         self.told(browser), self.told(slow)
-        self.pass_time(HEARTBEAT - 1)
+        self.pass_time(HEARTBEAT_INTERVAL - 1)
         self.assertEqual(self.told(browser), [])
         self.pass_time(1)
         self.assertEqual(self.told(browser), [None])
-        self.pass_time(HEARTBEAT - 2)
+        self.pass_time(HEARTBEAT_INTERVAL - 2)
         self.parts["a"] = "3"
-        self.pass_time(HEARTBEAT)
+        self.pass_time(HEARTBEAT_INTERVAL)
         self.assertEqual(self.told(browser), [{"a": 3}])
-        self.pass_time(2 * HEARTBEAT)
+        self.pass_time(2 * HEARTBEAT_INTERVAL)
         self.assertEqual(self.told(browser), [None, None])
         self.assertEqual(self.told(slow), [])
 
@@ -260,12 +254,12 @@ class FailureTests(EventsTestCase):
         self.pass_time(1)
         self.assertEqual(self.told(browser), [{"a": 7}])
         self.instead = fail
-        self.pass_time(HEARTBEAT)
+        self.pass_time(HEARTBEAT_INTERVAL)
         self.assertEqual(self.told(browser), [None])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_fails_first(self) -> None:
-        """Who comes while it fails is told all when it works again, and so are those who come after."""
+        """A page that is opened while looks fail is sent everything when they work again, and so are later pages."""
 
         async def fail() -> Mapping[str, str]:
             raise ZeroDivisionError
@@ -288,7 +282,7 @@ class FailureTests(EventsTestCase):
 
         self.instead = wait
         browser = self.open()
-        self.pass_time(PATIENCE - 1)
+        self.pass_time(LOOK_TIMEOUT - 1)
         self.assertEqual(len(waiting), 1)
         self.pass_time(2)
         self.assertEqual(len(waiting), 2)

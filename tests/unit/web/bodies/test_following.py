@@ -14,7 +14,7 @@ from twisted.web.server import NOT_DONE_YET
 from pacserve.web.bodies import following
 from pacserve.web.bodies.arriving import ArrivingFile, ArrivingReader
 from pacserve.web.bodies.body import Sent, send_stream
-from pacserve.web.bodies.copying import PIECE
+from pacserve.web.bodies.copying import PIECE_BYTES
 from pacserve.web.bodies.pacing import Pacing
 from pacserve.web.server.responses import Responder
 from tests.fakes.browser import Browser, site_of
@@ -114,7 +114,7 @@ class FollowingTests(SynchronousTestCase):
         self.browser = Browser(site_of(self.stream, Clock()))
 
     def sent(self) -> Sent:
-        """What became of the response."""
+        """Returns the response that was sent."""
         return self.successResultOf(self.stream.sent[-1])
 
     def test_while_it_arrives(self) -> None:
@@ -185,7 +185,7 @@ class FollowingTests(SynchronousTestCase):
         self.assertEqual((self.browser.closed or self.browser.wire.half_closed, self.sent()), (True, Sent(200, 3)))
 
     def test_no_date(self) -> None:
-        """Who has an older file gets this one, though nobody knows from when it is; no condition holds that nobody can know to hold."""
+        """A client that has an older file gets this one, though its date is not known; no condition holds that can't be checked."""
         self.open(4)
         self.file.date = None
         self.file.tag = ""
@@ -216,15 +216,15 @@ class FollowingTests(SynchronousTestCase):
     def test_paced(self) -> None:
         """With a limit each piece waits until there is room for it, for a client that is still there."""
         clock = Clock()
-        self.open(10 * PIECE)
+        self.open(10 * PIECE_BYTES)
         self.stream.pacing = Pacing(lambda count: 1.0 if count else 0.0, clock)
         self.browser.ask("/")
-        self.file.arrive(bytes(10 * PIECE))
+        self.file.arrive(bytes(10 * PIECE_BYTES))
         for number in range(1, 4):
-            self.assertTrue((number - 1) * PIECE < len(self.browser.wire.value()) < (number + 1) * PIECE)
+            self.assertTrue((number - 1) * PIECE_BYTES < len(self.browser.wire.value()) < (number + 1) * PIECE_BYTES)
             clock.advance(1.0)
         self.browser.close(cleanly=False)
-        self.assertEqual((self.sent(), self.file.closed, clock.getDelayedCalls()), (Sent(200, 4 * PIECE, complete=False), 1, []))
+        self.assertEqual((self.sent(), self.file.closed, clock.getDelayedCalls()), (Sent(200, 4 * PIECE_BYTES, complete=False), 1, []))
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_slow_client(self) -> None:
@@ -233,7 +233,7 @@ class FollowingTests(SynchronousTestCase):
         self.browser.wire.limit = 100_000
         self.browser.ask("/")
         self.file.arrive(bytes(4_000_000))
-        self.assertLess(len(self.browser.wire.value()), 2 * following.PIECE)
+        self.assertLess(len(self.browser.wire.value()), 2 * following.PIECE_BYTES)
         for _ in range(20):
             self.browser.wire.take()
         self.assertEqual(len(self.browser.responses()[0].body), 4_000_000)

@@ -17,13 +17,13 @@ from twisted.web.server import NOT_DONE_YET
 from pacserve.fetch.rate import BURST_SECONDS, TokenBucket
 from pacserve.packages.files import HeldFile
 from pacserve.web.bodies.body import Sent, send_file
-from pacserve.web.bodies.copying import PIECE
+from pacserve.web.bodies.copying import PIECE_BYTES
 from pacserve.web.bodies.pacing import HeldReader, Pacing
 from pacserve.web.server.responses import Responder
 from tests.fakes.browser import Browser, site_of
 
-SIZE = 40 * PIECE
-RATE = 8.0 * PIECE
+SIZE = 40 * PIECE_BYTES
+RATE = 8.0 * PIECE_BYTES
 
 
 class Held(SynchronousTestCase):
@@ -104,10 +104,10 @@ class SharingTests(Held):
         before = [self.got(browser) for browser in (*early, late)]
         self.run_for(8.0)
         gained = [self.got(browser) - base for browser, base in zip((*early, late), before, strict=True)]
-        self.assertLessEqual(sum(before), RATE * (2.0 + BURST_SECONDS) + 5 * PIECE)
-        self.assertLessEqual(abs(sum(gained) - RATE * 8.0), 5 * PIECE)
+        self.assertLessEqual(sum(before), RATE * (2.0 + BURST_SECONDS) + 5 * PIECE_BYTES)
+        self.assertLessEqual(abs(sum(gained) - RATE * 8.0), 5 * PIECE_BYTES)
         for one in gained:
-            self.assertLessEqual(abs(one - RATE * 8.0 / 4), 3 * PIECE, gained)
+            self.assertLessEqual(abs(one - RATE * 8.0 / 4), 3 * PIECE_BYTES, gained)
 
     def test_slow_one(self) -> None:
         """A client that takes nothing takes nothing away from the others."""
@@ -116,7 +116,7 @@ class SharingTests(Held):
         producer.pauseProducing()
         before = self.got(fast)
         self.run_for(4.0)
-        self.assertGreaterEqual(self.got(fast) - before, RATE * 4.0 - 3 * PIECE)
+        self.assertGreaterEqual(self.got(fast) - before, RATE * 4.0 - 3 * PIECE_BYTES)
 
     def test_leaves(self) -> None:
         """A client that leaves while it waits frees the file, and its share."""
@@ -126,6 +126,6 @@ class SharingTests(Held):
         self.assertFalse(self.successResultOf(self.page.sent[0]).complete)
         before = self.got(second)
         self.run_for(2.0)
-        self.assertGreaterEqual(self.got(second) - before, RATE * 2.0 - 3 * PIECE)
+        self.assertGreaterEqual(self.got(second) - before, RATE * 2.0 - 3 * PIECE_BYTES)
         second.close(cleanly=False)
         self.assertEqual(self.clock.getDelayedCalls(), [])

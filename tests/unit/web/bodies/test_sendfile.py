@@ -17,8 +17,8 @@ from twisted.web.server import NOT_DONE_YET
 
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import HeldFile
-from pacserve.web.bodies.body import AT_ONCE, Sent, send_file
-from pacserve.web.bodies.sendfile import TURN, SendfileProducer
+from pacserve.web.bodies.body import SINGLE_WRITE_BYTES, Sent, send_file
+from pacserve.web.bodies.sendfile import BYTES_PER_TURN, SendfileProducer
 from pacserve.web.server.channel import STALL_TIMEOUT
 from pacserve.web.server.responses import Responder
 from pacserve.web.server.site import Site
@@ -90,7 +90,7 @@ class SendfileTests(SynchronousTestCase):
         return body
 
     def last(self) -> Sent:
-        """What became of the last response, whose file is closed."""
+        """Returns the last response that was sent; its file is closed."""
         self.assertTrue(self.files.held[-1].file.closed)
         return self.successResultOf(self.files.sent[-1])
 
@@ -107,12 +107,12 @@ class SendfileTests(SynchronousTestCase):
         pair = self.connect()
         pair.client.send(REQUEST)
         self.assertEqual(self.body(pair, len(DATA)), DATA)
-        self.assertGreater(len(turns), len(DATA) // TURN)
+        self.assertGreater(len(turns), len(DATA) // BYTES_PER_TURN)
 
     def test_whole_and_again(self) -> None:
         """A large file arrives as it is, and so does the next one on the same connection, large or small."""
         pair = self.connect()
-        for size in (len(DATA), AT_ONCE + 1, TURN, 10, TURN + 1, len(DATA)):
+        for size in (len(DATA), SINGLE_WRITE_BYTES + 1, BYTES_PER_TURN, 10, BYTES_PER_TURN + 1, len(DATA)):
             self.path.write_bytes(DATA[:size])
             pair.client.send(REQUEST)
             self.assertEqual(self.body(pair, size), DATA[:size])
@@ -178,7 +178,7 @@ class SendfileTests(SynchronousTestCase):
         pair.settle()
         sent = self.last()
         self.assertFalse(sent.complete)
-        self.assertTrue(0 < sent.size < len(DATA))
+        self.assertTrue(0 < (sent.size or 0) < len(DATA))
         self.assertEqual(len(self.site.connections), 0)
 
     def test_shrinks(self) -> None:
@@ -187,7 +187,7 @@ class SendfileTests(SynchronousTestCase):
         pair.client.send(REQUEST)
         pair.settle()
         with self.path.open("r+b") as file:
-            file.truncate(TURN)
+            file.truncate(BYTES_PER_TURN)
         self.assertRaises(ConnectionResetError, pair.read, lambda data: False)
         self.assertFalse(self.last().complete)
 

@@ -11,8 +11,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from pacserve.web.server.channel import HEAD_TIMEOUT, IDLE_TIMEOUT, STALL_TIMEOUT
-from pacserve.web.server.outgoing import Outgoing
 from pacserve.web.server.responses import Responder
+from pacserve.web.server.sockets import Outgoing
 from tests.fakes.browser import Browser, Response, site_of
 
 SWEEP = 2
@@ -163,7 +163,7 @@ class RefusalTests(ChannelTestCase):
         self.assertEqual(self.browser.get("/a", "Content-Length: 0").body, b"/a")
 
     def test_malformed(self) -> None:
-        """What is no HTTP is refused."""
+        """Bytes that are no HTTP are refused."""
         for data in (
             b"\r\n\r\n\r\n",
             b"GET\r\n\r\n",
@@ -221,7 +221,7 @@ class TimeTests(ChannelTestCase):
         self.assertEqual(self.refusal().status, 408)
 
     def test_dripping_late(self) -> None:
-        """Who begins late has only what is left of the time."""
+        """A client that begins late has only the rest of the time."""
         self.pass_time(HEAD_TIMEOUT - 4)
         self.browser.send(b"GET / HTTP/1.1\r\n")
         self.pass_time(8)
@@ -254,7 +254,7 @@ class TimeTests(ChannelTestCase):
         self.assertTrue(self.browser.wire.disconnected)
 
     def test_long_answer(self) -> None:
-        """Who waits for an answer is not timed out: that the answer comes is not up to the client."""
+        """A client that waits for an answer is not timed out: the answer is not up to the client."""
         self.browser.ask("/later")
         self.pass_time(STALL_TIMEOUT * 2)
         self.assertFalse(self.browser.closed)

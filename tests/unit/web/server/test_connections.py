@@ -5,7 +5,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.network.addresses import IPAddress, parse_address
-from pacserve.web.server.connections import MOST, ClientConnection, Connections, affordable
+from pacserve.web.server.connections import MOST_CONNECTIONS, ClientConnection, Connections, affordable
 
 LOCAL = parse_address("127.0.0.1")
 NEAR = parse_address("10.0.0.7")
@@ -44,7 +44,7 @@ class Faulty(Recorder):
 class ConnectionsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.connections = Connections(self.clock, most=5, most_of_one_address=2)
+        self.connections = Connections(self.clock, most=5, most_per_address=2)
 
     def added(self, client: IPAddress) -> Recorder:
         """A connection of this client."""
@@ -115,7 +115,7 @@ class ConnectionsTests(SynchronousTestCase):
             self.assertEqual(connection.told, ["retire", "abort"])
 
     def test_gone(self) -> None:
-        """Who waits for the end of all connections is told when the last one has ended, and at once when there is none."""
+        """A caller that waits for the end of all connections is told when the last one has ended, and at once when there is none."""
         self.successResultOf(Deferred.fromCoroutine(self.connections.gone()))
         first, last = self.added(NEAR), self.added(OTHER)
         waiting, given_up = (Deferred.fromCoroutine(self.connections.gone()) for _ in range(2))
@@ -131,5 +131,5 @@ class AffordableTests(SynchronousTestCase):
     def test_bounds(self) -> None:
         """Files are left for everything else, and neither very high nor very low limits are followed."""
         self.assertEqual(affordable(1024), 384)
-        self.assertEqual(affordable(1 << 30), MOST)
+        self.assertEqual(affordable(1 << 30), MOST_CONNECTIONS)
         self.assertEqual(affordable(64), 64)

@@ -61,7 +61,7 @@ class ResponderTests(SynchronousTestCase):
         self.assertTrue(self.browser.wire.value().endswith(b"Content-Length: 3\r\n\r\n"))
 
     def test_connection_close(self) -> None:
-        """Who asks for the connection to be closed, or speaks HTTP/1.0, is told that it will be, and it is."""
+        """A client that wants the connection closed, or speaks HTTP/1.0, is told that it will be, and it is."""
         for headers, version in ((("Connection: close",), "HTTP/1.1"), ((), "HTTP/1.0")):
             self.browser = Browser(site_of(self.keeper, Clock()))
             self.responder.send(self.asked(*headers, version=version), 200, "Content-Length: 0\r\n")

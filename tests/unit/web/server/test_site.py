@@ -13,7 +13,7 @@ class SiteTests(SynchronousTestCase):
     def test_one_address(self) -> None:
         """One host can't take all connections, whether it comes by IPv4 or as an IPv4-mapped IPv6 address."""
         clock = Clock()
-        site = site_of(Resource(), clock, connections=Connections(clock, most_of_one_address=2))
+        site = site_of(Resource(), clock, connections=Connections(clock, most_per_address=2))
         self.assertTrue(Browser(site, "10.0.0.7").admitted)
         last = Browser(site, "::ffff:10.0.0.7")
         self.assertTrue(last.admitted)

@@ -1,11 +1,13 @@
-"""Tests for `pacserve.web.server.flushing`."""
+"""Tests for `pacserve.web.server.sockets`."""
 
 from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Protocol
+from twisted.internet.testing import StringTransport
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.web.server.flushing import Flusher
+from pacserve.web.server.sockets import Flusher, Outgoing, outgoing
 from tests.fakes.sockets import HandReactor, Pair
 
 
@@ -22,7 +24,7 @@ class FlusherTests(SynchronousTestCase):
         self.flusher.add(self.pair.transport)
 
     def test_sent_in_the_same_turn(self) -> None:
-        """What was written is with the client without another event, in order."""
+        """Bytes that were written reach the client without another event, in order."""
         self.write(b"a")
         self.write(b"b")
         self.reactor.advance(0)
@@ -38,7 +40,7 @@ class FlusherTests(SynchronousTestCase):
             self.assertEqual(self.pair.client.recv(10), b"a")
 
     def test_more_than_the_kernel_takes(self) -> None:
-        """What the kernel does not take at once follows as ever."""
+        """Bytes that the kernel does not take at once follow when the socket can be written to."""
         self.write(b"x" * 10_000_000)
         self.reactor.advance(0)
         self.assertEqual(len(self.pair.read(lambda data: len(data) == 10_000_000)), 10_000_000)
@@ -56,3 +58,41 @@ class FlusherTests(SynchronousTestCase):
         self.pair.transport.connectionLost(Failure(ConnectionLost()))
         self.reactor.advance(0)
         self.assertEqual(self.reactor.writers, set())
+
+
+class OutgoingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.pair = Pair(HandReactor(), Protocol(), buffer=4096)
+        self.addCleanup(self.pair.close)
+
+    def measured(self) -> Outgoing:
+        """Returns the kernel's answer."""
+        found = outgoing(self.pair.transport)
+        assert found is not None
+        return found
+
+    def test_counts(self) -> None:
+        """The bytes that wait for a client are known, and those that it has taken."""
+        before = self.measured()
+        self.pair.transport.write(b"x" * 1_000_000)
+        self.pair.settle()
+        stuck = self.measured()
+        self.assertGreater(stuck.waiting, 0)
+        data = self.pair.read(lambda data: len(data) == 1_000_000)
+        self.assertEqual(len(data), 1_000_000)
+        after = self.measured()
+        self.assertGreater(after.acknowledged, stuck.acknowledged)
+        self.assertGreater(after.acknowledged, before.acknowledged + 900_000)
+
+    def test_below_tls(self) -> None:
+        """A transport that wraps a TCP connection, as TLS does, is asked for that one."""
+        wrapper = ProtocolWrapper(WrappingFactory(None), Protocol())
+        wrapper.transport = self.pair.transport
+        self.assertIsNotNone(outgoing(wrapper))
+
+    def test_others(self) -> None:
+        """Transports without a kernel, and those that are closed, have no answer."""
+        self.assertIsNone(outgoing(StringTransport()))
+        self.assertIsNone(outgoing(None))
+        self.pair.close()
+        self.assertIsNone(outgoing(self.pair.transport))

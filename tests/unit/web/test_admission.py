@@ -1,4 +1,4 @@
-"""Tests for `pacserve.web.audience`."""
+"""Tests for `pacserve.web.admission`."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
@@ -6,19 +6,21 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.network.machine import InterfaceAddresses, Machine
-from pacserve.web.audience import ClientAudience, PeerAudience
+from pacserve.web.admission import AccessRules, ClientAdmission, PeerAdmission
+from pacserve.web.hosts import Hosts
+from pacserve.web.routes import Audience
 
 PUBLIC = InterfaceAddresses(frozenset({IPv4Address("198.51.100.3")}), (IPv4Network("198.51.100.0/24"),))
 
 
-class AudienceTests(SynchronousTestCase):
+class AdmissionTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.local = Machine(Clock(), lambda: PUBLIC)
 
     def test_clients(self) -> None:
         """Only this host asks /request, and the networks that were opened to it."""
-        closed = ClientAudience(self.local, ())
-        opened = ClientAudience(self.local, (IPv4Network("10.9.0.0/16"),))
+        closed = ClientAdmission(self.local, ())
+        opened = ClientAdmission(self.local, (IPv4Network("10.9.0.0/16"),))
         for text, by_default, when_opened in (
             ("127.0.0.1", True, True),
             ("::1", True, True),
@@ -32,8 +34,14 @@ class AudienceTests(SynchronousTestCase):
 
     def test_peers(self) -> None:
         """Machines of the LAN, static peers and the networks of --peers are admitted, the rest of the world is not."""
-        audience = PeerAudience(self.local, (IPv6Network("2001:db8::/32"),), lambda address: str(address) == "203.0.113.5")
+        admission = PeerAdmission(self.local, (IPv6Network("2001:db8::/32"),), lambda address: str(address) == "203.0.113.5")
         for text in ("127.0.0.1", "::1", "198.51.100.77", "10.0.0.1", "192.168.1.1", "fe80::1", "fd00::1", "2001:db8::1", "203.0.113.5"):
-            self.assertTrue(audience.admits(ip_address(text)), text)
+            self.assertTrue(admission.admits(ip_address(text)), text)
         for text in ("203.0.113.6", "2001:db9::1", "8.8.8.8", "172.32.0.1"):
-            self.assertFalse(audience.admits(ip_address(text)), text)
+            self.assertFalse(admission.admits(ip_address(text)), text)
+
+    def test_rules(self) -> None:
+        """Each audience has its own rule."""
+        clients, peers = ClientAdmission(self.local, ()), PeerAdmission(self.local, (), lambda _: False)
+        rules = AccessRules(clients, peers, Hosts(self.local, ()))
+        self.assertEqual([rules.admission(audience) for audience in Audience], [clients, peers])

@@ -66,3 +66,11 @@ class RosterTests(SynchronousTestCase):
         roster.remove(peer)
         roster.moved(peer)
         self.assertEqual(len(roster), 0)
+
+    def test_moved_away(self) -> None:
+        """The host that a peer was at before is a stranger, and forgotten where nothing is held against it."""
+        roster = Roster()
+        peer = roster.add(make)
+        peer.observed.endpoint = Endpoint("10.0.0.4", 15678)
+        roster.moved(peer)
+        self.assertEqual([roster.reputations.find(host) is None for host in ("10.0.0.3", "10.0.0.4")], [True, False])

@@ -19,7 +19,7 @@ from twisted.python.threadpool import ThreadPool
 
 from pacserve import __version__
 from pacserve.app.fetching import Fetching, Surroundings, take
-from pacserve.app.lan import LAN
+from pacserve.app.lan import LAN, LocalMachine
 from pacserve.app.listening import listen
 from pacserve.app.mirroring import USER_AGENT, mirrors_of, read_of
 from pacserve.app.notify import ServiceNotifier
@@ -27,7 +27,7 @@ from pacserve.app.reporting import Parts
 from pacserve.app.routes import Fronts, routes
 from pacserve.app.telling import Telling
 from pacserve.cache.packages import CachedPackages
-from pacserve.claims.claiming import KeptClaims, PeerClaiming
+from pacserve.claims.claiming import LocalKeeper, PeerClaiming
 from pacserve.claims.claims import Claims
 from pacserve.config.settings import Settings
 from pacserve.delivery.delivering import Deliverer, Policy, Sources
@@ -41,7 +41,7 @@ from pacserve.fronts.downloads import ClaimFront, FetchFront
 from pacserve.fronts.peer import InfoFront, PackageFront
 from pacserve.metrics.errors import ErrorCounts
 from pacserve.mirrors.health import MirrorHealth
-from pacserve.network.addresses import Endpoint, IPAddress, parse_address
+from pacserve.network.addresses import Endpoint, IPAddress
 from pacserve.network.machine import Machine
 from pacserve.packages.children import ChildRunner
 from pacserve.pacman.databases import Databases
@@ -49,10 +49,10 @@ from pacserve.pacman.front import PacmanFront
 from pacserve.pacman.pacman_conf import PacmanConf
 from pacserve.pacman.servers import Servers
 from pacserve.peers.holdings import Holdings
-from pacserve.peers.peer import Peer
+from pacserve.peers.peer import Myself, named
 from pacserve.peers.roster import Roster
 from pacserve.peers.source import PeerSource
-from pacserve.peers.watch import PeerWatch
+from pacserve.peers.watch import Offload, PeerWatch
 from pacserve.report.ledger import Ledger
 from pacserve.resolver.resolver import Resolver
 from pacserve.web.access_log import AccessLog
@@ -112,7 +112,7 @@ class Daemon:
         self._notifier = ServiceNotifier(environment.get("NOTIFY_SOCKET"))
         self._threads = ThreadPool(minthreads=0, maxthreads=THREADS, name="folders and inventories")
         instance = secrets.token_hex(16)
-        machine = Machine(reactor)
+        machine, myself = Machine(reactor), Myself(instance, self._architectures)
 
         run = ChildRunner(reactor)
         self._configuration = PacmanConf(settings.pacman_conf, run, reactor, required=settings.pacman_required)
@@ -122,30 +122,28 @@ class Daemon:
         asking_peers = StreamingClient(peer_agent(reactor, read_of(settings.lan_limit)), reactor, {"User-Agent": USER_AGENT})
         peers = Roster()
         for endpoint in settings.pacservers:
-            peers.add(partial(_peer, configured=endpoint))
+            peers.add(partial(named, endpoint=endpoint))
         holdings = Holdings()
         self._watch = PeerWatch(
             peers,
             holdings,
             asking_peers,
+            myself,
+            Offload(lambda name: resolve_host(reactor, reactor, name), self._in_thread),
             reactor,
-            lambda name: resolve_host(reactor, reactor, name),
-            self._in_thread,
-            instance,
-            self._architectures,
         )
         random = SystemRandom()
-        others = PeerSource(peers, holdings, asking_peers, machine, self._watch.look, reactor, random=random)
+        others = PeerSource(peers, holdings, asking_peers, machine, self._watch.suspect, reactor, random=random)
         self._lan: LAN | None = None
         if settings.multicast:
-            self._lan = LAN(settings, peers, self._watch, caches, machine, self._architectures, instance, random, reactor)
+            self._lan = LAN(settings, peers, self._watch, caches, myself, LocalMachine(machine, random, reactor))
 
         self._proxies = Proxies(environment)
         names = _own_names() | frozenset(settings.names)
         servers, health = Servers(self._configuration, machine, names, settings.port), MirrorHealth()
         mirrors, upstreams = mirrors_of(settings, servers, health, self._proxies, machine, instance, reactor)
         lan_rate = TokenBucket(settings.lan_limit)
-        table = Claims()
+        table = Claims(peers.reputations)
         claiming = PeerClaiming(peers, table, asking_peers, reactor, instance)
         limits = Limits(partial(take, TokenBucket(settings.wan_limit), reactor), partial(take, lan_rate, reactor))
         around = Surroundings(upstreams, self._databases, claiming, limits, self._pacman_cache_dirs, self._in_thread, reactor, wall)
@@ -192,7 +190,7 @@ class Daemon:
             pacman=PacmanFront(self._configuration, delivery),
             package=PackageFront(caches),
             info=InfoFront(caches, self._architectures, instance),
-            claim=ClaimFront(KeptClaims(table, reactor)),
+            claim=ClaimFront(LocalKeeper(table, reactor)),
             fetch=FetchFront(fetching.packages, caches, self._databases, self._knows) if fetching.wanted else None,
             report=self._telling.fronts,
         )
@@ -313,14 +311,6 @@ class Daemon:
 def _pacing_of(limit: int | None, machine: Machine, pacing: Pacing) -> Callable[[IPAddress], Pacing | None]:
     """Returns a function that gives the limit of speed for a client; this host has none."""
     return lambda client: None if limit is None or machine.owns(client) else pacing
-
-
-def _peer(slot: int, configured: Endpoint) -> Peer:
-    try:
-        parse_address(configured.host)
-    except ValueError:
-        return Peer(slot, configured)
-    return Peer(slot, configured, (configured.host,), configured)
 
 
 def _own_names() -> frozenset[str]:

@@ -107,7 +107,7 @@ class Reporting:
     def _peer(self, peer: Peer, now: float) -> PeerStatus:
         address = str(peer.endpoint or peer.configured)
         reason = peer.trouble
-        if not reason and now < peer.asked_again_at:
+        if not reason and now < peer.reputation.asked_again_at:
             reason = "did not say in time whether it has a file: it is left alone for a while"
         return PeerStatus(
             address=address,
@@ -118,8 +118,8 @@ class Reporting:
             reason=reason,
             files=self._parts.holdings.count(peer.slot),
             heard=now - peer.alive_at if peer.alive_at else None,
-            delay=peer.standing.delay,
-            failures=peer.failures,
+            delay=peer.reputation.standing.delay,
+            failures=peer.reputation.failures,
             given=self._parts.ledger.given(address),
             skipped=0 if peer.identity is None else peer.identity.skipped,
         )

@@ -1,1 +1,1 @@
-"""Who downloads what for the LAN, and who follows whom."""
+"""Agrees with the LAN which host downloads a file, and which hosts follow it."""

@@ -1,41 +1,49 @@
-"""One download per LAN: who wants to download a file asks its keeper whether somebody does already."""
+"""One download per LAN: a host that wants to download a file asks its keeper whether another host does already."""
 
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from dataclasses import dataclass
-from functools import partial
+from typing import Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, execute
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.claims.claims import Claims, Verdict
-from pacserve.claims.keeping import ClaimKeeper
+from pacserve.claims.keepers import CLAIM_BUDGET, KEEPERS_ASKED, Keeper, KeeperCall, KeeperRound, rank_keepers
 from pacserve.claims.leader import Leader
 from pacserve.claims.lease import Lease
-from pacserve.claims.rendezvous import keepers
-from pacserve.claims.round import CLAIM_BUDGET, KEEPERS_ASKED, Round, SlowKeepers, Tell
 from pacserve.errors import FetchError, RemoteProtocolError
 from pacserve.fetch.stream import StreamingClient
-from pacserve.network.addresses import Endpoint, parse_address
+from pacserve.network.addresses import Endpoint
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.peers import fields
-from pacserve.peers.conduct import DISTRUST, Conduct, Outcome
 from pacserve.peers.peer import Peer, PeerState
 from pacserve.peers.roster import Roster
-from pacserve.peers.urls import claim_url
 from pacserve.sources.upstreams import Upstream
 from pacserve.transfer.leader_search import Claim, Claiming
 
+# Bytes of an answer to a claim; ours have some 70.
 _ANSWER_LIMIT = 1024
 _WHERE = "/claim"
-# What stands for the address of this host in its own table: no address of another one.
+# The identity of this host in its own table: no address of another one.
 _HERE = ""
 
 
 def claim_key(name: str, sha256: bytes) -> str:
-    """What is claimed: hosts that expect different bytes under one name have different keys."""
+    """Returns the key of a claim: hosts that expect different bytes under one name have different keys."""
     return f"{name}/{sha256.hex()}"
+
+
+def claim_url(peer: Endpoint, action: str, key: str, instance: str) -> str:
+    """
+    Returns the URL at which a peer is told of a download (docs/protocol.md).
+
+    Args:
+        action: `ask`, `renew`, `finish` or `release`.
+    """
+    return f"{peer.url}/claim/{action}/{instance}/{key}"
 
 
 def encode_verdict(verdict: Verdict) -> bytes:
@@ -57,7 +65,7 @@ def decode_verdict(text: bytes) -> Verdict:
     if follow is None:
         return Verdict(None, granted)
     if granted:
-        raise RemoteProtocolError(f"{_WHERE}: who holds a claim follows nobody")
+        raise RemoteProtocolError(f"{_WHERE}: the holder of a claim follows no other host")
     return Verdict(fields.instance_id(follow, _WHERE), granted)
 
 
@@ -76,120 +84,105 @@ class PeerClaiming(Claiming):
         self._client = client
         self._clock = clock
         self._instance = instance
-        self._conduct = Conduct()
-        self._slow = SlowKeepers()
 
     async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
         if request.kind is not FileKind.PACKAGE or expected is None or expected.sha256 is None:
-            return _PeerClaim(None, None)  # nobody could tell whether what another host gives is the right file
-        sha256 = expected.sha256
-        key = claim_key(request.name, sha256)
+            return _PeerClaim(None, None)  # it could not be checked whether another host gives the right file
+        key = claim_key(request.name, expected.sha256)
         known = self._known(request.name)
-        order = keepers(key, [*known, self._instance])[:KEEPERS_ASKED]
-        asked: list[tuple[str, Tell]] = [(keeper, _Told(self, keeper, known.get(keeper), key)) for keeper in order]
+        order = rank_keepers(key, [*known, self._instance])[:KEEPERS_ASKED]
         try:
-            verdict, tell = await Round(asked, self._slow, self._clock).run()
+            verdict, keeper = await KeeperRound([self._keeper(instance, known, key) for instance in order], self._clock).run()
         except FetchError:
             return _PeerClaim(None, None)
         if verdict.granted:
-            return _PeerClaim(None, Lease(tell, self._clock))
-        endpoint = None if verdict.follow is None else known.get(verdict.follow)
-        if endpoint is None or not self._conduct.may_be_followed(endpoint.host, self._clock.seconds()):
+            return _PeerClaim(None, Lease(keeper.call, self._clock))
+        # A leader that is not known is ignored: no keeper makes this host talk to an address of the keeper's choice.
+        endpoint, peer = known.get(verdict.follow or "", (None, None))
+        if endpoint is None or peer is None or not peer.reputation.may_be_followed(self._clock.seconds()):
             return _PeerClaim(None, None)
-        return _PeerClaim(Leader(endpoint, self._client, request, sha256, partial(self._note, endpoint.host)), None)
+        return _PeerClaim(Leader(endpoint, self._client, request, expected.sha256, self._peers.reputations, self._clock), None)
 
-    async def ask(self, keeper: str, endpoint: Endpoint | None, key: str, what: str, timeout: float) -> Verdict:
+    def _known(self, name: str) -> dict[str, tuple[Endpoint, Peer]]:
         """
-        Tells a keeper something.
+        Returns the usable peers that may hold a file of that name, by their instance ids.
 
-        Args:
-            endpoint: None where that is this host.
+        A copy of this machine, which has the same id, can't be told from it and is left out.
 
-        Raises:
-            FetchError: It does not answer.
-        """
-        if keeper == self._instance or endpoint is None:
-            return keep(self._table, what, key, self._instance, _HERE, self._clock.seconds())
-        answer = await self._client.post(claim_url(endpoint, what, key, self._instance), timeout=timeout, limit=_ANSWER_LIMIT)
-        if answer.status != 200:
-            raise RemoteProtocolError(f"it answers {answer.status}")
-        return decode_verdict(answer.body)
-
-    def _known(self, name: str) -> dict[str, Endpoint]:
-        """
-        Returns where the peers are that may hold a file of that name, by their instance ids.
-
-        A peer with the id of this host, as a copy of a running machine has, can't be told from it.
-
-        Anybody can state the id of another one: who was known first under it is asked.
+        Any host can state the id of another one: the one that was known first under it is asked.
         """
         now = self._clock.seconds()
-        known: dict[str, Endpoint] = {}
+        known: dict[str, tuple[Endpoint, Peer]] = {}
         for peer in self._peers:
             instance = _instance(peer)
             if peer.endpoint is not None and peer.may_be_asked(now) and peer.offers(name) and instance not in ("", self._instance):
-                known.setdefault(instance, peer.endpoint)
+                known.setdefault(instance, (peer.endpoint, peer))
         return known
 
-    def _note(self, host: str, outcome: Outcome) -> None:
-        """A host was followed; what it did counts against its address, since it states its id itself."""
-        now = self._clock.seconds()
-        self._conduct.note(host, outcome, now)
-        if outcome is Outcome.LIE:
-            self._distrust(host, now)
-
-    def _distrust(self, host: str, now: float) -> None:
-        """A host served wrong bytes: for an hour it is not asked either, and gets no claim here."""
-        for peer in self._peers:
-            if peer.endpoint is not None and peer.endpoint.host == host:
-                peer.asked_again_at = max(peer.asked_again_at, now + DISTRUST)
-        self._table.distrust(str(parse_address(host)), now)
+    def _keeper(self, instance: str, known: dict[str, tuple[Endpoint, Peer]], key: str) -> Keeper:
+        if instance not in known:
+            return Keeper(instance, _OwnTable(self._table, self._clock, key, self._instance), None)
+        endpoint, peer = known[instance]
+        return Keeper(instance, _RemoteKeeper(self._client, endpoint, key, self._instance), peer.reputation)
 
 
-class KeptClaims(ClaimKeeper):
-    """The claims of others, in a table."""
+class ClaimKeeper(Protocol):
+    """Keeps the claims of other hosts."""
+
+    @abstractmethod
+    def keep(self, action: str, instance: str, key: str, source: str) -> bytes:
+        """
+        Does what a host asks, and returns the answer as it is sent.
+
+        Args:
+            action: `ask`, `renew`, `finish` or `release`.
+            instance: The host's instance id, as it states it.
+            key: The file that is claimed.
+            source: The address that the host asks from.
+        """
+
+
+class LocalKeeper(ClaimKeeper):
+    """Keeps the claims of other hosts in the table of this one."""
 
     def __init__(self, table: Claims, clock: IReactorTime) -> None:
         self._table = table
         self._clock = clock
 
-    def keep(self, what: str, instance: str, key: str, source: str) -> bytes:
-        return encode_verdict(keep(self._table, what, key, instance, source, self._clock.seconds()))
-
-
-def keep(table: Claims, what: str, key: str, instance: str, source: str, now: float) -> Verdict:
-    """
-    Does what a host asks of the claims that are kept here.
-
-    Args:
-        what: `ask`, `renew`, `finish` or `release`.
-    """
-    if what == "ask":
-        return table.ask(key, instance, source, now)
-    if what == "renew":
-        return Verdict(None, table.renew(key, instance, source, now))
-    if what == "finish":
-        table.finish(key, instance, source, now)
-    else:
-        table.release(key, instance, source, now)
-    return Verdict(None, granted=False)
-
-
-def _instance(peer: Peer) -> str:
-    if peer.state not in (PeerState.KNOWN, PeerState.UNKNOWN) or peer.identity is None:
-        return ""
-    return peer.identity.instance
+    def keep(self, action: str, instance: str, key: str, source: str) -> bytes:
+        return encode_verdict(self._table.handle(action, key, instance, source, self._clock.seconds()))
 
 
 @dataclass(frozen=True, slots=True)
-class _Told(Tell):
-    claiming: PeerClaiming
-    keeper: str
-    endpoint: Endpoint | None
-    key: str
+class _OwnTable(KeeperCall):
+    """Claims a file for this host in its own table."""
 
-    def __call__(self, what: str, timeout: float = CLAIM_BUDGET) -> Deferred[Verdict]:
-        return Deferred.fromCoroutine(self.claiming.ask(self.keeper, self.endpoint, self.key, what, timeout))
+    table: Claims
+    clock: IReactorTime
+    key: str
+    instance: str
+
+    def __call__(self, action: str, timeout: float = CLAIM_BUDGET) -> Deferred[Verdict]:
+        return execute(self.table.handle, action, self.key, self.instance, _HERE, self.clock.seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class _RemoteKeeper(KeeperCall):
+    """Claims a file for this host with a peer."""
+
+    client: StreamingClient
+    endpoint: Endpoint
+    key: str
+    instance: str
+
+    def __call__(self, action: str, timeout: float = CLAIM_BUDGET) -> Deferred[Verdict]:
+        return Deferred.fromCoroutine(self._post(action, timeout))
+
+    async def _post(self, action: str, timeout: float) -> Verdict:
+        answer = await self.client.post(claim_url(self.endpoint, action, self.key, self.instance), timeout=timeout, limit=_ANSWER_LIMIT)
+        if answer.status != 200:
+            raise RemoteProtocolError(f"it answers {answer.status}")
+        return decode_verdict(answer.body)
 
 
 class _PeerClaim(Claim):
@@ -204,3 +197,9 @@ class _PeerClaim(Claim):
     def end(self, *, kept: bool) -> None:
         if self._lease is not None:
             self._lease.end("finish" if kept else "release")
+
+
+def _instance(peer: Peer) -> str:
+    if peer.state not in (PeerState.KNOWN, PeerState.UNKNOWN) or peer.identity is None:
+        return ""
+    return peer.identity.instance

@@ -1,4 +1,4 @@
-"""Who follows whom while one file is downloaded: a tree, so that nobody feeds many.  Rules only."""
+"""The hosts that follow the download of one file: a tree, so that no host feeds many others.  Rules only."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class _Place:
     The place of a host in the tree.
 
     Attributes:
-        leader: Whom it was told to follow; empty for the root.
-        feeds: How many it feeds.
-        deserted: True if one that it fed has asked for another leader: it gets no more.
+        leader: The host that it was told to follow; empty for the root.
+        feeds: How many hosts it feeds.
+        deserted: True if a follower has asked for another leader: it gets no more followers.
     """
 
     leader: str = ""
@@ -31,7 +31,7 @@ class _Place:
 
 class Followers:
     """
-    Tells each host whom to follow: the root or one that asked before it, so that there are no circles.
+    Tells each host which one to follow: the root or one that asked before it, so that there are no circles.
 
     Args:
         root: The instance id of the host that downloads the file.
@@ -47,9 +47,10 @@ class Followers:
 
     def leader(self, instance: str, source: str, *, room: bool = True) -> str | None:
         """
-        Whom a host follows.
+        Returns the leader of a host.
 
-        One that asks again gets nowhere with its leader, and is told another one; the root is told again, since its lease shows that it is alive.
+        A host that asks again could not download from its leader, and is told another one; the root is told again, since its lease shows that it is
+        alive.
 
         Args:
             instance: Its instance id, which is not that of the root.
@@ -57,7 +58,7 @@ class Followers:
             room: True if it may be remembered.
 
         Returns:
-            None where nobody has room for it.
+            None where no host has room for it.
         """
         place = self._places.get(instance)
         before = ""
@@ -80,7 +81,7 @@ class Followers:
         return leader
 
     def _leave(self, place: _Place) -> None:
-        """A host follows its leader no longer."""
+        """Takes a host away from its leader."""
         former = self._places.get(place.leader)
         if former is not None:
             former.feeds -= 1

@@ -1,16 +1,17 @@
-"""Peers that download a file already, and are followed."""
+"""A peer that downloads a file already, and is followed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+
+from twisted.internet.interfaces import IReactorTime
 
 from pacserve.errors import FetchError
 from pacserve.fetch.stream import BodyStream, StreamingClient
 from pacserve.network.addresses import Endpoint
 from pacserve.packages.files import FileRequest
-from pacserve.peers.conduct import Outcome
-from pacserve.peers.urls import fetch_url
+from pacserve.peers.reputation import Failure, Reputations, identity_of
 from pacserve.sources.upstreams import Upstream
 
 _DIGEST = re.compile(r'"(?P<hex>[0-9a-f]{64})(?:-[0-9]{1,4})?"\Z')
@@ -18,12 +19,12 @@ _DIGEST = re.compile(r'"(?P<hex>[0-9a-f]{64})(?:-[0-9]{1,4})?"\Z')
 
 class Leader(Upstream):
     """
-    A peer that downloads the file, and is followed.
+    Downloads a file from the peer that this host follows.
 
-    Its entity tag says which file it downloads.  Nothing is taken where that is another one than this host expects, or none.
+    The peer's entity tag says which file it downloads.  Nothing is taken where that is another one than this host expects, or none.
 
     Args:
-        tell: Called with what came of it.
+        reputations: Those of all hosts: the peer may leave the roster meanwhile, and what it did counts all the same.
     """
 
     wan = False
@@ -34,13 +35,15 @@ class Leader(Upstream):
         client: StreamingClient,
         request: FileRequest,
         sha256: bytes,
-        tell: Callable[[Outcome], object],
+        reputations: Reputations,
+        clock: IReactorTime,
     ) -> None:
         self._endpoint = endpoint
         self._client = client
         self._request = request
         self._sha256 = sha256
-        self._tell = tell
+        self._reputations = reputations
+        self._clock = clock
 
     @property
     def label(self) -> str:
@@ -61,13 +64,20 @@ class Leader(Upstream):
         return stream
 
     def succeeded(self) -> None:
-        self._tell(Outcome.WELL)
+        reputation = self._reputations.find(identity_of(self._endpoint))
+        if reputation is not None:
+            reputation.served()
 
     def failed(self) -> None:
-        self._tell(Outcome.NOTHING)
+        self._reputations.of(identity_of(self._endpoint)).failed(Failure.MISLED, self._clock.seconds())
 
     def lied(self) -> None:
-        self._tell(Outcome.LIE)
+        self._reputations.of(identity_of(self._endpoint)).lied(self._clock.seconds())
+
+
+def fetch_url(peer: Endpoint, request: FileRequest) -> str:
+    """Returns the URL at which a peer hands on a file while it downloads it (docs/protocol.md)."""
+    return f"{peer.url}/fetch/{request.repo}/{request.arch}/{request.name}"
 
 
 def stated_digest(etag: str | None) -> bytes | None:

@@ -1,4 +1,4 @@
-"""The claim on a download, as who holds it sees it."""
+"""The claim on a download, as its holder sees it."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from pacserve.claims.claims import Verdict
 from pacserve.errors import FetchError
 
 # Seconds between two signs of life.
-RENEWAL = 0.5
+RENEWAL_INTERVAL = 0.5
 # How often the keeper is told of the end of a download, should it not answer: it would take the silence for a lost lease.
-FAREWELLS = 3
+FAREWELL_TRIES = 3
 
 
 class Lease:
     """
-    Shows the keeper that a download goes on, and tells it of the end.  One thing is said at a time: nothing piles up at a keeper that hangs, and
+    Shows the keeper that a download goes on, and tells it of the end.  One message is sent at a time: nothing piles up at a keeper that hangs, and
     nothing arrives out of order.
 
-    A keeper that says that the claim is lost was started anew, or took this host for dead.  It is asked once more: if nobody else downloads the file
-    by now, others can still follow this host.  Otherwise the download goes on without a claim.
+    A keeper that says that the claim is lost was started anew, or took this host for dead.  It is asked once more: if no other host downloads the
+    file by now, others can still follow this host.  Otherwise the download goes on without a claim.
 
     Args:
-        tell: Says something to the keeper: `ask`, `renew`, `finish` or `release`.  Raises `FetchError` where it does not answer.
+        call: Says to the keeper `ask`, `renew`, `finish` or `release`.  Raises `FetchError` where it does not answer.
     """
 
     _log = Logger()
 
-    def __init__(self, tell: Callable[[str], Awaitable[Verdict]], clock: IReactorTime) -> None:
-        self._tell = tell
+    def __init__(self, call: Callable[[str], Awaitable[Verdict]], clock: IReactorTime) -> None:
+        self._call = call
         self._clock = clock
         self._last_words = ""
         self._tries = 0
-        self._timer: IDelayedCall | None = clock.callLater(RENEWAL, self._due)
+        self._timer: IDelayedCall | None = clock.callLater(RENEWAL_INTERVAL, self._due)
 
     def end(self, last_words: str) -> None:
         """
-        The download has ended.
+        Tells the keeper that the download has ended.
 
         Args:
             last_words: `finish` or `release`.
         """
         if self._last_words:
             return
-        self._last_words, self._tries = last_words, FAREWELLS
+        self._last_words, self._tries = last_words, FAREWELL_TRIES
         if self._timer is not None:
             self._timer.cancel()
             self._due()
@@ -63,17 +63,17 @@ class Lease:
         return False
 
     def _told(self, goes_on: bool, began: float) -> None:
-        if self._last_words and self._tries == FAREWELLS:
+        if self._last_words and self._tries == FAREWELL_TRIES:
             self._due()  # the end came while the keeper was told that the download goes on
         elif goes_on:
-            self._timer = self._clock.callLater(max(0.0, began + RENEWAL - self._clock.seconds()), self._due)
+            self._timer = self._clock.callLater(max(0.0, began + RENEWAL_INTERVAL - self._clock.seconds()), self._due)
 
     async def _renew(self) -> bool:
         """Returns whether there is still something to say."""
         try:
-            verdict = await self._tell("renew")
+            verdict = await self._call("renew")
             if not verdict.granted and not self._last_words:
-                verdict = await self._tell("ask")
+                verdict = await self._call("ask")
         except FetchError as error:
             self._log.debug("the keeper of a claim was not told that the download goes on: {error}", error=error)
             return True
@@ -83,7 +83,7 @@ class Lease:
         """Returns whether there is still something to say."""
         self._tries -= 1
         try:
-            await self._tell(self._last_words)
+            await self._call(self._last_words)
         except FetchError as error:
             self._log.debug("the keeper of a claim was not told that the download has ended: {error}", error=error)
             return self._tries > 0

@@ -1,1 +1,1 @@
-"""Who is there: other pacservers of the LAN that announce themselves."""
+"""Finds other pacservers of the LAN, which announce themselves."""

@@ -1,7 +1,7 @@
 """
 The datagram by which pacservers of a LAN find each other.
 
-It says who somebody is and at which port, never at which address: that is the one that the datagram came from.
+It states the identity of a host and its port, never its address: that is the one that the datagram came from.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ ANNOUNCEMENT_VERSION = 1
 
 # Bytes of a datagram: eight times the usual, and with its headers below 1,280, which every link of IPv6 carries whole (RFC 8200, 5).
 DATAGRAM_LIMIT = 1024
-# A pacserve need not be root, and what listens below (RFC 6335, 6: system ports) is somebody else's service that a forger would have us talk to.
+# A pacserve need not be root, and what listens below (RFC 6335, 6: system ports) is another program's service that a forger would have us talk to.
 LEAST_PORT = 1024
 _MOST_PORT = 65535
 _WHERE = "announcement"
 
 
 class Kind(enum.Enum):
-    """What an announcement is for."""
+    """The purpose of an announcement."""
 
     HELLO = "hello"
-    """Somebody is new here and wants to know who else is."""
+    """The sender is new here, and asks the other hosts to announce themselves."""
     HERE = "here"
-    """Somebody is here."""
+    """The sender is here."""
     BYE = "bye"
-    """Somebody is about to stop.  Anyone may have forged it."""
+    """The sender is about to stop.  Anyone may have forged it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
     """
-    What a pacserver tells the LAN.
+    The message of a pacserver to the LAN.
 
     Attributes:
         instance: As in its `/info`.

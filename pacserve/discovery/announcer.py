@@ -1,8 +1,9 @@
-"""When this host says that it is there."""
+"""The times at which this host announces itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -24,34 +25,40 @@ SPACING, SPACING_EACH = 1.0, 0.01
 _EARLY = 0.2
 
 
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """
+    The pace of discovery.
+
+    Attributes:
+        random: Spreads over time what all hosts would do at once.
+        interval: Seconds between two announcements when nothing happens.
+    """
+
+    clock: IReactorTime
+    random: Random
+    interval: float
+
+
 class Announcer:
     """
     Sends announcements: a hello at the start, answers to hellos, changes, and one every interval.
 
-    There is at most one announcement to come; whatever it was planned for, it says how things are when it goes out, and so answers all that came in
+    At most one announcement is planned.  Whatever it was planned for, it says how things are when it goes out, and so answers all that came in
     before.
 
     Args:
-        describe: Gives what is announced.
+        describe: Gives the announcement of a kind, as things are now.
         hosts: Gives how many other hosts are known.
-        interval: Seconds between two announcements when nothing happens.
     """
 
-    def __init__(
-        self,
-        link: LANLink,
-        clock: IReactorTime,
-        random: Random,
-        describe: Callable[[Kind], Announcement],
-        hosts: Callable[[], int],
-        interval: float,
-    ) -> None:
+    def __init__(self, link: LANLink, timing: Timing, describe: Callable[[Kind], Announcement], hosts: Callable[[], int]) -> None:
         self._link = link
-        self._clock = clock
-        self._random = random
+        self._clock = timing.clock
+        self._random = timing.random
+        self._interval = timing.interval
         self._describe = describe
         self._hosts = hosts
-        self._interval = interval
         self._kind = Kind.HERE
         self._timer: IDelayedCall | None = None
         self._second: IDelayedCall | None = None
@@ -65,11 +72,11 @@ class Announcer:
         self._by(self._jitter(HELLO_JITTER, HELLO_JITTER_EACH))
 
     def answer(self) -> None:
-        """Somebody said hello."""
+        """Announces this host soon, to one that said hello."""
         self._plan(ANSWER_DELAY + self._jitter(ANSWER_JITTER, ANSWER_JITTER_EACH))
 
     def changed(self) -> None:
-        """The inventory changed."""
+        """Announces soon that the inventory changed."""
         self._plan(CHANGE_DELAY + self._jitter(CHANGE_JITTER, CHANGE_JITTER_EACH))
 
     def bye(self) -> None:
@@ -85,7 +92,7 @@ class Announcer:
         self._link.send(payload, 6)
 
     def _plan(self, delay: float) -> None:
-        """Announces after so many seconds, or before that, but not too soon after the last time."""
+        """Announces within so many seconds, but not too soon after the last time."""
         if not self._running:
             return
         if self._sent_at is not None:
@@ -107,7 +114,7 @@ class Announcer:
         payload = encode(self._describe(kind))
         self._link.send(payload, 4)
         if self._second is not None and self._second.active():
-            self._second.cancel()  # a hello follows so soon: who has IPv6 alone must hear that
+            self._second.cancel()  # a hello follows so soon: hosts that have IPv6 alone must hear that
         self._second = self._clock.callLater(FAMILY_DELAY, self._link.send, payload, 6)
 
     def _jitter(self, least: float, each: float) -> float:

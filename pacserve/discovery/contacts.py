@@ -1,4 +1,4 @@
-"""Whose turn it is to be asked who it is."""
+"""The order in which hosts that announced themselves are asked for their identity."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 # Seconds between two turns, and how many hosts are contacted in one: a hundred in a second.
-TURN = 0.1
+TURN_INTERVAL = 0.1
 CONTACTS_PER_TURN = 10
 
 
@@ -18,7 +18,7 @@ class Contacts:
     Args:
         wanted: Says whether a host is still worth a question, by its instance id.
         room: Gives how many questions may be added to those that are under way.
-        contact: Asks a host, and gives how many questions that were.
+        contact: Asks a host, and gives how many questions that took.
     """
 
     def __init__(self, clock: IReactorTime, wanted: Callable[[str], bool], room: Callable[[], int], contact: Callable[[str], int]) -> None:
@@ -33,10 +33,10 @@ class Contacts:
         """Contacts a host after so many seconds, unless that is planned already."""
         self._due.setdefault(instance, self._clock.seconds() + delay)
         if self._timer is None or not self._timer.active():
-            self._timer = self._clock.callLater(TURN, self._take_turn)
+            self._timer = self._clock.callLater(TURN_INTERVAL, self._take_turn)
 
     def stop(self) -> None:
-        """Contacts nobody any more."""
+        """Contacts no host any more."""
         self._due.clear()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
@@ -51,4 +51,4 @@ class Contacts:
             del self._due[instance]
             room -= self._contact(instance)
         if self._due and (self._timer is None or not self._timer.active()):
-            self._timer = self._clock.callLater(TURN, self._take_turn)
+            self._timer = self._clock.callLater(TURN_INTERVAL, self._take_turn)

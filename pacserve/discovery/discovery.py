@@ -1,28 +1,31 @@
 """
-From datagrams to peers.
+Datagrams become peers here.
 
-A datagram is a hint: it says where to ask, and everything that matters is asked over TCP.
+A datagram is a hint: it says where to ask, and everything that matters is asked over TCP.  Data flows one way: from the link through discovery to the
+roster and the watch.  The end of a poll comes back as an event, `polled`, which whoever wires the two connects.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from random import Random
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from pacserve.discovery.announcement import Announcement, Kind, decode
-from pacserve.discovery.announcer import FAMILY_DELAY, Announcer
+from pacserve.discovery.announcer import FAMILY_DELAY, Announcer, Timing
 from pacserve.discovery.contacts import Contacts
 from pacserve.discovery.filters import PeerFilters
-from pacserve.discovery.link import LANLink, LANListener
+from pacserve.discovery.link import LANListener
 from pacserve.discovery.neighbours import Neighbour, Neighbours
 from pacserve.errors import RemoteProtocolError
 from pacserve.network.addresses import Endpoint, LocalAddresses, parse_address
-from pacserve.peers.peer import Peer, PeerState
+from pacserve.peers.peer import Announced, Myself, Peer, PeerState, found
 from pacserve.peers.roster import Roster
-from pacserve.peers.watch import PeerWatch
 
 # Peers that announced themselves.
 PEERS_LIMIT = 1024
@@ -37,10 +40,44 @@ NEWS_JITTER, NEWS_JITTER_EACH = 0.01, 0.005
 NEWS_SPACING = 2.0
 # Intervals without a sign of life after which a peer is dropped.
 SILENT_INTERVALS = 3
-# Looks for silent peers in an interval.
+# Sweeps for silent peers in an interval.
 _SWEEPS_PER_INTERVAL = 10
 # Seconds after a change of the network by which it shows in this host's addresses, a reading of which is good for some time.
 ADDRESSES_DELAY = 2.5
+
+
+class Polls(Protocol):
+    """Polls peers, as far as discovery asks for it."""
+
+    @abstractmethod
+    def poll(self, peer: Peer) -> bool:
+        """Polls a peer now, unless that is under way; returns whether it was not."""
+
+    @abstractmethod
+    def poll_within(self, peer: Peer, seconds: float) -> None:
+        """Polls a peer after so many seconds, if that does not happen before."""
+
+    @abstractmethod
+    def drop(self, peer: Peer) -> None:
+        """Takes a peer out of the roster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vicinity:
+    """
+    The hosts around this one.
+
+    Attributes:
+        local: Says which addresses are this host's, and which are of its LANs.
+        filters: Say which hosts may be used.
+        neighbours: The hosts that were heard.
+        concerns: Says whether the host that sent an announcement is worth asking for its inventory.
+    """
+
+    local: LocalAddresses
+    filters: PeerFilters
+    neighbours: Neighbours
+    concerns: Callable[[Announcement], bool]
 
 
 class Discovery(LANListener):
@@ -48,10 +85,7 @@ class Discovery(LANListener):
     Finds peers, and forgets those that have gone.
 
     Args:
-        local: Says which addresses are this host's, and which are of its LANs.
-        concerns: Says whether the host that sent an announcement is worth asking for its inventory.
-        instance: This daemon's own instance id.
-        interval: Seconds between two announcements of a host.
+        myself: This daemon, which hears its own datagrams.
 
     Attributes:
         heard_at: When another host of this network was last heard; None where none ever was.
@@ -59,63 +93,40 @@ class Discovery(LANListener):
 
     _log = Logger()
 
-    def __init__(  # noqa: PLR0917
-        self,
-        link: LANLink,
-        announcer: Announcer,
-        neighbours: Neighbours,
-        peers: Roster,
-        watch: PeerWatch,
-        filters: PeerFilters,
-        local: LocalAddresses,
-        concerns: Callable[[Announcement], bool],
-        clock: IReactorTime,
-        random: Random,
-        instance: str,
-        interval: float,
-    ) -> None:
-        self._link = link
+    def __init__(self, announcer: Announcer, vicinity: Vicinity, peers: Roster, polls: Polls, myself: Myself, timing: Timing) -> None:
         self._announcer = announcer
-        self._neighbours = neighbours
+        self._neighbours = vicinity.neighbours
+        self._filters = vicinity.filters
+        self._local = vicinity.local
         self._peers = peers
-        self._watch = watch
-        self._filters = filters
-        self._local = local
-        self._concerns = concerns
-        self._clock = clock
-        self._random = random
-        self._instance = instance
-        self._interval = interval
+        self._polls = polls
+        self._myself = myself
+        self._timing = timing
+        self._clock = timing.clock
+        self._concerns = vicinity.concerns
         self._named = [peer for peer in peers if not peer.discovered]
         self._found: dict[Endpoint, Peer] = {}
-        self._looked_at: dict[Endpoint, float] = {}
-        self._contacts = Contacts(clock, lambda instance: neighbours.get(instance) is not None, self._room, self._contact)
+        self._polled_at: dict[Endpoint, float] = {}
+        self._contacts = Contacts(self._clock, lambda instance: self._neighbours.get(instance) is not None, self._room, self._contact)
         self._sweep_timer: IDelayedCall | None = None
         self.heard_at: float | None = None
 
     def start(self) -> None:
-        """
-        Listens, and says hello.
-
-        Raises:
-            StartError: The port can't be had.
-        """
-        self._watch.looked = self._looked
-        self._link.start(self)
+        """Says hello, and looks for peers that have gone from now on."""
         self._announcer.hello()
-        self._sweep_timer = self._clock.callLater(self._interval / _SWEEPS_PER_INTERVAL, self._sweep)
+        self._sweep_timer = self._clock.callLater(self._timing.interval / _SWEEPS_PER_INTERVAL, self._sweep)
 
     def stop(self) -> None:
-        """Says goodbye, and listens no more."""
+        """Says goodbye, and looks for no peers any more."""
         self._announcer.bye()
-        self._link.stop()
         self._contacts.stop()
-        if self._sweep_timer is not None and self._sweep_timer.active():
-            self._sweep_timer.cancel()
-        self._watch.looked = lambda _: None
+        if self._sweep_timer is not None:
+            if self._sweep_timer.active():
+                self._sweep_timer.cancel()
+            self._sweep_timer = None
 
     def left_out(self) -> Sequence[Endpoint]:
-        """Returns where hosts announced themselves that the filters leave out."""
+        """Returns the endpoints of the hosts that announced themselves and that the filters leave out."""
         return [endpoint for one in self._neighbours for endpoint in sorted(set(one.heard) - set(self._filters.admitted(one.heard)))]
 
     def datagram_received(self, payload: bytes, source: str) -> None:
@@ -127,7 +138,7 @@ class Discovery(LANListener):
             return
         if announcement is None or not self._local.attached(address):
             return
-        if announcement.instance == self._instance and self._local.owns(address):
+        if announcement.instance == self._myself.instance and self._local.owns(address):
             return
         self.heard_at = self._clock.seconds()
         if not self._concerns(announcement):
@@ -144,12 +155,31 @@ class Discovery(LANListener):
         self._announcer.hello()
         self._drop_far()
         for peer in self._found.values():
-            self._watch.look_within(peer, self._jitter(NEWS_JITTER, NEWS_JITTER_EACH))
+            self._polls.poll_within(peer, self._jitter(NEWS_JITTER, NEWS_JITTER_EACH))
         if self._sweep_timer is not None and self._sweep_timer.getTime() > self._clock.seconds() + ADDRESSES_DELAY:
             self._sweep_timer.reset(ADDRESSES_DELAY)
 
+    def polled(self, peer: Peer) -> None:
+        """Takes note of the end of a poll, before the start and after the stop as well, when it changes nothing."""
+        if self._sweep_timer is None:
+            return
+        self._polled_at[peer.configured] = self._clock.seconds()
+        announced, identity = peer.announced, peer.identity
+        if announced is None:
+            return
+        unusable = peer.state is PeerState.UNKNOWN and bool(peer.trouble)
+        if unusable or not peer.observed.verified or (peer.state is PeerState.DEAD and peer.leaving):
+            self._drop(peer)
+            return
+        neighbour = self._neighbours.get(announced.instance)
+        if neighbour is not None:
+            self._settle(neighbour, peer)
+        if identity is not None and announced.generation > identity.generation and peer.state is not PeerState.DEAD:
+            announced.generation = identity.generation  # news came while it was polled: it is polled once more, and no more than that
+            self._polls.poll_within(peer, NEWS_SPACING)
+
     def _heard(self, announcement: Announcement, endpoint: Endpoint) -> None:
-        """Somebody is there, or says so."""
+        """Takes in a datagram in which a host says that it is there."""
         now = self._clock.seconds()
         heard = self._neighbours.heard(announcement.instance, endpoint, now)
         if heard is None:
@@ -162,12 +192,12 @@ class Discovery(LANListener):
         if peer is None:
             self._heard_elsewhere(neighbour, announcement.kind, now)
         elif peer.instance == announcement.instance:
-            self._told(peer, announcement, now)
+            self._news(peer, announcement, now)
         elif announcement.kind is Kind.HELLO:
-            self._look(peer, now)  # started anew, or one of the user's list that is back
+            self._poll(peer, now)  # a daemon that was started anew, or a peer of the user's list that is back
 
     def _is_repeated(self, instance: str, version: int) -> bool:
-        """Returns whether a hello was heard by IPv4 just before, so that the answer has been sent or will be."""
+        """Returns whether the same hello came by IPv4 just before, so that the answer has been sent or will be."""
         neighbour, now = self._neighbours.get(instance), self._clock.seconds()
         if neighbour is None:
             return False
@@ -177,36 +207,38 @@ class Discovery(LANListener):
         return neighbour.greeted is not None and 0 <= now - neighbour.greeted < SAME_HELLO
 
     def _heard_elsewhere(self, neighbour: Neighbour, kind: Kind, now: float) -> None:
-        """A host announced itself at an address by which it is not used."""
+        """Takes in an announcement from an address at which the host is not used."""
         if not neighbour.used:
             self._contact_soon(neighbour)
-        elif kind is Kind.HELLO:  # its network has changed, and it may not be any more where it was
+        elif kind is Kind.HELLO:  # its network has changed, and it may have left its other addresses
             for endpoint in neighbour.used:
-                self._look(self._found[endpoint], now)
+                self._poll(self._found[endpoint], now)
 
-    def _told(self, peer: Peer, announcement: Announcement, now: float) -> None:
-        """A peer announced itself."""
-        peer.announced = announcement.generation
-        if peer.state is PeerState.DEAD:
-            self._look(peer, now)
+    def _news(self, peer: Peer, announcement: Announcement, now: float) -> None:
+        """Takes in an announcement of a peer, which is polled where it has news."""
+        if peer.announced is None:
             return
-        peer.alive_at = now
+        peer.announced.generation = announcement.generation
+        if peer.state is PeerState.DEAD:
+            self._poll(peer, now)
+            return
+        peer.announced.heard_at = now
         if peer.identity is not None and peer.identity.generation != announcement.generation:
-            self._look(peer, now)
+            self._poll(peer, now)
 
     def _left(self, announcement: Announcement, endpoint: Endpoint) -> None:
-        """Somebody says that a host has gone, which anyone may."""
+        """Polls a peer that is said to have gone: anyone may have said so."""
         peer = self._at(endpoint)
-        if peer is None or peer.instance != announcement.instance:
+        if peer is None or peer.announced is None or peer.announced.instance != announcement.instance:
             return
-        peer.leaving = True
-        self._look(peer, self._clock.seconds())
+        peer.announced.goodbyes += 1
+        self._poll(peer, self._clock.seconds())
 
-    def _look(self, peer: Peer, now: float) -> None:
-        """Looks at a peer soon, but not too often, whatever anybody sends."""
-        since = now - self._looked_at.get(peer.configured, now - NEWS_SPACING)
+    def _poll(self, peer: Peer, now: float) -> None:
+        """Polls a peer soon, but not too often, whatever is announced."""
+        since = now - self._polled_at.get(peer.configured, now - NEWS_SPACING)
         wait = self._jitter(NEWS_JITTER, NEWS_JITTER_EACH)
-        self._watch.look_within(peer, max(wait, NEWS_SPACING - since) if since >= 0 else wait)
+        self._polls.poll_within(peer, max(wait, NEWS_SPACING - since) if since >= 0 else wait)
 
     def _contact_soon(self, neighbour: Neighbour) -> None:
         self._contacts.plan(neighbour.instance, CONTACT_DELAY + self._jitter(CONTACT_JITTER, CONTACT_JITTER_EACH))
@@ -215,14 +247,14 @@ class Discovery(LANListener):
         return CONTACTS_LIMIT - sum(peer.state is PeerState.NEW for peer in self._found.values())
 
     def _contact(self, instance: str) -> int:
-        """Takes in the endpoints of a host by which it is best used, and drops those by which it must not be; how many are new."""
+        """Takes in the best endpoints of a host, and drops those at which it must not be used; returns how many are new."""
         neighbour = self._neighbours.get(instance)
         if neighbour is None:
             return 0
         admitted = [endpoint for endpoint in self._filters.admitted(neighbour.heard) if self._is_attached(endpoint)]
         for endpoint in set(neighbour.heard) - set(admitted):
             peer = self._found.get(endpoint)
-            if peer is not None and peer.instance == instance:  # it may be under way to showing who it is
+            if peer is not None and peer.instance == instance:  # the peer may be about to show its identity
                 self._drop(peer)
         added = 0
         for endpoint in _preferred(endpoint for endpoint in admitted if not self._is_dead(endpoint)):
@@ -232,39 +264,12 @@ class Discovery(LANListener):
         return added
 
     def _add(self, neighbour: Neighbour, endpoint: Endpoint) -> None:
-        def make(slot: int) -> Peer:
-            return Peer(
-                slot,
-                endpoint,
-                (endpoint.host,),
-                endpoint,
-                instance=neighbour.instance,
-                announced=neighbour.generation,
-                state=PeerState.NEW,
-                alive_at=self._clock.seconds(),
-            )
-
-        self._found[endpoint] = peer = self._peers.add(make)
-        self._watch.look(peer)
-
-    def _looked(self, peer: Peer) -> None:
-        """A peer was looked at."""
-        self._looked_at[peer.configured] = self._clock.seconds()
-        if not peer.discovered:
-            return
-        unusable = peer.state is PeerState.UNKNOWN and bool(peer.trouble)
-        if unusable or not peer.verified or (peer.state is PeerState.DEAD and peer.leaving):
-            self._drop(peer)
-        elif peer.instance is not None:
-            neighbour = self._neighbours.get(peer.instance)
-            if neighbour is not None:
-                self._settle(neighbour, peer)
-            if peer.identity is not None and peer.announced > peer.identity.generation and peer.state is not PeerState.DEAD:
-                peer.announced = peer.identity.generation  # told while it was looked at: once more, and no more than that
-                self._watch.look_within(peer, NEWS_SPACING)
+        announced = Announced(neighbour.instance, neighbour.generation, self._clock.seconds())
+        self._found[endpoint] = peer = self._peers.add(partial(found, endpoint=endpoint, announced=announced))
+        self._polls.poll(peer)
 
     def _settle(self, neighbour: Neighbour, peer: Peer) -> None:
-        """A host has shown who it is at an address, or does not answer there any more: it is used by its best addresses alone."""
+        """Uses a host at its best addresses alone, once it has shown its identity at one of them or no longer answers there."""
         self._neighbours.shown(neighbour, peer.configured)
         if peer.state is PeerState.DEAD:
             if any(endpoint not in self._found for endpoint in neighbour.heard):
@@ -284,57 +289,57 @@ class Discovery(LANListener):
         return peer is not None and peer.state is PeerState.DEAD
 
     def _drop(self, peer: Peer) -> None:
-        """Knows a peer no more, until it is heard again."""
-        self._watch.drop(peer)
+        """Forgets a peer, until it is heard again."""
+        self._polls.drop(peer)
         self._found.pop(peer.configured, None)
-        self._looked_at.pop(peer.configured, None)
+        self._polled_at.pop(peer.configured, None)
         neighbour = self._neighbours.get(peer.instance or "")
         if neighbour is not None:
             self._neighbours.unheard(neighbour, peer.configured)
             if neighbour.heard and not neighbour.used:
-                self._contact_soon(neighbour)  # it may answer by another address
-        if peer.verified:
+                self._contact_soon(neighbour)  # the host may answer at another address
+        if peer.observed.verified:
             for successor in self._neighbours:
                 if peer.configured in successor.heard and not successor.used:
                     self._contact_soon(successor)
 
     def _drop_far(self) -> None:
-        """Drops those that are not in a network of this host's any more: they may answer from afar."""
+        """Drops the peers that are not in a network of this host any more: they may answer from afar."""
         for endpoint, peer in list(self._found.items()):
             if not self._is_attached(endpoint):
                 self._drop(peer)
 
     def _sweep(self) -> None:
-        """Looks at those that were not heard for an interval, and drops those that have gone."""
-        self._sweep_timer = self._clock.callLater(self._interval / _SWEEPS_PER_INTERVAL, self._sweep)
+        """Polls the peers that were not heard for an interval, and drops those that have gone."""
+        self._sweep_timer = self._clock.callLater(self._timing.interval / _SWEEPS_PER_INTERVAL, self._sweep)
         now = self._clock.seconds()
         try:
             self._drop_far()
             for peer in list(self._found.values()):
                 silent = now - peer.alive_at
-                if peer.state is PeerState.DEAD and silent >= SILENT_INTERVALS * self._interval:
+                if peer.state is PeerState.DEAD and silent >= SILENT_INTERVALS * self._timing.interval:
                     self._drop(peer)
-                elif silent >= self._interval and peer.state is not PeerState.DEAD:
-                    self._watch.look_within(peer, self._jitter(NEWS_JITTER, NEWS_JITTER_EACH))
+                elif silent >= self._timing.interval and peer.state is not PeerState.DEAD:
+                    self._polls.poll_within(peer, self._jitter(NEWS_JITTER, NEWS_JITTER_EACH))
             for neighbour in self._neighbours:
                 for endpoint, heard_at in list(neighbour.heard.items()):
-                    if endpoint not in self._found and now - heard_at >= SILENT_INTERVALS * self._interval:
+                    if endpoint not in self._found and now - heard_at >= SILENT_INTERVALS * self._timing.interval:
                         self._neighbours.unheard(neighbour, endpoint)
         except Exception:
             self._log.failure("looking for silent peers")
 
     def _at(self, endpoint: Endpoint) -> Peer | None:
-        """Returns the peer at an endpoint, whoever named it."""
+        """Returns the peer at an endpoint, discovered or named by the user."""
         return self._found.get(endpoint) or next((peer for peer in self._named if peer.endpoint == endpoint), None)
 
     def _jitter(self, least: float, each: float) -> float:
-        return self._random.uniform(0, least + each * len(self._neighbours))
+        return self._timing.random.uniform(0, least + each * len(self._neighbours))
 
 
 def _preferred(endpoints: Iterable[Endpoint]) -> Sequence[Endpoint]:
     """
-    By which addresses a host is used: by all of IPv4, since two hosts may go by one id; otherwise by all of IPv6 that mean the same everywhere;
-    otherwise by the link-local ones.
+    Returns the addresses at which a host is used: all of IPv4, since two hosts may go by one id; otherwise all of IPv6 that mean the same everywhere;
+    otherwise the link-local ones.
     """
     groups: dict[int, list[Endpoint]] = {}
     for endpoint in endpoints:

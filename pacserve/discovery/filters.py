@@ -1,4 +1,4 @@
-"""Which of the peers that multicast found may be used: expressions of the user's, matched against their addresses."""
+"""The user's filters for peers that multicast found: expressions that are matched against their addresses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Filter:
 
 def parse_filter(text: str) -> Filter:
     """
-    `i:REGEX` or `x:REGEX`, in the syntax of Python's module `re`.
+    Reads `i:REGEX` or `x:REGEX`, in the syntax of Python's module `re`.
 
     Raises:
         ValueError: With a message of one line that says what would be right, or in which the place of the mistake is marked.
@@ -65,7 +65,7 @@ def _printable(text: str) -> str:
 
 
 class _Verdict(enum.Enum):
-    """What the filters say of one address."""
+    """The judgement of the filters on one address."""
 
     ADMITTED = enum.auto()
     LEFT_OUT = enum.auto()
@@ -85,8 +85,8 @@ class PeerFilters:
 
     def admitted(self, addresses: Collection[Endpoint]) -> tuple[Endpoint, ...]:
         """
-        Those that may be used, in the same order.  None at all if an `x:` filter matches any of them: a host that is excluded by its IPv4 address
-        is not to be contacted by its IPv6 address, either.
+        Returns the addresses that may be used, in the same order.  None at all if an `x:` filter matches any of them: a host that is excluded by its
+        IPv4 address is not to be contacted by its IPv6 address, either.
 
         Args:
             addresses: All addresses that one instance is known by.
@@ -105,5 +105,5 @@ class PeerFilters:
 
 
 def _text(address: Endpoint) -> str:
-    """What the expressions see: the zone of a link-local address is this host's own affair."""
+    """Returns the text that the expressions are matched against: without a zone, whose name differs from host to host."""
     return str(Endpoint(address.host.partition("%")[0], address.port))

@@ -38,13 +38,13 @@ class LANListener(Protocol):
     @abstractmethod
     def datagram_received(self, payload: bytes, source: str) -> None:
         """
-        A datagram came to one of the groups, by an interface that is in use.
+        Takes a datagram that came to one of the groups, by an interface that is in use.
 
         Args:
-            payload: At most 1,024 bytes, of anybody's making.
+            payload: At most 1,024 bytes, which any host may have made.
             source: The address that it came from, an IPv6 link-local one with `%zone`; never an IPv4-mapped one.
         """
 
     @abstractmethod
     def network_changed(self) -> None:
-        """An interface came, went or changed its addresses, or the machine was suspended: discovery starts afresh."""
+        """Starts discovery afresh: an interface came, went or changed its addresses, or the machine was suspended."""

@@ -1,4 +1,4 @@
-"""Which groups are joined on which interfaces."""
+"""The multicast groups that are joined on each interface."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Membership = tuple[IPAddress, int]
 
 class Memberships:
     """
-    Joins and leaves groups.  What the kernel refuses is tried again by the next `keep`: an interface that is just coming up, or one more than
+    Joins and leaves groups.  A group that the kernel refuses is tried again by the next `keep`: an interface that is just coming up, or one more than
     net.ipv4.igmp_max_memberships allows.
     """
 
@@ -48,7 +48,7 @@ class Memberships:
             self._join(membership, sockets)
 
     def forget(self, version: int) -> None:
-        """The groups of this IP version were left by the kernel, since their socket was closed."""
+        """Forgets the groups of an IP version: the kernel left them when their socket was closed."""
         self._joined = {membership: at for membership, at in self._joined.items() if membership[0].version != version}
 
     def _join(self, membership: Membership, sockets: Mapping[int, GroupSocket]) -> None:

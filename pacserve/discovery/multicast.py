@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv6Address
 from typing import Protocol
@@ -20,7 +21,7 @@ from pacserve.errors import StartError
 from pacserve.network.addresses import IPAddress
 from pacserve.network.usable import Interface, sources, usable
 
-# Seconds between looks at the interfaces: what changed is noticed within 5 s also when the reactor is busy.
+# Seconds between two readings of the interfaces: what changed is noticed within 5 s also when the reactor is busy.
 POLL_INTERVAL = 2.0
 # Seconds of suspension that others may have noticed.
 _LONG_SLEEP = 5.0
@@ -31,56 +32,71 @@ _Source = tuple[IPAddress, int]
 
 
 class ReadingReactor(Protocol):
-    """What reading needs of a reactor (IReactorFDSet)."""
+    """The part of a reactor that reading needs (IReactorFDSet)."""
 
     def addReader(self, reader: IReadDescriptor) -> None: ...  # noqa: N802
 
     def removeReader(self, reader: IReadDescriptor) -> None: ...  # noqa: N802
 
 
+@dataclass(frozen=True, slots=True)
+class MulticastSettings:
+    """
+    The options of multicast.
+
+    Attributes:
+        groups: Multicast addresses of either version; a version of which there is none is not used.
+        interfaces: The names of the interfaces to use (`usable`); empty for all that will do.
+    """
+
+    groups: Sequence[IPAddress]
+    port: int
+    interfaces: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """
+    The part of the operating system that multicast needs.
+
+    Attributes:
+        interfaces: Reads the interfaces as they are now.
+        suspended: Gives the seconds that the machine has slept so far.
+        open_socket: Opens a socket of an IP version at a port.
+    """
+
+    interfaces: Callable[[], Sequence[Interface]]
+    suspended: Callable[[], float]
+    open_socket: Callable[[int, int], GroupSocket] = open_socket
+
+
 class MulticastLink(LANLink):
     """
-    Sends to groups and hears them, on every usable interface by itself: neither needs a route.
+    Sends to groups and hears them, on each usable interface separately: neither needs a route.
 
-    What arrives by other interfaces or was not sent to one of the groups is ignored.  Interfaces are looked at every `POLL_INTERVAL`, and what the
-    kernel refused is tried again then.
+    Datagrams that arrive by other interfaces or were not sent to one of the groups are ignored.  Interfaces are read every `POLL_INTERVAL`, and what
+    the kernel refused is tried again then.
 
     Args:
-        groups: Multicast addresses of either version; a version of which there is none is not used.
-        names: The interfaces to use (`usable`); empty for all that will do.
-        read: The interfaces as they are now.
-        suspended: Seconds that the machine has slept so far.
+        kernel: The part of the operating system that knows interfaces and opens sockets.
     """
 
     _log = Logger()
 
-    def __init__(
-        self,
-        groups: Sequence[IPAddress],
-        port: int,
-        names: Collection[str],
-        *,
-        reactor: ReadingReactor,
-        clock: IReactorTime,
-        read: Callable[[], Sequence[Interface]],
-        suspended: Callable[[], float],
-        open_socket: Callable[[int, int], GroupSocket] = open_socket,
-    ) -> None:
-        self._groups = tuple(dict.fromkeys(groups))
-        self._port = port
-        self._names = names
+    def __init__(self, settings: MulticastSettings, kernel: Kernel, reactor: ReadingReactor, clock: IReactorTime) -> None:
+        self._groups = tuple(dict.fromkeys(settings.groups))
+        self._port = settings.port
+        self._names = settings.interfaces
+        self._kernel = kernel
         self._reactor = reactor
         self._clock = clock
-        self._read = read
-        self._suspended = suspended
-        self._open_socket = open_socket
         self._listener: LANListener | None = None
-        self._ears: dict[int, _Ear] = {}
+        self._receivers: dict[int, _Receiver] = {}
         self._interfaces: dict[int, Interface] = {}
         self._memberships = Memberships(clock)
         self._unsent: dict[_Source, bytes] = {}
         self._slept = 0.0
-        self._told_of_buffer = False
+        self._logged_small_buffer = False
         self._timer: IDelayedCall | None = None
 
     def start(self, listener: LANListener) -> None:
@@ -90,8 +106,8 @@ class MulticastLink(LANLink):
             self._close()
             raise StartError(_explain(error, self._port)) from error
         self._listener = listener
-        self._slept = self._suspended()
-        self._look()
+        self._slept = self._kernel.suspended()
+        self._update()
         self._log.info("discovery on {interfaces}, UDP port {port}", interfaces=self._in_use(), port=self._port)
         self._timer = self._clock.callLater(POLL_INTERVAL, self._poll)
 
@@ -109,12 +125,12 @@ class MulticastLink(LANLink):
 
     def _send_from(self, source: IPAddress, index: int, payload: bytes) -> None:
         self._unsent.pop((source, index), None)
-        ear = self._ears.get(source.version)
-        if ear is None:
+        receiver = self._receivers.get(source.version)
+        if receiver is None:
             return
         for group in self._groups_of(source.version):
             try:
-                ear.socket.send(payload, group, index, source)
+                receiver.socket.send(payload, group, index, source)
             except OSError as error:
                 self._log.debug("not sent to {group} from {source}: {reason}", group=group, source=source, reason=_reason(error))
                 # An IPv6 address is not used before it is known to be nobody else's, which takes a second or two (RFC 4862, 5.4).
@@ -131,21 +147,21 @@ class MulticastLink(LANLink):
         Raises:
             OSError: The port can't be had.
         """
-        for version in {group.version for group in self._groups} - set(self._ears):
+        for version in {group.version for group in self._groups} - set(self._receivers):
             try:
-                opened = self._open_socket(version, self._port)
+                opened = self._kernel.open_socket(version, self._port)
             except OSError as error:
                 if error.errno in (errno.EADDRINUSE, errno.EACCES, errno.EPERM):
                     raise
                 self._log.debug("no UDP over IPv{version}: {reason}", version=version, reason=_reason(error))
                 continue
-            self._ears[version] = ear = _Ear(opened, self._datagram_received, partial(self._lost, version))
-            self._reactor.addReader(ear)
-            self._tell_of_buffer(opened.buffer())
+            self._receivers[version] = receiver = _Receiver(opened, self._datagram_received, partial(self._lost, version))
+            self._reactor.addReader(receiver)
+            self._log_small_buffer(opened.buffer())
 
-    def _tell_of_buffer(self, size: int) -> None:
-        if size < RECEIVE_BUFFER and not self._told_of_buffer:
-            self._told_of_buffer = True
+    def _log_small_buffer(self, size: int) -> None:
+        if size < RECEIVE_BUFFER and not self._logged_small_buffer:
+            self._logged_small_buffer = True
             self._log.info(
                 "announcements have a receive buffer of {size} KiB: a large LAN needs {wanted} KiB, so set the sysctl net.core.rmem_max to {bytes}",
                 size=size >> 10,
@@ -154,19 +170,19 @@ class MulticastLink(LANLink):
             )
 
     def _close(self) -> None:
-        for version, ear in self._ears.items():
-            self._reactor.removeReader(ear)
-            ear.socket.close()
+        for version, receiver in self._receivers.items():
+            self._reactor.removeReader(receiver)
+            receiver.socket.close()
             self._memberships.forget(version)
-        self._ears.clear()
+        self._receivers.clear()
         self._interfaces.clear()
         self._unsent.clear()
 
     def _lost(self, version: int) -> None:
-        """The reactor gave a socket up, which the kernel has reason for at most when a network fails; the next poll opens another one."""
-        ear = self._ears.pop(version, None)
-        if ear is not None:
-            ear.socket.close()
+        """Closes a socket that the reactor gave up, as may happen when a network fails; the next poll opens another one."""
+        receiver = self._receivers.pop(version, None)
+        if receiver is not None:
+            receiver.socket.close()
             self._memberships.forget(version)
 
     def _poll(self) -> None:
@@ -176,22 +192,22 @@ class MulticastLink(LANLink):
         except OSError as error:
             self._log.debug("UDP port {port}: {reason}", port=self._port, reason=_reason(error))
         try:
-            changed = self._look()
+            changed = self._update()
             self._send_again()
             if self._woke_up() or changed:
                 self._log.info("discovery starts afresh on {interfaces}", interfaces=self._in_use())
                 if self._listener is not None:
                     self._listener.network_changed()
         except Exception:
-            self._log.failure("looking at the interfaces")
+            self._log.failure("reading the interfaces")
 
-    def _look(self) -> bool:
+    def _update(self) -> bool:
         """Joins and leaves according to the interfaces as they are now, and says whether those changed."""
-        now = {interface.index: interface for interface in usable(self._read(), self._names)}
-        changed = _identity(now.values()) != _identity(self._interfaces.values())
+        now = {interface.index: interface for interface in usable(self._kernel.interfaces(), self._names)}
+        changed = _relevant(now.values()) != _relevant(self._interfaces.values())
         self._interfaces = now
         wanted = {(group, index) for index, interface in now.items() for group in self._groups if sources(interface, group.version)}
-        self._memberships.keep(wanted, {version: ear.socket for version, ear in self._ears.items()})
+        self._memberships.keep(wanted, {version: receiver.socket for version, receiver in self._receivers.items()})
         return changed
 
     def _send_again(self) -> None:
@@ -201,7 +217,7 @@ class MulticastLink(LANLink):
                 self._send_from(source, index, payload)
 
     def _woke_up(self) -> bool:
-        before, self._slept = self._slept, self._suspended()
+        before, self._slept = self._slept, self._kernel.suspended()
         return self._slept - before > _LONG_SLEEP
 
     def _in_use(self) -> str:
@@ -224,12 +240,12 @@ class MulticastLink(LANLink):
 
 
 @implementer(IReadDescriptor)
-class _Ear:
+class _Receiver:
     """
-    Reads a socket whenever the reactor says so.  Nothing that happens there may reach the reactor, which would not let it read again.
+    Reads a socket whenever the reactor says so.  No exception may reach the reactor, which would then never read the socket again.
 
     Args:
-        lost: Called when the reactor will not read it any more.
+        lost: Called when the reactor will not read the socket any more.
     """
 
     _log = Logger()
@@ -245,7 +261,7 @@ class _Ear:
                 datagram = self.socket.receive()
             except BlockingIOError:
                 return
-            except OSError as error:  # it may be closed, by who was just told of a datagram
+            except OSError as error:  # the listener that was just told of a datagram may have closed the socket
                 self._log.debug("nothing received: {reason}", reason=_reason(error))
                 return
             try:
@@ -264,8 +280,8 @@ class _Ear:
         self._lost()
 
 
-def _identity(interfaces: Collection[Interface]) -> set[object]:
-    """What a change of which is a change of the network; the order of the addresses is not."""
+def _relevant(interfaces: Collection[Interface]) -> set[object]:
+    """Returns the part of the interfaces whose change is a change of the network; the order of the addresses is not."""
     return {(interface.index, interface.name, frozenset(interface.addresses)) for interface in interfaces}
 
 

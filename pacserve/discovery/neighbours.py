@@ -1,5 +1,5 @@
 """
-Who was heard on the LAN.  Rules only: time comes in as a number of seconds.
+The hosts that were heard on the LAN.  Rules only: time comes in as a number of seconds.
 
 Everything here was claimed in a datagram that anyone on the LAN can forge, so it bounds memory and says where to ask, and no more.
 """
@@ -13,7 +13,7 @@ from itertools import islice
 
 from pacserve.network.addresses import Endpoint
 
-# Hosts that were heard and have not shown who they are.
+# Hosts that were heard and have not shown their identity.
 STRANGERS_LIMIT = 1024
 # Addresses of one host.
 ENDPOINTS_LIMIT = 8
@@ -35,7 +35,7 @@ class Neighbour:
         instance: The instance id that it claims.
         generation: The generation that it last claimed.
         heard: When it was last heard at each of its endpoints.
-        used: The endpoints at which it has shown who it is.
+        used: The endpoints at which the host has shown its identity.
         greeted: When it last said hello by IPv4.
     """
 
@@ -50,8 +50,8 @@ class Neighbours:
     """
     Remembers a bounded number of hosts by their instance ids.
 
-    Hosts that have shown who they are stay as long as they are heard; their number is bounded by who contacts them.  Of the others a random one makes
-    room, so that a flood of forged announcements can't keep a real one out for longer than it lasts.
+    Hosts that have shown their identity stay as long as they are heard; their number is bounded by the caller, which contacts them.  Of the others a
+    random one makes room, so that a flood of forged announcements can't keep a real one out for longer than it lasts.
 
     Args:
         pick: Gives a number from 0 to one less than its argument, at random.
@@ -68,7 +68,7 @@ class Neighbours:
         return len(self._hosts)
 
     def __iter__(self) -> Iterator[Neighbour]:
-        """All hosts; they may change meanwhile."""
+        """Yields all hosts; they may change meanwhile."""
         return iter(list(self._hosts.values()))
 
     def get(self, instance: str) -> Neighbour | None:
@@ -77,7 +77,7 @@ class Neighbours:
 
     def heard(self, instance: str, endpoint: Endpoint, now: float) -> tuple[Neighbour, bool] | None:
         """
-        A host was heard at an endpoint.
+        Notes that a host was heard at an endpoint.
 
         Returns:
             The host, and whether the endpoint is news; None when too many others were heard there.
@@ -90,7 +90,7 @@ class Neighbours:
             return None
         if neighbour is None:
             neighbour = self._hosts[instance] = Neighbour(instance)
-            self._estrange(neighbour)
+            self._add_stranger(neighbour)
         if new:
             if len(neighbour.heard) >= ENDPOINTS_LIMIT and not self._forget_stalest(neighbour):
                 return None
@@ -100,20 +100,20 @@ class Neighbours:
         return neighbour, new
 
     def shown(self, neighbour: Neighbour, endpoint: Endpoint) -> None:
-        """The host has shown at this endpoint who it is."""
+        """Notes that the host has shown its identity at this endpoint."""
         if self._hosts.get(neighbour.instance) is neighbour and endpoint in neighbour.heard:
-            self._befriend(neighbour)
+            self._remove_stranger(neighbour)
             neighbour.used.add(endpoint)
 
     def unheard(self, neighbour: Neighbour, endpoint: Endpoint) -> None:
-        """The endpoint is not the host's any more; a host without any is forgotten."""
+        """Forgets an endpoint of a host, and the host with its last one."""
         if neighbour.heard.pop(endpoint, None) is None or self._hosts.get(neighbour.instance) is not neighbour:
             return
         neighbour.used.discard(endpoint)
         if neighbour.instance in self._strangers:
-            self._leave(endpoint.host)
+            self._stranger_left(endpoint.host)
         elif not neighbour.used:
-            self._estrange(neighbour)
+            self._add_stranger(neighbour)
         if not neighbour.heard:
             self._forget(neighbour)
 
@@ -127,18 +127,18 @@ class Neighbours:
             del self._allowances[next(iter(self._allowances))]
         return affords
 
-    def _estrange(self, neighbour: Neighbour) -> None:
+    def _add_stranger(self, neighbour: Neighbour) -> None:
         if len(self._strangers) >= STRANGERS_LIMIT:
             self._forget(next(islice(self._strangers.values(), self._pick(len(self._strangers)), None)))
         self._strangers[neighbour.instance] = neighbour
         self._strangers_at.update(endpoint.host for endpoint in neighbour.heard)
 
-    def _befriend(self, neighbour: Neighbour) -> None:
+    def _remove_stranger(self, neighbour: Neighbour) -> None:
         if self._strangers.pop(neighbour.instance, None) is not None:
             for endpoint in neighbour.heard:
-                self._leave(endpoint.host)
+                self._stranger_left(endpoint.host)
 
-    def _leave(self, host: str) -> None:
+    def _stranger_left(self, host: str) -> None:
         self._strangers_at[host] -= 1
         if self._strangers_at[host] <= 0:
             del self._strangers_at[host]
@@ -151,5 +151,5 @@ class Neighbours:
         return bool(unused)
 
     def _forget(self, neighbour: Neighbour) -> None:
-        self._befriend(neighbour)
+        self._remove_stranger(neighbour)
         del self._hosts[neighbour.instance]

@@ -34,7 +34,7 @@ _ANCILLARY = socket.CMSG_SPACE(_INDEX_AND_SOURCE.size) + socket.CMSG_SPACE(_ADDR
 @dataclass(frozen=True, slots=True)
 class Datagram:
     """
-    What arrived, and how.
+    A datagram, and the way by which it arrived.
 
     Attributes:
         payload: None where it was longer than an announcement may be.
@@ -50,7 +50,7 @@ class Datagram:
 
 
 class GroupSocket(Protocol):
-    """A UDP socket of one IP version that knows groups and interfaces.  What the kernel refuses is an `OSError`."""
+    """A UDP socket of one IP version that knows groups and interfaces.  A refusal of the kernel is an `OSError`."""
 
     @abstractmethod
     def fileno(self) -> int:
@@ -79,7 +79,7 @@ class GroupSocket(Protocol):
     @abstractmethod
     def receive(self) -> Datagram | None:
         """
-        Returns the next datagram; None for one about which the kernel does not say how it came.
+        Returns the next datagram; None for one whose destination the kernel does not tell.
 
         Raises:
             BlockingIOError: There is none.
@@ -88,7 +88,7 @@ class GroupSocket(Protocol):
 
 def open_socket(version: int, port: int) -> GroupSocket:
     """
-    Opens a socket that shares the port with whoever else shares it: what comes to a group is heard by all.
+    Opens a socket that shares the port with all other programs that share it: each of them hears what comes to a group.
 
     Raises:
         OSError: The kernel has no such IP version (EAFNOSUPPORT and others), or the port can't be had.
@@ -121,7 +121,7 @@ def _buffer(this: socket.socket) -> int:
 
 
 class _UDPGroupSocket(GroupSocket):
-    """What both versions have in common."""
+    """The part that both IP versions have in common."""
 
     def __init__(self, this: socket.socket) -> None:
         self._socket = this

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from pacserve.claims.keeping import ClaimKeeper
+from pacserve.claims.claiming import ClaimKeeper
 from pacserve.errors import RequestError
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import FileKind, FileRequest, HeldFile

@@ -1,4 +1,4 @@
-"""Which peers hold which file: one dictionary for all peers, a bit for each."""
+"""The files that peers hold: one dictionary for all peers, a bit for each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BITS = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in rang
 
 class Holdings:
     """
-    Knows for each file name who holds it and in which size.
+    Knows for each file name which peers hold it, and in which size.
 
     Names are shared by all peers, and a peer is one bit: a thousand peers with the same packages cost little more than one.  A file that several
     peers hold has nearly always one size; each further size is one more pair.
@@ -69,7 +69,7 @@ class Holdings:
         """
         Returns the slots of the peers that hold `name`, each with the size that it stated in bytes.
 
-        They are found one by one: who needs a few takes a few.
+        They are found one by one: a caller that needs a few takes a few.
 
         Args:
             start: Of each size, the slots from this one on come first, and those before it last; to spread the load.
@@ -87,7 +87,7 @@ class Holdings:
                     at += 8
 
     def _add(self, bit: int, name: str, size: int) -> int:
-        """By how many names the peer of this bit holds more now."""
+        """Adds a name; returns by how many names the peer of this bit holds more now."""
         pairs = self._holders.get(name)
         if pairs is None:
             if len(self._holders) >= self._most:
@@ -107,7 +107,7 @@ class Holdings:
         return more
 
     def _remove(self, bit: int, name: str) -> int:
-        """By how many names the peer of this bit holds less now."""
+        """Removes a name; returns by how many names the peer of this bit holds less now."""
         pairs = self._holders.get(name, ())
         for _, bits in pairs:
             if bits & bit:

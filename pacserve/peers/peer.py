@@ -1,17 +1,22 @@
-"""What is known of one other pacserver.  Rules only: time comes in as a number of seconds."""
+"""
+One other pacserver, as far as it is known.  Rules only: time comes in as a number of seconds.
+
+Each part of a peer has one writer: `Observed` the watch, `Announced` discovery, and its reputation whoever deals with its host.
+"""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from pacserve.network.addresses import Endpoint
+from pacserve.network.addresses import Endpoint, parse_address
 from pacserve.packages.names import is_content
-from pacserve.peers.standing import Standing
+from pacserve.peers.reputation import Reputation, doubled
 
-# Seconds between two looks at a peer that answers; most of these are 304 without a body.
+# Seconds between two polls of a peer that answers; most of these are 304 without a body.
 REFRESH_INTERVAL = 15.0
-# Seconds between two looks at a peer whose /info can't be used, at most: reading 32 MiB of JSON for nothing takes up to a second of CPU.
+# Seconds between two polls of a peer whose /info can't be used, at most: reading 32 MiB of JSON for nothing takes up to a second of CPU.
 LAST_REFRESH = 300.0
 # Seconds until a peer that did not answer is tried again: doubled each time, so that a restarted daemon is back at once and a switched-off machine
 # costs a packet now and then.
@@ -19,34 +24,44 @@ FIRST_RETRY = 1.0
 LAST_RETRY = 10.0
 # A peer that was silent this often in a row has gone: what it held is forgotten.
 SILENCES_UNTIL_FORGOTTEN = 3
-# Seconds for which a peer that failed to confirm a file is not asked for files, doubled each time: one that answers /info and nothing else would
-# cost every request its budget otherwise.
-FIRST_PENALTY = 1.0
-LAST_PENALTY = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Myself:
+    """
+    This daemon, as other hosts know it.
+
+    Attributes:
+        instance: Its instance id.
+        architectures: Gives its architectures, which are those of pacman.conf as it is now.
+    """
+
+    instance: str
+    architectures: Callable[[], Sequence[str]]
 
 
 class PeerState(enum.Enum):
-    """What may be asked of a peer now."""
+    """The questions that a peer may be asked now."""
 
     NEW = "new"
     """It announced itself, and nothing it said counts before its `/info` says the same: it is not asked for files."""
     UNKNOWN = "unknown"
-    """What it holds is not known, since it was never reached, has no usable `/info` or is one too many: it is asked by HEAD for every file."""
+    """Its files are not known, since it was never reached, has no usable `/info` or is one too many: it is asked by HEAD for every file."""
     KNOWN = "known"
     """Its inventory is known: it is asked only for what it holds."""
     REFUSED = "refused"
     """It is not to be asked at all: it is this daemon itself, of another architecture, or another name of a peer that is known already."""
     DEAD = "dead"
-    """It did not answer when it was last asked."""
+    """It did not answer the last question."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
     """
-    What stays of an `/info` once the holdings have its files: a thousand peers with a dictionary each would take half a gigabyte.
+    The part of an `/info` that is kept when the holdings have its files: a thousand peers with a dictionary each would take half a gigabyte.
 
     Attributes:
-        generation: Of the inventory that it has; means nothing across instances.
+        generation: Of the inventory that the peer has; means nothing across instances.
         count: How many files it listed that this host can use, 0 when they were not asked for.
         shared: True if it shares an architecture with this host; otherwise only its content of other package systems counts.
         skipped: How many entries of its last answer were not understood.
@@ -61,78 +76,145 @@ class Identity:
 
 
 @dataclass(slots=True)
+class Observed:
+    """
+    The results of the polls of a peer.  The watch alone writes them.
+
+    Attributes:
+        addresses: The addresses that the host was last resolved to.
+        endpoint: The address at which the peer is asked; None while its name was never resolved.
+        trouble: Why the peer is not used, or its `/info` is not; empty when all is well.
+        identity: The peer by its last usable `/info`; kept while it is silent for a short time.
+        etag: The entity tag of that `/info`.
+        listed: True if the holdings have its inventory, as of `etag`.
+        verified: True if its `/info` has once stated what was announced.
+        silences: How often in a row the peer did not answer.
+        unusable: How often in a row its `/info` could not be used.
+        goodbyes: How many of its goodbyes were followed by an answer all the same.
+        answered_at: When the peer last answered.
+        changed_at: When its inventory last changed.
+        logged: The state and the trouble that were last logged.
+    """
+
+    addresses: tuple[str, ...] = ()
+    endpoint: Endpoint | None = None
+    state: PeerState = PeerState.UNKNOWN
+    trouble: str = ""
+    identity: Identity | None = None
+    etag: str | None = None
+    listed: bool = False
+    verified: bool = False
+    silences: int = 0
+    unusable: int = 0
+    goodbyes: int = 0
+    answered_at: float = 0.0
+    changed_at: float = 0.0
+    logged: tuple[PeerState, str] | None = None
+
+    def silent(self, reason: str) -> None:
+        """Notes that the peer did not answer."""
+        self.state, self.trouble = PeerState.DEAD, reason
+        self.silences += 1
+
+    def gone(self) -> bool:
+        """Returns whether the peer has been silent for so long that what it held is not worth remembering."""
+        return self.silences >= SILENCES_UNTIL_FORGOTTEN
+
+
+@dataclass(slots=True)
+class Announced:
+    """
+    The claims that a peer makes in datagrams, which anyone may have forged.  Discovery alone writes them.
+
+    Attributes:
+        instance: The instance id.
+        generation: The generation of its inventory.
+        heard_at: When the peer was last heard.
+        goodbyes: How often the peer said goodbye.
+    """
+
+    instance: str
+    generation: int = 0
+    heard_at: float = 0.0
+    goodbyes: int = 0
+
+
+@dataclass(slots=True)
 class Peer:
     """
     A peer: an entry of the user's list, or one that announced itself.
 
     Attributes:
         slot: Its bit in the holdings.
-        configured: As the user wrote it, when the host may be a name; otherwise where it announced itself.
-        instance: The instance id that it announced; None for those of the user's list, which may be any daemon.
-        announced: The generation that it last announced.
-        addresses: What the host was last resolved to.
-        endpoint: The address at which it is asked; None while its name was never resolved.
-        identity: Who it was by its last usable `/info`; kept while the peer is silent for a short time.
-        etag: The entity tag of that `/info`.
-        listed: True if the holdings have its inventory, as of `etag`.
-        trouble: Why it is not used, or its `/info` is not; empty when all is well.
-        silences: How often in a row it did not answer.
-        unusable: How often in a row its `/info` could not be used.
-        failures: How often in a row it failed to say whether it has a file.
-        asked_again_at: Until then it is not asked for files.
-        verified: True if its `/info` has once stated what was announced.
-        leaving: It said goodbye, and nobody has looked yet whether that is true.
-        alive_at: When it was last heard of.
-        changed_at: When its inventory last changed.
-        standing: How well it did lately.
-        told: The state and the trouble that were last logged.
+        configured: The endpoint as the user wrote it, when the host may be a name; otherwise the one at which the peer announced itself.
+        observed: The results of its polls.
+        announced: What it announced; None for those of the user's list, which may be any daemon.
+        reputation: That of its host, which the roster looks up.
     """
 
     slot: int
     configured: Endpoint
-    addresses: tuple[str, ...] = ()
-    endpoint: Endpoint | None = None
-    instance: str | None = None
-    announced: int = 0
-    state: PeerState = PeerState.UNKNOWN
-    identity: Identity | None = None
-    etag: str | None = None
-    listed: bool = False
-    trouble: str = ""
-    silences: int = 0
-    unusable: int = 0
-    failures: int = 0
-    asked_again_at: float = 0.0
-    verified: bool = False
-    leaving: bool = False
-    alive_at: float = 0.0
-    changed_at: float = 0.0
-    standing: Standing = field(default_factory=Standing)
-    told: tuple[PeerState, str] | None = None
+    observed: Observed = field(default_factory=Observed)
+    announced: Announced | None = None
+    reputation: Reputation = field(default_factory=Reputation)
+
+    @property
+    def state(self) -> PeerState:
+        """The questions that the peer may be asked now."""
+        return self.observed.state
+
+    @property
+    def trouble(self) -> str:
+        """The reason why the peer or its `/info` is not used; empty when all is well."""
+        return self.observed.trouble
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The address at which the peer is asked; None while its name was never resolved."""
+        return self.observed.endpoint
+
+    @property
+    def identity(self) -> Identity | None:
+        """The peer by its last usable `/info`."""
+        return self.observed.identity
+
+    @property
+    def changed_at(self) -> float:
+        """The time when the inventory last changed."""
+        return self.observed.changed_at
+
+    @property
+    def alive_at(self) -> float:
+        """The time when the peer last answered or was heard; 0 where it never was."""
+        return self.observed.answered_at if self.announced is None else max(self.observed.answered_at, self.announced.heard_at)
+
+    @property
+    def instance(self) -> str | None:
+        """The instance id that the peer announced; None for those of the user's list."""
+        return None if self.announced is None else self.announced.instance
+
+    @property
+    def discovered(self) -> bool:
+        """True if the peer announced itself, rather than being named by the user."""
+        return self.announced is not None
+
+    @property
+    def leaving(self) -> bool:
+        """True if the peer said goodbye, and no answer has shown since then that this was not true."""
+        return self.announced is not None and self.announced.goodbyes > self.observed.goodbyes
 
     @property
     def literal(self) -> bool:
         """True if the user wrote an address, which needs no resolving."""
-        return self.addresses == (self.configured.host,)
+        return _is_address(self.configured.host)
 
-    @property
-    def discovered(self) -> bool:
-        """True if it announced itself, rather than being named by the user."""
-        return self.instance is not None
-
-    def heard(self, state: PeerState, trouble: str = "") -> None:
-        """It answered a look, and this is what may be asked of it from now on."""
-        self.state, self.trouble, self.silences, self.leaving = state, trouble, 0, False
-        self.unusable = self.unusable + 1 if trouble and state is PeerState.UNKNOWN else 0
-
-    def silent(self, reason: str) -> None:
-        """It did not answer a look."""
-        self.state, self.trouble = PeerState.DEAD, reason
-        self.silences += 1
-
-    def gone(self) -> bool:
-        """Returns whether it has been silent for so long that what it held is not worth remembering."""
-        return self.silences >= SILENCES_UNTIL_FORGOTTEN
+    def answered(self, state: PeerState, trouble: str = "") -> None:
+        """Notes that the peer answered a poll, and what it may be asked from now on; for the watch alone."""
+        observed = self.observed
+        observed.state, observed.trouble, observed.silences = state, trouble, 0
+        observed.unusable = observed.unusable + 1 if trouble and state is PeerState.UNKNOWN else 0
+        if self.announced is not None:
+            observed.goodbyes = self.announced.goodbyes
 
     @property
     def offers_packages(self) -> bool:
@@ -143,35 +225,40 @@ class Peer:
         """Returns whether this host can use a file of that name from the peer: content always, and one of pacman where they share an architecture."""
         return self.offers_packages or is_content(name)
 
-    def next_look(self) -> float | None:
-        """Seconds until it should be looked at again; None for one that announces itself and says when there is news."""
-        if self.silences == 0:
-            if self.discovered and not self.unusable:
-                return None
-            return _doubled(REFRESH_INTERVAL, max(1, self.unusable), LAST_REFRESH)
-        return _doubled(FIRST_RETRY, self.silences, LAST_RETRY)
-
-    def confirmed(self) -> None:
-        """It said in time whether it has a file."""
-        self.failures = 0
-
-    def failed(self, now: float) -> bool:
-        """
-        It did not say in time whether it has a file, or not well.
-
-        Returns:
-            Whether this is news; of a burst of requests that failed together only the first is.
-        """
-        if now < self.asked_again_at:
-            return False
-        self.failures += 1
-        self.asked_again_at = now + _doubled(FIRST_PENALTY, self.failures, LAST_PENALTY)
-        return True
+    def next_poll(self) -> float | None:
+        """Returns the seconds until the peer should be polled again; None for one that announces itself and says when there is news."""
+        observed = self.observed
+        if observed.silences:
+            return doubled(FIRST_RETRY, observed.silences, LAST_RETRY)
+        if self.discovered and not observed.unusable:
+            return None
+        return doubled(REFRESH_INTERVAL, max(1, observed.unusable), LAST_REFRESH)
 
     def may_be_asked(self, now: float) -> bool:
-        """Returns whether it makes sense to ask it for a file."""
-        return self.endpoint is not None and self.state in (PeerState.KNOWN, PeerState.UNKNOWN) and not self.leaving and now >= self.asked_again_at
+        """Returns whether it makes sense to ask the peer for a file."""
+        return (
+            self.endpoint is not None
+            and self.state in (PeerState.KNOWN, PeerState.UNKNOWN)
+            and not self.leaving
+            and self.reputation.may_be_asked(now)
+        )
 
 
-def _doubled(first: float, times: int, most: float) -> float:
-    return float(min(most, first * 2 ** (min(times, 16) - 1)))
+def named(slot: int, endpoint: Endpoint) -> Peer:
+    """Makes a peer of the user's list, by address or by name."""
+    if not _is_address(endpoint.host):
+        return Peer(slot, endpoint)
+    return Peer(slot, endpoint, Observed((endpoint.host,), endpoint))
+
+
+def found(slot: int, endpoint: Endpoint, announced: Announced) -> Peer:
+    """Makes a peer that announced itself at an endpoint."""
+    return Peer(slot, endpoint, Observed((endpoint.host,), endpoint, PeerState.NEW), announced)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        parse_address(host)
+    except ValueError:
+        return False
+    return True

@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from pacserve.peers.peer import Peer
+from pacserve.peers.reputation import Reputations, identity_of
 
 
 class Roster:
-    """Gives each peer a slot, the smallest that is free, so that the bits of the holdings stay few."""
+    """
+    Gives each peer a slot, the smallest that is free, so that the bits of the holdings stay few; and the reputation of its host.
 
-    def __init__(self) -> None:
+    Attributes:
+        reputations: The reputations of these hosts and others.
+    """
+
+    def __init__(self, reputations: Reputations | None = None) -> None:
+        self.reputations = Reputations() if reputations is None else reputations
         self._slots: list[Peer | None] = []
-        self._count = 0
+        self._identities: dict[int, str] = {}
 
     def __iter__(self) -> Iterator[Peer]:
-        """All peers; the roster may change meanwhile."""
+        """Yields all peers; the roster may change meanwhile."""
         return iter([peer for peer in self._slots if peer is not None])
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._identities)
 
     @property
     def slots(self) -> int:
@@ -34,17 +41,27 @@ class Roster:
             slot = len(self._slots)
             self._slots.append(None)
         peer = self._slots[slot] = make(slot)
-        self._count += 1
+        self._enter(peer)
         return peer
 
+    def moved(self, peer: Peer) -> None:
+        """Gives a peer whose name led to another address the reputation of the host there."""
+        if self.at(peer.slot) is peer and self._identities[peer.slot] != identity_of(peer.endpoint or peer.configured):
+            self.reputations.leave(self._identities[peer.slot])
+            self._enter(peer)
+
     def remove(self, peer: Peer) -> bool:
-        """Frees the slot of a peer; whether it had one."""
+        """Frees the slot of a peer; returns whether the peer had one."""
         if self.at(peer.slot) is not peer:
             return False
         self._slots[peer.slot] = None
-        self._count -= 1
+        self.reputations.leave(self._identities.pop(peer.slot))
         return True
 
     def at(self, slot: int) -> Peer | None:
         """Returns the peer in a slot."""
         return self._slots[slot] if slot < len(self._slots) else None
+
+    def _enter(self, peer: Peer) -> None:
+        identity = self._identities[peer.slot] = identity_of(peer.endpoint or peer.configured)
+        peer.reputation = self.reputations.enter(identity)

@@ -20,9 +20,9 @@ from pacserve.network.addresses import Endpoint, IPAddress, LocalAddresses, pars
 from pacserve.packages.files import SIGNATURE_LIMIT, FileKind
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Peer, PeerState
+from pacserve.peers.reputation import Failure, identity_of
 from pacserve.peers.roster import Roster
-from pacserve.peers.upstream import PeerUpstream, Relaying
-from pacserve.peers.urls import package_url
+from pacserve.peers.upstream import PeerUpstream, Relaying, package_url
 from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
 from pacserve.sources.locations import Holder, Location, Offer, RemoteFile
 
@@ -34,10 +34,6 @@ HEDGE_DELAY = 0.01
 MISS_BUDGET = 0.05
 # Seconds for which a peer that was slow to say something is taken to be alive after it was looked at.
 DOUBT_INTERVAL = 2.0
-# Seconds for which a peer that served wrong bytes is not asked.
-DISTRUST = 3600.0
-# Seconds for which a peer comes last that began to give a file and did not end, or said that it has one and did not give it.
-COMES_LAST = 60.0
 # Seconds for which a yes holds, so that a burst of requests for one file asks once.
 YES_LIFETIME = 1.0
 # Seconds for which it holds that no peer has a file which nobody is known to have, likewise.
@@ -50,7 +46,6 @@ HOLDERS_COMPARED = 16
 PEERS_PER_MISS = 32
 _HOLDS, _UNSIGNED = "it holds the file", "it holds the file, but no signature of it, which would come from elsewhere"
 _ANSWERS_LIMIT = 4096
-_FAILED_LIMIT = 1024
 
 
 class Obstacle(enum.Enum):
@@ -74,7 +69,7 @@ class PeerSource(PackageSource):
     Finds holders by a look into the inventories, and makes sure with one question.
 
     Args:
-        suspect: Called with a peer that did not answer a question, so that it is looked at.
+        suspect: Called with a peer that did not answer a question and with the reason, which is empty for one that was slow.
     """
 
     def __init__(
@@ -83,7 +78,7 @@ class PeerSource(PackageSource):
         holdings: Holdings,
         client: StreamingClient,
         local: LocalAddresses,
-        suspect: Callable[[Peer], object],
+        suspect: Callable[[Peer, str], object],
         clock: IReactorTime,
         *,
         random: Random,
@@ -100,7 +95,6 @@ class PeerSource(PackageSource):
         self._relaying = Relaying(client, clock, self._failed_to_give, self._lied)
         self._yeses: ExpiringMemory[tuple[Endpoint, str], int] = ExpiringMemory(_ANSWERS_LIMIT, YES_LIFETIME)
         self._misses: ExpiringMemory[tuple[str, int | None], bool] = ExpiringMemory(_ANSWERS_LIMIT, MISS_LIFETIME)
-        self._failed: ExpiringMemory[Endpoint, bool] = ExpiringMemory(_FAILED_LIMIT, COMES_LAST)
 
     @property
     def best(self) -> Rank:
@@ -158,7 +152,7 @@ class PeerSource(PackageSource):
 
     def is_peer(self, address: IPAddress) -> bool:
         """Returns whether this is an address of one of the peers that the user named, as last resolved."""
-        return any(parse_address(text) == address for peer in self._peers if not peer.discovered for text in peer.addresses)
+        return any(parse_address(text) == address for peer in self._peers if not peer.discovered for text in peer.observed.addresses)
 
     def _groups(self, wanted: Wanted) -> dict[tuple[Rank, bool], list[tuple[Peer, int]]]:
         """
@@ -186,7 +180,7 @@ class PeerSource(PackageSource):
         compared = list(holders)
         if len(compared) > 1:
             random = Random(self._draw)  # noqa: S311 - it only spreads the load
-            compared.sort(key=lambda holder: holder[0].standing.cost(now) * random.uniform(0.5, 1.5))
+            compared.sort(key=lambda holder: holder[0].reputation.cost(now) * random.uniform(0.5, 1.5))
         return compared
 
     def _unsure(self, wanted: Wanted, asked: Collection[int]) -> Sequence[Peer]:
@@ -244,7 +238,7 @@ class PeerSource(PackageSource):
         if obstacle is Obstacle.REFUSED:
             return f"{text}: {peer.trouble}"
         if obstacle is Obstacle.FAILED_LATELY:
-            return f"{text}, and is asked again in {peer.asked_again_at - now:.0f} s"
+            return f"{text}, and is asked again in {peer.reputation.asked_again_at - now:.0f} s"
         if obstacle is Obstacle.UNKNOWN:
             return f"{text} ({peer.trouble or 'it was not asked yet'}): it would be asked"
         if obstacle is Obstacle.OTHER_SIZE:
@@ -257,9 +251,7 @@ class PeerSource(PackageSource):
 
     def _disappointed(self, peer: Peer, wanted: Wanted, now: float) -> bool:
         """Returns whether a peer comes last: this client was sent there for the file before, or it did not give a file that it has."""
-        if not wanted.visited and not self._failed:
-            return False
-        return peer.endpoint is not None and (str(peer.endpoint) in wanted.visited or self._failed.get(peer.endpoint, now) is not None)
+        return str(peer.endpoint) in wanted.visited or peer.reputation.comes_last(now)
 
     async def _confirm_one(self, wanted: Wanted, holders: Sequence[tuple[Peer, int]], deadline: float) -> Location:
         """Returns the first of some holders to say that it has the file; the next one is asked as well after `HEDGE_DELAY`."""
@@ -314,17 +306,13 @@ class PeerSource(PackageSource):
             self._answered(peer, now)
             raise
         except FetchError as error:
-            failed_at = self._clock.seconds()
-            if peer.failed(failed_at):
-                peer.standing.failed(failed_at)
-                if not isinstance(error, RemoteProtocolError):
-                    peer.silent(str(error))
-                    self._suspect(peer)
+            if peer.reputation.failed(Failure.SILENT, self._clock.seconds()) and not isinstance(error, RemoteProtocolError):
+                self._suspect(peer, str(error))
             raise FetchError(f"peer {peer.endpoint}: {error}") from error
         except CancelledError:  # another one was faster
             passed = self._clock.seconds() - now
             if passed >= HEDGE_DELAY:
-                peer.standing.overtaken(passed, now + passed)
+                peer.reputation.slow(passed, now + passed)
                 self._doubt(peer)
             raise
         self._answered(peer, now)
@@ -372,7 +360,7 @@ class PeerSource(PackageSource):
 
     def _location(self, wanted: Wanted, peer: Peer, endpoint: Endpoint, size: int) -> Location:
         """Returns a file at a peer, to which a client is about to be sent."""
-        peer.standing.chosen(size, self._clock.seconds())
+        peer.reputation.chosen(size, self._clock.seconds())
         offer = Offer(Holder.PEER, self._sendable(peer, wanted))
         url = package_url(endpoint, wanted.request.name)
         return RemoteFile(url, f"peer {endpoint}", size, PeerUpstream(endpoint, self._relaying), offer, str(endpoint))
@@ -380,23 +368,19 @@ class PeerSource(PackageSource):
     def _doubt(self, peer: Peer) -> None:
         """Looks at a peer that was slow, which a busy host may be, unless it has shown a moment ago that it is alive."""
         if self._clock.seconds() - peer.alive_at >= DOUBT_INTERVAL:
-            self._suspect(peer)
+            self._suspect(peer, "")
 
     def _answered(self, peer: Peer, asked_at: float) -> None:
         now = self._clock.seconds()
-        peer.confirmed()
-        peer.standing.answered(now - asked_at, now)
+        peer.reputation.answered(now - asked_at, now)
 
     def _failed_to_give(self, endpoint: Endpoint) -> None:
         """Has a peer come last for a while that said to have a file and did not give it."""
-        self._failed.remember(endpoint, True, self._clock.seconds())
+        self._peers.reputations.of(identity_of(endpoint)).failed(Failure.WITHHELD, self._clock.seconds())
 
     def _lied(self, endpoint: Endpoint) -> None:
         """Has nobody ask a peer for an hour that served wrong bytes."""
-        now = self._clock.seconds()
-        for peer in self._peers:
-            if peer.endpoint == endpoint:
-                peer.asked_again_at = now + DISTRUST
+        self._peers.reputations.of(identity_of(endpoint)).lied(self._clock.seconds())
 
 
 def _comes_from_peers(wanted: Wanted) -> bool:

@@ -11,7 +11,6 @@ from twisted.internet.interfaces import IReactorTime
 from pacserve.errors import FetchError
 from pacserve.fetch.stream import BodyStream, StreamingClient
 from pacserve.network.addresses import Endpoint
-from pacserve.peers.urls import package_url
 from pacserve.sources.upstreams import Upstream
 
 # Seconds without an answer after which a peer counts as failed, though another source was faster: it is near, and has just confirmed that it has the
@@ -77,3 +76,13 @@ class PeerUpstream(Upstream):
 
     def lied(self) -> None:
         self._relaying.lied(self._endpoint)
+
+
+def package_url(peer: Endpoint, name: str) -> str:
+    """
+    Returns the URL at which a peer has a package file or signature (docs/protocol.md).
+
+    The last part is `data` and not the file's name: pacman then saves the file under the name that it asked for, and asks its own host, not the
+    peer, for the signature (observed with pacman 6 and 7).
+    """
+    return f"{peer.url}/package/{name}/data"

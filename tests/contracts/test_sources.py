@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -19,7 +20,7 @@ from pacserve.network.addresses import Endpoint
 from pacserve.pacman.configuration import ConfigurationSource, PacmanConfiguration, Repository
 from pacserve.pacman.servers import Servers
 from pacserve.peers.holdings import Holdings
-from pacserve.peers.peer import Peer, PeerState
+from pacserve.peers.peer import Announced, PeerState, named
 from pacserve.peers.roster import Roster
 from pacserve.peers.source import PeerSource
 from pacserve.sources.candidates import PackageSource
@@ -72,10 +73,12 @@ class KnownPeerTests(sources.RemoteSourceContract):
         holdings = Holdings()
         peers = Roster()
         for peer in self.endpoints():
-            slot = peers.add(lambda slot, peer=peer: Peer(slot, peer, (peer.host,), peer, instance=self.instance, state=self.state)).slot  # type: ignore[misc]
+            added = peers.add(partial(named, endpoint=peer))
+            added.observed.state, slot = self.state, added.slot
+            added.announced = None if self.instance is None else Announced(self.instance)
             if self.state is PeerState.KNOWN:
                 holdings.replace(slot, FILES)
-        return PeerSource(peers, holdings, StreamingClient(self.network, self.clock), Addresses(), lambda _: None, self.clock, random=Random(1))
+        return PeerSource(peers, holdings, StreamingClient(self.network, self.clock), Addresses(), lambda *_: None, self.clock, random=Random(1))
 
     def take_away(self) -> None:
         self.become(Page(status=404))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from random import Random
@@ -29,7 +30,7 @@ from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.pacman.configuration import PacmanConfiguration, Repository
 from pacserve.pacman.servers import Servers
 from pacserve.peers.holdings import Holdings
-from pacserve.peers.peer import Peer, PeerState
+from pacserve.peers.peer import PeerState, named
 from pacserve.peers.roster import Roster
 from pacserve.peers.source import PeerSource
 from pacserve.resolver.resolver import Resolver
@@ -134,10 +135,11 @@ class House:
         roster, holdings = Roster(), Holdings()
         for number in range(situation.peers):
             endpoint = Endpoint(f"10.0.0.{number + 1}", 15678)
-            peer = roster.add(lambda slot, at=endpoint: Peer(slot, at, (at.host,), at, state=PeerState.KNOWN))  # type: ignore[misc]
+            peer = roster.add(partial(named, endpoint=endpoint))
+            peer.observed.state = PeerState.KNOWN
             holdings.replace(peer.slot, {NAME: len(DATA)})
             network.hosts[str(endpoint)] = Page(DATA)
-        peers = PeerSource(roster, holdings, client, local, lambda _: None, clock, random=Random(1))
+        peers = PeerSource(roster, holdings, client, local, lambda *_: None, clock, random=Random(1))
         configuration = Configuration()
         configuration.value = PacmanConfiguration(("x86_64",), (), "/nowhere", {"core": Repository("core", tuple(situation.servers))})
         servers, health, absences = Servers(configuration, local, (), 15678), MirrorHealth(), Absences()

@@ -19,9 +19,9 @@ STATION = """
 import sys
 from ipaddress import ip_address
 from twisted.internet import reactor
-from pacserve.interfaces import LANListener
+from pacserve.discovery.link import LANListener
+from pacserve.discovery.multicast import Kernel, MulticastLink, MulticastSettings
 from pacserve.network.machine import interfaces, suspended
-from pacserve.peers.multicast import MulticastLink
 
 class Printing(LANListener):
     def datagram_received(self, payload, source):
@@ -38,8 +38,8 @@ def say():
         link.send(f"{word}{version}".encode(), version)
 
 word, names, *groups = sys.argv[1:]
-link = MulticastLink([ip_address(group) for group in groups], 15679, names.split(",") if names else [], reactor=reactor, clock=reactor,
-                     read=interfaces, suspended=suspended)
+settings = MulticastSettings([ip_address(group) for group in groups], 15679, names.split(",") if names else [])
+link = MulticastLink(settings, Kernel(interfaces, suspended), reactor, reactor)
 link.start(Printing())
 print("started", flush=True)
 say()

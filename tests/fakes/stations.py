@@ -12,8 +12,8 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 
 from pacserve.discovery.announcement import Announcement, Kind, concerns
-from pacserve.discovery.announcer import Announcer
-from pacserve.discovery.discovery import Discovery
+from pacserve.discovery.announcer import Announcer, Timing
+from pacserve.discovery.discovery import Discovery, Vicinity
 from pacserve.discovery.filters import PeerFilters, parse_filter
 from pacserve.discovery.link import LANListener
 from pacserve.discovery.neighbours import Neighbours
@@ -24,9 +24,9 @@ from pacserve.network.addresses import Endpoint, IPAddress, IPNetwork, LocalAddr
 from pacserve.packages.names import is_content
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.inventory import PeerInfo, encode
-from pacserve.peers.peer import Peer, PeerState
+from pacserve.peers.peer import Myself, PeerState, named
 from pacserve.peers.roster import Roster
-from pacserve.peers.watch import PeerWatch
+from pacserve.peers.watch import Offload, PeerWatch
 from tests.fakes.lan import MemoryLAN, MemoryLink
 
 PORT = 15678
@@ -133,33 +133,24 @@ class Station:
         self.neighbours = Neighbours(random.randrange)
         self.roster = Roster()
         for endpoint in static:
-            self.roster.add(partial(_named, endpoint=endpoint))
+            self.roster.add(partial(named, endpoint=endpoint))
         self.holdings = Holdings()
+        myself, timing = Myself(self.instance, lambda: self.architectures), Timing(self.clock, random, interval)
         self.watch = PeerWatch(
             self.roster,
             self.holdings,
             infos,
+            myself,
+            Offload(_unknown, lambda work: succeed(work())),
             self.clock,
-            _unknown,
-            lambda work: succeed(work()),
-            self.instance,
-            lambda: self.architectures,
         )
-        self.announcer = Announcer(self.link, self.clock, random, self.describe, lambda: len(self.neighbours), interval)
-        self.discovery = Discovery(
-            self.link,
-            self.announcer,
-            self.neighbours,
-            self.roster,
-            self.watch,
-            PeerFilters([parse_filter(text) for text in filters]),
-            self.local,
-            lambda announcement: concerns(announcement, self.architectures, content=self.content),
-            self.clock,
-            random,
-            self.instance,
-            interval,
-        )
+        self.announcer = Announcer(self.link, timing, self.describe, lambda: len(self.neighbours))
+        vicinity = Vicinity(self.local, PeerFilters([parse_filter(text) for text in filters]), self.neighbours, self._concerns)
+        self.discovery = Discovery(self.announcer, vicinity, self.roster, self.watch, myself, timing)
+        self.watch.notify(self.discovery.polled)
+
+    def _concerns(self, announcement: Announcement) -> bool:
+        return concerns(announcement, self.architectures, content=self.content)
 
     @property
     def content(self) -> bool:
@@ -170,6 +161,7 @@ class Station:
         """Comes up."""
         self.answer()
         self.watch.start()
+        self.link.start(self.discovery)
         self.discovery.start()
 
     def answer(self) -> None:
@@ -181,6 +173,7 @@ class Station:
         """Goes down as it should."""
         self.vanish()
         self.discovery.stop()
+        self.link.stop()
         self.watch.stop()
 
     def vanish(self) -> None:
@@ -224,10 +217,6 @@ class Station:
         return {peer.configured for peer in self.roster if peer.state in (PeerState.KNOWN, PeerState.UNKNOWN) and not peer.leaving}
 
 
-def _named(slot: int, endpoint: Endpoint) -> Peer:
-    return Peer(slot, endpoint, (endpoint.host,), endpoint)
-
-
 class Announcing(LANListener):
     """
     A host that announces itself as any does and asks nobody, so that there may be a thousand of them.
@@ -244,7 +233,7 @@ class Announcing(LANListener):
         def describe(kind: Kind) -> Announcement:
             return Announcement(kind, instance, PORT, 1, ("x86_64",))
 
-        self.announcer = Announcer(self._link, lan.clock, random, describe, lambda: len(self.heard), interval)
+        self.announcer = Announcer(self._link, Timing(lan.clock, random, interval), describe, lambda: len(self.heard))
 
     def start(self) -> None:
         """Comes up."""

@@ -26,7 +26,8 @@ from pacserve.packages.inventory import Inventory
 from pacserve.pacman.configuration import PacmanConfiguration, Repository
 from pacserve.pacman.servers import Servers
 from pacserve.peers.holdings import Holdings
-from pacserve.peers.peer import Identity, Peer, PeerState
+from pacserve.peers.peer import Announced, Identity, Observed, Peer, PeerState
+from pacserve.peers.reputation import DISTRUST, Reputations
 from pacserve.peers.roster import Roster
 from pacserve.peers.source import PeerSource
 from pacserve.report.ledger import Ledger
@@ -151,7 +152,7 @@ class Setup(SynchronousTestCase):
             servers=Servers(configuration, local, [], 15678),
             health=self.health,
             upstreams=Rates(),  # type: ignore[arg-type]
-            claims=Claims(),
+            claims=Claims(Reputations()),
             ledger=self.ledger,
             fetching=Idle(),  # type: ignore[arg-type]
             heard_at=lambda: 990.0,
@@ -162,7 +163,7 @@ class Setup(SynchronousTestCase):
         )
         self.reporting = Reporting(parts)
         anything: Any = None
-        peers = PeerSource(self.roster, self.holdings, anything, local, lambda _: None, self.clock, random=Random(1))
+        peers = PeerSource(self.roster, self.holdings, anything, local, lambda *_: None, self.clock, random=Random(1))
         mirrors = Mirrors(parts.servers, anything, self.health, Absences(), anything, self.clock)
         downloads = DownloadSource(Downloads(anything, self.clock, UNLIMITED, anything), anything, Known(), self.clock)
         policy = Policy(self.misses, Hits.REDIRECT, peers.has_usable, lambda: True)
@@ -176,9 +177,8 @@ class Setup(SynchronousTestCase):
         """One more peer, which holds a file of this size under the name."""
         endpoint = Endpoint(f"10.0.0.{len(self.roster) + 1}", 15678)
         identity = Identity("1" * 32, 1, ("x86_64",), 0)
-        peer = self.roster.add(
-            lambda slot: Peer(slot, endpoint, (endpoint.host,), endpoint, state=state, trouble=trouble, identity=identity, alive_at=940.0)
-        )
+        observed = Observed((endpoint.host,), endpoint, state, trouble, identity, answered_at=940.0)
+        peer = self.roster.add(lambda slot: Peer(slot, endpoint, observed))
         if size is not None:
             self.holdings.update(peer.slot, {NAME: size}, ())
         return peer
@@ -204,8 +204,8 @@ class WhyTests(Setup):
         self.add()
         self.add(PeerState.DEAD, SIZE, "connection refused")
         self.add(size=SIZE + 1)
-        self.add(size=SIZE).leaving = True
-        self.add(size=SIZE).asked_again_at = 1030.0
+        self.add(size=SIZE).announced = Announced("1" * 32, goodbyes=1)
+        self.add(size=SIZE).reputation.lied(1030.0 - DISTRUST)
         self.add(PeerState.REFUSED, trouble="other architecture")
         self.add(PeerState.UNKNOWN)
         self.add(PeerState.NEW)
@@ -294,7 +294,7 @@ class StatusTests(Setup):
     def test_status(self) -> None:
         """All that is known is told, and no password."""
         self.add(size=SIZE)
-        self.add(PeerState.DEAD, trouble="gone").asked_again_at = 1030.0
+        self.add(PeerState.DEAD, trouble="gone").reputation.lied(1030.0 - DISTRUST)
         self.caches.files[NAME] = SIZE
         self.health.blame("http://b", Fault.SLOW, 1000.0)
         self.ledger.answered(Answered("request", "GET", b"/x", parse_address("::1"), 307, "peer 10.0.0.1:15678", 5, 0.1))

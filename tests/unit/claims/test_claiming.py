@@ -12,17 +12,17 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
-from pacserve.claims.claiming import KeptClaims, PeerClaiming, claim_key, decode_verdict, encode_verdict
+from pacserve.claims.claiming import LocalKeeper, PeerClaiming, claim_key, claim_url, decode_verdict, encode_verdict
 from pacserve.claims.claims import LEASE, Claims, Verdict
-from pacserve.claims.lease import RENEWAL
-from pacserve.claims.rendezvous import keepers
-from pacserve.claims.round import CLAIM_BUDGET, KEEPERS_ASKED
+from pacserve.claims.keepers import CLAIM_BUDGET, KEEPERS_ASKED, rank_keepers
+from pacserve.claims.lease import RENEWAL_INTERVAL
 from pacserve.errors import RemoteProtocolError
 from pacserve.fetch.stream import StreamingClient
+from pacserve.fetch.urls import parse_url
 from pacserve.network.addresses import Endpoint
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
-from pacserve.peers.conduct import AVOIDED, DISTRUST, FAILURES_LIMIT
-from pacserve.peers.peer import Identity, Peer, PeerState
+from pacserve.peers.peer import Identity, Observed, Peer, PeerState
+from pacserve.peers.reputation import DISTRUST, LEADER_FAILURES_LIMIT, LEADER_PENALTY
 from pacserve.peers.roster import Roster
 from pacserve.sources.upstreams import Upstream
 from pacserve.transfer.leader_search import Claim
@@ -73,13 +73,19 @@ class VerdictTests(SynchronousTestCase):
         keys = {claim_key("a", bytes(32)), claim_key("a", bytes(range(32))), claim_key("b", bytes(32))}
         self.assertEqual(len(keys), 3)
 
+    def test_url(self) -> None:
+        """A file is claimed under an id and a key, by a URL that is read back as it is."""
+        url = claim_url(Endpoint("10.0.0.3", 15678), "ask", f"{REQUEST.name}/0a", OWN)
+        self.assertEqual(url, f"http://10.0.0.3:15678/claim/ask/{OWN}/{REQUEST.name}/0a")
+        self.assertEqual(str(parse_url(url)), url)
+
 
 class ClaimingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.network = Network()
         self.roster = Roster()
-        self.table = Claims()
+        self.table = Claims(self.roster.reputations)
         client = StreamingClient(self.network, self.clock)
         self.claiming = PeerClaiming(self.roster, self.table, client, self.clock, OWN)
 
@@ -87,9 +93,7 @@ class ClaimingTests(SynchronousTestCase):
         """One more peer."""
         endpoint = Endpoint(f"10.0.0.{len(self.roster) + 2}", 15678)
         self.roster.add(
-            lambda slot: Peer(
-                slot, endpoint, (endpoint.host,), endpoint, state=PeerState.KNOWN, identity=Identity(instance, 1, ("x86_64",), 0), verified=True
-            )
+            lambda slot: Peer(slot, endpoint, Observed((endpoint.host,), endpoint, PeerState.KNOWN, identity=Identity(instance, 1, ("x86_64",), 0)))
         )
         host = answer if isinstance(answer, (Line, Page)) else Keeper(answer)
         self.network.hosts[str(endpoint)] = host
@@ -99,21 +103,21 @@ class ClaimingTests(SynchronousTestCase):
         """Begins to claim the file."""
         return Deferred.fromCoroutine(self.claiming.claim(REQUEST, expected))
 
-    def leader(self) -> Upstream:
-        """Claims the file, which another host downloads."""
+    def followed(self) -> Upstream:
+        """Claims the file, and returns the leader that is to be followed."""
         leader = self.successResultOf(self.claim()).leader
         assert leader is not None
         return leader
 
     def other_keeper(self) -> str:
         """An instance id that keeps the claims of the file rather than this host."""
-        return next(one for one in (f"{number:032x}" for number in range(1, 1000)) if keepers(KEY, [one, OWN])[0] == one)
+        return next(one for one in (f"{number:032x}" for number in range(1, 1000)) if rank_keepers(KEY, [one, OWN])[0] == one)
 
     def test_alone(self) -> None:
         """A host without peers grants itself the claim, renews it as long as the download runs, and ends it."""
         claim = self.successResultOf(self.claim())
         self.assertEqual((claim.leader, len(self.table)), (None, 1))
-        self.clock.pump([RENEWAL] * 20)
+        self.clock.pump([RENEWAL_INTERVAL] * 20)
         self.assertEqual(self.table.ask(KEY, "1" * 32, "x", self.clock.seconds()), Verdict(OWN, granted=False))
         claim.end(kept=False)
         self.assertEqual((len(self.table), self.clock.getDelayedCalls()), (0, []))
@@ -123,7 +127,7 @@ class ClaimingTests(SynchronousTestCase):
         keeper = self.add(self.other_keeper(), lambda what, instance, key: encode_verdict(Verdict(None, granted=True)))
         assert isinstance(keeper, Keeper)
         claim = self.successResultOf(self.claim())
-        self.clock.advance(RENEWAL)
+        self.clock.advance(RENEWAL_INTERVAL)
         claim.end(kept=True)
         self.assertEqual([asked[2] for asked in keeper.asked], ["ask", "renew", "finish"])
         self.assertEqual({asked[0] for asked in keeper.asked}, {"POST"})
@@ -133,7 +137,7 @@ class ClaimingTests(SynchronousTestCase):
         """Claims for pacman's files are not kept by a peer that shares no architecture: hosts of earlier versions know no such peer."""
         self.add(self.other_keeper(), Line.REFUSES)
         (peer,) = self.roster
-        peer.identity = Identity(self.other_keeper(), 1, (), 1, shared=False)
+        peer.observed.identity = Identity(self.other_keeper(), 1, (), 1, shared=False)
         self.assertIsNone(self.successResultOf(self.claim()).leader)
         self.assertEqual((self.network.asked, len(self.table)), ([], 1))
 
@@ -141,7 +145,7 @@ class ClaimingTests(SynchronousTestCase):
         """Who is told to follow a peer follows it where it is known to be."""
         instance = self.other_keeper()
         self.add(instance, lambda *_: encode_verdict(Verdict(instance, granted=False)))
-        leader = self.leader()
+        leader = self.followed()
         self.assertEqual(leader.label, "peer 10.0.0.2:15678")
         Deferred.fromCoroutine(leader.open(REQUEST.name, {}, 1.0)).addErrback(lambda _: None)
         self.assertEqual(self.network.asked[-1], f"GET http://10.0.0.2:15678/fetch/core/x86_64/{REQUEST.name}")
@@ -150,40 +154,38 @@ class ClaimingTests(SynchronousTestCase):
         """A leader that served wrong bytes is not followed again for an hour."""
         instance = self.other_keeper()
         self.add(instance, lambda *_: encode_verdict(Verdict(instance, granted=False)))
-        leader = self.leader()
+        leader = self.followed()
         leader.lied()
         (peer,) = self.roster
         self.assertFalse(peer.may_be_asked(self.clock.seconds()), "nor is it asked for what it holds")
-        peer.asked_again_at = 0.0
         self.assertIsNone(self.successResultOf(self.claim()).leader)
         self.assertEqual(self.table.ask("key", "f" * 32, "10.0.0.2", self.clock.seconds()), Verdict(None, granted=False))
         self.clock.advance(DISTRUST)
-        self.assertIsNotNone(self.successResultOf(self.claim()).leader)
+        self.followed()
 
     def test_useless(self) -> None:
         """A leader that gave nothing several times is not followed for a while, and nobody is sent elsewhere for that."""
         instance = self.other_keeper()
         self.add(instance, lambda *_: encode_verdict(Verdict(instance, granted=False)))
-        for _ in range(FAILURES_LIMIT):
-            leader = self.leader()
+        for _ in range(LEADER_FAILURES_LIMIT):
+            leader = self.followed()
             leader.failed()
         self.assertIsNone(self.successResultOf(self.claim()).leader)
         (peer,) = self.roster
         self.assertTrue(peer.may_be_asked(self.clock.seconds()))
-        self.clock.advance(AVOIDED)
-        self.assertIsNotNone(self.successResultOf(self.claim()).leader)
+        self.clock.advance(LEADER_PENALTY)
+        self.followed()
 
     def test_liar_renamed(self) -> None:
         """A liar that was started anew has another id, and is not followed either."""
         first = self.other_keeper()
         follow = first
         self.add(first, lambda *_: encode_verdict(Verdict(follow, granted=False)))
-        leader = self.leader()
+        leader = self.followed()
         leader.lied()
         (peer,) = self.roster
-        peer.asked_again_at = 0.0
-        follow = next(one for one in (f"{number:032x}" for number in range(1000, 2000)) if keepers(KEY, [one, OWN])[0] == one)
-        peer.identity = Identity(follow, 1, ("x86_64",), 0)
+        follow = next(one for one in (f"{number:032x}" for number in range(1000, 2000)) if rank_keepers(KEY, [one, OWN])[0] == one)
+        peer.observed.identity = Identity(follow, 1, ("x86_64",), 0)
         self.assertIsNone(self.successResultOf(self.claim()).leader)
 
     def test_unknown(self) -> None:
@@ -198,10 +200,10 @@ class ClaimingTests(SynchronousTestCase):
         instance = self.other_keeper()
         for _ in range(2):
             self.add(instance, lambda *_: encode_verdict(Verdict(instance, granted=False)))
-        leader = self.leader()
+        leader = self.followed()
         self.assertEqual(leader.label, "peer 10.0.0.2:15678")
         leader.lied()
-        leader = self.leader()
+        leader = self.followed()
         self.assertEqual(leader.label, "peer 10.0.0.3:15678")
 
     def test_signature(self) -> None:
@@ -274,14 +276,14 @@ class ClaimingTests(SynchronousTestCase):
         self.add(self.other_keeper(), lambda *_: encode_verdict(Verdict(None, granted=True)))
         claim = self.successResultOf(self.claim())
         self.network.hosts["10.0.0.2:15678"] = Line.REFUSES
-        self.clock.pump([RENEWAL] * 4)
+        self.clock.pump([RENEWAL_INTERVAL] * 4)
         claim.end(kept=True)
-        self.clock.pump([RENEWAL] * 4)
+        self.clock.pump([RENEWAL_INTERVAL] * 4)
         self.assertEqual((self.clock.getDelayedCalls(), self.flushLoggedErrors()), ([], []))
 
     def test_kept(self) -> None:
         """What is kept for others is what the table says."""
-        kept = KeptClaims(self.table, self.clock)
+        kept = LocalKeeper(self.table, self.clock)
         self.assertEqual(decode_verdict(kept.keep("ask", "1" * 32, "key", "10.0.0.3")), Verdict(None, granted=True))
         self.assertEqual(decode_verdict(kept.keep("ask", "2" * 32, "key", "10.0.0.4")), Verdict("1" * 32, granted=False))
         self.assertEqual(decode_verdict(kept.keep("renew", "1" * 32, "key", "10.0.0.3")), Verdict(None, granted=True))

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.claims.claims import BAN, CLAIMS_LIMIT, CLAIMS_PER_SOURCE, FINISHED, LEASE, LOSSES_LIMIT, LOSSES_WINDOW, Claims, Verdict
+from pacserve.claims.claims import CLAIMS_LIMIT, CLAIMS_PER_SOURCE, FINISHED, LEASE, Claims, Verdict
 from pacserve.claims.followers import FOLLOWERS_PER_HOST
-from pacserve.peers.conduct import DISTRUST
+from pacserve.peers.reputation import DISTRUST, LOST_LEASES_LIMIT, LOST_LEASES_PENALTY, LOST_LEASES_WINDOW, Reputations
 
 FIRST, SECOND, THIRD = "1" * 32, "2" * 32, "3" * 32
 GRANTED = Verdict(None, granted=True)
@@ -24,7 +24,8 @@ def address(instance: str) -> str:
 
 class Setup(SynchronousTestCase):
     def setUp(self) -> None:
-        self.claims = Claims()
+        self.reputations = Reputations()
+        self.claims = Claims(self.reputations)
 
     def ask(self, instance: str, now: float = 0.0, key: str = KEY, source: str = "") -> Verdict:
         """A host asks."""
@@ -99,7 +100,7 @@ class ClaimsTests(Setup):
 
     def test_finished(self) -> None:
         """Who asks for what was just downloaded is sent there; that is no lost lease."""
-        for turn in range(LOSSES_LIMIT + 1):
+        for turn in range(LOST_LEASES_LIMIT + 1):
             now = turn * 100.0
             self.assertEqual(self.ask(FIRST, now), GRANTED)
             self.finish(FIRST, now + 1)
@@ -125,17 +126,17 @@ class ClaimsTests(Setup):
 class OffenceTests(Setup):
     def test_ban(self) -> None:
         """A host that lost three leases gets none for ten minutes, and downloads on its own; nobody need have asked for the files again."""
-        lost_at = self.lose(FIRST, LOSSES_LIMIT, 0.0)
+        lost_at = self.lose(FIRST, LOST_LEASES_LIMIT, 0.0)
         self.assertEqual(self.ask(FIRST, lost_at), ON_ITS_OWN)
         self.assertEqual(self.ask(SECOND, lost_at), GRANTED)
         self.assertEqual(self.ask(FIRST, lost_at), Verdict(SECOND, granted=False), "it may follow")
         self.release(SECOND, lost_at)
-        self.assertEqual(self.ask(FIRST, lost_at + BAN - 1), ON_ITS_OWN)
-        self.assertEqual(self.ask(FIRST, lost_at + BAN), GRANTED)
+        self.assertEqual(self.ask(FIRST, lost_at + LOST_LEASES_PENALTY - 1), ON_ITS_OWN)
+        self.assertEqual(self.ask(FIRST, lost_at + LOST_LEASES_PENALTY), GRANTED)
 
     def test_many_ids(self) -> None:
         """The ban goes by the address: another id does not get round it, and no other host is banned by stating its id."""
-        lost_at = self.lose(FIRST, LOSSES_LIMIT, 0.0, "10.0.0.66")
+        lost_at = self.lose(FIRST, LOST_LEASES_LIMIT, 0.0, "10.0.0.66")
         self.assertEqual(self.ask(SECOND, lost_at, source="10.0.0.66"), ON_ITS_OWN)
         self.assertEqual(self.ask(FIRST, lost_at), GRANTED)
 
@@ -143,15 +144,17 @@ class OffenceTests(Setup):
         """A few losses spread over a long time are no reason for a ban."""
         now = 0.0
         for _ in range(10):
-            now = self.lose(FIRST, LOSSES_LIMIT - 1, now) + LOSSES_WINDOW
+            now = self.lose(FIRST, LOST_LEASES_LIMIT - 1, now) + LOST_LEASES_WINDOW
         self.assertEqual(self.ask(FIRST, now), GRANTED)
 
     def test_liar(self) -> None:
         """A host that served wrong bytes loses its claims, and gets none for an hour."""
         self.ask(FIRST)
         self.ask(FIRST, key="xz")
-        self.claims.distrust(address(FIRST), 1.0)
-        self.assertEqual((len(self.claims), self.renew(FIRST, 1.0)), (0, False))
+        self.reputations.of(address(FIRST)).lied(1.0)
+        self.assertFalse(self.renew(FIRST, 1.0))
+        self.assertEqual([self.ask(SECOND, 1.0, key) for key in (KEY, "xz")], [GRANTED, GRANTED])
+        self.release(SECOND, 1.0)
         self.assertEqual(self.ask(FIRST, DISTRUST), ON_ITS_OWN)
         self.assertEqual(self.ask(FIRST, 1.0 + DISTRUST), GRANTED)
 
@@ -183,7 +186,8 @@ class ClaimsMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.claims = Claims()
+        self.reputations = Reputations()
+        self.claims = Claims(self.reputations)
         self.now = 0.0
         self.addresses: dict[int, int] = {}
         self.holders: dict[str, tuple[str, str, float]] = {}
@@ -268,7 +272,7 @@ class ClaimsMachine(RuleBasedStateMachine):
     @rule(host=HOSTS)
     def distrust(self, host: int) -> None:
         """A host served wrong bytes."""
-        self.claims.distrust(self.source(host), self.now)
+        self.reputations.of(self.source(host)).lied(self.now)
         for key, holder in list(self.holders.items()):
             if holder[1] == self.source(host):
                 del self.holders[key]

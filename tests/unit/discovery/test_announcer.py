@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.discovery.announcement import Announcement, Kind, decode
-from pacserve.discovery.announcer import FAMILY_DELAY, SECOND_TRY, SPACING, Announcer
+from pacserve.discovery.announcer import FAMILY_DELAY, SECOND_TRY, SPACING, Announcer, Timing
 from pacserve.discovery.link import LANLink, LANListener
 
 INTERVAL = 60.0
@@ -39,11 +39,9 @@ class AnnouncerTests(SynchronousTestCase):
         self.generation = 1
         self.announcer = Announcer(
             self.wire,
-            self.clock,
-            Random(1),
+            Timing(self.clock, Random(1), INTERVAL),
             lambda kind: Announcement(kind, "1" * 32, 15678, self.generation, ("x86_64",)),
             lambda: self.hosts,
-            INTERVAL,
         )
 
     def sent(self, version: int = 4) -> list[Kind]:

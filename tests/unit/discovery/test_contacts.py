@@ -3,7 +3,7 @@
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.discovery.contacts import CONTACTS_PER_TURN, TURN, Contacts
+from pacserve.discovery.contacts import CONTACTS_PER_TURN, TURN_INTERVAL, Contacts
 
 
 class ContactsTests(SynchronousTestCase):
@@ -23,7 +23,7 @@ class ContactsTests(SynchronousTestCase):
         """A host is contacted in the first turn after its time, once however often that is planned."""
         self.contacts.plan("a", 0.25)
         self.contacts.plan("a", 0.0)
-        self.clock.pump([TURN] * 10)
+        self.clock.pump([TURN_INTERVAL] * 10)
         self.assertEqual(self.contacted, [(0.3, "a")])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -36,8 +36,8 @@ class ContactsTests(SynchronousTestCase):
 
         self.contacts = Contacts(self.clock, lambda _: True, lambda: 100, contact)
         self.contacts.plan("a", 0)
-        self.clock.advance(TURN)
-        self.clock.advance(TURN)
+        self.clock.advance(TURN_INTERVAL)
+        self.clock.advance(TURN_INTERVAL)
         self.assertEqual([instance for _, instance in self.contacted], ["a", "b"])
         self.contacts.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -46,20 +46,20 @@ class ContactsTests(SynchronousTestCase):
         """A few are contacted in a turn, and fewer where there is no room; nobody is forgotten."""
         for number in range(CONTACTS_PER_TURN + 5):
             self.contacts.plan(f"{number}", 0)
-        self.clock.advance(TURN)
+        self.clock.advance(TURN_INTERVAL)
         self.assertEqual(len(self.contacted), CONTACTS_PER_TURN)
         self.room = 0
-        self.clock.advance(TURN)
+        self.clock.advance(TURN_INTERVAL)
         self.assertEqual(len(self.contacted), CONTACTS_PER_TURN)
         self.room = 3
-        self.clock.advance(TURN)
+        self.clock.advance(TURN_INTERVAL)
         self.assertEqual(len(self.contacted), CONTACTS_PER_TURN + 3)
-        self.clock.advance(TURN)
+        self.clock.advance(TURN_INTERVAL)
         self.assertEqual(len(self.contacted), CONTACTS_PER_TURN + 5)
 
     def test_gone(self) -> None:
         """A host that is not wanted any more is forgotten."""
         self.contacts.plan("a", 10)
         self.gone.add("a")
-        self.clock.advance(TURN)
+        self.clock.advance(TURN_INTERVAL)
         self.assertEqual((self.contacted, self.clock.getDelayedCalls()), ([], []))

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.discovery.announcement import Announcement, Kind, encode
 from pacserve.discovery.announcer import FAMILY_DELAY
-from pacserve.discovery.contacts import CONTACTS_PER_TURN, TURN
+from pacserve.discovery.contacts import CONTACTS_PER_TURN, TURN_INTERVAL
 from pacserve.discovery.discovery import ADDRESSES_DELAY, CONTACT_DELAY, CONTACTS_LIMIT, NEWS_SPACING, PEERS_LIMIT
 from pacserve.discovery.neighbours import BURST_PER_ADDRESS, RATE_PER_ADDRESS
 from pacserve.network.addresses import Endpoint, parse_network
@@ -388,7 +388,7 @@ class LifeTests(Setup):
     def test_return(self) -> None:
         """A dead peer that announces itself is used again within two seconds and a bit."""
         self.other.vanish()
-        self.us.watch.look(self.peer)
+        self.us.watch.poll(self.peer)
         self.settle(30)
         self.assertEqual(self.us.known(), set())
         self.other.answer()
@@ -471,7 +471,7 @@ class FloodTests(Setup):
         for number in range(10_000):
             self.hear(f"10.0.{number % 65536 >> 8}.{number & 255}", instance=f"{number:032x}")
             if number % 100 == 0:
-                self.clock.advance(TURN)
+                self.clock.advance(TURN_INTERVAL)
         self.assertLessEqual(len(self.infos.asked), 100 * CONTACTS_PER_TURN)
         self.assertLessEqual(len(self.us.neighbours), 2048)
 
@@ -507,7 +507,7 @@ class FloodTests(Setup):
             self.hear(f"10.0.2.{number & 255}" if number < 256 else f"10.0.3.{number & 255}", instance=f"{number:032x}")
         for _ in range(100):
             before = len(self.infos.asked)
-            self.clock.advance(TURN)
+            self.clock.advance(TURN_INTERVAL)
             self.assertLessEqual(len(self.infos.asked) - before, CONTACTS_PER_TURN)
         self.assertGreater(len(self.infos.asked), 400)
 

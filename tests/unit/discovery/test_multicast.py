@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.discovery.link import LANListener
-from pacserve.discovery.multicast import POLL_INTERVAL, MulticastLink
+from pacserve.discovery.multicast import POLL_INTERVAL, Kernel, MulticastLink, MulticastSettings
 from pacserve.discovery.sockets import Datagram, GroupSocket
 from pacserve.errors import StartError
 from pacserve.network.addresses import IPAddress
@@ -63,14 +63,10 @@ class MulticastLinkTests(SynchronousTestCase):
     def make_link(self, groups: Collection[IPAddress] = (ALL, ALL6), names: Collection[str] = ()) -> MulticastLink:
         """A link in this world."""
         return MulticastLink(
-            tuple(groups),
-            15679,
-            names,
-            reactor=self.reactor,
-            clock=self.clock,
-            read=lambda: self.interfaces,
-            suspended=lambda: self.slept,
-            open_socket=self.open_socket,
+            MulticastSettings(tuple(groups), 15679, names),
+            Kernel(lambda: self.interfaces, lambda: self.slept, self.open_socket),
+            self.reactor,
+            self.clock,
         )
 
     def open_socket(self, version: int, port: int) -> GroupSocket:

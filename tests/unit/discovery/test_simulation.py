@@ -77,7 +77,7 @@ class SimulationTests(SynchronousTestCase):
         self.assertLessEqual(self.lan.sent[4], 5 * 1000)
         for station in watched:
             self.assertEqual(len(station.known()), 999)
-            self.assertEqual(sum(peer.listed for peer in station.roster), INVENTORIES_LIMIT)
+            self.assertEqual(sum(peer.observed.listed for peer in station.roster), INVENTORIES_LIMIT)
 
     def answer_for(self, number: int) -> None:
         """Has `/info` answered for a host that only announces itself."""

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.claims.keeping import ClaimKeeper
+from pacserve.claims.claiming import ClaimKeeper
 from pacserve.errors import RequestError
 from pacserve.fronts.downloads import ClaimFront, FetchFront
 from pacserve.packages.files import ExpectedFile, FileRequest
@@ -38,8 +38,8 @@ class Keeper(ClaimKeeper):
     def __init__(self) -> None:
         self.asked: list[tuple[str, ...]] = []
 
-    def keep(self, what: str, instance: str, key: str, source: str) -> bytes:
-        self.asked.append((what, instance, key, source))
+    def keep(self, action: str, instance: str, key: str, source: str) -> bytes:
+        self.asked.append((action, instance, key, source))
         return b"{}"
 
 

@@ -3,13 +3,13 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.network.addresses import Endpoint
-from pacserve.peers.peer import Peer
+from pacserve.peers.peer import Peer, named
 from pacserve.peers.roster import Roster
 
 
 def make(slot: int) -> Peer:
     """A peer for a slot."""
-    return Peer(slot, Endpoint("10.0.0.3", 15678))
+    return named(slot, Endpoint("10.0.0.3", 15678))
 
 
 class RosterTests(SynchronousTestCase):
@@ -39,3 +39,38 @@ class RosterTests(SynchronousTestCase):
         for peer in roster:
             roster.remove(peer)
         self.assertEqual((len(roster), list(roster), roster.at(7)), (0, [], None))
+
+    def test_reputation(self) -> None:
+        """Peers at one address have one reputation, and a host that lied is known as a liar after it left and came back."""
+        roster = Roster()
+        first, second = roster.add(make), roster.add(lambda slot: named(slot, Endpoint("10.0.0.3", 1)))
+        other = roster.add(lambda slot: named(slot, Endpoint("10.0.0.4", 15678)))
+        first.reputation.lied(0.0)
+        self.assertEqual([peer.may_be_asked(1.0) for peer in (first, second, other)], [False, False, True])
+        for peer in (first, second):
+            roster.remove(peer)
+        self.assertFalse(roster.add(make).may_be_asked(1.0))
+
+    def test_moved(self) -> None:
+        """A peer whose name leads to another address has the reputation of the host there."""
+        roster = Roster()
+        peer, other = roster.add(lambda slot: named(slot, Endpoint("nas.lan", 15678))), roster.add(make)
+        peer.reputation.lied(0.0)
+        peer.observed.endpoint = Endpoint("10.0.0.3", 15678)
+        roster.moved(peer)
+        self.assertIs(peer.reputation, other.reputation)
+        self.assertTrue(peer.may_be_asked(1.0))
+        roster.remove(other)
+        other.reputation.lied(0.0)
+        self.assertFalse(peer.may_be_asked(1.0), "the host is still in the roster")
+        roster.remove(peer)
+        roster.moved(peer)
+        self.assertEqual(len(roster), 0)
+
+    def test_moved_away(self) -> None:
+        """The host that a peer was at before is a stranger, and forgotten where nothing is held against it."""
+        roster = Roster()
+        peer = roster.add(make)
+        peer.observed.endpoint = Endpoint("10.0.0.4", 15678)
+        roster.moved(peer)
+        self.assertEqual([roster.reputations.find(host) is None for host in ("10.0.0.3", "10.0.0.4")], [True, False])

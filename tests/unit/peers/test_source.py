@@ -11,15 +11,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import AbsentError, FetchError
 from pacserve.fetch.stream import StreamingClient
+from pacserve.fetch.urls import parse_url
 from pacserve.network.addresses import Endpoint, parse_address
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.peers.holdings import Holdings
-from pacserve.peers.peer import Identity, Peer, PeerState
+from pacserve.peers.peer import Announced, Identity, Peer, PeerState, named
+from pacserve.peers.reputation import DISTRUST, HALF_LIFE, WITHHELD_PENALTY, Failure, Reputation
 from pacserve.peers.roster import Roster
 from pacserve.peers.source import (
-    COMES_LAST,
     CONFIRM_BUDGET,
-    DISTRUST,
     DOUBT_INTERVAL,
     HEDGE_DELAY,
     HOLDERS_COMPARED,
@@ -30,7 +30,7 @@ from pacserve.peers.source import (
     YES_LIFETIME,
     PeerSource,
 )
-from pacserve.peers.standing import HALF_LIFE
+from pacserve.peers.upstream import package_url
 from pacserve.sources.candidates import Candidate, Rank, Wanted
 from pacserve.sources.locations import Location, RemoteFile
 from tests.fakes.interfaces import Addresses
@@ -81,7 +81,13 @@ class Setup(SynchronousTestCase):
         """One more source of these peers, as on another host."""
         client = StreamingClient(self.network, self.clock)
         local = Addresses("10.0.0.200")
-        return PeerSource(self.peers, self.holdings, client, local, lambda peer: self.suspects.append(peer.slot), self.clock, random=Random(seed))
+        return PeerSource(self.peers, self.holdings, client, local, self.suspect, self.clock, random=Random(seed))
+
+    def suspect(self, peer: Peer, trouble: str) -> None:
+        """Notes a suspicion as the watch does, and polls nobody."""
+        self.suspects.append(peer.slot)
+        if trouble:
+            peer.observed.silent(trouble)
 
     def add(
         self,
@@ -93,7 +99,8 @@ class Setup(SynchronousTestCase):
         """One more peer; known ones hold the package in the right size unless told otherwise."""
         slot = len(self.peers)
         host = endpoint or Endpoint(f"10.0.0.{slot + 1}", 15678)
-        peer = self.peers.add(lambda slot: Peer(slot, host, (host.host,), host, state=state))
+        peer = self.peers.add(lambda slot: named(slot, host))
+        peer.observed.state = state
         if state is KNOWN:
             self.holdings.replace(slot, {NAME: SIZE} if files is None else files)
         self.network.hosts[str(host)] = answer if answer is not None else Page(bytes(SIZE))
@@ -122,7 +129,7 @@ class Setup(SynchronousTestCase):
 
     def hold_back(self, peer: Peer, seconds: float) -> None:
         """Makes a peer look so much slower than others."""
-        peer.standing.answered(4 * seconds, self.clock.seconds())
+        peer.reputation.standing.answered(4 * seconds, self.clock.seconds())
 
     def choose(self) -> tuple[str, str, int | None, str]:
         """Where pacman is sent, when no yes is remembered."""
@@ -160,7 +167,7 @@ class CandidatesTests(Setup):
                 answer.cancel()
                 self.failureResultOf(answer, CancelledError)
                 for peer in self.peers:
-                    peer.heard(KNOWN)
+                    peer.answered(KNOWN)
             self.assertEqual(set(self.network.asked), {f"HEAD {url(slot)}" for slot in asked}, size)
 
     def test_signature_sizes(self) -> None:
@@ -178,10 +185,10 @@ class CandidatesTests(Setup):
 
     def test_states(self) -> None:
         """Peers that are dead, refused or not known to be who they say, and those that take their leave, are not asked."""
-        self.add().state = PeerState.DEAD
-        self.add().state = PeerState.REFUSED
-        self.add().state = PeerState.NEW
-        self.add().leaving = True
+        self.add().observed.state = PeerState.DEAD
+        self.add().observed.state = PeerState.REFUSED
+        self.add().observed.state = PeerState.NEW
+        self.add().announced = Announced("1" * 32, goodbyes=1)
         self.assertEqual(self.candidates(), [])
 
     def test_again(self) -> None:
@@ -227,7 +234,7 @@ class CandidatesTests(Setup):
         assert isinstance(location, RemoteFile)
         location.upstream.failed()
         self.assertEqual([candidate.rank for candidate in self.candidates()], [Rank.PEERS_AGAIN])
-        self.clock.advance(COMES_LAST)
+        self.clock.advance(WITHHELD_PENALTY)
         self.assertEqual([candidate.rank for candidate in self.candidates()], [Rank.PEERS])
 
     def test_lied(self) -> None:
@@ -245,7 +252,7 @@ class CandidatesTests(Setup):
         """A peer of which only content can be used is not asked for a file of pacman."""
         peer = self.add(UNKNOWN)
         self.assertEqual(len(self.candidates()), 1)
-        peer.identity = Identity("1" * 32, 1, (), 1, shared=False)
+        peer.observed.identity = Identity("1" * 32, 1, (), 1, shared=False)
         self.assertEqual(self.candidates(), [])
 
     def test_has_usable(self) -> None:
@@ -253,9 +260,9 @@ class CandidatesTests(Setup):
         self.assertFalse(self.source.has_usable())
         for state in (PeerState.NEW, PeerState.DEAD, PeerState.REFUSED):
             self.add(state)
-        self.add().leaving = True
-        self.add().failed(self.clock.seconds())
-        self.add().identity = Identity("1" * 32, 1, (), 1, shared=False)
+        self.add().announced = Announced("1" * 32, goodbyes=1)
+        self.add().reputation.failed(Failure.SILENT, self.clock.seconds())
+        self.add().observed.identity = Identity("1" * 32, 1, (), 1, shared=False)
         self.assertFalse(self.source.has_usable())
         self.add(UNKNOWN)
         self.assertTrue(self.source.has_usable())
@@ -265,11 +272,11 @@ class CandidatesTests(Setup):
         self.add()
         self.add(files={NAME: SIZE + 1})
         self.add(files={})
-        self.add(PeerState.DEAD).trouble = "no answer"
-        self.add(PeerState.REFUSED).trouble = "it is this daemon"
+        self.add(PeerState.DEAD).observed.trouble = "no answer"
+        self.add(PeerState.REFUSED).observed.trouble = "it is this daemon"
         self.add(PeerState.NEW)
-        self.add().leaving = True
-        self.add().failed(self.clock.seconds())
+        self.add().announced = Announced("1" * 32, goodbyes=1)
+        self.add().reputation.failed(Failure.SILENT, self.clock.seconds())
         self.add(UNKNOWN)
         reasons = {who: (reason, offers) for who, reason, offers in self.considered()}
         self.assertEqual(
@@ -308,18 +315,18 @@ class CandidatesTests(Setup):
     def test_large_files_are_spread(self) -> None:
         """A holder from which clients fetch a large file is passed over for a while."""
         first, second = self.add(), self.add()
-        first.standing.chosen(10**9, self.clock.seconds())
+        first.reputation.standing.chosen(10**9, self.clock.seconds())
         self.assertEqual({str(self.choose()) for _ in range(20)}, {str(redirect(second.slot))})
 
     def test_fast_ones_are_preferred(self) -> None:
         """Holders that were slow to answer, or failed, lately are passed over while there are better ones, and not for ever."""
         good, slow, failed = self.add(), self.add(), self.add()
-        slow.standing.answered(0.1, self.clock.seconds())
-        failed.standing.failed(self.clock.seconds())
+        slow.reputation.standing.answered(0.1, self.clock.seconds())
+        failed.reputation.standing.failed(self.clock.seconds())
         chosen = []
         for _ in range(5):
             chosen.append(self.choose())
-            good.standing.sent = 0.0
+            good.reputation.standing.sent = 0.0
         self.assertEqual(chosen, [redirect(good.slot)] * 5)
         self.clock.advance(20 * HALF_LIFE)
         self.assertEqual(len({str(self.choose()) for _ in range(50)}), 3)
@@ -372,7 +379,7 @@ class CandidatesTests(Setup):
         """The addresses of peers that the user named are known, in whatever form."""
         self.add(endpoint=Endpoint("fe80::1%eth0", 15678))
         self.add()
-        self.add().instance = "1" * 32
+        self.add().announced = Announced("1" * 32)
         self.assertTrue(self.source.is_peer(parse_address("fe80::1")))
         self.assertTrue(self.source.is_peer(parse_address("10.0.0.2")))
         self.assertFalse(self.source.is_peer(parse_address("10.0.0.3")))
@@ -413,7 +420,7 @@ class ConfirmTests(Setup):
         """A yes at one address is none at another."""
         peer = self.add()
         self.successResultOf(self.only())
-        peer.endpoint = Endpoint("10.0.0.99", 15678)
+        peer.observed.endpoint = Endpoint("10.0.0.99", 15678)
         self.failureResultOf(self.only(), FetchError)
         self.assertEqual(len(self.network.asked), 2)
 
@@ -423,7 +430,7 @@ class ConfirmTests(Setup):
             peer = self.add(answer=Page(status=status))
             error = self.failureResultOf(self.only(), AbsentError).value
             self.assertEqual(str(error), f"peer {address(peer.slot)}: {status}")
-            self.assertEqual((self.holders(), peer.state, peer.failures, self.suspects), ([], KNOWN, 0, []))
+            self.assertEqual((self.holders(), peer.state, peer.reputation.failures, self.suspects), ([], KNOWN, 0, []))
             self.peers.remove(peer)
 
     def test_wrong_length(self) -> None:
@@ -476,13 +483,13 @@ class ConfirmTests(Setup):
         peer = self.add(answer=Line.REFUSES)
         for penalty in (1, 2, 4, 8):
             self.failureResultOf(self.only(), FetchError)
-            peer.heard(KNOWN)  # as a look would find
+            peer.answered(KNOWN)  # as a poll would find
             self.clock.advance(penalty - 0.1)
             self.assertEqual(self.candidates(), [])
             self.clock.advance(0.1)
         self.network.hosts[address(0)] = Page(bytes(SIZE))
         self.successResultOf(self.only())
-        self.assertEqual(peer.failures, 0)
+        self.assertEqual(peer.reputation.failures, 0)
 
     def test_burst_fails(self) -> None:
         """Several questions that time out together count once, and cause one look."""
@@ -492,14 +499,14 @@ class ConfirmTests(Setup):
         self.clock.advance(CONFIRM_BUDGET)
         for one in asked:
             self.failureResultOf(one, FetchError)
-        self.assertEqual((peer.failures, peer.silences, peer.standing.failures, self.suspects), (1, 1, 1.0, [0]))
+        self.assertEqual((peer.reputation.failures, peer.observed.silences, peer.reputation.standing.failures, self.suspects), (1, 1, 1.0, [0]))
 
     def test_no_time(self) -> None:
         """With less time left than a peer is given it is not asked, and not blamed."""
         peer = self.add()
         (candidate,) = self.candidates()
         self.failureResultOf(self.start(candidate, CONFIRM_BUDGET / 2), FetchError)
-        self.assertEqual((self.network.asked, peer.state, peer.failures), ([], KNOWN, 0))
+        self.assertEqual((self.network.asked, peer.state, peer.reputation.failures), ([], KNOWN, 0))
 
     def test_cancelled(self) -> None:
         """A client that goes takes its question along, and nobody is blamed."""
@@ -507,20 +514,20 @@ class ConfirmTests(Setup):
         asked = self.only()
         asked.cancel()
         self.failureResultOf(asked, CancelledError)
-        self.assertEqual((peer.state, peer.failures, self.suspects), (KNOWN, 0, []))
+        self.assertEqual((peer.state, peer.reputation.failures, self.suspects), (KNOWN, 0, []))
         self.assertEqual((len(self.network.cancelled), self.clock.getDelayedCalls()), (1, []))
 
     def test_defect(self) -> None:
         """What is no matter of the network comes through, and no peer is blamed."""
         peer = self.add(answer=OSError())
         self.failureResultOf(self.only(), OSError)
-        self.assertEqual(peer.failures, 0)
+        self.assertEqual(peer.reputation.failures, 0)
 
     def test_gone_meanwhile(self) -> None:
         """A peer that lost its address between question and answer fails as a candidate."""
         peer = self.add()
         (candidate,) = self.candidates()
-        peer.endpoint = None
+        peer.observed.endpoint = None
         self.failureResultOf(self.start(candidate), FetchError)
 
     def test_dropped_meanwhile(self) -> None:
@@ -569,8 +576,10 @@ class HedgeTests(Setup):
         asked = self.only()
         self.clock.advance(HEDGE_DELAY)
         self.successResultOf(asked)
-        self.assertEqual((self.suspects, self.first.state, self.first.failures, self.first.standing.failures), ([0], KNOWN, 0, 0.0))
-        self.second.standing.delay = 0.0
+        self.assertEqual(
+            (self.suspects, self.first.state, self.first.reputation.failures, self.first.reputation.standing.failures), ([0], KNOWN, 0, 0.0)
+        )
+        self.second.reputation.standing.delay = 0.0
         self.network.asked.clear()
         self.assertEqual(self.choose(), redirect(1))
         self.assertEqual(self.network.asked, [f"HEAD {url(1)}"])
@@ -579,8 +588,8 @@ class HedgeTests(Setup):
         """Who has just shown that it is alive is not looked at for being slow."""
         self.network.hosts[address(0)] = Line.SILENT
         for passed, suspects in ((0.0, []), (DOUBT_INTERVAL - 2 * HEDGE_DELAY, []), (DOUBT_INTERVAL, [0])):
-            self.first.alive_at = self.clock.seconds() - passed
-            self.first.standing.delay = 0.0
+            self.first.observed.answered_at = self.clock.seconds() - passed
+            self.first.reputation.standing.delay = 0.0
             self.hold_back(self.second, 10.0)
             asked = self.only()
             self.clock.advance(HEDGE_DELAY)
@@ -596,7 +605,7 @@ class HedgeTests(Setup):
         asked = self.only()
         self.clock.advance(HEDGE_DELAY)
         self.assertEqual(self.successResultOf(asked), redirect(2))
-        self.assertEqual([peer.failures for peer in self.peers], [0, 1, 0])
+        self.assertEqual([peer.reputation.failures for peer in self.peers], [0, 1, 0])
         self.assertEqual([peer.state for peer in self.peers], [KNOWN, PeerState.DEAD, KNOWN])
         self.assertEqual((self.suspects, self.clock.getDelayedCalls()), ([1, 0], []))
 
@@ -605,10 +614,10 @@ class HedgeTests(Setup):
         self.network.hosts.update({address(0): Line.SILENT, address(1): Line.SILENT})
         asked = self.only()
         self.clock.pump((HEDGE_DELAY, HEDGE_DELAY / 2))
-        delay = self.second.standing.delay
+        delay = self.second.reputation.standing.delay
         asked.cancel()
         self.failureResultOf(asked, CancelledError)
-        self.assertEqual((len(self.network.cancelled), self.suspects, self.second.standing.delay), (2, [0], delay))
+        self.assertEqual((len(self.network.cancelled), self.suspects, self.second.reputation.standing.delay), (2, [0], delay))
 
     def test_all_silent(self) -> None:
         """When all are silent each has its 150 ms, and the request goes on after the last."""
@@ -625,8 +634,8 @@ class HedgeTests(Setup):
         for host in (Line.REFUSES, Page(status=404), Page(status=500)):
             self.network.hosts[address(0)] = host
             self.holdings.replace(0, {NAME: SIZE})
-            self.first.heard(KNOWN)
-            self.first.asked_again_at = 0.0
+            self.first.answered(KNOWN)
+            self.first.reputation = Reputation()
             self.assertEqual(self.successResultOf(self.only()), redirect(1))
             self.clock.advance(2 * YES_LIFETIME)
 
@@ -644,7 +653,7 @@ class MissTests(Setup):
     def without(self, answer: Page | Line, changed_at: float = 0.0) -> Peer:
         """A peer whose inventory does not list the file."""
         peer = self.add(files={}, answer=answer)
-        peer.changed_at = changed_at
+        peer.observed.changed_at = changed_at
         return peer
 
     def test_found(self) -> None:
@@ -663,14 +672,14 @@ class MissTests(Setup):
         self.assertNoResult(asked)
         self.clock.advance(0.001)
         self.failureResultOf(asked, FetchError)
-        self.assertEqual((self.suspects, [(peer.state, peer.failures) for peer in self.peers]), ([0, 1, 2], [(KNOWN, 0)] * 3))
+        self.assertEqual((self.suspects, [(peer.state, peer.reputation.failures) for peer in self.peers]), ([0, 1, 2], [(KNOWN, 0)] * 3))
 
     def test_changed_last(self) -> None:
         """Of many peers those are asked whose inventory changed last, and some of those of which nothing is known."""
         for number in range(100):
             self.without(Page(status=404), changed_at=float(number))
         for _ in range(100):
-            self.add(UNKNOWN, answer=Page(status=404)).instance = "1" * 32
+            self.add(UNKNOWN, answer=Page(status=404)).announced = Announced("1" * 32)
         self.failureResultOf(self.only(), AbsentError)
         half = PEERS_PER_MISS // 2
         self.assertEqual(len(self.network.asked), PEERS_PER_MISS)
@@ -682,7 +691,7 @@ class MissTests(Setup):
         for _ in range(PEERS_PER_MISS):
             self.without(Page(status=404))
         for _ in range(PEERS_PER_MISS):
-            self.add(UNKNOWN, answer=Page(status=404)).instance = "1" * 32
+            self.add(UNKNOWN, answer=Page(status=404)).announced = Announced("1" * 32)
         for _ in range(20):
             self.failureResultOf(self.only(), AbsentError)
             self.clock.advance(MISS_LIFETIME)
@@ -696,7 +705,7 @@ class MissTests(Setup):
             for _ in range(known):
                 self.without(Page(status=404))
             for _ in range(unknown):
-                self.add(UNKNOWN, answer=Page(status=404)).instance = "1" * 32
+                self.add(UNKNOWN, answer=Page(status=404)).announced = Announced("1" * 32)
             self.network.asked.clear()
             self.failureResultOf(self.only(), AbsentError)
             asked = set(self.network.asked)
@@ -707,7 +716,7 @@ class MissTests(Setup):
         """A peer that has just shown that it is alive is not looked at for being slow."""
         peer = self.without(Line.SILENT)
         for passed, suspects in ((0.0, []), (DOUBT_INTERVAL, [0])):
-            peer.alive_at = self.clock.seconds() - passed
+            peer.observed.answered_at = self.clock.seconds() - passed
             asked = self.only()
             self.clock.advance(MISS_BUDGET)
             self.failureResultOf(asked, FetchError)
@@ -716,8 +725,8 @@ class MissTests(Setup):
     def test_no_suitable_peers(self) -> None:
         """Peers that are new, dead, refused or take their leave are not asked, and the one that is left is."""
         for state in (PeerState.NEW, PeerState.DEAD, PeerState.REFUSED):
-            self.without(Page(bytes(SIZE))).state = state
-        self.without(Page(bytes(SIZE))).leaving = True
+            self.without(Page(bytes(SIZE))).observed.state = state
+        self.without(Page(bytes(SIZE))).announced = Announced("1" * 32, goodbyes=1)
         self.without(Page(status=404))
         self.failureResultOf(self.only(), AbsentError)
         self.assertEqual(self.network.asked, [f"HEAD {url(4)}"])
@@ -745,7 +754,7 @@ class MissTests(Setup):
         """Peers that were all found dead after the candidates were made are absent."""
         peer = self.without(Page(bytes(SIZE)))
         (candidate,) = self.candidates()
-        peer.silent("no answer")
+        peer.observed.silent("no answer")
         self.failureResultOf(self.start(candidate), AbsentError)
         self.assertEqual(self.network.asked, [])
 
@@ -760,7 +769,7 @@ class MissTests(Setup):
 
     def test_discovered_unknown(self) -> None:
         """A peer that announced itself and of which nothing is known has 50 ms, one that the user named 150 ms."""
-        self.add(UNKNOWN, answer=Line.SILENT).instance = "1" * 32
+        self.add(UNKNOWN, answer=Line.SILENT).announced = Announced("1" * 32)
         asked = self.only()
         self.clock.advance(MISS_BUDGET)
         self.failureResultOf(asked, FetchError)
@@ -782,7 +791,7 @@ class UnknownTests(Setup):
         self.assertEqual(self.successResultOf(self.only()), redirect(2))
         self.assertEqual(self.network.asked, [f"HEAD {url(slot)}" for slot in range(4)])
         self.assertEqual(self.network.cancelled, [f"HEAD {url(0)}", f"HEAD {url(3)}"])
-        self.assertEqual(([peer.failures for peer in self.peers], self.suspects, self.clock.getDelayedCalls()), ([0] * 4, [], []))
+        self.assertEqual(([peer.reputation.failures for peer in self.peers], self.suspects, self.clock.getDelayedCalls()), ([0] * 4, [], []))
 
     def test_one_budget(self) -> None:
         """Any number of silent peers costs one budget together."""
@@ -833,3 +842,18 @@ class UnknownTests(Setup):
         self.failureResultOf(self.only(), ZeroDivisionError)
         self.add(UNKNOWN)
         self.assertEqual(self.successResultOf(self.only()), redirect(1))
+
+
+class PackageURLTests(SynchronousTestCase):
+    def test_last_part(self) -> None:
+        """The last part of a package's URL contains neither .pkg nor .db, so that pacman asks its own host for the signature."""
+        self.assertEqual(package_url(Endpoint("10.0.0.3", 15678), NAME).rpartition("/")[2], "data")
+
+    def test_forms(self) -> None:
+        """Every kind of address makes a URL that is read back as that address."""
+        name = "c++pkg-1:2.0+r3~rc1-1-any.pkg.tar.zst"
+        for host, text in (("10.0.0.3", "10.0.0.3"), ("fd77::b", "[fd77::b]"), ("fe80::1%eth0", "[fe80::1%25eth0]")):
+            url = package_url(Endpoint(host, 15678), name)
+            self.assertEqual(url, f"http://{text}:15678/package/{name}/data")
+            read = parse_url(url)
+            self.assertEqual((read.host, read.port, read.target), (host, 15678, f"/package/{name}/data"))

@@ -12,14 +12,15 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.fetch.client import HTTPClient
+from pacserve.fetch.urls import parse_url
 from pacserve.fronts.peer import InfoFront
 from pacserve.network.addresses import Endpoint
 from pacserve.packages.inventory import Delta, Inventory
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.inventory import PACKED_LIMIT, PeerInfo, encode, pack
-from pacserve.peers.peer import LAST_REFRESH, REFRESH_INTERVAL, Peer, PeerState
+from pacserve.peers.peer import LAST_REFRESH, REFRESH_INTERVAL, Announced, Myself, Peer, PeerState, found, named
 from pacserve.peers.roster import Roster
-from pacserve.peers.watch import INFO_TIMEOUT, INVENTORIES_LIMIT, LOOKS_LIMIT, PeerWatch
+from pacserve.peers.watch import INFO_TIMEOUT, INVENTORIES_LIMIT, POLLS_LIMIT, Offload, PeerWatch, info_url
 from tests.fakes.interfaces import Packages, ask
 from tests.fakes.network import Line, Network, Page
 
@@ -39,8 +40,7 @@ def info(instance: str = OTHER, *, arch: Sequence[str] = ("x86_64",), etag: str 
 def literal(slot: int, text: str) -> Peer:
     """A peer that was named by its address."""
     host, _, port = text.rpartition(":")
-    endpoint = Endpoint(host, int(port))
-    return Peer(slot, endpoint, (host,), endpoint)
+    return named(slot, Endpoint(host, int(port)))
 
 
 def _same_slot(peer: Peer, _: int) -> Peer:
@@ -76,7 +76,14 @@ class WatchTests(SynchronousTestCase):
         roster = Roster()
         for peer in peers:
             self.assertEqual(roster.add(partial(_same_slot, peer)).slot, peer.slot)
-        watch = PeerWatch(roster, self.holdings, client, self.clock, resolve or self.resolve, in_thread or at_once, OWN, lambda: self.architectures)
+        watch = PeerWatch(
+            roster,
+            self.holdings,
+            client,
+            Myself(OWN, lambda: self.architectures),
+            Offload(resolve or self.resolve, in_thread or at_once),
+            self.clock,
+        )
         watch.start()
         return watch
 
@@ -370,7 +377,9 @@ class WatchTests(SynchronousTestCase):
         self.names["nas.lan"] = ("10.0.0.9", "10.0.0.3")
         self.network.hosts[FIRST] = info(zlib=1)
         self.clock.advance(1)
-        self.assertEqual((peer.state, peer.endpoint, peer.addresses), (PeerState.KNOWN, Endpoint("10.0.0.3", 15678), ("10.0.0.9", "10.0.0.3")))
+        self.assertEqual(
+            (peer.state, peer.endpoint, peer.observed.addresses), (PeerState.KNOWN, Endpoint("10.0.0.3", 15678), ("10.0.0.9", "10.0.0.3"))
+        )
         del self.network.asked[:]
         self.clock.advance(REFRESH_INTERVAL)
         self.assertEqual((self.network.asked, len(self.looked_up)), ([f"GET http://{FIRST}/info?since=1"], 2))
@@ -391,7 +400,7 @@ class WatchTests(SynchronousTestCase):
         self.network.hosts.clear()
         self.clock.advance(REFRESH_INTERVAL)
         self.clock.advance(1)
-        self.assertEqual(peer.addresses, ("10.0.0.4",))
+        self.assertEqual(peer.observed.addresses, ("10.0.0.4",))
 
     def test_addresses_are_not_looked_up(self) -> None:
         """A peer that was named by its address is never looked up."""
@@ -425,7 +434,7 @@ class WatchTests(SynchronousTestCase):
         self.network.hosts[FIRST] = page = info(zlib=1)
         watch = self.watch(peer)
         self.clock.advance(10)
-        watch.look(peer)
+        watch.poll(peer)
         self.assertEqual(len(page.asked), 2)
         self.clock.advance(REFRESH_INTERVAL - 1)
         self.assertEqual(len(page.asked), 2)
@@ -434,7 +443,7 @@ class WatchTests(SynchronousTestCase):
         self.network.hosts[FIRST] = Line.SILENT
         del self.network.asked[:]
         for _ in range(3):
-            watch.look(peer)
+            watch.poll(peer)
         self.assertEqual(len(self.network.asked), 1)
 
     def test_stop(self) -> None:
@@ -453,7 +462,7 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(self.network.cancelled, [f"GET http://{SECOND}/info"])
         asked = len(self.network.asked)
-        watch.look(peers[0])
+        watch.poll(peers[0])
         self.clock.advance(1000)
         self.assertEqual(len(self.network.asked), asked)
         watch.stop()
@@ -527,10 +536,12 @@ class Discovered(SynchronousTestCase):
         self.network = Network()
         self.holdings = Holdings()
         self.roster = Roster()
-        self.looked: list[int] = []
+        self.polled: list[int] = []
         client = HTTPClient(self.network, self.clock)
-        self.watch = PeerWatch(self.roster, self.holdings, client, self.clock, self.resolve, lambda work: succeed(work()), OWN, lambda: ("x86_64",))
-        self.watch.looked = lambda peer: self.looked.append(peer.slot)
+        self.watch = PeerWatch(
+            self.roster, self.holdings, client, Myself(OWN, lambda: ("x86_64",)), Offload(self.resolve, lambda work: succeed(work())), self.clock
+        )
+        self.watch.notify(lambda peer: self.polled.append(peer.slot))
 
     async def resolve(self, _: str) -> Sequence[str]:
         """Nobody has a name."""
@@ -539,9 +550,7 @@ class Discovered(SynchronousTestCase):
     def add(self, number: int = 3, instance: str = OTHER, announced: int = 1) -> Peer:
         """One more peer that announced itself."""
         endpoint = Endpoint(f"10.0.{number >> 8}.{number & 255}", 15678)
-        return self.roster.add(
-            lambda slot: Peer(slot, endpoint, (endpoint.host,), endpoint, instance=instance, announced=announced, state=PeerState.NEW)
-        )
+        return self.roster.add(lambda slot: found(slot, endpoint, Announced(instance, announced)))
 
     def answer(self, peer: Peer, info: PeerInfo, etag: str = "") -> Page:
         """What the peer answers from now on."""
@@ -565,7 +574,7 @@ class Discovered(SynchronousTestCase):
         """A peer that holds zlib, as of generation 1."""
         peer = self.add()
         self.answer(peer, self.whole(zlib=1), '"1"')
-        self.watch.look(peer)
+        self.watch.poll(peer)
         self.network.asked.clear()
         return peer
 
@@ -574,7 +583,7 @@ class Discovered(SynchronousTestCase):
         peers = [self.add(256 + number) for number in range(count)]
         for peer in peers:
             self.answer(peer, self.whole(zlib=1))
-            self.watch.look(peer)
+            self.watch.poll(peer)
         return peers
 
     def telling(self, peer: Peer, files: Mapping[str, int], generation: int = 1) -> Telling:
@@ -601,46 +610,47 @@ class DiscoveredTests(Discovered):
         """It is used once it has stated what it announced, and is not looked at again before there is news."""
         peer = self.add()
         self.answer(peer, self.whole(zlib=1))
-        self.assertTrue(self.watch.look(peer))
-        self.assertEqual((peer.state, peer.verified, self.held(), self.looked), (PeerState.KNOWN, True, [(0, 1)], [0]))
+        self.assertTrue(self.watch.poll(peer))
+        self.assertEqual((peer.state, peer.observed.verified, self.held(), self.polled), (PeerState.KNOWN, True, [(0, 1)], [0]))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_another_daemon(self) -> None:
         """Who states another instance id than was announced is of no use."""
         peer = self.add()
         self.answer(peer, self.whole(instance=THIRD, zlib=1))
-        self.watch.look(peer)
-        self.assertEqual((peer.state, peer.verified, self.held()), (PeerState.UNKNOWN, False, []))
+        self.watch.poll(peer)
+        self.assertEqual((peer.state, peer.observed.verified, self.held()), (PeerState.UNKNOWN, False, []))
         self.assertIn("another daemon", peer.trouble)
 
     def test_changes(self) -> None:
         """Of a peer that is known the changes are asked for, and applied."""
         peer = self.known()
         page = self.answer(peer, self.delta(1, 3, [ZLIB], xz=2), '"1+3"')
-        self.watch.look(peer)
+        self.watch.poll(peer)
         self.assertEqual((self.held(), self.held(XZ)), ([], [(0, 2)]))
         self.assertEqual(self.network.asked, [f"GET http://{peer.configured}/info?since=1"])
         self.assertEqual(page.asked[0].getRawHeaders("if-none-match"), ['"1"'])
-        self.assertEqual((peer.identity and peer.identity.generation, peer.identity and peer.identity.count, peer.etag), (3, 1, '"1+3"'))
+        self.assertEqual((peer.identity and peer.identity.generation, peer.identity and peer.identity.count, peer.observed.etag), (3, 1, '"1+3"'))
 
     def test_changed_at(self) -> None:
         """When the inventory last changed is known; a look that finds nothing new is no change."""
         peer = self.known()
         self.clock.advance(5)
         self.answer(peer, self.delta(1, 1))
-        self.watch.look(peer)
+        self.watch.poll(peer)
         self.assertEqual((peer.changed_at, peer.alive_at), (0.0, 5.0))
         self.answer(peer, self.delta(1, 2, xz=1))
-        self.watch.look(peer)
+        self.watch.poll(peer)
         self.assertEqual(peer.changed_at, 5.0)
 
     def test_changes_that_do_not_lead_on(self) -> None:
         """Changes since another generation, or of another instance, are not applied: the whole inventory is asked for."""
         for wrong in (self.delta(0, 3, [ZLIB], xz=2), self.delta(1, 3, [ZLIB], instance=THIRD, xz=2)):
             peer = self.known()
-            peer.instance = wrong.instance
+            assert peer.announced is not None
+            peer.announced.instance = wrong.instance
             self.answer(peer, wrong)
-            self.watch.look(peer)
+            self.watch.poll(peer)
             self.assertEqual(self.network.asked, [f"GET http://{peer.configured}/info?since=1", f"GET http://{peer.configured}/info"])
             self.assertEqual((peer.state, "all was asked for" in peer.trouble, self.held(XZ)), (PeerState.UNKNOWN, True, []))
             self.watch.drop(peer)
@@ -649,7 +659,7 @@ class DiscoveredTests(Discovered):
         """A peer that can't tell the changes any more tells all that it holds."""
         peer = self.known()
         self.answer(peer, self.whole(9, xz=2))
-        self.watch.look(peer)
+        self.watch.poll(peer)
         self.assertEqual((self.held(), self.held(XZ), peer.state), ([], [(0, 2)], PeerState.KNOWN))
 
     def test_too_many(self) -> None:
@@ -657,26 +667,26 @@ class DiscoveredTests(Discovered):
         peer = self.known()
         names = {f"p{number}-1-1-any.pkg.tar.zst": 1 for number in range(60_000)}
         self.answer(peer, PeerInfo(OTHER, 2, ("x86_64",), names, 1))
-        self.watch.look(peer)
+        self.watch.poll(peer)
         self.assertEqual(peer.state, PeerState.KNOWN)
         names = {f"q{number}-1-1-any.pkg.tar.zst": 1 for number in range(60_000)}
         self.answer(peer, PeerInfo(OTHER, 3, ("x86_64",), names, 2))
-        self.watch.look(peer)
+        self.watch.poll(peer)
         self.assertEqual((peer.state, len(self.holdings)), (PeerState.UNKNOWN, 0))
 
     def test_few_at_a_time(self) -> None:
         """A bounded number is looked at together, and one that the user named does not wait for them."""
-        for number in range(LOOKS_LIMIT + 5):
+        for number in range(POLLS_LIMIT + 5):
             peer = self.add(256 + number)
             self.network.hosts[str(peer.configured)] = Line.SILENT
-            self.watch.look(peer)
-        self.assertEqual(len(self.network.asked), LOOKS_LIMIT)
-        named = Endpoint("10.9.9.9", 15678)
-        self.network.hosts[str(named)] = Page(encode(self.whole(zlib=1)))
-        self.watch.look(self.roster.add(lambda slot: Peer(slot, named, (named.host,), named)))
+            self.watch.poll(peer)
+        self.assertEqual(len(self.network.asked), POLLS_LIMIT)
+        listed = Endpoint("10.9.9.9", 15678)
+        self.network.hosts[str(listed)] = Page(encode(self.whole(zlib=1)))
+        self.watch.poll(self.roster.add(lambda slot: named(slot, listed)))
         self.assertEqual(len(self.held()), 1)
         self.clock.advance(INFO_TIMEOUT)
-        self.assertGreaterEqual(len(set(self.network.asked)), LOOKS_LIMIT + 6)
+        self.assertGreaterEqual(len(set(self.network.asked)), POLLS_LIMIT + 6)
         self.watch.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -684,27 +694,27 @@ class DiscoveredTests(Discovered):
         """A peer that is dropped while it is looked at leaves nothing behind, and its slot is free for another one."""
         peer = self.add()
         self.network.hosts[str(peer.configured)] = Line.SILENT
-        self.watch.look(peer)
+        self.watch.poll(peer)
         self.watch.drop(peer)
         self.watch.drop(peer)
         other = self.add(4)
         self.answer(other, self.whole(zlib=1))
-        self.assertEqual((other.slot, self.watch.look(peer), self.watch.look(other)), (peer.slot, False, True))
-        self.assertEqual((self.held(), self.looked, self.clock.getDelayedCalls()), ([(0, 1)], [0], []))
+        self.assertEqual((other.slot, self.watch.poll(peer), self.watch.poll(other)), (peer.slot, False, True))
+        self.assertEqual((self.held(), self.polled, self.clock.getDelayedCalls()), ([(0, 1)], [0], []))
 
     def test_dropped_when_looked_at(self) -> None:
         """Who is told of a look may drop the peer."""
-        self.watch.looked = self.watch.drop
+        self.watch.notify(self.watch.drop)
         peer = self.add()
-        self.watch.look(peer)
+        self.watch.poll(peer)
         self.assertEqual((len(self.roster), self.clock.getDelayedCalls()), (0, []))
 
     def test_look_within(self) -> None:
         """The next look comes when the first who wanted it did."""
         peer = self.known()
-        self.watch.look_within(peer, 5)
-        self.watch.look_within(peer, 1)
-        self.watch.look_within(peer, 3)
+        self.watch.poll_within(peer, 5)
+        self.watch.poll_within(peer, 1)
+        self.watch.poll_within(peer, 3)
         self.clock.advance(1)
         self.assertEqual(len(self.network.asked), 1)
         self.clock.advance(10)
@@ -716,7 +726,7 @@ class DiscoveredTests(Discovered):
         forged = self.add(4)
         for host in (Line.REFUSES, Page(b"garbage"), Page(status=403), Page(status=404), Page(encode(self.whole(instance=THIRD)))):
             self.network.hosts[str(forged.configured)] = host
-            self.watch.look(forged)
+            self.watch.poll(forged)
         self.watch.drop(forged)
         self.assertEqual(lines, [])
         peer = self.known()
@@ -725,22 +735,22 @@ class DiscoveredTests(Discovered):
 
     def test_queue(self) -> None:
         """Who waits for a turn and is dropped, or waits when the daemon stops, is not asked at all."""
-        for number in range(LOOKS_LIMIT):
+        for number in range(POLLS_LIMIT):
             self.network.hosts[str(self.add(256 + number).configured)] = Line.SILENT
         late, later = self.add(7), self.add(8)
         for peer in self.roster:
-            self.watch.look(peer)
-        self.assertFalse(self.watch.look(late))
+            self.watch.poll(peer)
+        self.assertFalse(self.watch.poll(late))
         self.watch.drop(late)
         self.watch.drop(next(iter(self.roster)))
-        self.assertEqual(self.network.asked[LOOKS_LIMIT:], [f"GET http://{later.configured}/info"])
+        self.assertEqual(self.network.asked[POLLS_LIMIT:], [f"GET http://{later.configured}/info"])
         waiting = [self.add(number) for number in (9, 10, 11)]
         for peer in waiting:
             self.network.hosts[str(peer.configured)] = Line.SILENT
-            self.watch.look(peer)
-        self.assertEqual(len(self.network.asked), LOOKS_LIMIT + 2)
+            self.watch.poll(peer)
+        self.assertEqual(len(self.network.asked), POLLS_LIMIT + 2)
         self.watch.stop()
-        self.assertEqual((len(self.network.asked), self.clock.getDelayedCalls()), (LOOKS_LIMIT + 2, []))
+        self.assertEqual((len(self.network.asked), self.clock.getDelayedCalls()), (POLLS_LIMIT + 2, []))
 
     def test_slot_of_another(self) -> None:
         """What a peer sent that was dropped before it was read does no harm to the one that has its slot by now."""
@@ -751,23 +761,23 @@ class DiscoveredTests(Discovered):
             return reading[-1]
 
         client = HTTPClient(self.network, self.clock)
-        watch = PeerWatch(self.roster, self.holdings, client, self.clock, self.resolve, read, OWN, lambda: ("x86_64",))
+        watch = PeerWatch(self.roster, self.holdings, client, Myself(OWN, lambda: ("x86_64",)), Offload(self.resolve, read), self.clock)
         peer = self.add()
         self.network.hosts[str(peer.configured)] = Page(pack(encode(self.whole(xz=1))), headers={"Content-Encoding": "gzip"})
-        watch.look(peer)
+        watch.poll(peer)
         watch.drop(peer)
         other = self.add(4)
         self.answer(other, self.whole(zlib=1))
-        self.assertEqual((other.slot, watch.look(other)), (peer.slot, True))
+        self.assertEqual((other.slot, watch.poll(other)), (peer.slot, True))
         reading[0].callback(self.whole(xz=1))
         self.assertEqual((other.state, self.held(), self.held(XZ)), (PeerState.KNOWN, [(0, 1)], []))
-        self.assertEqual((peer.state, peer.listed, self.clock.getDelayedCalls(), self.flushLoggedErrors()), (PeerState.NEW, False, [], []))
+        self.assertEqual((peer.state, peer.observed.listed, self.clock.getDelayedCalls(), self.flushLoggedErrors()), (PeerState.NEW, False, [], []))
 
     def test_silent_then_dropped(self) -> None:
         """The next try at a silent peer goes with it, whoever has its slot then."""
         peer = self.known()
         self.network.hosts[str(peer.configured)] = Line.REFUSES
-        self.watch.look(peer)
+        self.watch.poll(peer)
         self.assertEqual((peer.state, len(self.clock.getDelayedCalls())), (PeerState.DEAD, 1))
         self.watch.drop(peer)
         other = self.add(4)
@@ -778,30 +788,55 @@ class DiscoveredTests(Discovered):
         """A look that is wanted of a peer that is looked at, was dropped, or after the stop, leaves no timer."""
         peer = self.known()
         self.network.hosts[str(peer.configured)] = Line.SILENT
-        self.watch.look(peer)
+        self.watch.poll(peer)
         timers = len(self.clock.getDelayedCalls())
-        self.watch.look_within(peer, 1)
+        self.watch.poll_within(peer, 1)
         self.assertEqual(len(self.clock.getDelayedCalls()), timers)
         self.watch.drop(peer)
-        self.watch.look_within(peer, 1)
+        self.watch.poll_within(peer, 1)
         self.assertEqual(self.clock.getDelayedCalls(), [])
         other = self.add(4)
         self.watch.stop()
-        self.watch.look_within(other, 1)
+        self.watch.poll_within(other, 1)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_suspect(self) -> None:
+        """A peer that did not answer a question is taken to be dead until a poll has shown the contrary; one that was slow is only polled."""
+        peer = self.known()
+        self.network.hosts[str(peer.configured)] = Line.SILENT
+        self.watch.suspect(peer)
+        self.assertEqual((peer.state, len(self.network.asked)), (PeerState.KNOWN, 1))
+        self.watch.suspect(peer, "no answer in time")
+        self.assertEqual((peer.state, peer.trouble, peer.observed.silences), (PeerState.DEAD, "no answer in time", 1))
+        self.watch.drop(peer)
+        self.watch.suspect(peer, "gone")
+        self.assertEqual((peer.trouble, self.clock.getDelayedCalls()), ("no answer in time", []))
+
+    def test_moved(self) -> None:
+        """A peer that answers at another address than before has the reputation of the host there."""
+        endpoint = Endpoint("10.0.0.3", 15678)
+        peer = self.roster.add(lambda slot: named(slot, Endpoint("nas.lan", 15678)))
+        peer.observed.addresses = ("10.0.0.3",)
+        self.roster.reputations.of("10.0.0.3").lied(0.0)
+        self.network.hosts[str(endpoint)] = Page(encode(self.whole(zlib=1)))
+        peer.observed.endpoint = endpoint
+        self.watch.poll(peer)
+        self.assertEqual((peer.state, peer.may_be_asked(1.0)), (PeerState.KNOWN, False))
 
     def test_goodbye(self) -> None:
         """A peer that said goodbye and answers all the same stays."""
         peer = self.known()
-        peer.leaving = True
-        self.watch.look(peer)
+        assert peer.announced is not None
+        peer.announced.goodbyes += 1
+        self.assertTrue(peer.leaving)
+        self.watch.poll(peer)
         self.assertEqual((peer.leaving, peer.state), (False, PeerState.KNOWN))
 
     def test_copy_of_this_machine(self) -> None:
         """A host with this daemon's own instance id is another one, or it would not have been heard."""
         peer = self.add(instance=OWN)
         self.answer(peer, self.whole(instance=OWN, zlib=1))
-        self.watch.look(peer)
+        self.watch.poll(peer)
         self.assertEqual((peer.state, self.held()), (PeerState.KNOWN, [(0, 1)]))
 
     def test_found_and_named(self) -> None:
@@ -809,10 +844,10 @@ class DiscoveredTests(Discovered):
         named = literal(0, FIRST)
         self.roster.add(partial(_same_slot, named))
         self.network.hosts[FIRST] = Page(encode(self.whole(zlib=1)))
-        self.watch.look(named)
+        self.watch.poll(named)
         peer = self.add(4)
         self.answer(peer, self.whole(zlib=1))
-        self.watch.look(peer)
+        self.watch.poll(peer)
         self.assertEqual((peer.state, peer.trouble, self.held()), (PeerState.REFUSED, f"it is the same daemon as {FIRST}", [(0, 1)]))
 
 
@@ -824,7 +859,7 @@ class ChangesTests(Discovered):
         peer = self.add()
         telling = self.telling(peer, {ZLIB: 1}, 5)
         for _ in range(4):
-            self.watch.look(peer)
+            self.watch.poll(peer)
         self.assertEqual(telling.answers, [(200, "5"), (200, "5+5"), (304, "5+5"), (304, "5+5")])
         self.assertEqual((peer.state, self.held(), peer.identity and peer.identity.count), (PeerState.KNOWN, [(0, 1)], 1))
 
@@ -832,10 +867,10 @@ class ChangesTests(Discovered):
         """What is known follows each change, and only changes travel."""
         peer = self.add()
         telling = self.telling(peer, {ZLIB: 1}, 5)
-        self.watch.look(peer)
+        self.watch.poll(peer)
         for generation, files in ((6, {ZLIB: 1, XZ: 2}), (7, {ZLIB: 3, XZ: 2}), (9, {XZ: 2})):
             telling.become(generation, files)
-            self.watch.look(peer)
+            self.watch.poll(peer)
             self.assertEqual((self.held(), self.held(XZ)), ([(0, files[ZLIB])] if ZLIB in files else [], [(0, 2)]))
             self.assertEqual(peer.identity and (peer.identity.generation, peer.identity.count), (generation, len(files)))
         self.assertEqual(telling.answers, [(200, "5"), (200, "5+6"), (200, "6+7"), (200, "7+9")])
@@ -845,10 +880,10 @@ class ChangesTests(Discovered):
         peer = literal(0, FIRST)
         self.roster.add(partial(_same_slot, peer))
         self.network.hosts[FIRST] = Telling(OTHER, {ZLIB: 1}, 5)
-        self.watch.look(peer)
+        self.watch.poll(peer)
         self.network.hosts[FIRST] = telling = Telling(THIRD, {XZ: 2}, 5)
         self.network.asked.clear()
-        self.watch.look(peer)
+        self.watch.poll(peer)
         self.assertEqual(self.network.asked, [f"GET http://{FIRST}/info?since=5", f"GET http://{FIRST}/info"])
         self.assertEqual(telling.answers, [(200, "5+5"), (200, "5")])
         self.assertEqual((self.held(), self.held(XZ), peer.identity and peer.identity.instance), ([], [(0, 2)], THIRD))
@@ -858,9 +893,9 @@ class ChangesTests(Discovered):
         """A peer that does not remember the generation sends all, which takes the place of what was known."""
         peer = self.add()
         self.telling(peer, {ZLIB: 1}, 5)
-        self.watch.look(peer)
+        self.watch.poll(peer)
         telling = self.telling(peer, {XZ: 2}, 700)
-        self.watch.look(peer)
+        self.watch.poll(peer)
         self.assertEqual((telling.answers, self.held(), self.held(XZ)), ([(200, "700")], [], [(0, 2)]))
 
 
@@ -878,13 +913,13 @@ class LimitTests(Discovered):
         late = self.add(7, announced=5)
         telling = self.telling(late, {ZLIB: 1}, 5)
         self.network.asked.clear()
-        self.watch.look(late)
-        self.assertEqual((late.state, late.trouble, late.verified, late.listed), (PeerState.UNKNOWN, "", True, False))
-        self.assertEqual((late.next_look(), self.clock.getDelayedCalls()), (None, []))
+        self.watch.poll(late)
+        self.assertEqual((late.state, late.trouble, late.observed.verified, late.observed.listed), (PeerState.UNKNOWN, "", True, False))
+        self.assertEqual((late.next_poll(), self.clock.getDelayedCalls()), (None, []))
         self.assertEqual(self.network.asked, [f"GET http://{late.configured}/info?since=5"])
         self.assertEqual((telling.answers, len(self.held())), ([(200, "5+5")], INVENTORIES_LIMIT))
         self.assertEqual(lines, [f"peer {late.configured} is asked for each file, 128 inventories are known"])
-        self.watch.look(late)
+        self.watch.poll(late)
         self.assertEqual((telling.answers[1:], len(lines), late.state), ([(304, "5+5")], 1, PeerState.UNKNOWN))
 
     def test_room(self) -> None:
@@ -894,11 +929,11 @@ class LimitTests(Discovered):
             late, later = self.add(7, announced=5), self.add(8, announced=5)
             answers = self.telling(late, {XZ: 1}, 5).answers
             self.telling(later, {XZ: 1}, 5)
-            self.watch.look(late)
+            self.watch.poll(late)
             self.assertEqual((answers, self.held(XZ)), ([(200, "5+5")], []))
             gone(self.listed[5])
-            self.watch.look(late)
-            self.watch.look(later)
+            self.watch.poll(late)
+            self.watch.poll(later)
             self.assertEqual((late.state, later.state, self.held(XZ)), (PeerState.KNOWN, PeerState.UNKNOWN, [(late.slot, 1)]))
             self.assertEqual(answers, [(200, "5+5"), (200, "5")])
 
@@ -909,27 +944,27 @@ class LimitTests(Discovered):
     def refuse(self, peer: Peer) -> None:
         """The peer refuses this host."""
         self.network.hosts[str(peer.configured)] = Page(status=403)
-        self.watch.look(peer)
+        self.watch.poll(peer)
 
     def make_unusable(self, peer: Peer) -> None:
         """The peer answers garbage."""
         self.network.hosts[str(peer.configured)] = Page(b"garbage")
-        self.watch.look(peer)
+        self.watch.poll(peer)
 
     def silence(self, peer: Peer) -> None:
         """The peer is silent for long."""
         self.network.hosts[str(peer.configured)] = Line.REFUSES
         for _ in range(3):
-            self.watch.look(peer)
+            self.watch.poll(peer)
 
     def test_whole_of_one_too_many(self) -> None:
         """What it tells all the same is not kept; when there is room it is asked for again, though nothing changed."""
         late = self.add(7)
         self.network.hosts[str(late.configured)] = InfoOnce(Page(encode(self.whole(xz=1)), headers={"ETag": '"1"'}))
-        self.watch.look(late)
+        self.watch.poll(late)
         self.assertEqual((late.state, self.held(XZ)), (PeerState.UNKNOWN, []))
         self.watch.drop(self.listed[0])
-        self.watch.look(late)
+        self.watch.poll(late)
         self.assertEqual((late.state, self.held(XZ)), (PeerState.KNOWN, [(late.slot, 1)]))
 
     def test_named(self) -> None:
@@ -938,12 +973,12 @@ class LimitTests(Discovered):
         named = literal(slot, FIRST)
         self.roster.add(partial(_same_slot, named))
         self.network.hosts[FIRST] = Page(encode(self.whole(instance=THIRD, xz=1)))
-        self.watch.look(named)
+        self.watch.poll(named)
         self.assertEqual((named.state, self.held(XZ)), (PeerState.KNOWN, [(slot, 1)]))
         self.watch.drop(self.listed[0])
         late = self.add(7)
         self.answer(late, self.whole(zlib=1))
-        self.watch.look(late)
+        self.watch.poll(late)
         self.assertEqual(late.state, PeerState.KNOWN)
 
     def test_any_sequence(self) -> None:
@@ -962,9 +997,9 @@ class LimitTests(Discovered):
                 self.watch.drop(peer)
                 peers[at] = self.add(512 + random.randrange(1000))
             else:
-                self.watch.look(peer)
+                self.watch.poll(peer)
             holding = {slot for name in (ZLIB, XZ) for slot, _ in self.held(name)}
-            listed = {peer.slot for peer in self.roster if peer.listed}
+            listed = {peer.slot for peer in self.roster if peer.observed.listed}
             self.assertLessEqual(holding, listed)
             self.assertLessEqual(len(listed), INVENTORIES_LIMIT)
         for peer in peers:
@@ -972,6 +1007,21 @@ class LimitTests(Discovered):
         for number in range(4):
             peer = self.add(7 + number)
             self.answer(peer, self.whole(zlib=1))
-            self.watch.look(peer)
+            self.watch.poll(peer)
             self.assertEqual(peer.state, PeerState.KNOWN)
         self.assertEqual(len(self.held()), INVENTORIES_LIMIT)
+
+
+class URLTests(SynchronousTestCase):
+    def test_since(self) -> None:
+        """Changes are asked for by the generation that they lead on from, of which 0 is one."""
+        peer = Endpoint("10.0.0.3", 15678)
+        self.assertEqual(
+            [info_url(peer, since) for since in (None, 0, 7)], [f"http://10.0.0.3:15678/info{query}" for query in ("", "?since=0", "?since=7")]
+        )
+
+    def test_forms(self) -> None:
+        """Every kind of address makes a URL that is read back as that address."""
+        for host, text in (("10.0.0.3", "10.0.0.3"), ("fd77::b", "[fd77::b]"), ("fe80::1%eth0", "[fe80::1%25eth0]")):
+            url = info_url(Endpoint(host, 15678))
+            self.assertEqual((url, parse_url(url).host), (f"http://{text}:15678/info", host))

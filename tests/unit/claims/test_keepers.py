@@ -1,6 +1,7 @@
-"""Tests for `pacserve.claims.round`."""
+"""Tests for `pacserve.claims.keepers`."""
 
-from __future__ import annotations
+from collections import Counter
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,13 +10,14 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.claims.claims import Verdict
-from pacserve.claims.round import CLAIM_BUDGET, ROUND, SLOW, Round, SlowKeepers, Tell
+from pacserve.claims.keepers import CLAIM_BUDGET, ROUND_BUDGET, Keeper, KeeperCall, KeeperRound, rank_keepers
 from pacserve.errors import FetchError, RemoteProtocolError
+from pacserve.peers.reputation import KEEPER_PENALTY, Reputations
 
 FOLLOW, GRANTED = Verdict("a" * 32, granted=False), Verdict(None, granted=True)
 
 
-class Keeper(Tell):
+class Simulated(KeeperCall):
     """A keeper that answers after some seconds, with a verdict or an error; None means never."""
 
     def __init__(self, clock: Clock, delay: float, answer: Verdict | Exception | None) -> None:
@@ -24,11 +26,11 @@ class Keeper(Tell):
         self._answer = answer
         self.told: list[str] = []
 
-    def __call__(self, what: str, timeout: float = CLAIM_BUDGET) -> Deferred[Verdict]:
-        self.told.append(what)
+    def __call__(self, action: str, timeout: float = CLAIM_BUDGET) -> Deferred[Verdict]:
+        self.told.append(action)
         answering: Deferred[Verdict] = Deferred()
         answering.addTimeout(timeout, self._clock, onTimeoutCancel=_no_answer)
-        if what == "ask" and self._answer is not None:
+        if action == "ask" and self._answer is not None:
             self._clock.callLater(self._delay, self._say, answering)
         return answering
 
@@ -48,12 +50,13 @@ def _no_answer(_: object, __: float) -> Verdict:
 class RoundTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.slow = SlowKeepers()
+        self.reputations = Reputations()
 
-    def ask(self, *keepers: tuple[float, Verdict | Exception | None]) -> Deferred[tuple[Verdict, Tell]]:
+    def ask(self, *keepers: tuple[float, Verdict | Exception | None]) -> Deferred[tuple[Verdict, KeeperCall]]:
         """Begins a round with keepers that answer so, after so many seconds."""
-        self.keepers = [Keeper(self.clock, delay, answer) for delay, answer in keepers]
-        return Deferred.fromCoroutine(Round([(f"{number}", keeper) for number, keeper in enumerate(self.keepers)], self.slow, self.clock).run())
+        self.keepers = [Simulated(self.clock, delay, answer) for delay, answer in keepers]
+        asked = [Keeper(f"{number}", call, self.reputations.of(f"{number}")) for number, call in enumerate(self.keepers)]
+        return Deferred.fromCoroutine(KeeperRound(asked, self.clock).run()).addCallback(lambda result: (result[0], result[1].call))
 
     def after(self, seconds: float) -> None:
         """Time goes by in small steps."""
@@ -82,15 +85,15 @@ class RoundTests(SynchronousTestCase):
     def test_silent(self) -> None:
         """A claim of the second counts when the first had its time; who did not answer is told to forget it, and not waited for for a while."""
         asking = self.ask((0.0, None), (0.0, GRANTED))
-        self.after(ROUND + 0.01)
+        self.after(ROUND_BUDGET + 0.01)
         self.assertEqual(self.successResultOf(asking), (GRANTED, self.keepers[1]))
         self.assertEqual(self.released(), [0])
         asking = self.ask((0.0, None), (0.0, GRANTED))
         self.after(CLAIM_BUDGET + 0.01)
         self.successResultOf(asking)
-        self.clock.advance(SLOW)
+        self.clock.advance(KEEPER_PENALTY)
         asking = self.ask((0.0, None), (0.0, GRANTED))
-        self.after(ROUND - 0.01)
+        self.after(ROUND_BUDGET - 0.01)
         self.assertNoResult(asking)
         self.after(0.02)
         self.successResultOf(asking)
@@ -120,7 +123,7 @@ class RoundTests(SynchronousTestCase):
     def test_nobody(self) -> None:
         """Without any answer the round ends in time."""
         asking = self.ask((0.0, None), (0.0, None), (0.0, None))
-        self.after(ROUND + 0.01)
+        self.after(ROUND_BUDGET + 0.01)
         self.failureResultOf(asking, FetchError)
         self.assertEqual(self.released(), [0, 1, 2])
 
@@ -134,7 +137,7 @@ class RoundTests(SynchronousTestCase):
         self.setUp()
         asking = self.ask(*keepers)
         asking.addErrback(lambda failure: failure.trap(FetchError) and None)
-        self.after(ROUND + 0.02)
+        self.after(ROUND_BUDGET + 0.02)
         result = self.successResultOf(asking)
         granted = [number for number, keeper in enumerate(self.keepers) if keeper.told == ["ask"] and keepers[number][1] is GRANTED]
         held = [number for number in granted if result is not None and self.keepers[number] is result[1]]
@@ -142,9 +145,33 @@ class RoundTests(SynchronousTestCase):
         self.clock.pump([1.0] * 2)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_bounded(self) -> None:
-        """However many keepers are slow, the last thousand are remembered."""
-        for number in range(3000):
-            self.slow.note(str(number), 0.0)
-        self.assertFalse(self.slow.lately("1975", 1.0))
-        self.assertTrue(self.slow.lately("1976", 1.0))
+    def test_own(self) -> None:
+        """This host, which has no reputation with itself, may be the only keeper."""
+        call = Simulated(self.clock, 0.0, GRANTED)
+        asking = Deferred.fromCoroutine(KeeperRound([Keeper("own", call, None)], self.clock).run())
+        self.clock.advance(0.0)
+        self.assertEqual(self.successResultOf(asking)[0], GRANTED)
+
+
+HOSTS = [f"{number:032x}" for number in range(20)]
+
+
+class RankTests(SynchronousTestCase):
+    def test_agreement(self) -> None:
+        """All hosts that know the same hosts come to the same order."""
+        shuffled = list(HOSTS)
+        Random(1).shuffle(shuffled)
+        self.assertEqual(rank_keepers("a", HOSTS), rank_keepers("a", shuffled))
+        self.assertEqual(sorted(rank_keepers("a", HOSTS)), HOSTS)
+
+    def test_share(self) -> None:
+        """Each host keeps its share of the files."""
+        first = Counter(rank_keepers(f"file {number}", HOSTS)[0] for number in range(4000))
+        self.assertEqual(len(first), 20)
+        self.assertTrue(120 < min(first.values()) <= max(first.values()) < 300)
+
+    def test_one_goes(self) -> None:
+        """When a host goes, only what it kept is kept by another one, the one that came after it."""
+        for number in range(200):
+            before = rank_keepers(f"file {number}", HOSTS)
+            self.assertEqual(rank_keepers(f"file {number}", HOSTS[1:]), [host for host in before if host != HOSTS[0]])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from random import SystemRandom
 from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -19,28 +19,23 @@ from twisted.python.threadpool import ThreadPool
 
 from pacserve import __version__
 from pacserve.app.fetching import Fetching, Surroundings, take
-from pacserve.app.lan import LAN, LocalMachine
 from pacserve.app.listening import listen
-from pacserve.app.mirroring import USER_AGENT, mirrors_of, read_of
+from pacserve.app.mirroring import Mirroring
 from pacserve.app.notify import ServiceNotifier
+from pacserve.app.peering import Peering
 from pacserve.app.reporting import Parts
 from pacserve.app.routes import Fronts, routes
 from pacserve.app.telling import Telling
 from pacserve.cache.packages import CachedPackages
-from pacserve.claims.claiming import LocalKeeper, PeerClaiming
-from pacserve.claims.claims import Claims
+from pacserve.claims.claiming import LocalKeeper
 from pacserve.config.settings import Settings
 from pacserve.delivery.delivering import Deliverer, Policy, Sources
 from pacserve.errors import StartError
-from pacserve.fetch.agents import peer_agent
-from pacserve.fetch.hosts import resolve_host
 from pacserve.fetch.proxy import Proxies
 from pacserve.fetch.rate import Limits, TokenBucket
-from pacserve.fetch.stream import StreamingClient
 from pacserve.fronts.downloads import ClaimFront, FetchFront
 from pacserve.fronts.peer import InfoFront, PackageFront
 from pacserve.metrics.errors import ErrorCounts
-from pacserve.mirrors.health import MirrorHealth
 from pacserve.network.addresses import Endpoint, IPAddress
 from pacserve.network.machine import Machine
 from pacserve.packages.children import ChildRunner
@@ -48,11 +43,7 @@ from pacserve.pacman.databases import Databases
 from pacserve.pacman.front import PacmanFront
 from pacserve.pacman.pacman_conf import PacmanConf
 from pacserve.pacman.servers import Servers
-from pacserve.peers.holdings import Holdings
-from pacserve.peers.peer import Myself, named
-from pacserve.peers.roster import Roster
-from pacserve.peers.source import PeerSource
-from pacserve.peers.watch import Offload, PeerWatch
+from pacserve.peers.peer import Myself
 from pacserve.report.ledger import Ledger
 from pacserve.resolver.resolver import Resolver
 from pacserve.web.access_log import AccessLog
@@ -75,17 +66,32 @@ FAREWELL = 1.0
 THREADS = 2
 
 
+@dataclass(frozen=True, slots=True)
+class Process:
+    """
+    The process that a daemon runs in.
+
+    Attributes:
+        write: Takes the lines of the access log.
+        wall: Gives the seconds since the epoch; the reactor's own clock may be another one.
+        environment: The environment, for proxies and the service manager.
+        open_files: How many files the process may have open.
+        inherited: Listening sockets from the service manager.
+    """
+
+    write: Callable[[str], object]
+    wall: Callable[[], float]
+    environment: Mapping[str, str]
+    open_files: int
+    inherited: Sequence[int]
+
+
 class Daemon:
     """
     The whole daemon: built by the constructor, which does no I/O, and running from `start` to `stop`.
 
     Args:
         reactor: Time, network, child processes and threads.
-        write: Takes the lines of the access log.
-        wall: Gives the seconds since the epoch; the reactor's own clock may be another one.
-        environment: The process environment, for proxies and the service manager.
-        open_files: How many files the process may have open.
-        inherited: Listening sockets from the service manager.
 
     Attributes:
         stopping: True if `stop` has been called.
@@ -93,23 +99,14 @@ class Daemon:
 
     _log = Logger()
 
-    def __init__(
-        self,
-        reactor: Any,
-        settings: Settings,
-        *,
-        write: Callable[[str], object],
-        wall: Callable[[], float],
-        environment: Mapping[str, str],
-        open_files: int,
-        inherited: Sequence[int],
-    ) -> None:
+    def __init__(self, reactor: Any, settings: Settings, process: Process) -> None:
+        wall = process.wall
         self.stopping = False
         self._reactor = reactor
         self._settings = settings
-        self._inherited = inherited
+        self._inherited = process.inherited
         self._ports: list[IListeningPort] = []
-        self._notifier = ServiceNotifier(environment.get("NOTIFY_SOCKET"))
+        self._notifier = ServiceNotifier(process.environment.get("NOTIFY_SOCKET"))
         self._threads = ThreadPool(minthreads=0, maxthreads=THREADS, name="folders and inventories")
         instance = secrets.token_hex(16)
         machine, myself = Machine(reactor), Myself(instance, self._architectures)
@@ -119,50 +116,30 @@ class Daemon:
         self._databases = Databases(self._configuration, run, reactor)
         self._caches = caches = CachedPackages(self._cache_dirs, self._databases, self._in_thread, reactor, wall)
 
-        asking_peers = StreamingClient(peer_agent(reactor, read_of(settings.lan_limit)), reactor, {"User-Agent": USER_AGENT})
-        peers = Roster()
-        for endpoint in settings.pacservers:
-            peers.add(partial(named, endpoint=endpoint))
-        holdings = Holdings()
-        self._watch = PeerWatch(
-            peers,
-            holdings,
-            asking_peers,
-            myself,
-            Offload(lambda name: resolve_host(reactor, reactor, name), self._in_thread),
-            reactor,
-        )
-        random = SystemRandom()
-        others = PeerSource(peers, holdings, asking_peers, machine, self._watch.suspect, reactor, random=random)
-        self._lan: LAN | None = None
-        if settings.multicast:
-            self._lan = LAN(settings, peers, self._watch, caches, myself, LocalMachine(machine, random, reactor))
-
-        self._proxies = Proxies(environment)
+        self._peering = peering = Peering(settings, myself, machine, caches, self._in_thread, reactor)
+        self._proxies = Proxies(process.environment)
         names = _own_names() | frozenset(settings.names)
-        servers, health = Servers(self._configuration, machine, names, settings.port), MirrorHealth()
-        mirrors, upstreams = mirrors_of(settings, servers, health, self._proxies, machine, instance, reactor)
+        servers = Servers(self._configuration, machine, names, settings.port)
+        mirroring = Mirroring(settings, servers, self._proxies, machine, instance, reactor)
         lan_rate = TokenBucket(settings.lan_limit)
-        table = Claims(peers.reputations)
-        claiming = PeerClaiming(peers, table, asking_peers, reactor, instance)
         limits = Limits(partial(take, TokenBucket(settings.wan_limit), reactor), partial(take, lan_rate, reactor))
-        around = Surroundings(upstreams, self._databases, claiming, limits, self._pacman_cache_dirs, self._in_thread, reactor, wall)
+        around = Surroundings(mirroring.upstreams, self._databases, peering.claiming, limits, self._pacman_cache_dirs, self._in_thread, reactor, wall)
         self._fetching = fetching = Fetching(settings, around)
         errors = ErrorCounts()
         delivery = Deliverer(
-            Sources(caches, [others, *fetching.sources, mirrors], mirrors, self._databases),
+            Sources(caches, [peering.source, *fetching.sources, mirroring.source], mirroring.source, self._databases),
             machine,
             Resolver(reactor, errors.noted),
             fetching.streaming,
-            Policy(settings.misses, settings.hits, others.has_usable, fetching.usable),
+            Policy(settings.misses, settings.hits, peering.source.has_usable, fetching.usable),
             reactor,
         )
         rules = AccessRules(
             clients=ClientAdmission(machine, settings.clients),
-            peers=PeerAdmission(machine, settings.peers, others.is_peer),
+            peers=PeerAdmission(machine, settings.peers, peering.source.is_peer),
             hosts=Hosts(machine, names),
         )
-        self._access_log = AccessLog(write, reactor, wall=wall, debug=settings.log_level == "debug")
+        self._access_log = AccessLog(process.write, reactor, wall=wall, debug=settings.log_level == "debug")
         logs = (self._access_log,) if settings.log_level in ("debug", "info") else ()
         parts = Parts(
             settings=settings,
@@ -171,16 +148,16 @@ class Daemon:
             configuration=self._configuration,
             databases=self._databases,
             caches=caches,
-            peers=peers,
-            holdings=holdings,
+            peers=peering.roster,
+            holdings=peering.holdings,
             servers=servers,
-            health=health,
-            upstreams=upstreams,
-            claims=table,
+            health=mirroring.health,
+            upstreams=mirroring.upstreams,
+            claims=peering.claims,
             ledger=Ledger(wall, machine, wall()),
             fetching=fetching,
-            heard_at=self._heard,
-            left_out=self._left_out,
+            heard_at=peering.heard,
+            left_out=peering.left_out,
             in_thread=self._in_thread,
             clock=reactor,
             wall=wall,
@@ -190,7 +167,7 @@ class Daemon:
             pacman=PacmanFront(self._configuration, delivery),
             package=PackageFront(caches),
             info=InfoFront(caches, self._architectures, instance),
-            claim=ClaimFront(LocalKeeper(table, reactor)),
+            claim=ClaimFront(LocalKeeper(peering.claims, reactor)),
             fetch=FetchFront(fetching.packages, caches, self._databases, self._knows) if fetching.wanted else None,
             report=self._telling.fronts,
         )
@@ -202,7 +179,7 @@ class Daemon:
             wall=wall,
             pacing=_pacing_of(settings.lan_limit, machine, Pacing(partial(take, lan_rate, reactor), reactor)),
         )
-        self._connections = Connections(reactor, most=affordable(open_files))
+        self._connections = Connections(reactor, most=affordable(process.open_files))
         self._site = Site(self._router, reactor, connections=self._connections)
 
     async def start(self) -> None:
@@ -220,16 +197,14 @@ class Daemon:
         self._ports = listen(self._reactor, self._site, self._settings.bind, self._settings.port, self._inherited)
         for complaint in self._proxies.complaints:
             self._log.warn("{complaint}", complaint=complaint)
-        self._watch.start()
         self._in_background(self._telling.start())
-        if self._lan is not None:
-            listening: Any = self._ports[0].getHost()
-            try:
-                self._lan.start(listening.port)
-            except StartError:
-                for port in self._ports:
-                    await _settled(port.stopListening())
-                raise
+        listening: Any = self._ports[0].getHost()
+        try:
+            self._peering.start(listening.port)
+        except StartError:
+            for port in self._ports:
+                await _settled(port.stopListening())
+            raise
         self._in_background(self._prepare())
         where = ", ".join(_shown(port) for port in self._ports)
         self._log.info("pacserve {version} listens on {where}", version=__version__, where=where)
@@ -247,9 +222,7 @@ class Daemon:
         self._notifier.stopping()
         for port in self._ports:
             await _settled(port.stopListening())
-        if self._lan is not None:
-            self._lan.stop()
-        self._watch.stop()
+        self._peering.stop()
         self._telling.retire()
         self._configuration.stop()
         self._connections.retire()
@@ -273,12 +246,6 @@ class Daemon:
         if await self._configuration.reload() and not self._configuration.current().missing:
             self._log.info("pacman.conf was read again")
         self._notifier.ready("Listening on " + ", ".join(_shown(port) for port in self._ports))
-
-    def _left_out(self) -> Sequence[Endpoint]:
-        return () if self._lan is None else self._lan.left_out()
-
-    def _heard(self) -> float | None:
-        return None if self._lan is None else self._lan.heard()
 
     def _architectures(self) -> Sequence[str]:
         return self._configuration.current().architectures

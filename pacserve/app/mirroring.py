@@ -17,27 +17,35 @@ from pacserve.mirrors.inquiry import Inquiry
 from pacserve.mirrors.mirror import MirrorList
 from pacserve.mirrors.mirrors import Mirrors
 from pacserve.mirrors.upstreams import MirrorUpstreams
-from pacserve.network.machine import Machine
+from pacserve.network.addresses import LocalAddresses
 
 USER_AGENT = f"pacserve/{__version__}"
 
 
-def mirrors_of(  # noqa: PLR0917
-    settings: Settings,
-    servers: MirrorList,
-    health: MirrorHealth,
-    proxies: Proxies,
-    machine: Machine,
-    instance: str,
-    reactor: Any,
-) -> tuple[Mirrors, MirrorUpstreams]:
-    """Returns the mirrors as what pacman is sent to, and as what files are downloaded from."""
-    headers = {"User-Agent": USER_AGENT, "Via": via_value(instance)}
-    read, absences = read_of(settings.wan_limit), Absences()
-    client = StreamingClient(mirror_agent(reactor, proxies, read=read), reactor, headers)
-    guarded = StreamingClient(mirror_agent(reactor, proxies, AddressGuard(machine), read=read), reactor, headers)
-    upstreams = MirrorUpstreams(servers, client, guarded, health, absences, reactor)
-    return Mirrors(servers, Inquiry(client, guarded, reactor), health, absences, upstreams.of, reactor), upstreams
+class Mirroring:
+    """
+    Knows the mirrors.
+
+    Args:
+        servers: The mirrors of each repository.
+        instance: This daemon's own instance id, which each request to a mirror names.
+
+    Attributes:
+        servers: The mirrors of each repository.
+        health: The faults of mirrors.
+        source: Where the resolver finds their files.
+        upstreams: The hosts that files are downloaded from.
+    """
+
+    def __init__(self, settings: Settings, servers: MirrorList, proxies: Proxies, local: LocalAddresses, instance: str, reactor: Any) -> None:
+        headers = {"User-Agent": USER_AGENT, "Via": via_value(instance)}
+        read, absences = read_of(settings.wan_limit), Absences()
+        client = StreamingClient(mirror_agent(reactor, proxies, read=read), reactor, headers)
+        guarded = StreamingClient(mirror_agent(reactor, proxies, AddressGuard(local), read=read), reactor, headers)
+        self.servers = servers
+        self.health = MirrorHealth()
+        self.upstreams = MirrorUpstreams(servers, client, guarded, self.health, absences, reactor)
+        self.source = Mirrors(servers, Inquiry(client, guarded, reactor), self.health, absences, self.upstreams.of, reactor)
 
 
 def read_of(limit: int | None) -> int:

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from twisted.internet.defer import Deferred
     from twisted.python.failure import Failure
 
-    from pacserve.app.daemon import Daemon
+    from pacserve.app.daemon import Daemon, Process
     from pacserve.app.log import begin_logging, line_writer
     from pacserve.errors import ConfigurationError, StartError
 
@@ -53,15 +53,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     open_files = _raise_open_files()
     write = line_writer(sys.stderr)
     begin_logging(write, settings.log_level)
-    daemon = Daemon(
-        reactor,
-        settings,
+    process = Process(
         write=write,
         wall=time.time,
         environment=os.environ,
         open_files=open_files,
         inherited=inherited,
     )
+    daemon = Daemon(reactor, settings, process)
     status = 0
 
     def failed(failure: Failure) -> None:

@@ -4,38 +4,29 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from heapq import nlargest
 from itertools import islice
 from random import Random
 
-from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.bounded import ExpiringMemory
-from pacserve.errors import AbsentError, FetchError, RemoteProtocolError
+from pacserve.errors import AbsentError, FetchError
 from pacserve.fetch.hedging import first_yes
 from pacserve.fetch.stream import StreamingClient
 from pacserve.network.addresses import Endpoint, IPAddress, LocalAddresses, parse_address
-from pacserve.packages.files import SIGNATURE_LIMIT, FileKind
+from pacserve.packages.files import FileKind
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Peer, PeerState
+from pacserve.peers.questions import HEDGE_DELAY, PeerQuestions, fits
 from pacserve.peers.reputation import Failure, identity_of
 from pacserve.peers.roster import Roster
 from pacserve.peers.upstream import PeerUpstream, Relaying, package_url
 from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
 from pacserve.sources.locations import Holder, Location, Offer, RemoteFile
 
-# Seconds that a holder has to say whether it has a file: what a request may lose by asking before it goes to a mirror.
-CONFIRM_BUDGET = 0.15
-# Seconds after which the next holder is asked as well: some ten times what an idle one needs.
-HEDGE_DELAY = 0.01
-# Seconds that peers have which probably have not got the file.  A wrong "no" costs bytes of the WAN, waiting costs each miss.
-MISS_BUDGET = 0.05
-# Seconds for which a peer that was slow to say something is taken to be alive after it was looked at.
-DOUBT_INTERVAL = 2.0
-# Seconds for which a yes holds, so that a burst of requests for one file asks once.
-YES_LIFETIME = 1.0
 # Seconds for which it holds that no peer has a file which nobody is known to have, likewise.
 MISS_LIFETIME = 1.0
 # Holders that one request asks.
@@ -45,7 +36,7 @@ HOLDERS_COMPARED = 16
 # Peers that are asked before the WAN is used, all at the same time.
 PEERS_PER_MISS = 32
 _HOLDS, _UNSIGNED = "it holds the file", "it holds the file, but no signature of it, which would come from elsewhere"
-_ANSWERS_LIMIT = 4096
+_MISSES_LIMIT = 4096
 
 
 class Obstacle(enum.Enum):
@@ -64,37 +55,36 @@ class Obstacle(enum.Enum):
     NO_SIZE = "no database and no mirror states the size of the file, so that a peer could give anything"
 
 
-class PeerSource(PackageSource):
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
     """
-    Finds holders by a look into the inventories, and makes sure with one question.
+    The surroundings in which peers are chosen.
 
-    Args:
+    Attributes:
+        local: The addresses of this host.
         suspect: Called with a peer that did not answer a question and with the reason, which is empty for one that was slow.
+        random: Spreads the load over several holders.
     """
 
-    def __init__(
-        self,
-        peers: Roster,
-        holdings: Holdings,
-        client: StreamingClient,
-        local: LocalAddresses,
-        suspect: Callable[[Peer, str], object],
-        clock: IReactorTime,
-        *,
-        random: Random,
-    ) -> None:
+    local: LocalAddresses
+    suspect: Callable[[Peer, str], object]
+    random: Random
+
+
+class PeerSource(PackageSource):
+    """Finds holders by a look into the inventories, and makes sure with one question."""
+
+    def __init__(self, peers: Roster, holdings: Holdings, client: StreamingClient, around: Neighbourhood, clock: IReactorTime) -> None:
         self._peers = peers
         self._holdings = holdings
-        self._client = client
         self._clock = clock
-        self._local = local
-        self._suspect = suspect
-        self._random = random
+        self._local = around.local
+        self._random = around.random
         # Settles which of many holders are asked next; it is drawn anew for each request, and not by `consider`, which tells of the next one.
-        self._draw = random.getrandbits(32)
-        self._relaying = Relaying(client, clock, self._failed_to_give, self._lied)
-        self._yeses: ExpiringMemory[tuple[Endpoint, str], int] = ExpiringMemory(_ANSWERS_LIMIT, YES_LIFETIME)
-        self._misses: ExpiringMemory[tuple[str, int | None], bool] = ExpiringMemory(_ANSWERS_LIMIT, MISS_LIFETIME)
+        self._draw = around.random.getrandbits(32)
+        self._questions = PeerQuestions(peers, holdings, client, around.suspect, clock)
+        self._relaying = Relaying(client, clock, self._withheld, self._lied)
+        self._misses: ExpiringMemory[tuple[str, int | None], bool] = ExpiringMemory(_MISSES_LIMIT, MISS_LIFETIME)
 
     @property
     def best(self) -> Rank:
@@ -228,7 +218,7 @@ class PeerSource(PackageSource):
             return Obstacle.UNKNOWN
         if size is None:
             return Obstacle.NOT_HELD
-        return None if _fits(wanted, size) else Obstacle.OTHER_SIZE
+        return None if fits(wanted, size) else Obstacle.OTHER_SIZE
 
     def _words(self, obstacle: Obstacle, peer: Peer, sizes: dict[int, int], wanted: Wanted) -> str:
         """Returns an obstacle in words, with what is known of this peer."""
@@ -254,127 +244,54 @@ class PeerSource(PackageSource):
         return str(peer.endpoint) in wanted.visited or peer.reputation.comes_last(now)
 
     async def _confirm_one(self, wanted: Wanted, holders: Sequence[tuple[Peer, int]], deadline: float) -> Location:
-        """Returns the first of some holders to say that it has the file; the next one is asked as well after `HEDGE_DELAY`."""
+        """Returns the file at the first holder to confirm it; the next one is asked as well after `HEDGE_DELAY`."""
         for peer, size in holders:
-            known = self._remembered(wanted, peer, size)
+            known = self._questions.remembered(wanted, peer, size)
             if known is not None:
-                return known
-        questions = [partial(self._confirm, wanted, peer, size, deadline) for peer, size in holders]
-        return await first_yes(questions, self._clock, HEDGE_DELAY)
+                return self._location(wanted, peer, known)
+        asking = [partial(self._confirm, wanted, peer, size, deadline) for peer, size in holders]
+        return await first_yes(asking, self._clock, HEDGE_DELAY)
 
     async def _ask_around(self, wanted: Wanted, asked: Collection[int], sendable: bool, deadline: float) -> Location:
         """
-        Returns the first to say that it has the file, of the peers that may have it although nobody knows; all are asked at once.
+        Returns the file at the first peer to confirm it, of those that may have the file although nobody knows; all are asked at once.
 
         Args:
             asked: The slots of the peers that were asked before.
-            sendable: Which of them are meant: those that the client can be sent to, or the others.
+            sendable: True to ask the peers that the client can be sent to, False to ask the others.
         """
         peers = [peer for peer in self._unsure(wanted, asked) if self._sendable(peer, wanted) is sendable]
         for peer in peers:
-            known = self._remembered(wanted, peer, wanted.size)
+            known = self._questions.remembered(wanted, peer, wanted.size)
             if known is not None:
-                return known
+                return self._location(wanted, peer, known)
         if not peers:
             raise AbsentError("peers: gone")
+        asking = [partial(self._look_in, wanted, peer, deadline) for peer in peers]
         try:
-            return await first_yes([partial(self._look_in, wanted, peer, deadline) for peer in peers], self._clock)
+            return await first_yes(asking, self._clock)
         except AbsentError:
             if self._local.owns(wanted.client):  # another client may not be sent to all of them
                 self._misses.remember(_miss_key(wanted), True, self._clock.seconds())
             raise
 
-    async def _confirm(self, wanted: Wanted, peer: Peer, size: int | None, deadline: float) -> Location:
-        """
-        Asks a peer whether it has the file.  One that does not say so is not asked again for a while.
-
-        Args:
-            size: The only size that will do, in bytes; None for any that the file may have.
-
-        Raises:
-            AbsentError: It has not, or another one.
-            FetchError: It did not say so in time.
-        """
-        now = self._clock.seconds()
-        if deadline - now < CONFIRM_BUDGET:  # the peer would be blamed for what it had no time to do
-            raise FetchError(f"peer {peer.endpoint}: no time left to ask it")
-        try:
-            location = await self._ask(wanted, peer, size, CONFIRM_BUDGET)
-        except AbsentError:
-            if self._peers.at(peer.slot) is peer:  # it may have been dropped meanwhile, and its slot be another one's
-                self._holdings.remove(peer.slot, wanted.request.name)
-            self._answered(peer, now)
-            raise
-        except FetchError as error:
-            if peer.reputation.failed(Failure.SILENT, self._clock.seconds()) and not isinstance(error, RemoteProtocolError):
-                self._suspect(peer, str(error))
-            raise FetchError(f"peer {peer.endpoint}: {error}") from error
-        except CancelledError:  # another one was faster
-            passed = self._clock.seconds() - now
-            if passed >= HEDGE_DELAY:
-                peer.reputation.slow(passed, now + passed)
-                self._doubt(peer)
-            raise
-        self._answered(peer, now)
-        return location
+    async def _confirm(self, wanted: Wanted, peer: Peer, size: int, deadline: float) -> Location:
+        return self._location(wanted, peer, await self._questions.confirm(wanted, peer, size, deadline))
 
     async def _look_in(self, wanted: Wanted, peer: Peer, deadline: float) -> Location:
-        """
-        Asks a peer which probably has not got the file.  One that is too slow for that is looked at, but not blamed.
+        return self._location(wanted, peer, await self._questions.look_in(wanted, peer, deadline))
 
-        Raises:
-            AbsentError: It has not, or one that will not do.
-            FetchError: It did not say so in time.
-        """
-        if peer.state is PeerState.UNKNOWN and not peer.discovered:
-            return await self._confirm(wanted, peer, wanted.size, deadline)
-        try:
-            return await self._ask(wanted, peer, wanted.size, MISS_BUDGET)
-        except AbsentError:
-            raise
-        except FetchError as error:
-            self._doubt(peer)
-            raise FetchError(f"peer {peer.endpoint}: {error}") from error
-
-    def _remembered(self, wanted: Wanted, peer: Peer, size: int | None) -> Location | None:
-        """Returns what `_confirm` would give without asking, since the peer said yes a moment ago."""
-        if peer.endpoint is None:
-            return None
-        held = self._yeses.get((peer.endpoint, wanted.request.name), self._clock.seconds())
-        if held is None or not _fits(wanted, held) or size not in (None, held):
-            return None
-        return self._location(wanted, peer, peer.endpoint, held)
-
-    async def _ask(self, wanted: Wanted, peer: Peer, size: int | None, budget: float) -> Location:
-        name, endpoint = wanted.request.name, peer.endpoint
+    def _location(self, wanted: Wanted, peer: Peer, size: int) -> Location:
+        """Returns a file at a peer, to which a client is about to be sent."""
+        endpoint = peer.endpoint
         if endpoint is None:
             raise FetchError("no address")
-        answer = await self._client.head(package_url(endpoint, name), timeout=budget)
-        if answer.status not in (200, 404, 410):
-            raise RemoteProtocolError(f"it answers {answer.status}")
-        length = answer.length
-        if answer.status != 200 or length is None or not _fits(wanted, length) or (size is not None and length != size):
-            raise AbsentError(f"peer {endpoint}: " + (f"{answer.status}" if answer.status != 200 else f"another size ({length})"))
-        self._yeses.remember((endpoint, name), length, self._clock.seconds())
-        return self._location(wanted, peer, endpoint, length)
-
-    def _location(self, wanted: Wanted, peer: Peer, endpoint: Endpoint, size: int) -> Location:
-        """Returns a file at a peer, to which a client is about to be sent."""
         peer.reputation.chosen(size, self._clock.seconds())
         offer = Offer(Holder.PEER, self._sendable(peer, wanted))
         url = package_url(endpoint, wanted.request.name)
         return RemoteFile(url, f"peer {endpoint}", size, PeerUpstream(endpoint, self._relaying), offer, str(endpoint))
 
-    def _doubt(self, peer: Peer) -> None:
-        """Looks at a peer that was slow, which a busy host may be, unless it has shown a moment ago that it is alive."""
-        if self._clock.seconds() - peer.alive_at >= DOUBT_INTERVAL:
-            self._suspect(peer, "")
-
-    def _answered(self, peer: Peer, asked_at: float) -> None:
-        now = self._clock.seconds()
-        peer.reputation.answered(now - asked_at, now)
-
-    def _failed_to_give(self, endpoint: Endpoint) -> None:
+    def _withheld(self, endpoint: Endpoint) -> None:
         """Has a peer come last for a while that said to have a file and did not give it."""
         self._peers.reputations.of(identity_of(endpoint)).failed(Failure.WITHHELD, self._clock.seconds())
 
@@ -399,13 +316,6 @@ def _rank(wanted: Wanted, rank: Rank, *, disappointed: bool) -> Rank:
 
 def _miss_key(wanted: Wanted) -> tuple[str, int | None]:
     return wanted.request.name, wanted.size
-
-
-def _fits(wanted: Wanted, size: int) -> bool:
-    """Returns whether a file of this size can be the one that is wanted."""
-    if wanted.request.kind is FileKind.SIGNATURE:
-        return 1 <= size <= SIGNATURE_LIMIT
-    return size > 0 if wanted.size is None else size == wanted.size
 
 
 @lru_cache(maxsize=1024)

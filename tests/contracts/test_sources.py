@@ -22,7 +22,7 @@ from pacserve.pacman.servers import Servers
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Announced, PeerState, named
 from pacserve.peers.roster import Roster
-from pacserve.peers.source import PeerSource
+from pacserve.peers.source import Neighbourhood, PeerSource
 from pacserve.sources.candidates import PackageSource
 from tests.contracts import sources
 from tests.contracts.sources import DATABASES, NAME, SIZE
@@ -78,7 +78,9 @@ class KnownPeerTests(sources.RemoteSourceContract):
             added.announced = None if self.instance is None else Announced(self.instance)
             if self.state is PeerState.KNOWN:
                 holdings.replace(slot, FILES)
-        return PeerSource(peers, holdings, StreamingClient(self.network, self.clock), Addresses(), lambda *_: None, self.clock, random=Random(1))
+        return PeerSource(
+            peers, holdings, StreamingClient(self.network, self.clock), Neighbourhood(Addresses(), lambda *_: None, Random(1)), self.clock
+        )
 
     def take_away(self) -> None:
         self.become(Page(status=404))

@@ -32,7 +32,7 @@ from pacserve.pacman.servers import Servers
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import PeerState, named
 from pacserve.peers.roster import Roster
-from pacserve.peers.source import PeerSource
+from pacserve.peers.source import Neighbourhood, PeerSource
 from pacserve.resolver.resolver import Resolver
 from pacserve.transfer.downloads import Downloads
 from pacserve.transfer.leader_search import Claim, Claiming
@@ -139,7 +139,7 @@ class House:
             peer.observed.state = PeerState.KNOWN
             holdings.replace(peer.slot, {NAME: len(DATA)})
             network.hosts[str(endpoint)] = Page(DATA)
-        peers = PeerSource(roster, holdings, client, local, lambda *_: None, clock, random=Random(1))
+        peers = PeerSource(roster, holdings, client, Neighbourhood(local, lambda *_: None, Random(1)), clock)
         configuration = Configuration()
         configuration.value = PacmanConfiguration(("x86_64",), (), "/nowhere", {"core": Repository("core", tuple(situation.servers))})
         servers, health, absences = Servers(configuration, local, (), 15678), MirrorHealth(), Absences()

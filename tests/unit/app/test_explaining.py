@@ -29,7 +29,7 @@ from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Announced, Identity, Observed, Peer, PeerState
 from pacserve.peers.reputation import DISTRUST, Reputations
 from pacserve.peers.roster import Roster
-from pacserve.peers.source import PeerSource
+from pacserve.peers.source import Neighbourhood, PeerSource
 from pacserve.report.ledger import Ledger
 from pacserve.report.status import Why
 from pacserve.resolver.resolver import Resolver
@@ -163,7 +163,7 @@ class Setup(SynchronousTestCase):
         )
         self.reporting = Reporting(parts)
         anything: Any = None
-        peers = PeerSource(self.roster, self.holdings, anything, local, lambda *_: None, self.clock, random=Random(1))
+        peers = PeerSource(self.roster, self.holdings, anything, Neighbourhood(local, lambda *_: None, Random(1)), self.clock)
         mirrors = Mirrors(parts.servers, anything, self.health, Absences(), anything, self.clock)
         downloads = DownloadSource(Downloads(anything, self.clock, UNLIMITED, anything), anything, Known(), self.clock)
         policy = Policy(self.misses, Hits.REDIRECT, peers.has_usable, lambda: True)

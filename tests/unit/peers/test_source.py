@@ -16,20 +16,10 @@ from pacserve.network.addresses import Endpoint, parse_address
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Announced, Identity, Peer, PeerState, named
+from pacserve.peers.questions import CONFIRM_BUDGET, DOUBT_INTERVAL, HEDGE_DELAY, MISS_BUDGET, YES_LIFETIME
 from pacserve.peers.reputation import DISTRUST, HALF_LIFE, WITHHELD_PENALTY, Failure, Reputation
 from pacserve.peers.roster import Roster
-from pacserve.peers.source import (
-    CONFIRM_BUDGET,
-    DOUBT_INTERVAL,
-    HEDGE_DELAY,
-    HOLDERS_COMPARED,
-    HOLDERS_PER_REQUEST,
-    MISS_BUDGET,
-    MISS_LIFETIME,
-    PEERS_PER_MISS,
-    YES_LIFETIME,
-    PeerSource,
-)
+from pacserve.peers.source import HOLDERS_COMPARED, HOLDERS_PER_REQUEST, MISS_LIFETIME, PEERS_PER_MISS, Neighbourhood, PeerSource
 from pacserve.peers.upstream import package_url
 from pacserve.sources.candidates import Candidate, Rank, Wanted
 from pacserve.sources.locations import Location, RemoteFile
@@ -81,7 +71,7 @@ class Setup(SynchronousTestCase):
         """One more source of these peers, as on another host."""
         client = StreamingClient(self.network, self.clock)
         local = Addresses("10.0.0.200")
-        return PeerSource(self.peers, self.holdings, client, local, self.suspect, self.clock, random=Random(seed))
+        return PeerSource(self.peers, self.holdings, client, Neighbourhood(local, self.suspect, Random(seed)), self.clock)
 
     def suspect(self, peer: Peer, trouble: str) -> None:
         """Notes a suspicion as the watch does, and polls nobody."""

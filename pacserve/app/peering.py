@@ -1,0 +1,81 @@
+"""The parts of the daemon that know other pacservers, wired together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from random import SystemRandom
+from typing import Any
+
+from pacserve.app.lan import LAN, LocalMachine
+from pacserve.app.mirroring import USER_AGENT, read_of
+from pacserve.claims.claiming import PeerClaiming
+from pacserve.claims.claims import Claims
+from pacserve.config.settings import Settings
+from pacserve.fetch.agents import peer_agent
+from pacserve.fetch.hosts import resolve_host
+from pacserve.fetch.stream import StreamingClient
+from pacserve.network.addresses import Endpoint, LocalAddresses
+from pacserve.packages.inventory import LocalPackages
+from pacserve.peers.holdings import Holdings
+from pacserve.peers.peer import Myself, named
+from pacserve.peers.roster import Roster
+from pacserve.peers.source import Neighbourhood, PeerSource
+from pacserve.peers.watch import Offload, PeerWatch
+
+
+class Peering:
+    """
+    Knows the other pacservers: those that the user names, and with `--multicast` those that announce themselves.
+
+    Args:
+        packages: The files of this host, whose changes are announced.
+        in_thread: Runs the parsing of inventories where it does not stop the reactor.
+
+    Attributes:
+        roster: The peers that are in use.
+        holdings: The files that they hold.
+        source: Where the resolver finds these files.
+        claims: The claims that this host keeps for others.
+        claiming: Claims files for downloads of this host.
+    """
+
+    def __init__(self, settings: Settings, myself: Myself, local: LocalAddresses, packages: LocalPackages, in_thread: Any, reactor: Any) -> None:
+        client = StreamingClient(peer_agent(reactor, read_of(settings.lan_limit)), reactor, {"User-Agent": USER_AGENT})
+        random = SystemRandom()
+        self.roster, self.holdings = Roster(), Holdings()
+        for endpoint in settings.pacservers:
+            self.roster.add(partial(named, endpoint=endpoint))
+        offload = Offload(lambda name: resolve_host(reactor, reactor, name), in_thread)
+        self._watch = PeerWatch(self.roster, self.holdings, client, myself, offload, reactor)
+        self.source = PeerSource(self.roster, self.holdings, client, Neighbourhood(local, self._watch.suspect, random), reactor)
+        self.claims = Claims(self.roster.reputations)
+        self.claiming = PeerClaiming(self.roster, self.claims, client, reactor, myself.instance)
+        self._lan: LAN | None = None
+        if settings.multicast:
+            self._lan = LAN(settings, self.roster, self._watch, packages, myself, LocalMachine(local, random, reactor))
+
+    def heard(self) -> float | None:
+        """Returns when another host was last heard by multicast; None if none ever was."""
+        return None if self._lan is None else self._lan.heard()
+
+    def left_out(self) -> Sequence[Endpoint]:
+        """Returns the endpoints of the hosts that announced themselves and that the filters leave out."""
+        return () if self._lan is None else self._lan.left_out()
+
+    def start(self, port: int) -> None:
+        """
+        Begins to poll peers, and announces this host at a TCP port.
+
+        Raises:
+            StartError: The UDP port can't be had.
+        """
+        self._watch.start()
+        if self._lan is not None:
+            self._lan.start(port)
+
+    def stop(self) -> None:
+        """Says goodbye, and polls no more."""
+        if self._lan is not None:
+            self._lan.stop()
+        self._watch.stop()

@@ -1,4 +1,4 @@
-"""Coroutines that wait for something to happen, and those that do not have to."""
+"""Coroutines that wait for the same event, and coroutines that need not wait."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Waiters:
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T]):
-    """What a coroutine returned without having waited."""
+    """The result of a coroutine that did not wait."""
 
     result: T
 

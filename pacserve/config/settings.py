@@ -1,4 +1,4 @@
-"""What the command line settles."""
+"""The options of the daemon, as values."""
 
 from __future__ import annotations
 

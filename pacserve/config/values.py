@@ -1,4 +1,4 @@
-"""What options take: text as the user wrote it becomes a value, or an error that says what would be right."""
+"""Values of options: the text of the user becomes a value, or an error that says what would be right."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def argument(parse: Callable[[str], T]) -> Callable[[str], T]:
 
 
 def port(text: str) -> int:
-    """A TCP or UDP port."""
+    """Returns a TCP or UDP port."""
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
         raise ValueError(f"{text!r} is no port: give a number from 1 to 65535")
     return int(text)
 
 
 def address(text: str) -> str:
-    """An address of this host, as text."""
+    """Returns an address of this host, as text."""
     try:
         ip_address(text)
     except ValueError:
@@ -55,14 +55,14 @@ def address(text: str) -> str:
 
 
 def path(text: str) -> str:
-    """An absolute path."""
+    """Returns an absolute path."""
     if not text or "\0" in text:
         raise ValueError("a path is missing")
     return str(Path(text).absolute())
 
 
 def group(text: str) -> IPAddress:
-    """A multicast group."""
+    """Returns a multicast group."""
     try:
         found = ip_address(text)
     except ValueError:
@@ -76,7 +76,7 @@ def group(text: str) -> IPAddress:
 
 
 def interval(text: str) -> float:
-    """Seconds between two announcements."""
+    """Returns the seconds between two announcements."""
     if not _SECONDS.match(text) or not _LEAST_INTERVAL <= float(text) <= _MOST_INTERVAL:
         raise ValueError(f"{text!r} is no interval: give seconds from {_LEAST_INTERVAL} to {_MOST_INTERVAL}")
     return float(text)
@@ -90,7 +90,7 @@ def interface(text: str) -> str:
 
 
 def amount(text: str) -> int:
-    """Bytes; k, M and G are powers of 1024."""
+    """Returns bytes; k, M and G are powers of 1024."""
     match = _AMOUNT.match(text)
     if match is None or not int(match[1]):
         raise ValueError(f"{text!r} is no number of bytes: write for example 500k, 20M or 5G")
@@ -98,7 +98,7 @@ def amount(text: str) -> int:
 
 
 def name(text: str) -> str:
-    """A host name in lower case, without a dot at its end."""
+    """Returns a host name in lower case, without a dot at its end."""
     lower = text.lower().rstrip(".")
     if not _HOST_NAME.match(lower):
         raise ValueError(f"{text!r} is no host name: write for example pacserve.lan")
@@ -106,7 +106,7 @@ def name(text: str) -> str:
 
 
 def rate(text: str) -> int:
-    """Bytes per second."""
+    """Returns bytes per second."""
     bytes_a_second = amount(text)
     if bytes_a_second < LEAST_RATE:
         raise ValueError(f"{text} bytes per second are too few: pacman gives up when nothing comes for 10 seconds; give at least 64k")

@@ -38,10 +38,10 @@ class PackageFront(Front):
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     """
-    What is sent, in the forms in which it is.
+    An answer in the forms in which it may be sent.
 
     Attributes:
-        packed: None where that is not worth it.
+        packed: The gzipped form; None if the plain one is short enough.
     """
 
     plain: bytes
@@ -81,7 +81,7 @@ class InfoFront(Front):
         return DocumentAnswer(prepared.packed, tuple(headers), quiet=True)
 
     def _prepare(self, inventory: Inventory, architectures: tuple[str, ...], since: int | None) -> _Prepared:
-        """Packing 100,000 names takes a while, and many peers ask for the same."""
+        """Returns an answer, prepared once for all peers that ask for the same: packing 100,000 names takes a while."""
         if self._state is None or self._state[0] is not inventory or self._state[1] != architectures:
             self._state = (inventory, architectures)
             self._whole = None
@@ -108,7 +108,11 @@ class InfoFront(Front):
         return prepared
 
     def _etag(self, generations: str, architectures: tuple[str, ...]) -> str:
-        """Weak: the packed and the plain form share it (RFC 9110, 8.8.1).  No architecture holds a plus, so that a delta has none of a whole list."""
+        """
+        Returns an entity tag.
+
+        It is weak, since the packed and the plain form share it (RFC 9110, 8.8.1).  No architecture holds a plus, so no delta has the tag of a list.
+        """
         return f'W/"{self._instance[:16]}-{generations}-{"-".join(architectures)}"'
 
 

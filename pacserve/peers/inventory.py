@@ -39,7 +39,7 @@ _Grammar = Callable[[str], object]
 @dataclass(frozen=True, slots=True)
 class PeerInfo:
     """
-    What a pacserver says of itself: all that it holds, or what changed since a generation.
+    An `/info`: all files that a pacserver holds, or the changes since a generation.
 
     Attributes:
         instance: 128 random bits, drawn at each start, in hexadecimal.
@@ -61,7 +61,7 @@ class PeerInfo:
 
     @property
     def content(self) -> Mapping[str, int]:
-        """Those of `files` that are shared by content, whatever the architecture of who holds them."""
+        """Those of `files` that are shared by content, whatever the architecture of their holders."""
         return {name: size for name, size in self.files.items() if is_content(name)}
 
 

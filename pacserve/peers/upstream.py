@@ -21,7 +21,7 @@ MUTE_TIMEOUT = 1.0
 @dataclass(frozen=True, slots=True)
 class Relaying:
     """
-    What files of peers are fetched with.
+    The means of fetching files of peers.
 
     Attributes:
         failed: Told of a peer that said that it has a file and did not give it, or not all of it.

@@ -1,4 +1,4 @@
-"""What nobody on the LAN has: files that are being downloaded here, and mirrors that a download would ask."""
+"""Files that no host of the LAN has: those that are being downloaded here, and those that a download would bring."""
 
 from __future__ import annotations
 

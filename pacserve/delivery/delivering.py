@@ -25,6 +25,8 @@ from pacserve.web.answers import Answer, FileAnswer, RedirectAnswer, StreamAnswe
 
 # Seconds.  pacman gives up after 10 and counts that against this daemon; the rest is for a busy machine.
 ANSWER_DEADLINE = 7.5
+# Seconds of these in which a mirror has to state the size of a file that no catalogue knows: the rest is for the mirrors that answer later.
+STATED_SIZE_TIMEOUT = 3.0
 # Characters of an error's one line.
 _MESSAGE_LIMIT = 1000
 _THIS_HOST = IPv4Address("127.0.0.1")
@@ -161,6 +163,7 @@ class Deliverer(FileDelivery):
 
     async def _sized(self, wanted: Wanted, deadline: float) -> Wanted:
         """Returns what is wanted with the size that a mirror states: a peer may have anything under a name that no catalogue knows."""
+        deadline = min(deadline, self._clock.seconds() + STATED_SIZE_TIMEOUT)
         return replace(wanted, size=await self._sources.sizes.stated_size(wanted.request, deadline))
 
     def _circumstances(self, wanted: Wanted) -> Circumstances:

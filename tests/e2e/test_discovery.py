@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.e2e.conftest import MakeLab
-from tests.e2e.lab import PORT, Daemon, Depot, Host, Lab, Program, command, sh, wait_until
+from tests.e2e.lab import MIRROR, PORT, Daemon, Depot, Host, Lab, Program, command, sh, wait_until
 
 # Seconds in which the hosts of a LAN are to know each other, twice what is promised: the machine is shared.
 KNOWN_WITHIN = 2 * 5.0
@@ -145,6 +145,9 @@ def test_link_local_only(lab: Lab, depot: Depot) -> None:
     """Hosts that have nothing but link-local addresses find each other, and pacman is sent there with the zone."""
     host, other = lab.hosts
     depot.settled()
+    host.configure(servers=[MIRROR])
+    host.pacman("-Sy")  # what no database states would need a mirror
+    host.configure()
     for each in lab.hosts:
         each.run("ip -4 addr flush dev eth0")
         each.run("ip -6 addr flush dev eth0 scope global")

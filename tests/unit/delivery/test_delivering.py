@@ -9,7 +9,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.delivery.delivering import ANSWER_DEADLINE, Deliverer, Policy, Sources, StatedSizes
+from pacserve.delivery.delivering import ANSWER_DEADLINE, STATED_SIZE_TIMEOUT, Deliverer, Policy, Sources, StatedSizes
 from pacserve.delivery.streaming import Streaming
 from pacserve.delivery.table import Delivery, Hits, Misses
 from pacserve.errors import AbsentError, FetchError, RemoteProtocolError, RequestError
@@ -46,9 +46,11 @@ class Sizes(StatedSizes):
     def __init__(self, size: int | None = None) -> None:
         self.size = size
         self.asked: list[FileRequest] = []
+        self.deadlines: list[float] = []
 
     async def stated_size(self, request: FileRequest, deadline: float) -> int | None:
         self.asked.append(request)
+        self.deadlines.append(deadline)
         return self.size
 
 
@@ -421,6 +423,7 @@ class HandOverTests(Setup):
         self.assertEqual(self.sizes.asked, [])
         self.assertEqual(self.successResultOf(self.resolve(self.deliverer(Source(), source))), PEER)
         self.assertEqual(([wanted.size for wanted in source.wanted], self.sizes.asked), ([100], [PACKAGE]))
+        self.assertEqual(self.sizes.deadlines, [self.clock.seconds() + STATED_SIZE_TIMEOUT])
 
     def test_considered(self) -> None:
         """What is considered comes with what the table says, and the first that is of use is where the next request goes."""

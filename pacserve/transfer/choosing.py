@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +24,8 @@ STALL_TIMEOUT = 3.0
 # Seconds for the head of an answer, and seconds without a byte after which a body has failed for good: pacman gives up after 10.
 HEAD_TIMEOUT = 7.0
 BODY_TIMEOUT = 7.0
+# How often a source is begun with, however often it answers: one that breaks off each time must not keep the others from having their turn.
+ATTEMPTS_PER_SOURCE = 3
 # Bytes per second that any other mirror, and any other peer, is taken to give when a source is judged: to leave one costs one more request.
 MIRROR_RATE_ASSUMED = 100 << 10
 PEER_RATE_ASSUMED = 2 << 20
@@ -57,6 +59,7 @@ class Sources:
         self._order = deque(upstreams)
         self._arrival = arrival
         self._clock = clock
+        self._attempts: Counter[Upstream] = Counter()
         self._left: set[Upstream] = set()
         self._unreliable: set[Upstream] = set()
 
@@ -106,10 +109,15 @@ class Sources:
         Asks the sources in their order, and returns the first that answers well.
 
         Raises:
-            AbsentError: Every source said that it has no such file.
-            FetchError: None answered well.
+            AbsentError: Every source that was asked said that it has no such file.
+            FetchError: None answered well, or each has had `ATTEMPTS_PER_SOURCE` attempts.
         """
-        return await self._race(partial(self._ask_in_order, source) for source in list(self._order))
+        asked = [source for source in self._order if self._attempts[source] < ATTEMPTS_PER_SOURCE]
+        if not asked:
+            raise FetchError("each source was tried several times")
+        opened = await self._race(partial(self._ask_in_order, source) for source in asked)
+        self._attempts[opened.source] += 1
+        return opened
 
     async def successor(self, silent: Upstream) -> OpenedSource:
         """

@@ -24,8 +24,6 @@ LEADER_HEAD_TIMEOUT = 2.0
 LEADER_STALL_TIMEOUT = 2.0
 # Bytes per second that another leader, or the mirrors, are taken to give when a leader is judged.
 LEADER_RATE_ASSUMED = 20 << 10
-# How often all sources are tried before the download is given up.
-ATTEMPTS_PER_SOURCE = 3
 # Bytes from which on a transfer tells how fast a source is.
 _MEASURED_BYTES = 256 << 10
 
@@ -147,16 +145,14 @@ class Download:
         """
         failures: list[FetchError] = []
         overtaking: OpenedSource | None = None  # the source that has just overtaken another one
-        attempts = ATTEMPTS_PER_SOURCE * len(self._sources)
-        while attempts > 0 and len(self._sources):
+        while len(self._sources):
             if overtaking is None:
-                attempts -= 1
                 try:
                     overtaking = await self._sources.first()
-                except AbsentError:
-                    raise
                 except FetchError as error:
-                    failures.append(error)  # every one of them failed in this race
+                    if isinstance(error, AbsentError) and not failures:
+                        raise
+                    failures.append(error)  # every one of them failed in this race, or has had all its attempts
                     break
             current, overtaking = overtaking, None
             source, before = current.source, self._arrival.total
@@ -177,8 +173,6 @@ class Download:
                 # Two sources that give no byte could overtake each other for ever, while a third would give the whole file: the order decides.
                 overtaking.body.drop()
                 overtaking = None
-        if overtaking is not None:  # the last attempt was used up while another source took over
-            overtaking.body.drop()
         raise FetchError("; ".join(dict.fromkeys(str(error) for error in failures)) or "no source")
 
     async def _take(self, opened: OpenedSource) -> OpenedSource | None:

@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred
 
 from pacserve.errors import AbsentError, FetchError
 from pacserve.packages.files import ExpectedFile
-from pacserve.transfer.choosing import HEAD_TIMEOUT, STALL_TIMEOUT
-from pacserve.transfer.download import ATTEMPTS_PER_SOURCE, Download
+from pacserve.transfer.choosing import ATTEMPTS_PER_SOURCE, HEAD_TIMEOUT, STALL_TIMEOUT
+from pacserve.transfer.download import Download
 from tests.unit.transfer.simulator import CONTENTS, DATA, EXPECTED, TICKS, Behaviour, Client, Fault, Scene, SceneCase, SimulatedMirror
 
 SIZE = len(DATA)
@@ -229,6 +229,14 @@ class EachFaultTests(SceneCase):
             self.failureResultOf(play.running, FetchError)
             self.assertFalse(client.complete)
             self.assertLessEqual(sum(len(mirror.asked) for mirror in play.mirrors), 2 * count * ATTEMPTS_PER_SOURCE + 2)
+
+    def test_each_has_its_turn(self) -> None:
+        """A mirror that breaks off again and again does not keep another one from its turn, however the answers come."""
+        absent, broken = Behaviour(status=404, delay=3.5), Behaviour(faults=(Fault(1, "breaks"),), chunked=True)
+        for good in (Behaviour(delay=1.5, ranges=False), Behaviour(delay=1.5)):
+            play, client = self.play(absent, broken, good)
+            self.successResultOf(play.running)
+            self.assertEqual((client.got, client.complete), (DATA, True))
 
     def test_other_size(self) -> None:
         """A client that was promised the size of one file is not sent as many bytes of another."""

@@ -15,7 +15,7 @@ from tests.e2e.lab.namespace import Namespace, wait_until
 
 PORT = 15678
 # Seconds: the machine may be busy with other tests.
-_START = 20.0
+_START = 60.0
 # Seconds: running transfers get a few to end.
 _STOP = 15.0
 # Seconds until an answered request is in the log for certain: lines are written together.

@@ -61,10 +61,12 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = 10) 
         TimeoutError: It did not happen in time.
     """
     deadline = time.monotonic() + seconds
+    pause = 0.02
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds} s for {what}")
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(0.2, pause * 1.2)  # thirty that look all the time would keep each other from starting
 
 
 class Namespace:

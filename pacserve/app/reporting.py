@@ -13,7 +13,7 @@ from pacserve.app.fetching import Fetching
 from pacserve.cache.packages import CachedPackages
 from pacserve.claims.claims import Claims
 from pacserve.config.settings import Settings
-from pacserve.mirrors.health import Fault, MirrorHealth
+from pacserve.mirrors.health import MirrorHealth
 from pacserve.mirrors.upstreams import MirrorUpstreams
 from pacserve.network.addresses import Endpoint
 from pacserve.pacman.configuration import ConfigurationSource
@@ -24,8 +24,6 @@ from pacserve.peers.peer import Peer
 from pacserve.peers.roster import Roster
 from pacserve.report.ledger import Ledger
 from pacserve.report.status import HostStatus, MirrorStatus, PeerStatus, SpoolStatus, Status, TransferStatus
-
-_FAULTS = {Fault.SLOW: "slow", Fault.FAILED: "failed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +137,7 @@ class Reporting:
 
     def _mirror(self, origin: str, repositories: Sequence[str], now: float) -> MirrorStatus:
         penalty = self._parts.health.penalty(origin, now)
-        state, avoided = ("well", 0.0) if penalty is None else (_FAULTS[penalty[0]], penalty[1])
+        state, avoided = ("well", 0.0) if penalty is None else (penalty[0].word, penalty[1])
         return MirrorStatus(origin, tuple(repositories), state, avoided, self._parts.upstreams.rate(origin))
 
     def _transfers(self, now: float) -> tuple[TransferStatus, ...]:

@@ -26,6 +26,11 @@ class Fault(enum.IntEnum):
     """Another one had answered before it did."""
     FAILED = 2
 
+    @property
+    def word(self) -> str:
+        """The fault in the status and in `why`."""
+        return self.name.lower()
+
 
 @dataclass(frozen=True, slots=True)
 class _Penalty:

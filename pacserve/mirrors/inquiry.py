@@ -93,10 +93,7 @@ class Inquiry:
             InconclusiveError: It answered, and did not say.
             FetchError: It did not answer.
         """
-        try:
-            answer = await self._follow(mirror, question, by_get=False)
-        except RemoteProtocolError as error:
-            raise InconclusiveError(str(error), faulty=True) from error
+        answer = await self._answer(mirror, question, by_get=False)
         if answer.status in _ABSENT:
             raise AbsentError(str(answer.status))
         if answer.status != 200:  # 204 is an empty file, which makes pacman fail for good
@@ -113,10 +110,7 @@ class Inquiry:
             InconclusiveError: It answered, and still did not say.
             FetchError: It did not answer.
         """
-        try:
-            answer = await self._follow(mirror, question, by_get=True)
-        except RemoteProtocolError as error:
-            raise InconclusiveError(str(error), faulty=True) from error
+        answer = await self._answer(mirror, question, by_get=True)
         if answer.status in _REFUSED:
             raise AbsentError(str(answer.status))
         if answer.status == 206:
@@ -125,6 +119,13 @@ class Inquiry:
         if answer.status != 200:
             raise InconclusiveError(str(answer.status), faulty=answer.status >= 500)
         return _fitting(answer.length, question.size)
+
+    async def _answer(self, mirror: Mirror, question: Question, *, by_get: bool) -> HeadAnswer:
+        """Returns the head of an answer; one that can't be understood says neither yes nor no."""
+        try:
+            return await self._follow(mirror, question, by_get=by_get)
+        except RemoteProtocolError as error:
+            raise InconclusiveError(str(error), faulty=True) from error
 
     async def _follow(self, mirror: Mirror, question: Question, *, by_get: bool) -> HeadAnswer:
         """Returns the head of the answer at the end of all redirects."""

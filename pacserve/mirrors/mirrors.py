@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from pacserve.bounded import ExpiringMemory
 from pacserve.errors import AbsentError, FetchError
-from pacserve.mirrors.health import Absences, Fault, MirrorHealth
+from pacserve.mirrors.health import Absences, MirrorHealth
 from pacserve.mirrors.inquiry import Found, Inquiry, Question
 from pacserve.mirrors.mirror import Mirror, MirrorList
 from pacserve.mirrors.race import Race
@@ -22,7 +22,6 @@ from pacserve.sources.upstreams import Upstream
 YES_HOLDS = 1.0
 # Answers that are remembered.
 _ANSWERS_LIMIT = 256
-_FAULTS = {Fault.SLOW: "slow", Fault.FAILED: "failed"}
 
 
 class Mirrors(PackageSource):
@@ -69,7 +68,7 @@ class Mirrors(PackageSource):
         found = []
         for mirror in self._in_order(wanted.request):
             penalty = self._health.penalty(mirror.url.origin, now)
-            late = "" if penalty is None else f"it was {_FAULTS[penalty[0]]} lately, and comes last for {penalty[1]:.0f} s"
+            late = "" if penalty is None else f"it was {penalty[0].word} lately, and comes last for {penalty[1]:.0f} s"
             found.append(Considered(f"mirror {mirror.url}", Rank.MIRRORS, late, Offer(Holder.MIRROR, secret=mirror.secret)))
         return found
 

@@ -58,12 +58,12 @@ class Table(Inquiry):
         self.asked: list[str] = []
 
     async def ask(self, mirror: Mirror, question: Question) -> Found:
-        return self._answer("HEAD", mirror, question, 0)
+        return self._look_up("HEAD", mirror, question, 0)
 
     async def ask_by_get(self, mirror: Mirror, question: Question) -> Found:
-        return self._answer("GET", mirror, question, 1)
+        return self._look_up("GET", mirror, question, 1)
 
-    def _answer(self, method: str, mirror: Mirror, question: Question, number: int) -> Found:
+    def _look_up(self, method: str, mirror: Mirror, question: Question, number: int) -> Found:
         self.asked.append(f"{method} {mirror.file_url(question.name)}")
         answer = self.answers.get(mirror.url.host, FetchError("name not found"))
         if isinstance(answer, tuple):

@@ -308,7 +308,7 @@ def test_junk(lab: Lab) -> None:
 # A daemon whose announcements have a receive buffer of 208 KiB, as large as most kernels give.
 SMALL_BUFFER = """
 import sys
-from pacserve.peers import sockets
+from pacserve.discovery import sockets
 sockets.RECEIVE_BUFFER = 104 << 10  # the kernel doubles it
 from pacserve.cli.pacserve import main
 sys.exit(main())

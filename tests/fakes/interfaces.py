@@ -1,4 +1,4 @@
-"""The parts of `pacserve.interfaces`, settled by hand."""
+"""The protocols that the parts of pacserve know each other by, settled by hand."""
 
 from __future__ import annotations
 

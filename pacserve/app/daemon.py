@@ -257,8 +257,8 @@ class Daemon:
         return self._settings.cache_dirs or self._configuration.current().cache_dirs
 
     def _cache_dirs(self) -> Sequence[str]:
-        folders = self._pacman_cache_dirs()
-        return tuple(dict.fromkeys((*folders, *self._fetching.folders)))
+        folders = tuple(self._pacman_cache_dirs())
+        return (*folders, *(folder for folder in self._fetching.folders if folder not in folders))
 
     def _in_thread(self, work: Callable[[], T]) -> Awaitable[T]:
         return deferToThreadPool(self._reactor, self._threads, work)

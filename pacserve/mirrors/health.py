@@ -60,6 +60,8 @@ class MirrorHealth:
 
     def in_order(self, mirrors: Iterable[T], key: Callable[[T], str], now: float) -> list[T]:
         """Returns the mirrors without a penalty, then the slow, then those that failed; in the given order otherwise."""
+        if not self._penalties:
+            return list(mirrors)
 
         def rank(mirror: T) -> int:
             penalty = self._penalties.get(key(mirror))

@@ -13,7 +13,7 @@ import netifaces
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from pacserve.network.addresses import IPAddress, IPNetwork, LocalAddresses, parse_address
+from pacserve.network.addresses import IPAddress, IPNetwork, LocalAddresses, is_loopback, parse_address
 from pacserve.network.usable import Interface, InterfaceAddress
 
 # Seconds for which the list of addresses is kept: short enough for a laptop that roams, and most requests need no system call.
@@ -89,7 +89,7 @@ class Machine(LocalAddresses):
         self._read_at = clock.seconds()
 
     def owns(self, address: IPAddress) -> bool:
-        return address.is_loopback or address in self._current().addresses
+        return is_loopback(address) or address in self._current().addresses
 
     def attached(self, address: IPAddress) -> bool:
         return any(address in network for network in self._current().networks if network.version == address.version)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
-from pacserve.fetch.urls import is_localhost, literal_address, parse_url
+from pacserve.fetch.urls import URL, is_localhost, literal_address, parse_url
 from pacserve.mirrors.mirror import Mirror, MirrorList
 from pacserve.network.addresses import IPAddress, LocalAddresses
 from pacserve.pacman.configuration import ConfigurationSource
@@ -34,21 +35,30 @@ class Servers(MirrorList):
         first = configuration.architectures[0] if configuration.architectures else arch
         found: dict[str, Mirror] = {}
         for server in repository.servers:
-            try:
-                base = for_architecture(server, first, arch)
-                url = parse_url(base)
-            except ValueError:
+            understood = _understood(server, first, arch)
+            if understood is None:
                 continue
-            address = literal_address(url.host)
+            base, url, address = understood
             here = self._is_this_host(url.host, address)
-            if not (here and url.port == self._port):
-                found.setdefault(base, Mirror(base, url, here or (address is not None and address.is_link_local)))
+            if base not in found and not (here and url.port == self._port):
+                found[base] = Mirror(base, url, here or (address is not None and address.is_link_local))
         return tuple(found.values())
 
     def _is_this_host(self, host: str, address: IPAddress | None) -> bool:
         if address is not None:  # connecting to 0.0.0.0 or :: reaches this host
             return address.is_loopback or address.is_unspecified or self._local.owns(address)
         return is_localhost(host) or host in self._names
+
+
+@lru_cache(maxsize=1024)
+def _understood(server: str, first: str, arch: str) -> tuple[str, URL, IPAddress | None] | None:
+    """Returns a Server line for an architecture, its URL, and the address in it if it has one; None for what is no http or https URL."""
+    try:
+        base = for_architecture(server, first, arch)
+        url = parse_url(base)
+    except ValueError:
+        return None
+    return base, url, literal_address(url.host)
 
 
 def for_architecture(server: str, first: str, arch: str) -> str:

@@ -37,6 +37,7 @@ HOLDERS_COMPARED = 16
 PEERS_PER_MISS = 32
 _HOLDS, _UNSIGNED = "it holds the file", "it holds the file, but no signature of it, which would come from elsewhere"
 _MISSES_LIMIT = 4096
+_OFFERS = {sendable: Offer(Holder.PEER, sendable) for sendable in (False, True)}
 
 
 class Obstacle(enum.Enum):
@@ -53,6 +54,9 @@ class Obstacle(enum.Enum):
     """It is asked all the same, before a file comes from a mirror."""
     OTHER_SIZE = "stale"
     NO_SIZE = "no database and no mirror states the size of the file, so that a peer could give anything"
+
+
+_NOT_ASKED = {PeerState.DEAD: Obstacle.DEAD, PeerState.REFUSED: Obstacle.REFUSED, PeerState.NEW: Obstacle.NEW}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ class PeerSource(PackageSource):
         self._draw = around.random.getrandbits(32)
         self._questions = PeerQuestions(peers, holdings, client, around.suspect, clock)
         self._relaying = Relaying(client, clock, self._withheld, self._lied)
+        self._usable: Peer | None = None
         self._misses: ExpiringMemory[tuple[str, int | None], bool] = ExpiringMemory(_MISSES_LIMIT, MISS_LIFETIME)
 
     @property
@@ -97,18 +102,19 @@ class PeerSource(PackageSource):
         if groups:
             self._draw = self._random.getrandbits(32)
         found = [
-            Candidate(rank, Offer(Holder.PEER, sendable), partial(self._confirm_one, wanted, tuple(holders)))
-            for (rank, sendable), holders in groups.items()
+            Candidate(rank, _OFFERS[sendable], partial(self._confirm_one, wanted, tuple(holders))) for (rank, sendable), holders in groups.items()
         ]
-        asked = frozenset(peer.slot for holders in groups.values() for peer, _ in holders)
-        if self._misses.get(_miss_key(wanted), self._clock.seconds()) is None:
+        asked = frozenset([peer.slot for holders in groups.values() for peer, _ in holders])
+        if len(asked) < len(self._peers) and self._misses.get(_miss_key(wanted), self._clock.seconds()) is None:
             rank = _rank(wanted, Rank.PEERS_UNKNOWN, disappointed=False)
             found += [
-                Candidate(rank, Offer(Holder.PEER, sendable), partial(self._ask_around, wanted, asked, sendable))
+                Candidate(rank, _OFFERS[sendable], partial(self._ask_around, wanted, asked, sendable))
                 for sendable in ((True,) if self._local.owns(wanted.client) else (True, False))
                 if any(self._may_have(peer, wanted, asked) and self._sendable(peer, wanted) is sendable for peer in self._peers)
             ]
-        return sorted(found, key=lambda candidate: (candidate.rank, not candidate.offer.sendable))
+        if len(found) > 1:
+            found.sort(key=lambda candidate: (candidate.rank, not candidate.offer.sendable))
+        return found
 
     def consider(self, wanted: Wanted) -> Sequence[Considered]:
         if wanted.request.kind is FileKind.DATABASE:
@@ -131,14 +137,17 @@ class PeerSource(PackageSource):
             else:  # a peer of which nothing is known is asked all the same, but nobody can tell what it will say
                 found.append((_rank(wanted, Rank.PEERS_UNKNOWN, disappointed=False), peer, self._words(obstacle, peer, sizes, wanted), False))
         return [
-            Considered(f"peer {peer.endpoint or peer.configured}", rank, reason, Offer(Holder.PEER, self._sendable(peer, wanted)) if offers else None)
+            Considered(f"peer {peer.endpoint or peer.configured}", rank, reason, _OFFERS[self._sendable(peer, wanted)] if offers else None)
             for rank, peer, reason, offers in found
         ]
 
     def has_usable(self) -> bool:
-        """Returns whether at least one peer can be asked for pacman's files now."""
-        now = self._clock.seconds()
-        return any(peer.may_be_asked(now) and peer.offers_packages and peer.endpoint is not None for peer in self._peers)
+        """Returns whether at least one peer that was reached or heard can be asked for pacman's files now."""
+        now, last = self._clock.seconds(), self._usable
+        if last is not None and self._peers.at(last.slot) is last and _is_usable(last, now):
+            return True  # each request asks, and a LAN may have a thousand peers
+        self._usable = next((peer for peer in self._peers if _is_usable(peer, now)), None)
+        return self._usable is not None
 
     def is_peer(self, address: IPAddress) -> bool:
         """Returns whether this is an address of one of the peers that the user named, as last resolved."""
@@ -202,19 +211,16 @@ class PeerSource(PackageSource):
         Args:
             size: Of the file in the peer's inventory; None where it is not there.
         """
-        if peer.state is PeerState.DEAD:
-            return Obstacle.DEAD
-        if peer.state is PeerState.REFUSED:
-            return Obstacle.REFUSED
-        if peer.state is PeerState.NEW:
-            return Obstacle.NEW
-        if peer.endpoint is None:
+        state = peer.observed.state
+        if state in _NOT_ASKED:
+            return _NOT_ASKED[state]
+        if peer.observed.endpoint is None:
             return Obstacle.NO_ADDRESS
         if peer.leaving:
             return Obstacle.LEAVING
-        if not peer.may_be_asked(now):
+        if not peer.reputation.may_be_asked(now):
             return Obstacle.FAILED_LATELY
-        if peer.state is PeerState.UNKNOWN:
+        if state is PeerState.UNKNOWN:
             return Obstacle.UNKNOWN
         if size is None:
             return Obstacle.NOT_HELD
@@ -241,7 +247,7 @@ class PeerSource(PackageSource):
 
     def _disappointed(self, peer: Peer, wanted: Wanted, now: float) -> bool:
         """Returns whether a peer comes last: this client was sent there for the file before, or it did not give a file that it has."""
-        return str(peer.endpoint) in wanted.visited or peer.reputation.comes_last(now)
+        return peer.reputation.comes_last(now) or (bool(wanted.visited) and str(peer.endpoint) in wanted.visited)
 
     async def _confirm_one(self, wanted: Wanted, holders: Sequence[tuple[Peer, int]], deadline: float) -> Location:
         """Returns the file at the first holder to confirm it; the next one is asked as well after `HEDGE_DELAY`."""
@@ -287,9 +293,9 @@ class PeerSource(PackageSource):
         if endpoint is None:
             raise FetchError("no address")
         peer.reputation.chosen(size, self._clock.seconds())
-        offer = Offer(Holder.PEER, self._sendable(peer, wanted))
+        offer, holder = _OFFERS[self._sendable(peer, wanted)], str(endpoint)
         url = package_url(endpoint, wanted.request.name)
-        return RemoteFile(url, f"peer {endpoint}", size, PeerUpstream(endpoint, self._relaying), offer, str(endpoint))
+        return RemoteFile(url, f"peer {holder}", size, PeerUpstream(endpoint, self._relaying), offer, holder)
 
     def _withheld(self, endpoint: Endpoint) -> None:
         """Has a peer come last for a while that said to have a file and did not give it."""
@@ -298,6 +304,11 @@ class PeerSource(PackageSource):
     def _lied(self, endpoint: Endpoint) -> None:
         """Has nobody ask a peer for an hour that served wrong bytes."""
         self._peers.reputations.of(identity_of(endpoint)).lied(self._clock.seconds())
+
+
+def _is_usable(peer: Peer, now: float) -> bool:
+    """Returns whether a peer that was reached or heard can be asked for pacman's files now."""
+    return peer.may_be_asked(now) and peer.offers_packages and peer.alive_at > 0
 
 
 def _comes_from_peers(wanted: Wanted) -> bool:

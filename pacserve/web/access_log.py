@@ -8,6 +8,7 @@ from contextlib import suppress
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import formatTime
 
+from pacserve.network.addresses import is_loopback
 from pacserve.web.witness import Answered, ClientLeft, Witness
 
 FLUSH_DELAY = 0.1
@@ -97,5 +98,5 @@ def printable(text: str) -> str:
 
 def _rest(request: Answered | ClientLeft) -> str:
     """Returns how long a request took, and the client unless it was this machine."""
-    client = "" if request.client.is_loopback else f", for {request.client}"
+    client = "" if is_loopback(request.client) else f", for {request.client}"
     return f"{request.seconds * 1000:.1f} ms{client}"

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from pacserve.errors import RequestError
-from pacserve.network.addresses import IPAddress, LocalAddresses, parse_address
+from pacserve.network.addresses import IPAddress, LocalAddresses, is_loopback, parse_address
 
 _LONGEST_HOST = 300
 """Characters: a name has 253, a port and its colon 6."""
@@ -46,11 +46,11 @@ class Hosts:
             RequestError: 421, it names another host.
         """
         if host is None:
-            if client.is_loopback:
+            if is_loopback(client):
                 return
             raise RequestError(421, "the request has no Host header")
         asked = _asked(host) if len(host) <= _LONGEST_HOST else None
-        if asked is None or not (asked in self._names if isinstance(asked, str) else asked.is_loopback or self._local.owns(asked)):
+        if asked is None or not (asked in self._names if isinstance(asked, str) else is_loopback(asked) or self._local.owns(asked)):
             known = f", or as {self._others}" if self._others else ""
             raise RequestError(
                 421, f"this host is not asked by that name: ask for it as localhost, by one of its addresses{known}; --name adds a name"

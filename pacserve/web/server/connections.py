@@ -7,7 +7,7 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from pacserve.network.addresses import IPAddress
+from pacserve.network.addresses import IPAddress, is_loopback
 from pacserve.waiting import Waiters
 
 MOST_CONNECTIONS = 4096
@@ -68,7 +68,7 @@ class Connections:
         """Returns whether there is room for one more of this client.  This machine itself is limited only by the total."""
         if len(self._all) >= self._most:
             return False
-        return client.is_loopback or self._counts.get(int(client), 0) < self._most_per_address
+        return is_loopback(client) or self._counts.get(int(client), 0) < self._most_per_address
 
     def add(self, connection: ClientConnection) -> None:
         """Counts a connection, and checks it from time to time."""

@@ -253,8 +253,13 @@ class CandidatesTests(Setup):
         self.add().announced = Announced("1" * 32, goodbyes=1)
         self.add().reputation.failed(Failure.SILENT, self.clock.seconds())
         self.add().observed.identity = Identity("1" * 32, 1, (), 1, shared=False)
+        peer = self.add(UNKNOWN)
+        self.assertFalse(self.source.has_usable(), "nobody has heard of it")
+        peer.observed.answered_at = 1.0
+        self.assertTrue(self.source.has_usable())
+        peer.observed.state = PeerState.DEAD
         self.assertFalse(self.source.has_usable())
-        self.add(UNKNOWN)
+        self.add().observed.answered_at = 1.0
         self.assertTrue(self.source.has_usable())
 
     def test_considered(self) -> None:

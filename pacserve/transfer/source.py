@@ -7,7 +7,7 @@ from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 
-from pacserve.errors import FetchError
+from pacserve.errors import AbsentError, FetchError
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
@@ -17,6 +17,8 @@ from pacserve.transfer.downloads import Downloads, RunningDownloads
 from pacserve.transfer.growing import Progress
 from pacserve.transfer.reading import DownloadedFile
 from pacserve.web.bodies.arriving import ArrivingFile
+
+_NO_MIRROR = "there is no mirror to download it from"
 
 
 class DownloadSource(PackageSource, RunningDownloads):
@@ -45,6 +47,8 @@ class DownloadSource(PackageSource, RunningDownloads):
             return ()
         if self._runs(wanted.request):
             return (Considered("download", Rank.DOWNLOAD, "it arrives", Offer(Holder.RUNNING)),)
+        if not self._upstreams.upstreams(wanted.request):
+            return (Considered("download", Rank.DOWNLOAD, _NO_MIRROR, None),)
         return (Considered("download", Rank.DOWNLOAD, "", Offer(Holder.UNASKED)),)
 
     async def running(self, request: FileRequest) -> ArrivingFile | None:
@@ -65,4 +69,7 @@ class DownloadSource(PackageSource, RunningDownloads):
         return RunningDownload(DownloadedFile(download, self._clock), "downloaded")
 
     async def _mirrors(self, request: FileRequest, deadline: float) -> Location:
-        return UnaskedMirrors(self._upstreams.upstreams(request))
+        upstreams = self._upstreams.upstreams(request)
+        if not upstreams:
+            raise AbsentError(_NO_MIRROR)
+        return UnaskedMirrors(upstreams)

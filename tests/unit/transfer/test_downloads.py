@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.delivery.streaming import AHEAD_LIMIT, AHEAD_SECONDS, Streaming
-from pacserve.errors import FetchError
+from pacserve.errors import AbsentError, FetchError
 from pacserve.fetch.rate import UNLIMITED
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
@@ -242,11 +242,6 @@ class DownloadsTests(Setup):
         self.clock.advance(CLOSE_DELAY)
         self.assertEqual((self.names(), self.running(), self.clock.getDelayedCalls()), ([], None, []))
 
-    def test_no_mirror(self) -> None:
-        """Without a mirror nothing is downloaded."""
-        self.failureResultOf(self.settle(), FetchError)
-        self.assertEqual(self.names(), [])
-
     def test_leader(self) -> None:
         """A host that is told to follow a leader asks that one alone, and the keeper again when the leader breaks off."""
         leader = Mirror(self.clock, "leader", DATA, dies_at=[4000], etag='"another"')
@@ -337,6 +332,13 @@ class DownloadsTests(Setup):
         considered.append([one.offer for one in self.source.consider(wanted)])
         self.assertEqual(offers, [[Offer(Holder.UNASKED)], [Offer(Holder.RUNNING)]])
         self.assertEqual(considered, offers)
+
+    def test_no_mirror(self) -> None:
+        """A repository without a mirror has nothing to download from, which is no reason to think that the file might exist."""
+        wanted = Wanted(REQUEST, None, parse_address("127.0.0.1"))
+        self.assertEqual([(one.offer, one.reason) for one in self.source.consider(wanted)], [(None, "there is no mirror to download it from")])
+        self.failureResultOf(self.settle(), AbsentError)
+        self.assertEqual(self.names(), [])
 
     def test_far_ahead(self) -> None:
         """A client that has more of a file than has arrived would wait for long for the rest."""

@@ -64,6 +64,7 @@ class Fetching:
         spool: Where downloads are kept.
         trimming: Keeps the spool small.
         downloads: Those that run.
+        passing: Those that run of files that are sent through, and not kept.
         packages: Where the resolver finds packages that are downloaded.
         databases: Where it finds databases.
         streaming: What passes files on while they arrive.
@@ -85,8 +86,8 @@ class Fetching:
         self.databases = DatabaseSource(
             f"{settings.spool}/databases", PACMAN_INDEXES, around.upstreams, Runtime(clock, around.wall, around.in_thread), limits
         )
-        self._passing = Downloads(TemporaryStore(), clock, limits, around.claiming)
-        self.streaming = Streaming(self.downloads, self._passing, around.upstreams, around.catalogue, clock)
+        self.passing = Downloads(TemporaryStore(), clock, limits, around.claiming)
+        self.streaming = Streaming(self.downloads, self.passing, around.upstreams, around.catalogue, clock)
 
     @property
     def sources(self) -> Sequence[PackageSource]:
@@ -150,7 +151,7 @@ class Fetching:
         """Ends what is being downloaded."""
         self.trimming.stop()
         self.downloads.stop()
-        self._passing.stop()
+        self.passing.stop()
         self.databases.stop()
         self.spool.close()
 

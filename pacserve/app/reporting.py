@@ -152,7 +152,7 @@ class Reporting:
                 seconds=now - download.began,
                 verified=download.expected is not None and download.expected.sha256 is not None,
             )
-            for (repo, _, name), download in fetching.downloads.running()
+            for (repo, _, name), download in (*fetching.downloads.running(), *fetching.passing.running())
         )
 
     def _spooled(self) -> SpoolStatus:

@@ -5,23 +5,24 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import IPv4Address
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.delivery.streaming import Streaming
-from pacserve.delivery.table import Circumstances, Decision, Delivery, Hits, Misses, decide
+from pacserve.delivery.table import Circumstances, Decision, Delivery, Hits, Misses, checks, decide
 from pacserve.errors import AbsentError, FetchError, RequestError
 from pacserve.network.addresses import IPAddress, LocalAddresses
 from pacserve.packages.catalogue import Catalogue
-from pacserve.packages.files import FileKind, FileRequest
+from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.resolver.history import History
-from pacserve.resolver.policy import all_considered
+from pacserve.resolver.policy import all_considered, by_best
 from pacserve.resolver.resolver import Resolver, Search
 from pacserve.sources.candidates import Considered, PackageSource, Wanted
 from pacserve.sources.locations import LocalFile, Location, Offer, RemoteFile, RunningDownload
-from pacserve.web.answers import Answer, FileAnswer, RedirectAnswer, StreamAnswer
+from pacserve.web.answers import Answer, FileAnswer, RedirectAnswer, SizeAnswer, StreamAnswer
 
 # Seconds.  pacman gives up after 10 and counts that against this daemon; the rest is for a busy machine.
 ANSWER_DEADLINE = 7.5
@@ -103,7 +104,10 @@ class Deliverer(FileDelivery):
     def __init__(
         self, sources: Sources, local: LocalAddresses, resolver: Resolver, streaming: Streaming, policy: Policy, clock: IReactorTime
     ) -> None:
-        self._sources = sources
+        self._caches = (sources.caches,)
+        self._others = by_best(sources.others)
+        self._sizes = sources.sizes
+        self._catalogue = sources.catalogue
         self._local = local
         self._resolver = resolver
         self._streaming = streaming
@@ -112,11 +116,9 @@ class Deliverer(FileDelivery):
         self._history = History()
 
     async def deliver(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, head_only: bool = False, offset: int = 0) -> Answer:
-        wanted = await self._wanted(request, client)
-        if head_only or offset:
-            wanted = replace(wanted, head_only=head_only, offset=offset)
+        wanted = await self._wanted(request, client, head_only=head_only, offset=offset)
         search = Search(_anything, self._local_answer, self._clock.seconds() + ANSWER_DEADLINE)
-        answer = await self._resolver.find((self._sources.caches,), wanted, search)
+        answer = await self._resolver.find(self._caches, wanted, search)
         if answer is None and not local_only:
             answer = await self._elsewhere(wanted, search)
         if answer is None:
@@ -132,61 +134,49 @@ class Deliverer(FileDelivery):
         """
         wanted = await self._wanted(request, _THIS_HOST)
         circumstances = self._circumstances(wanted)
-        wanted = replace(wanted, checked=circumstances.checks)
-        found = all_considered((self._sources.caches, *self._sources.others), wanted)
+        found = all_considered((*self._caches, *self._others), wanted)
         return [(each, None if each.offer is None else decide(each.offer, circumstances)) for each in found]
 
-    async def _wanted(self, request: FileRequest, client: IPAddress) -> Wanted:
+    async def _wanted(self, request: FileRequest, client: IPAddress, *, head_only: bool = False, offset: int = 0) -> Wanted:
         """Returns a request with what is known of the file and of the client."""
         expected = None
         if request.kind is FileKind.PACKAGE:
-            await self._sources.catalogue.refresh(request.repo)
-            expected = self._sources.catalogue.expected(request.repo, request.name)
+            await self._catalogue.refresh(request.repo)
+            expected = self._catalogue.expected(request.repo, request.name)
         if self._local.owns(client):
             client = _THIS_HOST  # pacman may come back by another of this host's addresses
         visited = self._history.holders(client, request.name, self._clock.seconds())
-        return Wanted(request, None if expected is None else expected.size, client, expected, visited)
+        checked = checks(self._policy.hits, digest=_has_digest(expected), spool=self._policy.has_spool())
+        return Wanted(request, None if expected is None else expected.size, client, expected, visited, checked, offset, head_only)
 
     async def _elsewhere(self, wanted: Wanted, search: Search) -> Answer | None:
         """Returns the answer of anyone but the local caches; None where nobody has one."""
         if wanted.size is None and wanted.request.kind is FileKind.PACKAGE and self._policy.has_peers():
             wanted = await self._sized(wanted, search.deadline)
         circumstances = self._circumstances(wanted)
-        wanted = replace(wanted, checked=circumstances.checks)
         search.accepts = lambda offer: decide(offer, circumstances).delivery is not Delivery.NEXT
-
-        async def hand_over(location: Location) -> Answer:
-            return await self._hand_over(location, wanted, circumstances)
-
-        search.hand_over = hand_over
-        return await self._resolver.find(self._sources.others, wanted, search)
+        search.hand_over = partial(self._hand_over, wanted, circumstances)
+        return await self._resolver.find(self._others, wanted, search)
 
     async def _sized(self, wanted: Wanted, deadline: float) -> Wanted:
         """Returns what is wanted with the size that a mirror states: a peer may have anything under a name that no catalogue knows."""
         deadline = min(deadline, self._clock.seconds() + STATED_SIZE_TIMEOUT)
-        return replace(wanted, size=await self._sources.sizes.stated_size(wanted.request, deadline))
+        return replace(wanted, size=await self._sizes.stated_size(wanted.request, deadline))
 
     def _circumstances(self, wanted: Wanted) -> Circumstances:
         policy, request = self._policy, wanted.request
-        return Circumstances(
-            misses=policy.misses,
-            hits=policy.hits,
-            kind=request.kind,
-            peers=policy.misses is not Misses.AUTO or policy.has_peers(),
-            spool=policy.has_spool(),
-            digest=wanted.expected is not None and wanted.expected.sha256 is not None,
-            signature=request.name.endswith(".sig"),
-            returned=bool(wanted.visited),
-            head_only=wanted.head_only,
-            far_ahead=bool(wanted.offset) and self._streaming.is_far_ahead(request, wanted.offset),
-        )
+        peers = policy.misses is not Misses.AUTO or policy.has_peers()
+        digest, signature, returned = _has_digest(wanted.expected), request.name.endswith(".sig"), bool(wanted.visited)
+        spool = wanted.checked or policy.has_spool()  # without a spool nothing is checked
+        far_ahead = bool(wanted.offset) and self._streaming.is_far_ahead(request, wanted.offset)
+        return Circumstances(policy.misses, policy.hits, request.kind, peers, spool, digest, signature, returned, wanted.head_only, far_ahead)
 
     async def _local_answer(self, location: Location) -> Answer:
         if not isinstance(location, LocalFile):
             raise FetchError("no local file")
         return FileAnswer(location.held, location.origin)
 
-    async def _hand_over(self, location: Location, wanted: Wanted, circumstances: Circumstances) -> Answer:
+    async def _hand_over(self, wanted: Wanted, circumstances: Circumstances, location: Location) -> Answer:  # noqa: PLR0911 - a case for each delivery
         """
         Makes an answer of a location.
 
@@ -200,6 +190,8 @@ class Deliverer(FileDelivery):
             return StreamAnswer(location.file, location.origin)
         if not isinstance(location, RemoteFile):
             return await self._streaming.download(wanted.request, location.upstreams)
+        if wanted.head_only and decision.delivery in (Delivery.RELAY, Delivery.SEND_THROUGH):
+            return SizeAnswer(location.origin, location.size)
         if decision.delivery is Delivery.RELAY:
             return await self._streaming.relay(wanted.request, location.upstream)
         if decision.delivery is Delivery.SEND_THROUGH:
@@ -209,6 +201,10 @@ class Deliverer(FileDelivery):
         if location.holder and not wanted.head_only:
             self._history.sent(wanted.client, wanted.request.name, location.holder, self._clock.seconds())
         return RedirectAnswer(location.url, location.origin, location.size)
+
+
+def _has_digest(expected: ExpectedFile | None) -> bool:
+    return expected is not None and expected.sha256 is not None
 
 
 def _anything(_: Offer) -> bool:

@@ -52,10 +52,8 @@ class Streaming:
         Downloads a file for the whole LAN.
 
         Raises:
-            FetchError: There is no mirror, or nothing came.
+            FetchError: Nothing came.
         """
-        if not upstreams:
-            raise FetchError("no mirror")
         download = await self._begun(self._downloads, request, upstreams, claimed=True)
         checked = request.kind is not FileKind.PACKAGE or (download.expected is not None and download.expected.sha256 is not None)
         return StreamAnswer(DownloadedFile(download, self._clock), "downloaded" if checked else "downloaded, unverified")
@@ -72,12 +70,13 @@ class Streaming:
 
     async def send_through(self, request: FileRequest, mirror: Upstream) -> StreamAnswer:
         """
-        Fetches a file from one mirror for one client.
+        Fetches a file from a mirror, or from the next one where that does not give it, and keeps nothing.
 
         Raises:
             FetchError: Nothing came.
         """
-        download = await self._begun(self._passing, request, [mirror], claimed=False)
+        others = [other for other in self._upstreams.upstreams(request) if other.label != mirror.label]
+        download = await self._begun(self._passing, request, [mirror, *others], claimed=False)
         return StreamAnswer(DownloadedFile(download, self._clock), "sent through")
 
     async def _begun(self, downloads: Downloads, request: FileRequest, upstreams: Sequence[Upstream], *, claimed: bool) -> Download:

@@ -85,11 +85,6 @@ class Circumstances:
         """True if a file that no host of the LAN has is downloaded here."""
         return self.spool and (self.misses is Misses.FETCH or (self.misses is Misses.AUTO and self.peers))
 
-    @property
-    def checks(self) -> bool:
-        """True if a client that was disappointed by a peer gets the bytes of peers only after a check."""
-        return self.digest and self.spool and self.hits is not Hits.REDIRECT
-
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -121,7 +116,12 @@ _ALONE = Decision(Delivery.NEXT, "there is no peer to share it with, so that not
 _NO_SPOOL = Decision(Delivery.NEXT, "the spool can't be used, so that nothing can be downloaded here")
 _UNCHECKABLE = Decision(Delivery.NEXT, "--hits relay: no database states the SHA-256 of the file, so that it could not be checked")
 _UNREACHABLE = Decision(Delivery.NEXT, "the client can't be sent there by that address, and the file could not be checked here")
-_NO_ANSWER = Decision(Delivery.NEXT, "it said neither yes nor no, and a signature is not asked of it")
+_NO_ANSWER = Decision(Delivery.NEXT, "it said neither yes nor no, and pacman is not sent there for a signature")
+
+
+def checks(hits: Hits, *, digest: bool, spool: bool) -> bool:
+    """Returns whether a client that was disappointed by a peer gets the bytes of peers only after a check."""
+    return digest and spool and hits is not Hits.REDIRECT
 
 
 def decide(offer: Offer, now: Circumstances) -> Decision:

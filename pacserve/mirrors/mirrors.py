@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from pacserve.bounded import ExpiringMemory
 from pacserve.errors import AbsentError, FetchError
 from pacserve.mirrors.health import Absences, MirrorHealth
-from pacserve.mirrors.inquiry import Found, Inquiry, Question
+from pacserve.mirrors.inquiry import Inquiry, Question
 from pacserve.mirrors.mirror import Mirror, MirrorList
 from pacserve.mirrors.race import Race
 from pacserve.packages.files import FileRequest
@@ -49,14 +49,14 @@ class Mirrors(PackageSource):
         self._absences = absences
         self._upstream = upstream
         self._clock = clock
-        self._found: ExpiringMemory[tuple[FileRequest, int | None], tuple[Mirror, Found]] = ExpiringMemory(_ANSWERS_LIMIT, YES_HOLDS)
+        self._found: ExpiringMemory[tuple[FileRequest, int | None, bool], RemoteFile] = ExpiringMemory(_ANSWERS_LIMIT, YES_HOLDS)
 
     @property
     def best(self) -> Rank:
         return Rank.MIRRORS
 
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
-        mirrors = self._in_order(wanted.request)
+        mirrors = self._in_order(wanted.request, resumed=bool(wanted.offset))
         if not mirrors:
             return ()
         # Which mirror it will be is settled by asking: before that, the first is meant.
@@ -66,7 +66,7 @@ class Mirrors(PackageSource):
     def consider(self, wanted: Wanted) -> Sequence[Considered]:
         now = self._clock.seconds()
         found = []
-        for mirror in self._in_order(wanted.request):
+        for mirror in self._in_order(wanted.request, resumed=bool(wanted.offset)):
             penalty = self._health.penalty(mirror.url.origin, now)
             late = "" if penalty is None else f"it was {penalty[0].word} lately, and comes last for {penalty[1]:.0f} s"
             found.append(Considered(f"mirror {mirror.url}", Rank.MIRRORS, late, Offer(Holder.MIRROR, secret=mirror.secret)))
@@ -75,24 +75,22 @@ class Mirrors(PackageSource):
     async def stated_size(self, request: FileRequest, deadline: float) -> int | None:
         """Returns the bytes that a mirror states for a file; None where no mirror does until the deadline.  Never raises."""
         try:
-            return (await self._find(request, None, deadline))[1].size
+            return (await self._find(request, None, deadline, resumed=False)).size
         except FetchError:
             return None
 
     async def _settle(self, wanted: Wanted, deadline: float) -> Location:
-        mirror, found = await self._find(wanted.request, wanted.size, deadline)
-        offer = Offer(Holder.MIRROR, secret=mirror.secret, conclusive=found.conclusive)
-        return RemoteFile(mirror.file_url(wanted.request.name), f"mirror {mirror.url}", found.size, self._upstream(mirror), offer)
+        return await self._find(wanted.request, wanted.size, deadline, resumed=bool(wanted.offset))
 
-    async def _find(self, request: FileRequest, size: int | None, deadline: float) -> tuple[Mirror, Found]:
+    async def _find(self, request: FileRequest, size: int | None, deadline: float, *, resumed: bool) -> RemoteFile:
         """
-        Returns the first mirror that has the file, or one that pacman is best sent to all the same.
+        Returns the file at the first mirror that has it, or at one that pacman is best sent to all the same.
 
         Raises:
             AbsentError: Every mirror said that it has no such file.
             FetchError: No mirror has, and some did not answer.
         """
-        key, now = (request, size), self._clock.seconds()
+        key, now = (request, size, resumed), self._clock.seconds()
         known = self._found.get(key, now)
         if known is not None:
             return known
@@ -101,14 +99,24 @@ class Mirrors(PackageSource):
             raise AbsentError(absent)
         question = Question(request.name, size, deadline)
         try:
-            answer = await Race(self._inquiry, self._health, self._clock, self._in_order(request), question).run()
+            mirror, found = await Race(self._inquiry, self._health, self._clock, self._in_order(request, resumed=resumed), question).run()
         except AbsentError as error:
             self._absences.remember(request, str(error), self._clock.seconds())
             raise
-        if answer[1].conclusive:
-            self._found.remember(key, answer, self._clock.seconds())
-        return answer
+        offer = Offer(Holder.MIRROR, secret=mirror.secret, conclusive=found.conclusive)
+        location = RemoteFile(mirror.file_url(request.name), f"mirror {mirror.url}", found.size, self._upstream(mirror), offer)
+        if found.conclusive:
+            self._found.remember(key, location, self._clock.seconds())
+        return location
 
-    def _in_order(self, request: FileRequest) -> list[Mirror]:
+    def _in_order(self, request: FileRequest, *, resumed: bool) -> list[Mirror]:
+        """
+        Returns the mirrors in the order in which they are asked.
+
+        Args:
+            resumed: True if the client has the beginning already.  What is sent through begins at the first byte, so that a mirror to which the
+                client can be sent comes first.
+        """
         mirrors = self._mirrors.mirrors(request.repo, request.arch)
-        return self._health.in_order(mirrors, lambda mirror: mirror.url.origin, self._clock.seconds())
+        found = self._health.in_order(mirrors, lambda mirror: mirror.url.origin, self._clock.seconds())
+        return sorted(found, key=lambda mirror: mirror.secret) if resumed else found

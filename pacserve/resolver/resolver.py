@@ -64,7 +64,11 @@ class Resolver:
             if not search.accepts(candidate.offer):
                 continue
             try:
-                return await self._in_time(self._try(candidate, search), search.deadline)
+                remaining = search.deadline - self._clock.seconds()
+                if remaining <= 0:
+                    raise FetchError("no time left")
+                begun = begin(self._try(candidate, search))
+                return begun.result if isinstance(begun, Done) else await self._in_time(begun, remaining)
             except AbsentError as error:
                 self._noted(error)
                 search.tried.append(str(error))
@@ -78,22 +82,15 @@ class Resolver:
     async def _try(self, candidate: Candidate, search: Search) -> Any:
         return await search.hand_over(await candidate.settle(search.deadline))
 
-    async def _in_time(self, trying: Coroutine[Any, Any, T], deadline: float) -> T:
+    async def _in_time(self, trying: Coroutine[Any, Any, T], seconds: float) -> T:
         """
         Lets a candidate answer, but no longer than there is time.
 
         Raises:
             FetchError: As the candidate does, and when the time is up.
         """
-        remaining = deadline - self._clock.seconds()
-        if remaining <= 0:
-            trying.close()
-            raise FetchError("no time left")
-        begun = begin(trying)
-        if isinstance(begun, Done):
-            return begun.result
-        answered = Deferred.fromCoroutine(begun)
-        answered.addTimeout(remaining, self._clock)
+        answered = Deferred.fromCoroutine(trying)
+        answered.addTimeout(seconds, self._clock)
         try:
             return await answered
         except DeferredTimeoutError:  # a CancelledError means that the client has gone, and the whole search with it

@@ -39,6 +39,20 @@ class RedirectAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class SizeAnswer:
+    """
+    A client that asked by HEAD is told that there is such a file, of which nothing is fetched.
+
+    Attributes:
+        origin: The host that has it, for the access log.
+        size: The bytes that the host stated; None where it did not.
+    """
+
+    origin: str
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentAnswer:
     """
     A document that was made here and stands in memory is sent.
@@ -75,4 +89,4 @@ class EventsAnswer:
     events: Events
 
 
-Answer = FileAnswer | RedirectAnswer | DocumentAnswer | StreamAnswer | EventsAnswer
+Answer = FileAnswer | RedirectAnswer | SizeAnswer | DocumentAnswer | StreamAnswer | EventsAnswer

@@ -20,7 +20,7 @@ from pacserve.network.addresses import IPAddress, parse_address
 from pacserve.waiting import Done, Waiters, begin
 from pacserve.web.access_log import printable
 from pacserve.web.admission import AccessRules
-from pacserve.web.answers import Answer, EventsAnswer, FileAnswer, RedirectAnswer, StreamAnswer
+from pacserve.web.answers import Answer, EventsAnswer, FileAnswer, RedirectAnswer, SizeAnswer, StreamAnswer
 from pacserve.web.bodies.body import Sent, send_document, send_file, send_stream
 from pacserve.web.bodies.pacing import Pacing
 from pacserve.web.front import Ask
@@ -195,6 +195,9 @@ class Router(Resource):
             fields = f"Location: {field_value(answer.url)}\r\nContent-Length: 0\r\n"
             self._responder.send(exchange.request, 307, fields)
             self._finished(exchange, Sent(307, answer.size), answer.origin, redirected=True)
+        elif isinstance(answer, SizeAnswer):
+            self._responder.send(exchange.request, 200, "" if answer.size is None else f"Content-Length: {answer.size}\r\n")
+            self._finished(exchange, Sent(200, 0), answer.origin)
         elif isinstance(answer, FileAnswer):
             self._follow(exchange, send_file(exchange.request, self._responder, answer.held, self._pacing(exchange.client)), lambda: answer.origin)
         elif isinstance(answer, StreamAnswer):

@@ -20,6 +20,7 @@ from pacserve.delivery.table import Hits, Misses
 from pacserve.fetch.rate import UNLIMITED
 from pacserve.mirrors.health import Absences, Fault, MirrorHealth
 from pacserve.mirrors.mirrors import Mirrors
+from pacserve.mirrors.upstreams import MirrorUpstreams
 from pacserve.network.addresses import Endpoint, parse_address
 from pacserve.packages.files import ExpectedFile, HeldFile
 from pacserve.packages.inventory import Inventory
@@ -95,12 +96,15 @@ class Idle:
 
     Attributes:
         downloads: None run.
+        passing: None run that are not kept.
     """
 
     @property
     def downloads(self) -> Idle:
         """Itself."""
         return self
+
+    passing = downloads
 
     def running(self) -> Sequence[Any]:
         """Nothing."""
@@ -164,8 +168,9 @@ class Setup(SynchronousTestCase):
         self.reporting = Reporting(parts)
         anything: Any = None
         peers = PeerSource(self.roster, self.holdings, anything, Neighbourhood(local, lambda *_: None, Random(1)), self.clock)
+        upstreams = MirrorUpstreams(parts.servers, anything, anything, self.health, Absences(), self.clock)
         mirrors = Mirrors(parts.servers, anything, self.health, Absences(), anything, self.clock)
-        downloads = DownloadSource(Downloads(anything, self.clock, UNLIMITED, anything), anything, Known(), self.clock)
+        downloads = DownloadSource(Downloads(anything, self.clock, UNLIMITED, anything), upstreams, Known(), self.clock)
         policy = Policy(self.misses, Hits.REDIRECT, peers.has_usable, lambda: True)
         caches: Any = self.caches
         delivery = Deliverer(

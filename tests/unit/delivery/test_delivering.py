@@ -19,7 +19,7 @@ from pacserve.resolver.resolver import Resolver
 from pacserve.sources.candidates import PackageSource, Rank
 from pacserve.sources.locations import Holder, LocalFile, Location, Offer, RemoteFile, RunningDownload, UnaskedMirrors
 from pacserve.sources.upstreams import Upstream
-from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, RedirectAnswer, StreamAnswer
+from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, RedirectAnswer, SizeAnswer, StreamAnswer
 from tests.fakes.interfaces import Addresses, Choice, Databases, NoUpstream, Source
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
@@ -314,9 +314,10 @@ class HistoryTests(Setup):
             self.assertEqual((answers, [wanted.checked for wanted in source.wanted]), ([PEER, PEER], [False, False]))
 
     def test_head_only(self) -> None:
-        """A client that only looks has not been disappointed when it comes back; one that came back is told the same when it looks."""
+        """A client that only looks has not been disappointed when it comes back; nothing is fetched for one that only looks after that."""
         answers = [self.successResultOf(self.resolve(self.both, head_only=head_only)) for head_only in (True, True, False, True, False)]
-        self.assertEqual(answers, [PEER, PEER, PEER, RELAYED, RELAYED])
+        self.assertEqual(answers, [PEER, PEER, PEER, SizeAnswer(AT_PEER.origin, AT_PEER.size), RELAYED])
+        self.assertEqual([done for done, _ in self.streams.begun], ["relay"])
 
     def test_other_files(self) -> None:
         """For other files, as the signature, the peer is still good."""
@@ -396,6 +397,9 @@ class HandOverTests(Setup):
                 deliverer = self.deliverer(Source(), Source(Choice(Rank.MIRRORS, secret)))
                 for request in (PACKAGE, SIGNATURE, DATABASE):
                     self.assertEqual(self.successResultOf(self.resolve(deliverer, request)), SENT_THROUGH)
+        begun = len(self.streams.begun)
+        self.assertEqual(self.successResultOf(self.resolve(deliverer, head_only=True)), SizeAnswer(secret.origin, secret.size))
+        self.assertEqual(len(self.streams.begun), begun, "a client that only looks has nothing fetched")
 
     def test_undecided_mirror(self) -> None:
         """pacman is sent to a mirror that said neither yes nor no, but for signatures: of these that would be an error for good."""

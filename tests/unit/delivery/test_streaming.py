@@ -186,14 +186,12 @@ class SendThroughTests(Setup):
         self.mirror = Mirror(self.clock, "mirror", DATA[::-1])
         self.failureResultOf(Deferred.fromCoroutine(self.streaming.send_through(REQUEST, self.mirror)), FetchError)
 
-    def test_another_mirror_is_not_asked(self) -> None:
-        """Where that mirror fails the next candidate is tried."""
+    def test_next_mirror(self) -> None:
+        """Where that mirror does not give what it said to have the next one does, and where no one does the next candidate is tried."""
         failing = Mirror(self.clock, "failing", DATA, status=503)
+        answer = self.successResultOf(Deferred.fromCoroutine(self.streaming.send_through(REQUEST, failing)))
+        self.assertEqual((self.content(answer), answer.file.giver), (DATA, "mirror"))
+        self.mirror = Mirror(self.clock, "failing", DATA)  # the list names the one again that has failed
+        self.streaming = self.make()
         self.failureResultOf(Deferred.fromCoroutine(self.streaming.send_through(REQUEST, failing)), FetchError)
         self.assertEqual(self.mirror.asked, [])
-
-
-class DownloadTests(Setup):
-    def test_no_mirror(self) -> None:
-        """Without a mirror nothing is downloaded."""
-        self.failureResultOf(Deferred.fromCoroutine(self.streaming.download(REQUEST, [])), FetchError)

@@ -6,7 +6,7 @@ from itertools import product
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.delivery.table import Circumstances, Delivery, Hits, Misses, decide
+from pacserve.delivery.table import Circumstances, Delivery, Hits, Misses, checks, decide
 from pacserve.packages.files import FileKind
 from pacserve.sources.locations import Holder, Offer
 
@@ -87,8 +87,8 @@ class DefaultTests(SynchronousTestCase):
         for lacking in (replace(self.now, digest=False), replace(self.now, spool=False)):
             self.assertEqual(deliveries(PEER, lacking, replace(lacking, returned=True)), [Delivery.REDIRECT, Delivery.REDIRECT])
             self.assertEqual(deliveries(UNREACHABLE, lacking), [Delivery.NEXT])
-            self.assertFalse(lacking.checks)
-        self.assertTrue(self.now.checks)
+            self.assertFalse(checks(lacking.hits, digest=lacking.digest, spool=lacking.spool))
+        self.assertTrue(checks(self.now.hits, digest=self.now.digest, spool=self.now.spool))
 
     def test_undecided_mirror(self) -> None:
         """A package or a database is asked of a mirror that said neither yes nor no when nobody said yes."""

@@ -102,6 +102,19 @@ class MirrorsTests(SynchronousTestCase):
         other = self.successResultOf(self.settle(self.mirrors({"a.example": 404, "b.example": 5000}), PACKAGE, 5000))
         self.assertEqual(other.offer, Offer(Holder.MIRROR))
 
+    def test_resumed(self) -> None:
+        """A client that has the beginning already is sent to another mirror than one with a password, if there is one that has the file."""
+        source = self.mirrors({"a.example": 5000, "b.example": 5000})
+        wanted = Wanted(PACKAGE, None, IPv4Address("127.0.0.1"), offset=1000)
+        origins = []
+        for _ in range(2):
+            (candidate,) = source.candidates(wanted)
+            self.assertEqual(candidate.offer, source.consider(wanted)[0].offer)
+            origins.append(self.successResultOf(Deferred.fromCoroutine(candidate.settle(self.clock.seconds() + 7))).origin)
+            self.client.answers = {"a.example": 5000, "b.example": 404}
+            self.clock.advance(YES_HOLDS)
+        self.assertEqual(origins, ["mirror http://b.example/core", "mirror http://a.example/core"])
+
     def test_every_kind(self) -> None:
         """Databases and signatures go the same way as packages."""
         source = self.mirrors({"a.example": 404, "b.example": 1234})

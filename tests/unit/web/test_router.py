@@ -19,7 +19,7 @@ from pacserve.network.addresses import IPAddress, parse_address
 from pacserve.packages.files import HeldFile
 from pacserve.web.access_log import AccessLog
 from pacserve.web.admission import AccessRules, Admission
-from pacserve.web.answers import Answer, DocumentAnswer, EventsAnswer, FileAnswer, RedirectAnswer
+from pacserve.web.answers import Answer, DocumentAnswer, EventsAnswer, FileAnswer, RedirectAnswer, SizeAnswer
 from pacserve.web.bodies.events import Events
 from pacserve.web.front import Ask, Front
 from pacserve.web.hosts import Hosts
@@ -195,6 +195,15 @@ class AnswerTests(RouterTestCase):
         """A URL can't add headers of its own, or be anything but ASCII."""
         self.front.next = RedirectAnswer("http://a/\r\nX: y\u20ac", "mirror http://a")
         self.assertEqual(self.browser.get("/request/a").headers["location"], "http://a/??X: y?")
+
+    def test_size(self) -> None:
+        """A client that only looks is told of a file that is elsewhere, with its size where that is known."""
+        for size, length in ((95872, "95872"), (None, None)):
+            self.front.next = SizeAnswer("mirror http://a", size)
+            self.browser.ask("/request/a", method="HEAD")
+            (response,) = self.browser.responses("HEAD")
+            self.assertEqual((response.status, response.headers.get("content-length"), response.body), (200, length, b""))
+        self.assertIn("200 from mirror http://a, 0 bytes", self.logged())
 
     def test_document(self) -> None:
         """A document has its status, its headers and its length."""

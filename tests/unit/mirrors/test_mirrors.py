@@ -110,7 +110,8 @@ class MirrorsTests(SynchronousTestCase):
         for _ in range(2):
             (candidate,) = source.candidates(wanted)
             self.assertEqual(candidate.offer, source.consider(wanted)[0].offer)
-            origins.append(self.successResultOf(Deferred.fromCoroutine(candidate.settle(self.clock.seconds() + 7))).origin)
+            answer: Any = self.successResultOf(Deferred.fromCoroutine(candidate.settle(self.clock.seconds() + 7)))
+            origins.append(answer.origin)
             self.client.answers = {"a.example": 5000, "b.example": 404}
             self.clock.advance(YES_HOLDS)
         self.assertEqual(origins, ["mirror http://b.example/core", "mirror http://a.example/core"])

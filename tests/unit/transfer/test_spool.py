@@ -91,7 +91,7 @@ class SpoolTests(SynchronousTestCase):
         self.folder.rmdir()
         self.spooled.rmdir()
         self.spool()
-        self.assertFalse(spool.has_room(1))
+        self.assertRaises(OSError, spool.has_room, 1)
         self.assertRaises(OSError, spool.create)
 
     def test_clean_end(self) -> None:
@@ -162,7 +162,7 @@ class SpoolTests(SynchronousTestCase):
         spool = self.spool()
         (self.spooled / ".pacserve-spool").unlink()
         (self.folder / ZLIB).write_bytes(b"precious")
-        self.assertFalse(spool.has_room(1))
+        self.assertRaises(OSError, spool.has_room, 1)
         self.assertRaises(OSError, spool.create)
         self.assertEqual(self.names(), {ZLIB})
 

@@ -88,7 +88,7 @@ class Spool(Store):
         """
         try:
             if filled is not None and not os.path.lexists(f"{self.directory}/{_LOCK}") and _is_same(self.packages, filled):
-                raise _ForeignError
+                raise _ForeignError(errno.EEXIST, "pacman keeps its own packages there")
             self._own()
         except OSError as error:
             self.close()
@@ -156,7 +156,7 @@ class Spool(Store):
         try:
             lock = FileIO(os.open(f"{self.directory}/{_LOCK}", os.O_RDWR | create | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644), "r+b")
         except FileNotFoundError:
-            raise _ForeignError(errno.ENOTEMPTY, "the folder is no spool") from None
+            raise _ForeignError(errno.ENOTEMPTY, "it has files that pacserve did not put there") from None
         try:
             fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -200,8 +200,8 @@ class Spool(Store):
         """Returns what is wrong with the folder, and what to do."""
         if isinstance(error, _ForeignError):
             return (
-                f"{self.packages} holds files or belongs to pacman, and was not made by pacserve, which removes old packages from its spool: "
-                "name a new or empty folder with --spool"
+                f"{self.packages} can't be the spool: {error.strerror}, and pacserve removes old packages from its spool; "
+                "choose a new or an empty folder with --spool"
             )
         if isinstance(error, BlockingIOError):
             return f"the spool {self.directory} is used by another pacserve: give each a folder of its own with --spool"

@@ -30,7 +30,7 @@ from pacserve.cache.packages import CachedPackages
 from pacserve.claims.claiming import LocalKeeper
 from pacserve.config.settings import Settings
 from pacserve.delivery.delivering import Deliverer, Policy, Sources
-from pacserve.errors import StartError
+from pacserve.errors import ConfigurationError, StartError
 from pacserve.fetch.proxy import Proxies
 from pacserve.fetch.rate import Limits, TokenBucket
 from pacserve.fronts.downloads import ClaimFront, FetchFront
@@ -187,23 +187,25 @@ class Daemon:
         Reads pacman.conf, where this host has one, and answers requests from then on.
 
         Raises:
-            ConfigurationError: pacman.conf is there, or was named by the user, and can't be read.
+            ConfigurationError: pacman.conf is there, or was named by the user, and can't be read; or the options demand a spool that can't be used.
             StartError: The port can't be had.
         """
         await self._configuration.load()
-        self._fetching.start()
         self._threads.start()
         self._reactor.addSystemEventTrigger("during", "shutdown", self._threads.stop)
+        # Before the spool is touched: the port may be in use.
         self._ports = listen(self._reactor, self._site, self._settings.bind, self._settings.port, self._inherited)
         for complaint in self._proxies.complaints:
             self._log.warn("{complaint}", complaint=complaint)
-        self._in_background(self._telling.start())
         listening: Any = self._ports[0].getHost()
         try:
+            self._fetching.start()
+            self._in_background(self._telling.start())
             self._peering.start(listening.port)
-        except StartError:
+        except (ConfigurationError, StartError):
             for port in self._ports:
                 await _settled(port.stopListening())
+            self._fetching.stop()  # or the next start would take this one for a crash
             raise
         self._in_background(self._prepare())
         where = ", ".join(_shown(port) for port in self._ports)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,9 +78,10 @@ class Fetching:
         self._demanded = settings.misses is Misses.FETCH or settings.hits is Hits.RELAY
         self._around = around
         self._opened = False
+        self._failed = False
         self._tried: ExpiringMemory[str, bool] = ExpiringMemory(1, SPOOL_RETRY)
         clock, limits = around.clock, around.limits
-        self.spool = Spool(settings.spool, settings.spool_size)
+        self.spool = Spool(settings.spool, settings.spool_size, self._fail)
         self.trimming = SpoolTrimming(self.spool, around.cache_dirs, around.in_thread, clock, around.wall)
         self.downloads = Downloads(self.spool, clock, limits, around.claiming, lambda _: self.trimming.trim_soon())
         self.packages = DownloadSource(self.downloads, around.upstreams, around.catalogue, clock)
@@ -101,9 +103,32 @@ class Fetching:
 
     def usable(self) -> bool:
         """Returns whether downloads can be kept.  A spool that could not be used is tried again from time to time."""
-        if not self._opened and self.wanted and not self._demanded and self._tried.get("spool", self._around.clock.seconds()) is None:
-            self._open()
-        return self._opened
+        if self._opened and not self._failed:
+            return True
+        if self.wanted and (self._opened or not self._demanded) and self._tried.get("spool", self._around.clock.seconds()) is None:
+            if self._opened:
+                self._probe()
+            else:
+                self._open()
+        return self._opened and not self._failed
+
+    def _fail(self, trouble: str) -> None:
+        """Uses the spool no more for a while."""
+        self._tried.remember("spool", True, self._around.clock.seconds())
+        if not self._failed:
+            self._failed = True
+            self._log.warn("{error}; until then pacman is redirected, and nothing is downloaded here", error=trouble)
+
+    def _probe(self) -> None:
+        """Uses the spool again, if a file can be made there; one on a full disk is usable, and says so with each download."""
+        with contextlib.suppress(OSError):
+            self.spool.probe()
+        if self._tried.get("spool", self._around.clock.seconds()) is None:
+            self._recover()
+
+    def _recover(self) -> None:
+        self._failed = False
+        self._log.info("the spool {folder} can be used now", folder=self.spool.directory)
 
     def start(self) -> None:
         """
@@ -130,6 +155,7 @@ class Fetching:
             return
         self._take_up()
         if not first:
+            self._recover()
             Deferred.fromCoroutine(self.verify()).addErrback(lambda failure: self._log.failure("verifying the spool", failure))
 
     def _take_up(self) -> None:

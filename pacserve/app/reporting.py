@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -104,9 +105,7 @@ class Reporting:
 
     def _peer(self, peer: Peer, now: float) -> PeerStatus:
         address = str(peer.endpoint or peer.configured)
-        reason = peer.trouble
-        if not reason and now < peer.reputation.asked_again_at:
-            reason = "did not say in time whether it has a file: it is left alone for a while"
+        reason = peer.trouble or _left_alone(peer, now)
         return PeerStatus(
             address=address,
             name="" if peer.discovered else str(peer.configured),
@@ -159,3 +158,13 @@ class Reporting:
         fetching = self._parts.fetching
         sizes = [file.size for file in fetching.spool.files()]
         return SpoolStatus(fetching.spool.packages, len(sizes), sum(sizes), self._parts.settings.spool_size)
+
+
+def _left_alone(peer: Peer, now: float) -> str:
+    """Returns why a peer is not asked for files now; empty where it is."""
+    if peer.reputation.is_liar(now):
+        minutes = math.ceil((peer.reputation.asked_again_at - now) / 60)
+        return f"it gave a wrong file, and is not asked for another {minutes} min"
+    if peer.reputation.may_be_asked(now):
+        return ""
+    return "did not say in time whether it has a file: it is left alone for a while"

@@ -88,7 +88,8 @@ DELIVERY
     --hits relay      checks every file before pacman gets it, so that no
                       peer can break a transaction; for LANs with machines
                       that you do not know
-    --hits redirect   never fetches from a peer on behalf of pacman
+    --hits redirect   never fetches from a peer what that has in its caches;
+                      a download that another host leads is still followed
 
   A file that no host on the LAN has is downloaded here and sent to pacman
   while it arrives, as long as there is a peer to share it with. If several

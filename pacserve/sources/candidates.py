@@ -22,7 +22,7 @@ class Rank(enum.IntEnum):
     PEERS_UNKNOWN = 20
     """Peers that may hold the file although no inventory lists it."""
     PEERS_AGAIN = 30
-    """Peers that disappointed; their bytes are checked."""
+    """Peers that disappointed this client, or that lately did not give a file that they have."""
     DOWNLOAD = 80
     MIRRORS = 90
     PEERS_LAST = 100

@@ -126,9 +126,9 @@ class Downloads:
         if len(self._running) >= DOWNLOADS_LIMIT:
             raise FetchError("too many downloads run already")
         expected = look()
-        if not self._spool.has_room(0 if expected is None else expected.size):
-            raise FetchError("the spool's disk is full")
         try:
+            if not self._spool.has_room(0 if expected is None else expected.size):
+                raise FetchError("the spool's disk is full")
             arrival = Arrival(expected, Storage(self._spool.create, self._spool.has_room, size_limit(request.name)), look)
         except OSError as error:
             raise FetchError(f"the spool can't be written: {error.strerror}") from error

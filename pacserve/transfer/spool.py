@@ -29,6 +29,8 @@ _UNVERIFIED = ".unverified-"
 # Left behind by a daemon that ended as it should, so that the disk has everything that was written.
 _CLEAN_END = ".clean"
 _READ_BYTES = 1 << 20
+# Errors that say nothing of the folder: the disk is full, or this process has too many files open.
+_NOT_THE_FOLDER = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
 
 
 class _ForeignError(OSError):
@@ -61,13 +63,15 @@ class Spool(Store):
 
     Args:
         limit: Bytes of all complete files together; the least recently used go first.
+        failed: Called with what is wrong and what to do, when the folder could not be used although it was open.  A full disk is no such case.
 
     Attributes:
         packages: The folder of the complete files.
     """
 
-    def __init__(self, directory: str, limit: int) -> None:
+    def __init__(self, directory: str, limit: int, failed: Callable[[str], object] = lambda _: None) -> None:
         self.directory = directory
+        self._failed = failed
         self.packages = f"{directory}/pkg"
         self._limit = limit
         self._lock: FileIO | None = None
@@ -84,19 +88,11 @@ class Spool(Store):
         """
         try:
             if filled is not None and not os.path.lexists(f"{self.directory}/{_LOCK}") and _is_same(self.packages, filled):
-                raise _ForeignError
+                raise _ForeignError(errno.EEXIST, "pacman keeps its own packages there")
             self._own()
-        except _ForeignError:
-            self.close()
-            raise ConfigurationError(
-                f"{self.packages} is no spool of pacserve's, which would remove packages there: choose another folder with --spool, an empty one"
-            ) from None
-        except BlockingIOError:
-            self.close()
-            raise ConfigurationError(f"the spool {self.directory} is used by another pacserve: give each a folder of its own with --spool") from None
         except OSError as error:
             self.close()
-            raise ConfigurationError(f"the spool {self.directory} can't be used: {error.strerror}; choose another folder with --spool") from error
+            raise ConfigurationError(self._explain(error)) from error
         folder = Path(self.directory)
         for path in folder.glob(f"{PARTIAL}*"):
             with contextlib.suppress(OSError):
@@ -160,7 +156,7 @@ class Spool(Store):
         try:
             lock = FileIO(os.open(f"{self.directory}/{_LOCK}", os.O_RDWR | create | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644), "r+b")
         except FileNotFoundError:
-            raise _ForeignError(errno.ENOTEMPTY, "the folder is no spool") from None
+            raise _ForeignError(errno.ENOTEMPTY, "it has files that pacserve did not put there") from None
         try:
             fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -171,15 +167,45 @@ class Spool(Store):
         self._lock = lock
 
     def has_room(self, size: int) -> bool:
-        try:
+        with self._noted():
             self._own()
             return partial.has_room(self.directory, size)
-        except OSError:
-            return False
 
     def create(self) -> FileIO:
-        self._own()
-        return partial.create(self.directory)
+        with self._noted():
+            self._own()
+            return partial.create(self.directory)
+
+    def probe(self) -> None:
+        """
+        Writes nothing, but as a download would.
+
+        Raises:
+            OSError: The folder can't be used.
+        """
+        with self.create() as file:
+            partial.discard(file)
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Tells of an error of the folder, which is raised all the same."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _NOT_THE_FOLDER:
+                self._failed(self._explain(error))
+            raise
+
+    def _explain(self, error: OSError) -> str:
+        """Returns what is wrong with the folder, and what to do."""
+        if isinstance(error, _ForeignError):
+            return (
+                f"{self.packages} can't be the spool: {error.strerror}, and pacserve removes old packages from its spool; "
+                "choose a new or an empty folder with --spool"
+            )
+        if isinstance(error, BlockingIOError):
+            return f"the spool {self.directory} is used by another pacserve: give each a folder of its own with --spool"
+        return f"the spool {self.directory} can't be used: {error.strerror}; let pacserve write there, or choose another folder with --spool"
 
     def publish(self, file: FileIO, name: str, modified: int | None) -> None:
         """

@@ -17,7 +17,12 @@ class Store(Protocol):
 
     @abstractmethod
     def has_room(self, size: int) -> bool:
-        """Returns whether the disk takes a file of so many bytes, and is not full after that."""
+        """
+        Returns whether the disk takes a file of so many bytes, and is not full after that.
+
+        Raises:
+            OSError: It can't be told, since the folder can't be used.
+        """
 
     @abstractmethod
     def create(self) -> FileIO:

@@ -28,7 +28,7 @@ from pacserve.pacman.configuration import PacmanConfiguration, Repository
 from pacserve.pacman.servers import Servers
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Announced, Identity, Observed, Peer, PeerState
-from pacserve.peers.reputation import DISTRUST, Reputations
+from pacserve.peers.reputation import DISTRUST, Failure, Reputations
 from pacserve.peers.roster import Roster
 from pacserve.peers.source import Neighbourhood, PeerSource
 from pacserve.report.ledger import Ledger
@@ -313,3 +313,15 @@ class StatusTests(Setup):
         )
         self.assertEqual((status.transfers, status.spool, len(status.recent)), ((), None, 1))
         self.assertNotIn("secret", repr(status))
+
+    def test_peers_that_are_left_alone(self) -> None:
+        """A peer that gave a wrong file is told from one that is slow, and from one that is asked."""
+        self.add()
+        slow, liar = self.add(), self.add()
+        now = self.clock.seconds()
+        slow.reputation.failed(Failure.SILENT, now)
+        liar.reputation.failed(Failure.SILENT, now)
+        liar.reputation.lied(now - 600)
+        reasons = [peer.reason for peer in self.successResultOf(Deferred.fromCoroutine(self.reporting.status())).peers]
+        late = "did not say in time whether it has a file: it is left alone for a while"
+        self.assertEqual(reasons, ["", late, "it gave a wrong file, and is not asked for another 50 min"])

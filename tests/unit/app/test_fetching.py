@@ -1,5 +1,6 @@
 """Tests for `pacserve.app.fetching`."""
 
+import errno
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.app.fetching import SPOOL_RETRY, Fetching, Surroundings
@@ -17,6 +19,7 @@ from pacserve.errors import ConfigurationError
 from pacserve.fetch.rate import UNLIMITED
 from pacserve.packages.files import ExpectedFile, FileRequest
 from pacserve.sources.upstreams import Upstream, Upstreams
+from pacserve.transfer import partial
 from pacserve.transfer.leader_search import Claim, Claiming
 from pacserve.transfer.spool import UNUSED_TIME
 from pacserve.transfer.trimming import TRIM_INTERVAL
@@ -60,6 +63,15 @@ class FetchingTests(SynchronousTestCase):
         self.cache_dirs: tuple[str, ...] = ()
         self.clock = Clock()
         self.now = 1_800_000_000.0
+        self.logged: list[LogEvent] = []
+        observer: Any = self.note
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+
+    def note(self, event: LogEvent) -> None:
+        """Notes what the downloads log."""
+        if event["log_namespace"] == Fetching.__module__ + ".Fetching":
+            self.logged.append(event)
 
     def started(self, size: int = 1000, misses: Misses = Misses.FETCH, hits: Hits = Hits.AUTO) -> Fetching:
         """A daemon's downloads, which have begun."""
@@ -148,6 +160,37 @@ class FetchingTests(SynchronousTestCase):
         self.clock.advance(SPOOL_RETRY)
         self.assertTrue(fetching.usable())
         self.assertEqual(fetching.folders, (f"{self.spool}/pkg",))
+        self.assertEqual([event["log_level"].name for event in self.logged], ["warn", "info"])
+
+    def test_spool_that_breaks(self) -> None:
+        """A spool that breaks later is one warning, whatever the options say; it is tried once a minute, and one line tells that it works again."""
+        fetching = self.started()
+        away = self.spool.rename(self.spool.parent / "away")
+        self.spool.write_text("a file in its place")
+        for _ in range(3):
+            self.assertRaises(OSError, fetching.spool.has_room, 1)
+            self.assertFalse(fetching.usable())
+        self.clock.advance(SPOOL_RETRY)
+        self.assertFalse(fetching.usable())
+        self.spool.unlink()
+        away.rename(self.spool)
+        self.assertFalse(fetching.usable())
+        self.clock.advance(SPOOL_RETRY)
+        self.assertTrue(fetching.usable())
+        self.assertEqual([event["log_level"].name for event in self.logged], ["warn", "info"])
+        self.assertIn("let pacserve write there", self.logged[0]["error"])
+        self.assertEqual(list(self.spool.glob(".partial-*")), [])
+
+    def test_full_disk(self) -> None:
+        """A full disk leaves the spool usable, for that may pass with the next file that is removed."""
+        fetching = self.started()
+
+        def full(_: str) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        self.patch(partial, "create", full)
+        self.assertRaises(OSError, fetching.spool.create)
+        self.assertEqual((fetching.usable(), self.logged), (True, []))
 
     def test_spool_that_is_demanded(self) -> None:
         """A daemon that is told to fetch or relay does not start without a spool."""

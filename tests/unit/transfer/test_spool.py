@@ -91,7 +91,7 @@ class SpoolTests(SynchronousTestCase):
         self.folder.rmdir()
         self.spooled.rmdir()
         self.spool()
-        self.assertFalse(spool.has_room(1))
+        self.assertRaises(OSError, spool.has_room, 1)
         self.assertRaises(OSError, spool.create)
 
     def test_clean_end(self) -> None:
@@ -152,6 +152,7 @@ class SpoolTests(SynchronousTestCase):
         for name in (ZLIB, "README"):
             (self.folder / name).write_bytes(b"precious")
             error = self.assertRaises(ConfigurationError, self.spool)
+            self.assertIn("it has files that pacserve did not put there", str(error))
             self.assertIn("--spool", str(error))
             self.assertEqual(([path.name for path in self.spooled.iterdir()], self.names()), (["pkg"], {name}))
             (self.folder / name).unlink()
@@ -162,7 +163,7 @@ class SpoolTests(SynchronousTestCase):
         spool = self.spool()
         (self.spooled / ".pacserve-spool").unlink()
         (self.folder / ZLIB).write_bytes(b"precious")
-        self.assertFalse(spool.has_room(1))
+        self.assertRaises(OSError, spool.has_room, 1)
         self.assertRaises(OSError, spool.create)
         self.assertEqual(self.names(), {ZLIB})
 
@@ -170,7 +171,8 @@ class SpoolTests(SynchronousTestCase):
         """The package cache that pacman fills does not become a spool, not even while it is empty; a spool may become one that pacman fills."""
         self.folder.mkdir(parents=True)
         spool = Spool(str(self.spooled), 1)
-        self.assertRaises(ConfigurationError, spool.open, f"{self.spooled}/../spool/pkg/")
+        error = self.assertRaises(ConfigurationError, spool.open, f"{self.spooled}/../spool/pkg/")
+        self.assertIn("pacman keeps its own packages there", str(error))
         self.assertEqual([path.name for path in self.spooled.iterdir()], ["pkg"])
         spool.open("/nowhere")
         spool.close()

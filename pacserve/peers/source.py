@@ -234,6 +234,7 @@ class PeerSource(PackageSource):
         if obstacle is Obstacle.REFUSED:
             return f"{text}: {peer.trouble}"
         if obstacle is Obstacle.FAILED_LATELY:
+            text = "it gave a wrong file" if peer.reputation.is_liar(now) else text
             return f"{text}, and is asked again in {peer.reputation.asked_again_at - now:.0f} s"
         if obstacle is Obstacle.UNKNOWN:
             return f"{text} ({peer.trouble or 'it was not asked yet'}): it would be asked"

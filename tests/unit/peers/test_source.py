@@ -273,9 +273,10 @@ class CandidatesTests(Setup):
         self.add().announced = Announced("1" * 32, goodbyes=1)
         self.add().reputation.failed(Failure.SILENT, self.clock.seconds())
         self.add(UNKNOWN)
+        self.add().reputation.lied(self.clock.seconds())
         reasons = {who: (reason, offers) for who, reason, offers in self.considered()}
         self.assertEqual(
-            [reasons[f"peer {address(slot)}"] for slot in range(9)],
+            [reasons[f"peer {address(slot)}"] for slot in range(10)],
             [
                 ("it holds the file, but no signature of it, which would come from elsewhere", True),
                 (f"stale: its file of that name has {SIZE + 1} bytes instead of {SIZE}", False),
@@ -286,6 +287,7 @@ class CandidatesTests(Setup):
                 ("it said goodbye", False),
                 ("it failed lately, and is asked again in 1 s", False),
                 ("what it holds is not known (it was not asked yet): it would be asked", False),
+                ("it gave a wrong file, and is asked again in 3600 s", False),
             ],
         )
         self.assertEqual(self.considered()[0][0], f"peer {address(0)}")

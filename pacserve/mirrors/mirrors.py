@@ -22,6 +22,7 @@ from pacserve.sources.upstreams import Upstream
 YES_HOLDS = 1.0
 # Answers that are remembered.
 _ANSWERS_LIMIT = 256
+_OFFERS = {secret: Offer(Holder.MIRROR, secret=secret) for secret in (False, True)}
 
 
 class Mirrors(PackageSource):
@@ -60,8 +61,7 @@ class Mirrors(PackageSource):
         if not mirrors:
             return ()
         # Which mirror it will be is settled by asking: before that, the first is meant.
-        offer = Offer(Holder.MIRROR, secret=mirrors[0].secret)
-        return (Candidate(Rank.MIRRORS, offer, partial(self._settle, wanted)),)
+        return (Candidate(Rank.MIRRORS, _OFFERS[mirrors[0].secret], partial(self._settle, wanted)),)
 
     def consider(self, wanted: Wanted) -> Sequence[Considered]:
         now = self._clock.seconds()
@@ -69,7 +69,7 @@ class Mirrors(PackageSource):
         for mirror in self._in_order(wanted.request, resumed=bool(wanted.offset)):
             penalty = self._health.penalty(mirror.url.origin, now)
             late = "" if penalty is None else f"it was {penalty[0].word} lately, and comes last for {penalty[1]:.0f} s"
-            found.append(Considered(f"mirror {mirror.url}", Rank.MIRRORS, late, Offer(Holder.MIRROR, secret=mirror.secret)))
+            found.append(Considered(f"mirror {mirror.url}", Rank.MIRRORS, late, _OFFERS[mirror.secret]))
         return found
 
     async def stated_size(self, request: FileRequest, deadline: float) -> int | None:

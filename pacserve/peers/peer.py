@@ -236,12 +236,9 @@ class Peer:
 
     def may_be_asked(self, now: float) -> bool:
         """Returns whether it makes sense to ask the peer for a file."""
-        return (
-            self.endpoint is not None
-            and self.state in (PeerState.KNOWN, PeerState.UNKNOWN)
-            and not self.leaving
-            and self.reputation.may_be_asked(now)
-        )
+        observed = self.observed
+        known = observed.state is PeerState.KNOWN or observed.state is PeerState.UNKNOWN
+        return known and observed.endpoint is not None and not self.leaving and self.reputation.may_be_asked(now)
 
 
 def named(slot: int, endpoint: Endpoint) -> Peer:

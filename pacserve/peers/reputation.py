@@ -200,7 +200,7 @@ class Reputation:
 
     def may_be_asked(self, now: float) -> bool:
         """Returns whether it makes sense to ask the host for a file."""
-        return now >= self.asked_again_at
+        return now >= self._asked_again_at and now >= self._distrusted_until
 
     def comes_last(self, now: float) -> bool:
         """Returns whether the other holders of a file are to be tried before this one, which withheld a file lately."""

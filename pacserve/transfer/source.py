@@ -18,6 +18,7 @@ from pacserve.transfer.growing import Progress
 from pacserve.transfer.reading import DownloadedFile
 from pacserve.web.bodies.arriving import ArrivingFile
 
+_RUNNING, _UNASKED = Offer(Holder.RUNNING), Offer(Holder.UNASKED)
 _NO_MIRROR = "there is no mirror to download it from"
 
 
@@ -39,17 +40,17 @@ class DownloadSource(PackageSource, RunningDownloads):
         if request.kind is FileKind.DATABASE:
             return ()
         if self._runs(request):
-            return (Candidate(Rank.DOWNLOAD, Offer(Holder.RUNNING), partial(self._join, request)),)
-        return (Candidate(Rank.DOWNLOAD, Offer(Holder.UNASKED), partial(self._mirrors, request)),)
+            return (Candidate(Rank.DOWNLOAD, _RUNNING, partial(self._join, request)),)
+        return (Candidate(Rank.DOWNLOAD, _UNASKED, partial(self._mirrors, request)),)
 
     def consider(self, wanted: Wanted) -> Sequence[Considered]:
         if wanted.request.kind is FileKind.DATABASE:
             return ()
         if self._runs(wanted.request):
-            return (Considered("download", Rank.DOWNLOAD, "it arrives", Offer(Holder.RUNNING)),)
+            return (Considered("download", Rank.DOWNLOAD, "it arrives", _RUNNING),)
         if not self._upstreams.upstreams(wanted.request):
             return (Considered("download", Rank.DOWNLOAD, _NO_MIRROR, None),)
-        return (Considered("download", Rank.DOWNLOAD, "", Offer(Holder.UNASKED)),)
+        return (Considered("download", Rank.DOWNLOAD, "", _UNASKED),)
 
     async def running(self, request: FileRequest) -> ArrivingFile | None:
         download = self._downloads.get((request.repo, request.arch, request.name))

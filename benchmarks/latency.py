@@ -29,13 +29,14 @@ def measure(lab: Lab) -> Iterator[Result]:
     counts = _COUNTS[:2] if lab.quick else _COUNTS
     asked = 100 if lab.quick else 300
     held = [lab.path(f"held-{number}") for number in range(counts[-1])]
-    for folder_number, folder in enumerate(held):
-        for number in range(asked):
-            write_package(folder, f"peer-{folder_number}-file-{number}", _SIZE)
+    packages = [[f"peer-{folder}-file-{number}" for number in range(asked)] for folder in range(len(held))]
+    for folder, names in zip(held, packages, strict=True):
+        for name in names:
+            write_package(folder, name, _SIZE)
     lab.settle()
     peers = lab.peers(held)
     cache = lab.path("cache")
-    configuration = lab.configuration("asker", cache, NO_MIRROR, {})
+    configuration = lab.configuration("asker", cache, NO_MIRROR, {name: _SIZE for names in packages for name in names})
     for count in counts:
         asker = lab.pacserve(cache, configuration, peers=tuple(peers[:count]))
         names = [package_name(f"peer-{number % count}-file-{number}") for number in range(asked)]

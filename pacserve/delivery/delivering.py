@@ -18,7 +18,7 @@ from pacserve.network.addresses import IPAddress, LocalAddresses
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.resolver.history import History
-from pacserve.resolver.policy import all_considered, by_best
+from pacserve.resolver.policy import all_considered, by_best, in_order
 from pacserve.resolver.resolver import Resolver, Search
 from pacserve.sources.candidates import Considered, PackageSource, Wanted
 from pacserve.sources.locations import LocalFile, Location, Offer, RemoteFile, RunningDownload
@@ -104,7 +104,7 @@ class Deliverer(FileDelivery):
     def __init__(
         self, sources: Sources, local: LocalAddresses, resolver: Resolver, streaming: Streaming, policy: Policy, clock: IReactorTime
     ) -> None:
-        self._caches = (sources.caches,)
+        self._caches = sources.caches
         self._others = by_best(sources.others)
         self._sizes = sources.sizes
         self._catalogue = sources.catalogue
@@ -118,7 +118,8 @@ class Deliverer(FileDelivery):
     async def deliver(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, head_only: bool = False, offset: int = 0) -> Answer:
         wanted = await self._wanted(request, client, head_only=head_only, offset=offset)
         search = Search(_anything, self._local_answer, self._clock.seconds() + ANSWER_DEADLINE)
-        answer = await self._resolver.find(self._caches, wanted, search)
+        local = self._caches.candidates(wanted)
+        answer = await self._resolver.find(local, search) if local else None
         if answer is None and not local_only:
             answer = await self._elsewhere(wanted, search)
         if answer is None:
@@ -134,7 +135,7 @@ class Deliverer(FileDelivery):
         """
         wanted = await self._wanted(request, _THIS_HOST)
         circumstances = self._circumstances(wanted)
-        found = all_considered((*self._caches, *self._others), wanted)
+        found = all_considered((self._caches, *self._others), wanted)
         return [(each, None if each.offer is None else decide(each.offer, circumstances)) for each in found]
 
     async def _wanted(self, request: FileRequest, client: IPAddress, *, head_only: bool = False, offset: int = 0) -> Wanted:
@@ -156,7 +157,7 @@ class Deliverer(FileDelivery):
         circumstances = self._circumstances(wanted)
         search.accepts = lambda offer: decide(offer, circumstances).delivery is not Delivery.NEXT
         search.hand_over = partial(self._hand_over, wanted, circumstances)
-        return await self._resolver.find(self._others, wanted, search)
+        return await self._resolver.find(in_order(self._others, wanted), search)
 
     async def _sized(self, wanted: Wanted, deadline: float) -> Wanted:
         """Returns what is wanted with the size that a mirror states: a peer may have anything under a name that no catalogue knows."""

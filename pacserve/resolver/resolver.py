@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -11,8 +11,7 @@ from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.errors import AbsentError, FetchError
-from pacserve.resolver.policy import in_order
-from pacserve.sources.candidates import Candidate, PackageSource, Rank, Wanted
+from pacserve.sources.candidates import Candidate, Rank
 from pacserve.sources.locations import Location, Offer
 from pacserve.waiting import Done, begin
 
@@ -48,7 +47,7 @@ class Search:
 
 class Resolver:
     """
-    Tries candidates in the order of `in_order`.
+    Tries candidates in the order in which they come.
 
     Args:
         noted: Told of each error of a candidate.
@@ -58,9 +57,9 @@ class Resolver:
         self._clock = clock
         self._noted = noted
 
-    async def find(self, sources: Sequence[PackageSource], wanted: Wanted, search: Search) -> Any | None:
+    async def find(self, candidates: Iterable[Candidate], search: Search) -> Any | None:
         """Returns what `search.hand_over` makes of the first candidate that holds; None where none does, of which `search` knows the reasons."""
-        for candidate in in_order(sources, wanted):
+        for candidate in candidates:
             if not search.accepts(candidate.offer):
                 continue
             try:

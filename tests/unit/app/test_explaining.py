@@ -22,7 +22,7 @@ from pacserve.mirrors.health import Absences, Fault, MirrorHealth
 from pacserve.mirrors.mirrors import Mirrors
 from pacserve.mirrors.upstreams import MirrorUpstreams
 from pacserve.network.addresses import Endpoint, parse_address
-from pacserve.packages.files import ExpectedFile, HeldFile
+from pacserve.packages.files import ExpectedFile, FileKind, FileRequest, HeldFile
 from pacserve.packages.inventory import Inventory
 from pacserve.pacman.configuration import PacmanConfiguration, Repository
 from pacserve.pacman.servers import Servers
@@ -38,8 +38,10 @@ from pacserve.sources.candidates import Considered, Rank, Wanted
 from pacserve.sources.locations import Holder, Offer
 from pacserve.transfer.downloads import Downloads
 from pacserve.transfer.source import DownloadSource
+from pacserve.transfer.stores import TemporaryStore
 from pacserve.web.witness import Answered
 from tests.fakes.interfaces import Addresses, Configuration, Databases
+from tests.fakes.upstreams import Mirror
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 SIZE = 100
@@ -96,15 +98,16 @@ class Idle:
 
     Attributes:
         downloads: None run.
-        passing: None run that are not kept.
+        passing: None run that are not kept, but for those that a test puts there.
     """
+
+    def __init__(self) -> None:
+        self.passing: Any = self
 
     @property
     def downloads(self) -> Idle:
         """Itself."""
         return self
-
-    passing = downloads
 
     def running(self) -> Sequence[Any]:
         """Nothing."""
@@ -144,6 +147,7 @@ class Setup(SynchronousTestCase):
         self.caches, self.roster, self.holdings, self.health = Caches(), Roster(), Holdings(), MirrorHealth()
         local = Addresses("192.0.2.9")
         self.ledger = Ledger(lambda: NOW, local, NOW)
+        self.fetching = Idle()
         parts: Any = Parts(
             settings=Settings(misses=self.misses),
             name="host",
@@ -158,7 +162,7 @@ class Setup(SynchronousTestCase):
             upstreams=Rates(),  # type: ignore[arg-type]
             claims=Claims(Reputations()),
             ledger=self.ledger,
-            fetching=Idle(),  # type: ignore[arg-type]
+            fetching=self.fetching,  # type: ignore[arg-type]
             heard_at=lambda: 990.0,
             left_out=lambda: [Endpoint("10.9.9.9", 15678)],
             in_thread=at_once,
@@ -313,6 +317,16 @@ class StatusTests(Setup):
         )
         self.assertEqual((status.transfers, status.spool, len(status.recent)), ((), None, 1))
         self.assertNotIn("secret", repr(status))
+
+    def test_sent_through(self) -> None:
+        """A file that is sent through, and not kept, is among the transfers."""
+        mirror = Mirror(self.clock, "mirror", bytes(100), dies_at=[50], dying="stalls")
+        nobody: Any = None
+        passing = self.fetching.passing = Downloads(TemporaryStore(), self.clock, UNLIMITED, nobody)
+        self.addCleanup(passing.stop)
+        passing.join(FileRequest("core", "x86_64", NAME, FileKind.PACKAGE), lambda: None, [mirror], claimed=False)
+        status = self.successResultOf(Deferred.fromCoroutine(self.reporting.status()))
+        self.assertEqual([(one.name, one.source, one.done, one.verified) for one in status.transfers], [(NAME, "mirror", 50, False)])
 
     def test_peers_that_are_left_alone(self) -> None:
         """A peer that gave a wrong file is told from one that is slow, and from one that is asked."""

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.network.addresses import Endpoint, in_private_range, parse_address, parse_endpoint, parse_network
+from pacserve.network.addresses import Endpoint, in_private_range, is_loopback, parse_address, parse_endpoint, parse_network
 
 
 class AddressTests(SynchronousTestCase):
@@ -30,6 +30,11 @@ class AddressTests(SynchronousTestCase):
             self.assertTrue(in_private_range(ip_address(text)), text)
         for text in ("11.0.0.1", "172.32.0.0", "192.169.0.1", "198.51.100.2", "2001:db8::1", "fec0::1"):
             self.assertFalse(in_private_range(ip_address(text)), text)
+
+    @given(st.one_of(st.ip_addresses(), st.ip_addresses(network="127.0.0.0/8"), st.sampled_from([ip_address("::1"), ip_address("::")])))
+    def test_loopback(self, address: IPv4Address | IPv6Address) -> None:
+        """The fast test for loopback says what the standard library says."""
+        self.assertEqual(is_loopback(address), parse_address(str(address)).is_loopback)
 
 
 class NetworkTests(SynchronousTestCase):

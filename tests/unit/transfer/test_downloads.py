@@ -28,6 +28,7 @@ from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.spool import Spool
 from pacserve.web.answers import Answer, StreamAnswer
 from pacserve.web.bodies.arriving import ArrivingFile
+from tests.fakes.claims import AnsweredClaim
 from tests.fakes.interfaces import Databases
 from tests.fakes.upstreams import Mirror
 
@@ -39,33 +40,18 @@ SIGNATURE = FileRequest("core", "x86_64", NAME + ".sig", FileKind.SIGNATURE)
 DATABASE = FileRequest("core", "x86_64", "core.db", FileKind.DATABASE)
 
 
-class Leave(Claim):
-    """A claim that is granted, or one with a leader."""
-
-    def __init__(self, leader: Upstream | None) -> None:
-        self._leader = leader
-        self.ended: list[bool] = []
-
-    @property
-    def leader(self) -> Upstream | None:
-        return self._leader
-
-    def end(self, *, kept: bool) -> None:
-        self.ended.append(kept)
-
-
 class Office(Claiming):
     """Grants every claim."""
 
     def __init__(self) -> None:
         self.leader: Upstream | None = None
-        self.claims: list[Leave] = []
+        self.claims: list[AnsweredClaim] = []
         self.delay: Deferred[None] | None = None
 
     async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
         if self.delay is not None:
             await self.delay
-        self.claims.append(Leave(self.leader))
+        self.claims.append(AnsweredClaim(self.leader))
         return self.claims[-1]
 
 

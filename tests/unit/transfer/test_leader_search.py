@@ -18,29 +18,10 @@ from pacserve.transfer.leader_search import (
     Claiming,
     LeaderSearch,
 )
+from tests.fakes.claims import AnsweredClaim
 from tests.unit.transfer.simulator import EXPECTED, NAME, Behaviour, SimulatedMirror
 
 REQUEST = FileRequest("core", "x86_64", NAME, FileKind.PACKAGE)
-
-
-class Paper(Claim):
-    """
-    What the keeper said.
-
-    Attributes:
-        ended: Whether the file was kept, each time that the claim was ended.
-    """
-
-    def __init__(self, leader: Upstream | None) -> None:
-        self._leader = leader
-        self.ended: list[bool] = []
-
-    @property
-    def leader(self) -> Upstream | None:
-        return self._leader
-
-    def end(self, *, kept: bool) -> None:
-        self.ended.append(kept)
 
 
 class Keeper(Claiming):
@@ -53,12 +34,12 @@ class Keeper(Claiming):
 
     def __init__(self) -> None:
         self.leader: Upstream | None = None
-        self.papers: list[Paper] = []
+        self.papers: list[AnsweredClaim] = []
         self.asked: list[tuple[FileRequest, ExpectedFile | None]] = []
 
     async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
         self.asked.append((request, expected))
-        self.papers.append(Paper(self.leader))
+        self.papers.append(AnsweredClaim(self.leader))
         return self.papers[-1]
 
 

@@ -1,0 +1,26 @@
+"""Claims as a keeper would answer them."""
+
+from __future__ import annotations
+
+from pacserve.sources.upstreams import Upstream
+from pacserve.transfer.leader_search import Claim
+
+
+class AnsweredClaim(Claim):
+    """
+    A claim that is granted, or one with a leader.
+
+    Attributes:
+        ended: Whether the file was kept, each time that the claim was ended.
+    """
+
+    def __init__(self, leader: Upstream | None) -> None:
+        self._leader = leader
+        self.ended: list[bool] = []
+
+    @property
+    def leader(self) -> Upstream | None:
+        return self._leader
+
+    def end(self, *, kept: bool) -> None:
+        self.ended.append(kept)

@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.discovery.announcement import Kind, encode
-from pacserve.peers.watch import INVENTORIES_LIMIT
+from pacserve.peers.inventories import INVENTORIES_LIMIT
 from tests.fakes.lan import MemoryLAN
 from tests.fakes.network import Network
 from tests.fakes.stations import Announcing, Infos, Station

@@ -17,10 +17,11 @@ from pacserve.fronts.peer import InfoFront
 from pacserve.network.addresses import Endpoint
 from pacserve.packages.inventory import Delta, Inventory
 from pacserve.peers.holdings import Holdings
+from pacserve.peers.inventories import INFO_TIMEOUT, INVENTORIES_LIMIT, info_url
 from pacserve.peers.inventory import PACKED_LIMIT, PeerInfo, encode, pack
 from pacserve.peers.peer import LAST_REFRESH, REFRESH_INTERVAL, Announced, Myself, Peer, PeerState, found, named
 from pacserve.peers.roster import Roster
-from pacserve.peers.watch import INFO_TIMEOUT, INVENTORIES_LIMIT, POLLS_LIMIT, Offload, PeerWatch, info_url
+from pacserve.peers.watch import POLLS_LIMIT, Offload, PeerWatch
 from tests.fakes.interfaces import Packages, ask
 from tests.fakes.network import Line, Network, Page
 
@@ -89,7 +90,7 @@ class WatchTests(SynchronousTestCase):
 
     def lines(self) -> list[str]:
         """What was logged."""
-        return [str(event["log_format"]).format(**event) for event in self.events if event.get("log_namespace") == "pacserve.peers.watch.PeerWatch"]
+        return [str(event["log_format"]).format(**event) for event in self.events if event.get("log_namespace", "").startswith("pacserve.peers.")]
 
     def held(self, name: str = ZLIB) -> list[tuple[int, int]]:
         """Who holds a file."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pacserve.fetch.answers import AnswerHead
 from pacserve.http.validators import believed_date, format_date
+from pacserve.sources.upstreams import REFUSALS
 
 _ETAG = re.compile(r'"[\x21\x23-\x7e]{0,200}"\Z')
 
@@ -92,7 +93,7 @@ def judge(answer: AnswerHead, mirror: str, known: Known, now: float) -> Verdict:
         now: Seconds since the epoch.
     """
     copy = known.copy
-    if answer.status in (404, 410):
+    if answer.status in REFUSALS:
         return Verdict.ABSENT
     modified, etag = date_of(answer, now), etag_of(answer)
     if answer.status == 304 and copy is not None:

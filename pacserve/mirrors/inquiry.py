@@ -12,13 +12,12 @@ from pacserve.fetch.client import HeadAnswer
 from pacserve.fetch.stream import StreamingClient
 from pacserve.fetch.urls import URL, parse_url, resolve_reference
 from pacserve.mirrors.mirror import Mirror
+from pacserve.sources.upstreams import REFUSALS
 
 REDIRECTS_LIMIT = 5
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ABSENT = frozenset({404, 410})
-# What a GET of one byte is answered with where there is no such file, or not for us: it says nothing of the host (RFC 9110, 15.5).
-_REFUSED = frozenset({401, 403, *_ABSENT})
 _TOTAL = re.compile(r"bytes (?:0-0|\*)/([0-9]{1,18})\Z")
 
 
@@ -111,7 +110,7 @@ class Inquiry:
             FetchError: It did not answer.
         """
         answer = await self._answer(mirror, question, by_get=True)
-        if answer.status in _REFUSED:
+        if answer.status in REFUSALS:
             raise AbsentError(str(answer.status))
         if answer.status == 206:
             total = _TOTAL.match((answer.header("Content-Range") or "").strip())

@@ -9,6 +9,10 @@ from typing import Protocol
 from pacserve.fetch.answers import IncomingBody
 from pacserve.packages.files import FileRequest
 
+REFUSALS = frozenset({401, 403, 404, 410})
+"""What a GET is answered with where there is no such file, or none for this host.  It says nothing of the host (RFC 9110, 15.5): stores whose content
+may not be listed say 403 for each file that they do not have."""
+
 
 class Upstream(Protocol):
     """

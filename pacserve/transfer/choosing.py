@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from pacserve.errors import AbsentError, FetchError
 from pacserve.fetch.answers import IncomingBody
 from pacserve.fetch.hedging import first_yes
-from pacserve.sources.upstreams import Upstream
+from pacserve.sources.upstreams import REFUSALS, Upstream
 from pacserve.transfer.arrival import Arrival
 
 # Seconds without a byte of a source after which the next one is asked as well, before the first byte of the source and after that.
@@ -144,7 +144,7 @@ class Sources:
         if status in (200, 206, 416):
             return body
         body.drop()
-        raise (AbsentError if status in (404, 410) else FetchError)(f"{source.label}: {status}")
+        raise (AbsentError if status in REFUSALS else FetchError)(f"{source.label}: {status}")
 
     def _others(self, source: Upstream) -> list[Upstream]:
         """Returns the other sources that have not been left."""

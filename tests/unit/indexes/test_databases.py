@@ -61,6 +61,7 @@ class Repository(Mirror):
 
     Attributes:
         lenient: It says 304 for older files as well, as Apache does.
+        absence: Its status for a file that it does not have: some stores say 403.
         names: What was asked for, with the status that was given.
     """
 
@@ -68,6 +69,7 @@ class Repository(Mirror):
         super().__init__(clock, label, b"")
         self.files: dict[str, Published] = {}
         self.lenient = False
+        self.absence = 404
         self.names: list[tuple[str, int]] = []
 
     async def open(self, name: str, headers: Mapping[str, str], timeout: float) -> Body:
@@ -75,8 +77,8 @@ class Repository(Mirror):
         self.names.append((name, 0))
         if file is None:
             if not self.faults.get("refuses") and not self.faults.get("silent"):
-                self.names[-1] = (name, 404)
-                return self._body(Head(404, 0), b"", "ends")
+                self.names[-1] = (name, self.absence)
+                return self._body(Head(self.absence, 0), b"", "ends")
             file = Published(b"", None)
         self.data = file.data
         self.faults["etag"], self.faults["modified"] = file.etag, "" if file.modified is None else format_date(file.modified)
@@ -698,6 +700,13 @@ class SignatureTests(Setup):
         self.down(self.a, self.b)
         self.get()
         self.assertEqual(self.get(SIGNATURE), (b"of a", "copy"))
+
+    def test_forbidden(self) -> None:
+        """A store that says 403 for the signature that it does not have is not to blame, and comes first for all that follows."""
+        self.seen()
+        self.a.absence = 403
+        self.assertEqual(self.failureResultOf(self.settle(SIGNATURE), RequestError).value.status, 404)
+        self.assertEqual((self.asked(), "failed" in self.a.verdicts), ([("a", 403)], False))
 
     def test_asked_again(self) -> None:
         """A client that asks again for a file that no mirror had a moment ago makes no traffic, but for a signature when there is a new database."""

@@ -39,9 +39,11 @@ def judged(answer: Answer, mirror: str = "mirror http://b", copy: Copy | None = 
 
 class JudgeTests(SynchronousTestCase):
     def test_by_status(self) -> None:
-        """404 and 410 are a no; what is neither that nor a file is a failure, and so is a 304 that nobody asked for."""
-        for status, verdict in ((404, Verdict.ABSENT), (410, Verdict.ABSENT), (403, Verdict.FAILED), (503, Verdict.FAILED), (206, Verdict.FAILED)):
-            self.assertEqual(judged(Answer(status)), verdict)
+        """A refusal of one file is a no; what is neither that nor a file is a failure, and so is a 304 that nobody asked for."""
+        for status in (401, 403, 404, 410):
+            self.assertEqual(judged(Answer(status)), Verdict.ABSENT)
+        for status in (503, 206, 429):
+            self.assertEqual(judged(Answer(status)), Verdict.FAILED)
         self.assertEqual(judged(Answer(304), copy=None), Verdict.FAILED)
 
     def test_by_date(self) -> None:

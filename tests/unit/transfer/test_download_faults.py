@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from pacserve.errors import AbsentError, FetchError
 from pacserve.packages.files import ExpectedFile
+from pacserve.sources.upstreams import REFUSALS
 from pacserve.transfer.choosing import ATTEMPTS_PER_SOURCE, HEAD_TIMEOUT, STALL_TIMEOUT
 from pacserve.transfer.download import Download
 from tests.unit.transfer.simulator import CONTENTS, DATA, EXPECTED, TICKS, Behaviour, Client, Fault, Scene, SceneCase, SimulatedMirror
@@ -269,7 +270,7 @@ class EachFaultTests(SceneCase):
             self.successResultOf(play.running)
             self.assertEqual((client.got, client.complete, play.mirrors[2].asked), (DATA, True, [(0.0, 0)]))
             play, client = self.play(bad, bad)
-            self.failureResultOf(play.running, AbsentError if bad.status in (404, 410) else FetchError)
+            self.failureResultOf(play.running, AbsentError if bad.status in REFUSALS else FetchError)
             self.assertEqual((client.got, client.complete), (b"", False))
 
     def test_no_end(self) -> None:

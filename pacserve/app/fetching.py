@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from pacserve.bounded import ExpiringMemory
 from pacserve.config.settings import Settings
-from pacserve.delivery.streaming import Streaming
+from pacserve.delivery.streaming import Running, Streaming
 from pacserve.delivery.table import Hits, Misses
 from pacserve.errors import ConfigurationError
 from pacserve.fetch.rate import Limits, TokenBucket
@@ -26,7 +26,7 @@ from pacserve.transfer.downloads import Downloads
 from pacserve.transfer.leader_search import Claiming
 from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.spool import Spool
-from pacserve.transfer.stores import TemporaryStore
+from pacserve.transfer.stores import MemoryStore, TemporaryStore
 from pacserve.transfer.trimming import SpoolTrimming
 
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -89,7 +89,8 @@ class Fetching:
             f"{settings.spool}/databases", PACMAN_INDEXES, around.upstreams, Runtime(clock, around.wall, around.in_thread), limits
         )
         self.passing = Downloads(TemporaryStore(), clock, limits, around.claiming)
-        self.streaming = Streaming(self.downloads, self.passing, around.upstreams, around.catalogue, clock)
+        self._small = Downloads(MemoryStore(), clock, limits, around.claiming)
+        self.streaming = Streaming(Running(self.downloads, self.passing, self._small), around.upstreams, around.catalogue, clock)
 
     @property
     def sources(self) -> Sequence[PackageSource]:
@@ -178,6 +179,7 @@ class Fetching:
         self.trimming.stop()
         self.downloads.stop()
         self.passing.stop()
+        self._small.stop()
         self.databases.stop()
         self.spool.close()
 

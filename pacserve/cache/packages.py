@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from io import FileIO
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -15,7 +17,8 @@ from pacserve.http.validators import make_etag
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import FileKind, HeldFile
 from pacserve.packages.inventory import Delta, Inventory, LocalPackages
-from pacserve.packages.names import ContentName, PackageName, shared_file
+from pacserve.packages.marks import marked
+from pacserve.packages.names import ContentName, PackageName, shared_file, signed_file
 from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
 from pacserve.sources.locations import Holder, LocalFile, Location, Offer
 
@@ -50,7 +53,7 @@ class CachedPackages(LocalPackages, PackageSource):
             if opened is None:
                 continue
             file, found = opened
-            if self._is_complete(parsed, name, found, size):
+            if self._is_complete(parsed, name, found, size) and not (parsed.signature and self._signs_another(folder, name, file)):
                 return HeldFile(name, file, found.st_size, int(found.st_mtime), make_etag(found.st_size, found.st_mtime_ns, found.st_ino))
             file.close()
         return None
@@ -69,20 +72,20 @@ class CachedPackages(LocalPackages, PackageSource):
         if wanted.request.kind is FileKind.DATABASE:
             return ()
         if self._lies_there(wanted.request.name):
-            return (Candidate(Rank.CACHE, Offer(Holder.CACHE), partial(self._settle, wanted)),)
+            return (Candidate(_rank(wanted), Offer(Holder.CACHE), partial(self._settle, wanted)),)
         return ()
 
     def consider(self, wanted: Wanted) -> Sequence[Considered]:
         if wanted.request.kind is FileKind.DATABASE:
             return ()
         if not self._lies_there(wanted.request.name):
-            return (Considered("cache", Rank.CACHE, "not held", None),)
+            return (Considered("cache", _rank(wanted), "not held", None),)
         held = self.open(wanted.request.name, wanted.size)
         if held is None:
             reason = "this host has a file of that name that is not complete, or of another size than the database states"
-            return (Considered("cache", Rank.CACHE, reason, None),)
+            return (Considered("cache", _rank(wanted), reason, None),)
         held.file.close()
-        return (Considered("cache", Rank.CACHE, "this host has it", Offer(Holder.CACHE)),)
+        return (Considered("cache", _rank(wanted), "this host has it", Offer(Holder.CACHE)),)
 
     def _lies_there(self, name: str) -> bool:
         """Returns whether one of the folders has a file of that name, complete or not."""
@@ -100,8 +103,25 @@ class CachedPackages(LocalPackages, PackageSource):
             raise AbsentError("local caches: not complete, or of another size")
         return LocalFile(held)
 
+    def _signs_another(self, folder: str, name: str, file: FileIO) -> bool:
+        """Returns whether a signature is known to sign another file than the databases state: the package was built again under the same name."""
+        signed = signed_file(name)
+        digest = marked(file.fileno())
+        if digest is not None:
+            stated = [expected.sha256 for expected in self._databases.all_expected(signed) if expected.sha256 is not None]
+            return bool(stated) and digest not in stated
+        sizes = self._databases.sizes(signed)
+        with contextlib.suppress(OSError):
+            return bool(sizes) and os.lstat(f"{folder}/{signed}").st_size not in sizes
+        return False
+
     def _is_complete(self, parsed: PackageName | ContentName, name: str, found: os.stat_result, size: int | None) -> bool:
         if size is not None and not parsed.signature:
             return found.st_size == size
         stated = () if parsed.signature else self._databases.sizes(name)
         return complete(found.st_size, found.st_ctime, self._wall(), stated, signature=parsed.signature)
+
+
+def _rank(wanted: Wanted) -> Rank:
+    """Returns the place of this host's own file: a signature that pacman comes back for may sign what the package was before."""
+    return Rank.CACHE_LAST if wanted.request.kind is FileKind.SIGNATURE and wanted.visited else Rank.CACHE

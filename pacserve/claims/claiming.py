@@ -86,8 +86,8 @@ class PeerClaiming(Claiming):
         self._instance = instance
 
     async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
-        if request.kind is not FileKind.PACKAGE or expected is None or expected.sha256 is None:
-            return _PeerClaim(None, None)  # it could not be checked whether another host gives the right file
+        if request.kind is FileKind.DATABASE or expected is None or expected.sha256 is None:
+            return _PeerClaim(None, None)  # nothing would tell whether another host downloads the same file
         key = claim_key(request.name, expected.sha256)
         known = self._known(request.name)
         order = rank_keepers(key, [*known, self._instance])[:KEEPERS_ASKED]

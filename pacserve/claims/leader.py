@@ -28,6 +28,7 @@ class Leader(Upstream):
     """
 
     wan = False
+    authoritative = False
 
     def __init__(
         self,

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import IPv4Address
+from itertools import chain
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.delivery.streaming import Streaming
-from pacserve.delivery.table import Circumstances, Decision, Delivery, Hits, Misses, checks, decide
+from pacserve.delivery.table import Circumstances, Decision, Delivery, Hits, Misses, checks, decide, is_small
 from pacserve.errors import AbsentError, FetchError, RequestError
 from pacserve.network.addresses import IPAddress, LocalAddresses
 from pacserve.packages.catalogue import Catalogue
@@ -20,14 +21,19 @@ from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.resolver.history import History
 from pacserve.resolver.policy import all_considered, by_best, in_order
 from pacserve.resolver.resolver import Resolver, Search
-from pacserve.sources.candidates import Considered, PackageSource, Wanted
-from pacserve.sources.locations import LocalFile, Location, Offer, RemoteFile, RunningDownload
+from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
+from pacserve.sources.locations import Holder, LocalFile, Location, Offer, RemoteFile, RunningDownload
 from pacserve.web.answers import Answer, FileAnswer, RedirectAnswer, SizeAnswer, StreamAnswer
 
 # Seconds.  pacman gives up after 10 and counts that against this daemon; the rest is for a busy machine.
 ANSWER_DEADLINE = 7.5
 # Seconds of these in which a mirror has to state the size of a file that no catalogue knows: the rest is for the mirrors that answer later.
 STATED_SIZE_TIMEOUT = 3.0
+# Seconds for which each signature comes from a mirror after pacman came back for one that a peer gave: a peer that lies costs one transaction.
+LEADERS_DOUBTED = 3600.0
+# What is waited for until it is whole, where a file is small.
+_WHOLE = frozenset({Delivery.JOIN, Delivery.DOWNLOAD, Delivery.RELAY, Delivery.SEND_THROUGH})
+_OWN_CACHE = "cache"
 # Characters of an error's one line.
 _MESSAGE_LIMIT = 1000
 _THIS_HOST = IPv4Address("127.0.0.1")
@@ -51,12 +57,16 @@ class FileDelivery(Protocol):
         """
 
 
-class StatedSizes(Protocol):
-    """Knows the sizes of files that no catalogue states."""
+class MirrorKnowledge(Protocol):
+    """Knows of mirrors what no catalogue states."""
 
     @abstractmethod
     async def stated_size(self, request: FileRequest, deadline: float) -> int | None:
         """Returns the bytes that a mirror states for a file; None where no mirror does until the deadline.  Never raises."""
+
+    @abstractmethod
+    def all_failed(self, request: FileRequest) -> bool:
+        """Returns whether each mirror of a repository failed lately, so that none is likely to answer now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +93,13 @@ class Sources:
     Attributes:
         caches: The local caches: the only source for a question that came from another pacserve.
         others: Peers, downloads, mirrors and everything else.
-        sizes: Knows the sizes of files that no catalogue states.
+        mirrors: Knows of the mirrors among the others what no catalogue states.
         catalogue: Knows what is stated of files.
     """
 
     caches: PackageSource
     others: Sequence[PackageSource]
-    sizes: StatedSizes
+    mirrors: MirrorKnowledge
     catalogue: Catalogue
 
 
@@ -106,7 +116,7 @@ class Deliverer(FileDelivery):
     ) -> None:
         self._caches = sources.caches
         self._others = by_best(sources.others)
-        self._sizes = sources.sizes
+        self._mirrors = sources.mirrors
         self._catalogue = sources.catalogue
         self._local = local
         self._resolver = resolver
@@ -114,14 +124,16 @@ class Deliverer(FileDelivery):
         self._policy = policy
         self._clock = clock
         self._history = History()
+        self._leaders_doubted_until = 0.0
 
     async def deliver(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, head_only: bool = False, offset: int = 0) -> Answer:
         wanted = await self._wanted(request, client, head_only=head_only, offset=offset)
-        search = Search(_anything, self._local_answer, self._clock.seconds() + ANSWER_DEADLINE)
+        search = Search(_anything, partial(self._local_answer, wanted), self._clock.seconds() + ANSWER_DEADLINE)
         local = self._caches.candidates(wanted)
-        answer = await self._resolver.find(local, search) if local else None
+        doubted = bool(local) and local[0].rank is Rank.CACHE_LAST
+        answer = await self._resolver.find(local, search) if local and (local_only or not doubted) else None
         if answer is None and not local_only:
-            answer = await self._elsewhere(wanted, search)
+            answer = await self._elsewhere(wanted, search, local if doubted else ())
         if answer is None:
             raise _refusal(request, search, local_only=local_only)
         found: Answer = answer
@@ -141,40 +153,55 @@ class Deliverer(FileDelivery):
     async def _wanted(self, request: FileRequest, client: IPAddress, *, head_only: bool = False, offset: int = 0) -> Wanted:
         """Returns a request with what is known of the file and of the client."""
         expected = None
+        mirrors_failed = False
+        if request.kind is FileKind.SIGNATURE:
+            mirrors_failed = self._mirrors.all_failed(request)
+            await self._catalogue.refresh(request.repo)  # a download claims a signature by what it signs
         if request.kind is FileKind.PACKAGE:
             await self._catalogue.refresh(request.repo)
             expected = self._catalogue.expected(request.repo, request.name)
         if self._local.owns(client):
             client = _THIS_HOST  # pacman may come back by another of this host's addresses
         visited = self._history.holders(client, request.name, self._clock.seconds())
-        checked = checks(self._policy.hits, digest=_has_digest(expected), spool=self._policy.has_spool())
-        return Wanted(request, None if expected is None else expected.size, client, expected, visited, checked, offset, head_only)
+        if request.kind is FileKind.SIGNATURE and visited - {_OWN_CACHE}:
+            self._leaders_doubted_until = self._clock.seconds() + LEADERS_DOUBTED
+        size = None if expected is None else expected.size
+        small = is_small(request, size)
+        checked = checks(self._policy.hits, digest=_has_digest(expected), spool=self._policy.has_spool(), small=small)
+        return Wanted(request, size, client, expected, visited, checked, offset, head_only, mirrors_failed)
 
-    async def _elsewhere(self, wanted: Wanted, search: Search) -> Answer | None:
-        """Returns the answer of anyone but the local caches; None where nobody has one."""
+    async def _elsewhere(self, wanted: Wanted, search: Search, doubted: Sequence[Candidate]) -> Answer | None:
+        """
+        Returns the answer of anyone but the local caches; None where nobody has one.
+
+        Args:
+            doubted: Candidates of the local caches that come last.
+        """
         if wanted.size is None and wanted.request.kind is FileKind.PACKAGE and self._policy.has_peers():
             wanted = await self._sized(wanted, search.deadline)
         circumstances = self._circumstances(wanted)
         search.accepts = lambda offer: decide(offer, circumstances).delivery is not Delivery.NEXT
         search.hand_over = partial(self._hand_over, wanted, circumstances)
-        return await self._resolver.find(in_order(self._others, wanted), search)
+        return await self._resolver.find(chain(in_order(self._others, wanted), doubted), search)
 
     async def _sized(self, wanted: Wanted, deadline: float) -> Wanted:
         """Returns what is wanted with the size that a mirror states: a peer may have anything under a name that no catalogue knows."""
         deadline = min(deadline, self._clock.seconds() + STATED_SIZE_TIMEOUT)
-        return replace(wanted, size=await self._sizes.stated_size(wanted.request, deadline))
+        return replace(wanted, size=await self._mirrors.stated_size(wanted.request, deadline))
 
     def _circumstances(self, wanted: Wanted) -> Circumstances:
         policy, request = self._policy, wanted.request
         peers = policy.misses is not Misses.AUTO or policy.has_peers()
-        digest, signature, returned = _has_digest(wanted.expected), request.name.endswith(".sig"), bool(wanted.visited)
-        spool = wanted.checked or policy.has_spool()  # without a spool nothing is checked
-        far_ahead = bool(wanted.offset) and self._streaming.is_far_ahead(request, wanted.offset)
-        return Circumstances(policy.misses, policy.hits, request.kind, peers, spool, digest, signature, returned, wanted.head_only, far_ahead)
+        digest, small, returned = _has_digest(wanted.expected), is_small(request, wanted.size), bool(wanted.visited)
+        spool = (wanted.checked and not small) or policy.has_spool()  # without a spool nothing large is checked
+        far_ahead = bool(wanted.offset) and not small and self._streaming.is_far_ahead(request, wanted.offset)
+        return Circumstances(policy.misses, policy.hits, request.kind, peers, spool, digest, small, returned, wanted.head_only, far_ahead)
 
-    async def _local_answer(self, location: Location) -> Answer:
+    async def _local_answer(self, wanted: Wanted, location: Location) -> Answer:
         if not isinstance(location, LocalFile):
             raise FetchError("no local file")
+        if location.holder is Holder.CACHE:
+            self._doubt(wanted, _OWN_CACHE)
         return FileAnswer(location.held, location.origin)
 
     async def _hand_over(self, wanted: Wanted, circumstances: Circumstances, location: Location) -> Answer:  # noqa: PLR0911 - a case for each delivery
@@ -187,6 +214,9 @@ class Deliverer(FileDelivery):
         decision = decide(location.offer, circumstances)
         if isinstance(location, LocalFile):
             return FileAnswer(location.held, location.origin)
+        small = circumstances.small or location.offer.small
+        if small and decision.delivery in _WHOLE and not (wanted.head_only and isinstance(location, RemoteFile)):
+            return await self._whole(wanted, location, decision.delivery)
         if isinstance(location, RunningDownload):
             return StreamAnswer(location.file, location.origin)
         if not isinstance(location, RemoteFile):
@@ -202,6 +232,29 @@ class Deliverer(FileDelivery):
         if location.holder and not wanted.head_only:
             self._history.sent(wanted.client, wanted.request.name, location.holder, self._clock.seconds())
         return RedirectAnswer(location.url, location.origin, location.size)
+
+    async def _whole(self, wanted: Wanted, location: Location, delivery: Delivery) -> Answer:
+        """
+        Makes an answer of a small file, all of which is here before the client gets a byte of it.
+
+        Raises:
+            FetchError: It could not be had.
+        """
+        request = wanted.request
+        if delivery in (Delivery.DOWNLOAD, Delivery.JOIN):
+            alone = bool(wanted.visited) or self._leaders_doubted_until > self._clock.seconds()
+            whole = await self._streaming.download_whole(request, alone=alone and request.kind is FileKind.SIGNATURE)
+        else:
+            first = location.upstream if isinstance(location, RemoteFile) else None
+            whole = await self._streaming.fetch_whole(request, first, "relayed" if delivery is Delivery.RELAY else "sent through")
+        if not whole.authoritative:
+            self._doubt(wanted, whole.answer.file.giver)
+        return whole.answer
+
+    def _doubt(self, wanted: Wanted, giver: str) -> None:
+        """Remembers who gave a signature that only pacman can check: should it come back for it, the mirrors are asked."""
+        if wanted.request.kind is FileKind.SIGNATURE and not wanted.head_only:
+            self._history.sent(wanted.client, wanted.request.name, giver, self._clock.seconds())
 
 
 def _has_digest(expected: ExpectedFile | None) -> bool:

@@ -1,15 +1,17 @@
-"""Files that are passed on while they arrive: downloads for the LAN, files of peers that are checked, files of mirrors with a password."""
+"""Files that are passed on: downloads for the LAN, files of peers that are checked, files of mirrors with a password, and small files."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.errors import FetchError
 from pacserve.packages.catalogue import Catalogue
-from pacserve.packages.files import FileKind, FileRequest
+from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
+from pacserve.packages.names import signed_file
 from pacserve.sources.upstreams import Upstream, Upstreams
 from pacserve.transfer.download import Download
 from pacserve.transfer.downloads import Downloads
@@ -22,25 +24,47 @@ AHEAD_LIMIT = 1 << 20
 AHEAD_SECONDS = 3.0
 
 
-class Streaming:
+@dataclass(frozen=True, slots=True)
+class Running:
     """
-    Has files downloaded, and answers with them while they arrive.
+    The downloads that run, by what becomes of the files.
 
-    Args:
-        downloads: Those into the spool.
+    Attributes:
+        kept: Those into the spool.
         passing: Those of files that are not kept.
+        small: Those of files that are held in memory, and are not kept either.
     """
 
-    def __init__(self, downloads: Downloads, passing: Downloads, upstreams: Upstreams, catalogue: Catalogue, clock: IReactorTime) -> None:
-        self._downloads = downloads
-        self._passing = passing
+    kept: Downloads
+    passing: Downloads
+    small: Downloads
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """
+    A small file, all of which is here.
+
+    Attributes:
+        authoritative: True if it came from a mirror.
+    """
+
+    answer: StreamAnswer
+    authoritative: bool
+
+
+class Streaming:
+    """Has files downloaded, and answers with them: with large ones while they arrive, with small ones when they are whole."""
+
+    def __init__(self, running: Running, upstreams: Upstreams, catalogue: Catalogue, clock: IReactorTime) -> None:
+        self._running = running
         self._upstreams = upstreams
         self._catalogue = catalogue
         self._clock = clock
 
     def is_far_ahead(self, request: FileRequest, offset: int) -> bool:
         """Returns whether a client would have to wait for long for the first byte that it wants, should the file be downloaded."""
-        running = self._downloads.get((request.repo, request.arch, request.name))
+        running = self._running.kept.get((request.repo, request.arch, request.name))
         missing = offset - (0 if running is None else running.file.written)
         if missing <= AHEAD_LIMIT:
             return False
@@ -54,7 +78,8 @@ class Streaming:
         Raises:
             FetchError: Nothing came.
         """
-        download = await self._begun(self._downloads, request, upstreams, claimed=True)
+        expected = self._look(request)
+        download = await self._begun(self._running.kept, request, upstreams, expected)
         checked = request.kind is not FileKind.PACKAGE or (download.expected is not None and download.expected.sha256 is not None)
         return StreamAnswer(DownloadedFile(download, self._clock), "downloaded" if checked else "downloaded, unverified")
 
@@ -65,7 +90,7 @@ class Streaming:
         Raises:
             FetchError: Nothing came.
         """
-        download = await self._begun(self._downloads, request, [peer, *self._upstreams.upstreams(request)], claimed=False)
+        download = await self._begun(self._running.kept, request, self._beginning_with(peer, request))
         return StreamAnswer(DownloadedFile(download, self._clock), "relayed")
 
     async def send_through(self, request: FileRequest, mirror: Upstream) -> StreamAnswer:
@@ -75,13 +100,61 @@ class Streaming:
         Raises:
             FetchError: Nothing came.
         """
-        others = [other for other in self._upstreams.upstreams(request) if other.label != mirror.label]
-        download = await self._begun(self._passing, request, [mirror, *others], claimed=False)
+        download = await self._begun(self._running.passing, request, self._beginning_with(mirror, request))
         return StreamAnswer(DownloadedFile(download, self._clock), "sent through")
 
-    async def _begun(self, downloads: Downloads, request: FileRequest, upstreams: Sequence[Upstream], *, claimed: bool) -> Download:
-        look = partial(self._catalogue.expected, request.repo, request.name)
-        download = downloads.join(request, look, upstreams, claimed=claimed)
+    async def download_whole(self, request: FileRequest, *, alone: bool) -> Whole:
+        """
+        Downloads a small file for the whole LAN, and waits until it is here.
+
+        Args:
+            alone: True if no other host of the LAN is asked whether it has downloaded the file, since what that gave was of no use.
+
+        Raises:
+            FetchError: It did not come.
+        """
+        claimed = None if alone else self._claimed(request)
+        try:
+            download = self._running.kept.join(request, partial(self._look, request), self._upstreams.upstreams(request), claimed)
+        except FetchError:  # the spool is full, say; memory is not
+            return await self.fetch_whole(request, None, "sent through")
+        return await self._whole(download, "downloaded")
+
+    async def fetch_whole(self, request: FileRequest, first: Upstream | None, origin: str) -> Whole:
+        """
+        Fetches a small file, keeps nothing, and waits until it is here.
+
+        Args:
+            first: Where it is fetched from; what this does not give comes from the mirrors.  None for the mirrors.
+            origin: How it arrives, for the access log.
+
+        Raises:
+            FetchError: It did not come.
+        """
+        upstreams = self._upstreams.upstreams(request) if first is None else self._beginning_with(first, request)
+        return await self._whole(self._running.small.join(request, partial(self._look, request), upstreams), origin)
+
+    def _beginning_with(self, first: Upstream, request: FileRequest) -> Sequence[Upstream]:
+        """Returns a source, and behind it the other mirrors."""
+        return [first, *(mirror for mirror in self._upstreams.upstreams(request) if mirror.label != first.label)]
+
+    def _look(self, request: FileRequest) -> ExpectedFile | None:
+        return self._catalogue.expected(request.repo, request.name)
+
+    def _claimed(self, request: FileRequest) -> ExpectedFile | None:
+        """Returns what the LAN knows a file by: a signature by the package that it signs."""
+        name = signed_file(request.name) if request.kind is FileKind.SIGNATURE else request.name
+        return self._catalogue.expected(request.repo, name)
+
+    async def _whole(self, download: Download, origin: str) -> Whole:
+        if not await download.ended():
+            raise FetchError("it could not be downloaded")
+        return Whole(StreamAnswer(DownloadedFile(download, self._clock), origin), download.authoritative)
+
+    async def _begun(
+        self, downloads: Downloads, request: FileRequest, upstreams: Sequence[Upstream], claimed: ExpectedFile | None = None
+    ) -> Download:
+        download = downloads.join(request, partial(self._look, request), upstreams, claimed)
         if not await download.begun():
             raise FetchError("it could not be downloaded")
         return download

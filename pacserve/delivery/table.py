@@ -9,7 +9,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from pacserve.packages.files import FileKind
+from pacserve.packages.files import SMALL_FILE_LIMIT, FileKind, FileRequest
+from pacserve.packages.names import is_signature
 from pacserve.sources.locations import Holder, Offer
 
 
@@ -49,7 +50,7 @@ class Delivery(enum.Enum):
     DOWNLOAD = "download"
     """The file is downloaded from mirrors once for the LAN, and passed on."""
     SEND_THROUGH = "send through"
-    """The file is sent through from one mirror, whose URL no client gets to see."""
+    """The file is fetched from mirrors, kept nowhere, and passed on."""
     NEXT = "next"
     """The next candidate is tried."""
 
@@ -63,7 +64,7 @@ class Circumstances:
         peers: True if at least one peer can be used.
         spool: True if downloads can be kept on this host.
         digest: True if the catalogue states the SHA-256 of the file.
-        signature: True if the file is a detached signature, of a package or of a database.
+        small: True if the file has at most `SMALL_FILE_LIMIT` bytes, as each detached signature has: the client is sent nowhere else for it.
         returned: True if the client was sent to a peer for this file within the last hour, and asks again.
         head_only: True if the client does not want the file now (HEAD).
         far_ahead: True if the first byte that the client wants will not be here for a long time, should it be downloaded.
@@ -75,7 +76,7 @@ class Circumstances:
     peers: bool = True
     spool: bool = True
     digest: bool = True
-    signature: bool = False
+    small: bool = False
     returned: bool = False
     head_only: bool = False
     far_ahead: bool = False
@@ -106,6 +107,8 @@ _DOWNLOAD = Decision(Delivery.DOWNLOAD, "no one on the LAN has it: it is downloa
 _TO_PEER = Decision(Delivery.REDIRECT, "pacman is sent there")
 _RELAY = Decision(Delivery.RELAY, "it is fetched from there and checked")
 _TO_MIRROR = Decision(Delivery.REDIRECT, "pacman is sent there")
+_SMALL_RELAY = Decision(Delivery.RELAY, "it is small: it is fetched from there, held whole and handed on")
+_SMALL_THROUGH = Decision(Delivery.SEND_THROUGH, "it is small: it is fetched from the mirrors, held whole and handed on")
 _UNDECIDED = Decision(Delivery.REDIRECT, "it said neither yes nor no: pacman is sent there, and meets what it would have met without pacserve")
 _SEND_THROUGH = Decision(Delivery.SEND_THROUGH, "it is sent through from there, since a password stands in its URL")
 
@@ -116,12 +119,17 @@ _ALONE = Decision(Delivery.NEXT, "there is no peer to share it with, so that not
 _NO_SPOOL = Decision(Delivery.NEXT, "the spool can't be used, so that nothing can be downloaded here")
 _UNCHECKABLE = Decision(Delivery.NEXT, "--hits relay: no database states the SHA-256 of the file, so that it could not be checked")
 _UNREACHABLE = Decision(Delivery.NEXT, "the client can't be sent there by that address, and the file could not be checked here")
-_NO_ANSWER = Decision(Delivery.NEXT, "it said neither yes nor no, and pacman is not sent there for a signature")
+_ASKED_BEFORE = Decision(Delivery.NEXT, "the mirrors were all asked for it before, since it is small")
 
 
-def checks(hits: Hits, *, digest: bool, spool: bool) -> bool:
+def is_small(request: FileRequest, size: int | None) -> bool:
+    """Returns whether a file is known to be so small that no client is sent elsewhere for it: pacman asks for a signature once, and nowhere else."""
+    return is_signature(request.name) or (size is not None and size <= SMALL_FILE_LIMIT)
+
+
+def checks(hits: Hits, *, digest: bool, spool: bool, small: bool) -> bool:
     """Returns whether a client that was disappointed by a peer gets the bytes of peers only after a check."""
-    return digest and spool and hits is not Hits.REDIRECT
+    return digest and (small or (spool and hits is not Hits.REDIRECT))
 
 
 def decide(offer: Offer, now: Circumstances) -> Decision:
@@ -143,10 +151,12 @@ def decide(offer: Offer, now: Circumstances) -> Decision:
 
 def _from_mirrors(now: Circumstances) -> Decision:
     """Returns what becomes of a file that mirrors may have, which a download would ask itself."""
-    if not now.fetches:
+    if not now.fetches and not now.small:
         return _why_not_fetched(now)
     if now.head_only:
         return _HEAD_ONLY
+    if not now.fetches:
+        return _SMALL_THROUGH
     return _FAR_AHEAD if now.far_ahead else _DOWNLOAD
 
 
@@ -158,6 +168,8 @@ def _why_not_fetched(now: Circumstances) -> Decision:
 
 def _from_peer(offer: Offer, now: Circumstances) -> Decision:
     """Returns what becomes of a file that a peer has."""
+    if now.small:  # it is held in memory, so that no spool is needed; a signature is checked by pacman, and by nobody else
+        return _UNCHECKABLE if now.hits is Hits.RELAY and not now.digest and now.kind is FileKind.PACKAGE else _SMALL_RELAY
     checkable = now.digest and now.spool
     if now.hits is Hits.RELAY or (now.hits is Hits.AUTO and checkable and (now.returned or not offer.sendable)):
         if checkable:
@@ -168,8 +180,10 @@ def _from_peer(offer: Offer, now: Circumstances) -> Decision:
 
 def _from_mirror(offer: Offer, now: Circumstances) -> Decision:
     """Returns what becomes of a file that a mirror was asked for."""
-    if not offer.conclusive and now.signature:
-        return _NO_ANSWER  # pacman asks for a signature once and nowhere else: an answer that may be an error ends the transaction
+    if now.small and not now.head_only and now.kind is not FileKind.DATABASE:
+        return _ASKED_BEFORE
+    if now.small or offer.small:
+        return _SMALL_THROUGH
     if offer.secret:
         return _SEND_THROUGH
     return _TO_MIRROR if offer.conclusive else _UNDECIDED

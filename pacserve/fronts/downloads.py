@@ -11,6 +11,7 @@ from pacserve.errors import RequestError
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import FileKind, FileRequest, HeldFile
 from pacserve.packages.inventory import LocalPackages
+from pacserve.packages.marks import marked
 from pacserve.packages.names import ContentName, architecture, file_name, kind_of, shared_file
 from pacserve.transfer.downloads import RunningDownloads
 from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, StreamAnswer
@@ -57,8 +58,14 @@ class FetchFront(Front):
     def _stating(self, held: HeldFile, repo: str) -> HeldFile:
         """Returns a file with the entity tag that its download had, which the peer compares with the SHA-256 that it expects."""
         parsed = shared_file(held.name)
-        expected = parsed if isinstance(parsed, ContentName) else self._databases.expected(repo, held.name)
-        return held if expected is None or expected.sha256 is None else replace(held, etag=f'"{expected.sha256.hex()}"')
+        if isinstance(parsed, ContentName):
+            digest: bytes | None = parsed.sha256
+        elif parsed is not None and parsed.signature:
+            digest = marked(held.file.fileno())  # one without a mark need not be a mirror's
+        else:
+            expected = self._databases.expected(repo, held.name)
+            digest = None if expected is None else expected.sha256
+        return held if digest is None else replace(held, etag=f'"{digest.hex()}"')
 
 
 class ClaimFront(Front):

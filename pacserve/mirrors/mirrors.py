@@ -9,11 +9,11 @@ from twisted.internet.interfaces import IReactorTime
 
 from pacserve.bounded import ExpiringMemory
 from pacserve.errors import AbsentError, FetchError
-from pacserve.mirrors.health import Absences, MirrorHealth
+from pacserve.mirrors.health import Absences, Fault, MirrorHealth
 from pacserve.mirrors.inquiry import Inquiry, Question
 from pacserve.mirrors.mirror import Mirror, MirrorList
 from pacserve.mirrors.race import Race
-from pacserve.packages.files import FileRequest
+from pacserve.packages.files import SMALL_FILE_LIMIT, FileRequest
 from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
 from pacserve.sources.locations import Holder, Location, Offer, RemoteFile
 from pacserve.sources.upstreams import Upstream
@@ -79,6 +79,12 @@ class Mirrors(PackageSource):
         except FetchError:
             return None
 
+    def all_failed(self, request: FileRequest) -> bool:
+        """Returns whether each mirror of a repository failed lately, so that none is likely to answer now."""
+        now = self._clock.seconds()
+        penalties = (self._health.penalty(mirror.url.origin, now) for mirror in self._mirrors.mirrors(request.repo, request.arch))
+        return all(penalty is not None and penalty[0] is Fault.FAILED for penalty in penalties)
+
     async def _settle(self, wanted: Wanted, deadline: float) -> Location:
         return await self._find(wanted.request, wanted.size, deadline, resumed=bool(wanted.offset))
 
@@ -103,7 +109,8 @@ class Mirrors(PackageSource):
         except AbsentError as error:
             self._absences.remember(request, str(error), self._clock.seconds())
             raise
-        offer = Offer(Holder.MIRROR, secret=mirror.secret, conclusive=found.conclusive)
+        small = found.size is not None and found.size <= SMALL_FILE_LIMIT
+        offer = Offer(Holder.MIRROR, secret=mirror.secret, conclusive=found.conclusive, small=small)
         location = RemoteFile(mirror.file_url(request.name), f"mirror {mirror.url}", found.size, self._upstream(mirror), offer)
         if found.conclusive:
             self._found.remember(key, location, self._clock.seconds())

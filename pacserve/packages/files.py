@@ -6,7 +6,9 @@ import enum
 from dataclasses import dataclass
 from io import FileIO
 
-SIGNATURE_LIMIT = 16 << 10
+SMALL_FILE_LIMIT = 16 << 10
+"""Bytes of a file that no client is sent elsewhere for: it is held whole and handed on, which costs less than pacman's second request."""
+SIGNATURE_LIMIT = SMALL_FILE_LIMIT
 """Bytes of a detached signature: pacman takes no larger one."""
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pacserve.packages.files import FileKind
 
 _FILE = re.compile(r"(?=.{1,255}\Z)[A-Za-z0-9@_+:~-][A-Za-z0-9@._+:~-]*\Z")
+_SIGNATURE_SUFFIX = ".sig"
 _CONTENT_SUFFIX = ".blob"
 # The label is for people; no "@" in it, so that no package file of pacman has such a name.
 _CONTENT = re.compile(r"(?P<label>[A-Za-z0-9_+][A-Za-z0-9._+~-]{0,127})@(?P<sha256>[0-9a-f]{64})\.blob\Z")
@@ -91,6 +92,16 @@ def parse_content_name(text: str) -> ContentName | None:
 def is_content(name: str) -> bool:
     """Returns whether a name that passed `shared_file` is that of a file that is shared by content; cheap, since inventories have many."""
     return name.endswith(_CONTENT_SUFFIX)
+
+
+def signed_file(signature: str) -> str:
+    """Returns the name of the file that a detached signature signs."""
+    return signature.removesuffix(_SIGNATURE_SUFFIX)
+
+
+def is_signature(name: str) -> bool:
+    """Returns whether a file of this name is the detached signature of another one, a package or a database."""
+    return name.endswith(_SIGNATURE_SUFFIX)
 
 
 def shared_file(text: str) -> PackageName | ContentName | None:

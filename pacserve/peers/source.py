@@ -320,8 +320,13 @@ def _comes_from_peers(wanted: Wanted) -> bool:
 
 
 def _rank(wanted: Wanted, rank: Rank, *, disappointed: bool) -> Rank:
-    """Returns the place of a peer in the order: a client that comes back is not sent to one more peer whose bytes nobody checks."""
-    if wanted.visited and not wanted.checked:
+    """
+    Returns the place of a peer in the order.
+
+    A client that comes back is not sent to one more peer whose bytes nobody checks.  A signature can be checked by nobody but pacman, which fails
+    on a wrong one: it comes from the mirrors as long as these answer.
+    """
+    if (wanted.visited and not wanted.checked) or (wanted.request.kind is FileKind.SIGNATURE and not wanted.mirrors_failed):
         return Rank.PEERS_LAST
     return Rank.PEERS_AGAIN if disappointed else rank
 

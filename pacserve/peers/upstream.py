@@ -39,6 +39,7 @@ class PeerUpstream(Upstream):
 
     trusted = False
     wan = False
+    authoritative = False
 
     def __init__(self, endpoint: Endpoint, relaying: Relaying) -> None:
         self._endpoint = endpoint

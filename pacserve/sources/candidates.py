@@ -26,7 +26,9 @@ class Rank(enum.IntEnum):
     DOWNLOAD = 80
     MIRRORS = 90
     PEERS_LAST = 100
-    """Peers whose bytes can't be checked, for a client that was disappointed before."""
+    """Peers whose bytes can't be checked, for a client that was disappointed before; and peers for a signature, as long as mirrors answer."""
+    CACHE_LAST = 110
+    """A signature of this host that did not serve the client well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Wanted:
         checked: True if the bytes of a peer would be checked before the client gets the last of them.
         offset: The first byte that the client wants, as far as it has said so.
         head_only: True if the client does not want the file now (HEAD).
+        mirrors_failed: True if every mirror of the repository failed lately, so that a signature is better taken from a peer.
     """
 
     request: FileRequest
@@ -52,6 +55,7 @@ class Wanted:
     checked: bool = False
     offset: int = 0
     head_only: bool = False
+    mirrors_failed: bool = False
 
 
 Settle = Callable[[float], Coroutine[Any, Any, Location]]

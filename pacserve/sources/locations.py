@@ -34,12 +34,14 @@ class Offer:
         sendable: True if the client can be sent to that host by the address that is known of it.
         secret: True if a password stands in the URL, which no client gets to see.
         conclusive: True if the host said that it has the file; False if it answered without saying yes or no.
+        small: True if the host stated a size of at most `SMALL_FILE_LIMIT` bytes.
     """
 
     holder: Holder
     sendable: bool = True
     secret: bool = False
     conclusive: bool = True
+    small: bool = False
 
 
 @dataclass(frozen=True, slots=True)

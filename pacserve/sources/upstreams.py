@@ -21,10 +21,13 @@ class Upstream(Protocol):
     Attributes:
         trusted: True if its bytes may be handed on before the whole file was checked.
         wan: True if its bytes come from outside the LAN.
+        authoritative: True if it speaks for the repository, as mirrors do.  What another host gives is as good where it can be checked; of a
+            signature only the package manager can tell.
     """
 
     trusted: bool = True
     wan: bool = True
+    authoritative: bool = True
 
     @property
     @abstractmethod

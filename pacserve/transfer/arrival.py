@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import FileIO
@@ -10,6 +11,8 @@ from pacserve.errors import FetchError, IntegrityError
 from pacserve.fetch.answers import AnswerHead
 from pacserve.http.partial import Version, continued_at, version_of
 from pacserve.packages.files import SIGNATURE_LIMIT, ExpectedFile
+from pacserve.packages.names import is_signature
+from pacserve.packages.signatures import PREFIX_BYTES, may_begin_signature
 from pacserve.sources.upstreams import Upstream
 from pacserve.transfer.growing import GrowingFile
 
@@ -30,16 +33,18 @@ class Storage:
         create: Makes an empty file.
         has_room: True if the disk takes a file of so many bytes.
         limit: Bytes that are taken of a file whose size no database states: more would be an attempt to fill the disk.
+        may_begin: False if the file can't be what it is taken for when it begins with these bytes, `PREFIX_BYTES` of them.
     """
 
     create: Callable[[], FileIO]
     has_room: Callable[[int], bool] = lambda _: True
     limit: int = UNSTATED_SIZE_LIMIT
+    may_begin: Callable[[bytes], bool] = lambda _: True
 
 
-def size_limit(name: str) -> int:
-    """Returns the bytes that are taken of a file of this name whose size no database states."""
-    return SIGNATURE_LIMIT if name.endswith(".sig") else UNSTATED_SIZE_LIMIT
+def storage_of(name: str, create: Callable[[], FileIO], has_room: Callable[[int], bool]) -> Storage:
+    """Returns where the bytes of a package file or of a signature are put, with what is known of any file of such a name."""
+    return Storage(create, has_room, SIGNATURE_LIMIT, may_begin_signature) if is_signature(name) else Storage(create, has_room)
 
 
 class Arrival:
@@ -59,6 +64,7 @@ class Arrival:
         version: The size and validators that its source stated.
         giver: The label of the source that gave the last bytes; empty where none has.
         total: Bytes that have arrived, those of earlier files among them.
+        authoritative: True if all bytes of the file came from sources that speak for the repository.
     """
 
     def __init__(self, expected: ExpectedFile | None, storage: Storage, late: Callable[[], ExpectedFile | None] = lambda: None) -> None:
@@ -67,6 +73,7 @@ class Arrival:
         self.file = GrowingFile(storage.create(), None if expected is None else expected.size)
         self.files = [self.file]
         self.total = 0
+        self.authoritative = True
         self.giver = ""
         self._storage = storage
         self._late = late
@@ -144,6 +151,7 @@ class Arrival:
             raise IntegrityError(f"it sent more than {limit} bytes")
         self._givers.add(source.label)
         self.giver = source.label
+        self.authoritative = self.authoritative and source.authoritative
         self.total += len(data)
         self.file.write(data)
 
@@ -160,6 +168,8 @@ class Arrival:
             raise FetchError(f"it ended after {file.written} of {file.size} bytes")
         if file.size is None:
             file.size = file.written
+        if not self._storage.may_begin(os.pread(file.file.fileno(), PREFIX_BYTES, 0)):
+            raise IntegrityError("it is no such file, but perhaps a page that explains something")
         if self.expected is None:
             self.expected = self._late()
         if self.expected is None:
@@ -185,6 +195,7 @@ class Arrival:
         self.file = GrowingFile(self._storage.create(), None if self.expected is None else self.expected.size, before)
         self.files.append(self.file)
         self.version = None
+        self.authoritative = True
         self._givers.clear()
         before.replace(self.file)
         self.file.reserve()

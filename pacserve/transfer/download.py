@@ -78,14 +78,27 @@ class Download:
         return self._arrival.giver
 
     @property
+    def authoritative(self) -> bool:
+        """True if all bytes of the file came from sources that speak for the repository."""
+        return self._arrival.authoritative
+
+    @property
     def version(self) -> Version | None:
         """The size and validators that the source of the file stated."""
         return self._arrival.version
 
     async def begun(self) -> bool:
         """Waits for the first byte; returns False where the download failed."""
+        return await self._until(lambda file: file.written > 0)
+
+    async def ended(self) -> bool:
+        """Waits until all of the file is here and checked; returns False where the download failed."""
+        return await self._until(lambda _: False)
+
+    async def _until(self, enough: Callable[[GrowingFile], bool]) -> bool:
+        """Waits until enough of the file is here, or all of it; returns False where the download failed."""
         file = self.file
-        while file.progress is Progress.REPLACED or (file.progress is Progress.ARRIVING and not file.written):
+        while file.progress is Progress.REPLACED or (file.progress is Progress.ARRIVING and not enough(file)):
             await file.changed()
             file = self.file
         return file.progress is not Progress.FAILED

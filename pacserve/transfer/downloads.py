@@ -13,9 +13,9 @@ from twisted.logger import Logger
 from pacserve.errors import FetchError
 from pacserve.fetch.rate import Limits
 from pacserve.http.validators import parse_date
-from pacserve.packages.files import ExpectedFile, FileRequest
+from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.sources.upstreams import Upstream
-from pacserve.transfer.arrival import Arrival, Storage, size_limit
+from pacserve.transfer.arrival import Arrival, storage_of
 from pacserve.transfer.download import Download
 from pacserve.transfer.growing import Progress
 from pacserve.transfer.leader_search import Claiming, LeaderSearch
@@ -105,13 +105,14 @@ class Downloads:
         """Returns the downloads that run, with repository, architecture and name of each."""
         return [(key, download) for key, (download, _) in self._running.items()]
 
-    def join(self, request: FileRequest, look: Look, upstreams: Sequence[Upstream], *, claimed: bool = True) -> Download:
+    def join(self, request: FileRequest, look: Look, upstreams: Sequence[Upstream], claimed: ExpectedFile | None = None) -> Download:
         """
         Returns the download of a file: the one that runs, or a new one.
 
         Args:
             look: Gives what the sync database states of the file.
-            claimed: True if the LAN is asked whether another host downloads the file.
+            claimed: What the file is to the LAN, which is asked whether another host downloads it: for a signature the package that it signs.
+                None where the LAN is not asked.
 
         Raises:
             FetchError: Too many run already, or the spool can't be written.
@@ -129,11 +130,11 @@ class Downloads:
         try:
             if not self._spool.has_room(0 if expected is None else expected.size):
                 raise FetchError("the spool's disk is full")
-            arrival = Arrival(expected, Storage(self._spool.create, self._spool.has_room, size_limit(request.name)), look)
+            arrival = Arrival(expected, storage_of(request.name, self._spool.create, self._spool.has_room), look)
         except OSError as error:
             raise FetchError(f"the spool can't be written: {error.strerror}") from error
         download = Download(request.name, arrival, upstreams, self._clock, self._limits)
-        running = Deferred.fromCoroutine(self._run(request, download, claimed=claimed))
+        running = Deferred.fromCoroutine(self._run(request, download, claimed))
         if not running.called:
             self._running[key] = download, running
             running.addBoth(lambda _: self._forget(key, download))
@@ -145,12 +146,12 @@ class Downloads:
             running.cancel()
         self._ended.close()
 
-    async def _run(self, request: FileRequest, download: Download, *, claimed: bool) -> None:
-        search = LeaderSearch(self._claiming, request, download.expected, self._clock)
+    async def _run(self, request: FileRequest, download: Download, claimed: ExpectedFile | None) -> None:
+        search = LeaderSearch(self._claiming, request, claimed, self._clock)
         kept = False
         try:
-            await (download.run(search.next_leader) if claimed else download.run())
-            kept = self._keep(download)
+            await (download.run() if claimed is None else download.run(search.next_leader))
+            kept = self._keep(request, download, claimed)
         except FetchError as error:
             self._log.debug("{name} could not be downloaded: {error}", name=download.name, error=error)
         except OSError as error:
@@ -173,18 +174,20 @@ class Downloads:
         if self.get(key) is download:
             del self._running[key]
 
-    def _keep(self, download: Download) -> bool:
+    def _keep(self, request: FileRequest, download: Download, claimed: ExpectedFile | None) -> bool:
         """
         Publishes a complete file in the spool.
 
         Returns:
-            False where no database states its digest: it can't be told whether it is the right one, so it is not kept.
+            False where it can't be told whether it is the right one, so that it is not kept: where no database states its digest, but for a
+            signature that mirrors gave.
         """
-        if download.expected is None or download.expected.sha256 is None:
+        signs = claimed.sha256 if claimed is not None and request.kind is FileKind.SIGNATURE and download.authoritative else None
+        if signs is None and (download.expected is None or download.expected.sha256 is None):
             self._spool.discard(download.file.file)
             return False
         modified = None if download.version is None else parse_date(download.version.modified)
-        self._spool.publish(download.file.file, download.name, modified)
+        self._spool.publish(download.file.file, download.name, modified, signs)
         self._published(download.name)
         return True
 

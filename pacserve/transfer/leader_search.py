@@ -45,7 +45,13 @@ class Claiming(Protocol):
 
     @abstractmethod
     async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
-        """Claims a file for this host, or finds the host that has claimed the file.  Takes half a second at most, and never raises."""
+        """
+        Claims a file for this host, or finds the host that has claimed the file.  Takes half a second at most, and never raises.
+
+        Args:
+            expected: What the catalogue states of the file; of a signature, of the file that it signs.  Hosts that expect other bytes have claims
+                of their own.
+        """
 
 
 class LeaderSearch:

@@ -7,6 +7,7 @@ import os
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.http.validators import parse_date
+from pacserve.packages.files import ExpectedFile
 from pacserve.transfer.download import Download
 from pacserve.transfer.growing import GrowingFile, Progress
 from pacserve.web.bodies.arriving import ArrivingFile, ArrivingReader
@@ -21,11 +22,17 @@ TRICKLE_RESERVE_BYTES = 512
 
 
 class DownloadedFile(ArrivingFile):
-    """The file of a download, as far as it has arrived."""
+    """
+    The file of a download, as far as it has arrived.
 
-    def __init__(self, download: Download, clock: IReactorTime) -> None:
+    Args:
+        signed: For a signature the catalogue's statement of the file that it signs: the entity tag tells which one that is.
+    """
+
+    def __init__(self, download: Download, clock: IReactorTime, signed: ExpectedFile | None = None) -> None:
         self._download = download
         self._clock = clock
+        self._signed = signed
 
     @property
     def size(self) -> int | None:
@@ -38,7 +45,7 @@ class DownloadedFile(ArrivingFile):
 
     @property
     def etag(self) -> str:
-        expected = self._download.expected
+        expected = self._download.expected or self._signed
         if expected is None or expected.sha256 is None:
             return ""
         # In a file that was begun again no byte need be what it was before.

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from pacserve.errors import AbsentError, FetchError
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import FileKind, FileRequest
+from pacserve.packages.names import signed_file
 from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
 from pacserve.sources.locations import Holder, Location, Offer, RunningDownload, UnaskedMirrors
 from pacserve.sources.upstreams import Upstreams
@@ -54,7 +55,10 @@ class DownloadSource(PackageSource, RunningDownloads):
 
     async def running(self, request: FileRequest) -> ArrivingFile | None:
         download = self._downloads.get((request.repo, request.arch, request.name))
-        return DownloadedFile(download, self._clock) if download is not None and await download.begun() else None
+        if download is None or not await download.begun():
+            return None
+        signed = self._catalogue.expected(request.repo, signed_file(request.name)) if request.kind is FileKind.SIGNATURE else None
+        return DownloadedFile(download, self._clock, signed)
 
     def _runs(self, request: FileRequest) -> bool:
         download = self._downloads.get((request.repo, request.arch, request.name))

@@ -15,6 +15,7 @@ from pathlib import Path
 from pacserve.errors import ConfigurationError
 from pacserve.http.validators import believed
 from pacserve.packages.files import ExpectedFile
+from pacserve.packages.marks import mark
 from pacserve.packages.names import shared_file
 from pacserve.transfer import partial
 from pacserve.transfer.partial import PARTIAL
@@ -207,20 +208,25 @@ class Spool(Store):
             return f"the spool {self.directory} is used by another pacserve: give each a folder of its own with --spool"
         return f"the spool {self.directory} can't be used: {error.strerror}; let pacserve write there, or choose another folder with --spool"
 
-    def publish(self, file: FileIO, name: str, modified: int | None) -> None:
+    def publish(self, file: FileIO, name: str, modified: int | None, signs: bytes | None = None) -> None:
         """
         Gives a complete file its name.
 
         Args:
             name: The name of a package file or signature.
             modified: Its mtime in seconds since the epoch; None, or one to come, for now.
+            signs: For a signature the SHA-256 of the package that it signs.
 
         Raises:
-            OSError: The file has gone, or its name can't be taken.
+            OSError: The file has gone, its name can't be taken, or it can't be marked as a mirror's signature.
             ValueError: No file of a package cache has such a name.
         """
         if shared_file(name) is None:
             raise ValueError(name)
+        if signs is None:
+            self.remove(f"{name}.sig")  # it signs the file of that name that was here before
+        elif not mark(file.fileno(), signs):
+            raise OSError(errno.ENOTSUP, "its file system takes no extended attributes")
         now = os.fstat(file.fileno()).st_mtime  # it was written a moment ago
         modified = believed(modified, now)
         os.utime(file.fileno(), (now, now if modified is None else modified))

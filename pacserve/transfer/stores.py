@@ -9,6 +9,7 @@ from abc import abstractmethod
 from io import FileIO
 from typing import Protocol
 
+from pacserve.packages.files import SMALL_FILE_LIMIT
 from pacserve.transfer import partial
 
 
@@ -34,12 +35,13 @@ class Store(Protocol):
         """
 
     @abstractmethod
-    def publish(self, file: FileIO, name: str, modified: int | None) -> None:
+    def publish(self, file: FileIO, name: str, modified: int | None, signs: bytes | None = None) -> None:
         """
         Gives a complete file its name.
 
         Args:
             modified: Its mtime in seconds since the epoch; None, or one to come, for now.
+            signs: For a signature that came from a mirror the SHA-256 of the package that it signs.
 
         Raises:
             OSError: It has gone, or its name can't be taken.
@@ -50,8 +52,18 @@ class Store(Protocol):
         """Removes a file that did not become complete, or that is not to be kept."""
 
 
-class TemporaryStore(Store):
+class _NamelessStore(Store):
     """Keeps nothing: its files have no names, and are gone with their last reader."""
+
+    def publish(self, file: FileIO, name: str, modified: int | None, signs: bytes | None = None) -> None:
+        return
+
+    def discard(self, file: FileIO) -> None:
+        return
+
+
+class TemporaryStore(_NamelessStore):
+    """Has its files in the temporary folder."""
 
     def has_room(self, size: int) -> bool:
         with contextlib.suppress(OSError):
@@ -63,8 +75,12 @@ class TemporaryStore(Store):
         with tempfile.TemporaryFile(buffering=0) as file:
             return FileIO(os.dup(file.fileno()), "r+b")
 
-    def publish(self, file: FileIO, name: str, modified: int | None) -> None:
-        return
 
-    def discard(self, file: FileIO) -> None:
-        return
+class MemoryStore(_NamelessStore):
+    """Has its files in memory (memfd_create(2)), so that a full disk is no obstacle: for small files only."""
+
+    def has_room(self, size: int) -> bool:
+        return size <= SMALL_FILE_LIMIT
+
+    def create(self) -> FileIO:
+        return FileIO(os.memfd_create("pacserve", os.MFD_CLOEXEC), "r+b")

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.cache.packages import CachedPackages
 from pacserve.delivery.delivering import Deliverer, Policy, Sources
-from pacserve.delivery.streaming import Streaming
+from pacserve.delivery.streaming import Running, Streaming
 from pacserve.delivery.table import Delivery, Hits, Misses
 from pacserve.fetch.rate import UNLIMITED
 from pacserve.fetch.stream import StreamingClient
@@ -38,13 +38,13 @@ from pacserve.transfer.downloads import Downloads
 from pacserve.transfer.leader_search import Claim, Claiming
 from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.spool import Spool
-from pacserve.transfer.stores import TemporaryStore
+from pacserve.transfer.stores import MemoryStore, TemporaryStore
 from pacserve.web.answers import Answer, FileAnswer, RedirectAnswer, StreamAnswer
 from tests.contracts.test_sources import at_once
 from tests.fakes.interfaces import Addresses, Configuration, Databases
 from tests.fakes.network import Network, Page
 
-DATA = bytes(range(256)) * 40
+DATA = bytes(range(256)) * 80
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 REQUEST = FileRequest("core", "x86_64", NAME, FileKind.PACKAGE)
 THIS_HOST = parse_address("127.0.0.1")
@@ -151,10 +151,11 @@ class House:
         spool.open()
         downloads = Downloads(spool, clock, UNLIMITED, Alone())
         passing = Downloads(TemporaryStore(), clock, UNLIMITED, Alone())
-        for close in (downloads.stop, passing.stop, spool.close):
+        small = Downloads(MemoryStore(), clock, UNLIMITED, Alone())
+        for close in (downloads.stop, passing.stop, small.stop, spool.close):
             keep(close)
         source = DownloadSource(downloads, upstreams, catalogue, clock)
-        streaming = Streaming(downloads, passing, upstreams, catalogue, clock)
+        streaming = Streaming(Running(downloads, passing, small), upstreams, catalogue, clock)
         policy = Policy(misses, hits, peers.has_usable, lambda: situation.spool)
         self.delivery = Deliverer(Sources(caches, [peers, source, mirrors], mirrors, catalogue), local, Resolver(clock), streaming, policy, clock)
 

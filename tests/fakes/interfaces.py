@@ -58,6 +58,7 @@ class Databases(Catalogue):
 
     Attributes:
         refreshed: The repositories that were asked to be read again, `*` for all of them.
+        digest: The SHA-256 that is stated of every file.
     """
 
     revision: int = 0
@@ -65,6 +66,7 @@ class Databases(Catalogue):
     def __init__(self, sizes: Mapping[tuple[str, str], int] | None = None) -> None:
         self._sizes = dict(sizes or {})
         self.refreshed: list[str] = []
+        self.digest: bytes | None = None
 
     def state(self, repo: str, name: str, size: int) -> None:
         """States a size from now on."""
@@ -86,10 +88,10 @@ class Databases(Catalogue):
 
     def expected(self, repo: str, name: str) -> ExpectedFile | None:
         size = self.size(repo, name)
-        return None if size is None else ExpectedFile(size, None)
+        return None if size is None else ExpectedFile(size, self.digest)
 
     def all_expected(self, name: str) -> Sequence[ExpectedFile]:
-        return [ExpectedFile(size, None) for size in self.sizes(name)]
+        return [ExpectedFile(size, self.digest) for size in self.sizes(name)]
 
     def sizes(self, name: str) -> Sequence[int]:
         return [size for (_, known), size in self._sizes.items() if known == name]
@@ -102,19 +104,21 @@ class Packages(LocalPackages):
     Attributes:
         opened: The names that were looked for.
         deltas: What changed, by the generation since which.
+        path: What is opened.
     """
 
     def __init__(self, files: Mapping[str, int] | None = None, generation: int = 1) -> None:
         self.listed = Inventory(generation, dict(files or {}))
         self.opened: list[str] = []
         self.deltas: dict[int, Delta] = {}
+        self.path = "/dev/null"
 
     def open(self, name: str, size: int | None) -> HeldFile | None:
         self.opened.append(name)
         held = self.listed.files.get(name)
         if held is None or size not in (None, held):
             return None
-        return HeldFile(name, FileIO("/dev/null"), held, 0, '"tag"')
+        return HeldFile(name, FileIO(self.path), held, 0, '"tag"')
 
     async def inventory(self) -> Inventory:
         return self.listed

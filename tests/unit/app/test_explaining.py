@@ -44,7 +44,7 @@ from tests.fakes.interfaces import Addresses, Configuration, Databases
 from tests.fakes.upstreams import Mirror
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
-SIZE = 100
+SIZE = 100_000
 NOW = 2_000_000_000.0
 
 
@@ -324,7 +324,7 @@ class StatusTests(Setup):
         nobody: Any = None
         passing = self.fetching.passing = Downloads(TemporaryStore(), self.clock, UNLIMITED, nobody)
         self.addCleanup(passing.stop)
-        passing.join(FileRequest("core", "x86_64", NAME, FileKind.PACKAGE), lambda: None, [mirror], claimed=False)
+        passing.join(FileRequest("core", "x86_64", NAME, FileKind.PACKAGE), lambda: None, [mirror])
         status = self.successResultOf(Deferred.fromCoroutine(self.reporting.status()))
         self.assertEqual([(one.name, one.source, one.done, one.verified) for one in status.transfers], [(NAME, "mirror", 50, False)])
 

@@ -15,6 +15,7 @@ from pacserve.errors import AbsentError
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import SIGNATURE_LIMIT, FileRequest
 from pacserve.packages.inventory import Delta
+from pacserve.packages.marks import mark
 from pacserve.packages.names import kind_of
 from pacserve.sources.candidates import Rank, Wanted
 from pacserve.sources.locations import LocalFile
@@ -54,7 +55,11 @@ class PackagesCase(SynchronousTestCase):
 
     def with_stated(self, sizes: dict[tuple[str, str], int]) -> CachedPackages:
         """The packages, seen together with databases that state these sizes."""
-        return CachedPackages(lambda: [str(folder) for folder in self.folders], Databases(sizes), at_once, Clock(), lambda: self.now)
+        return self.beside(Databases(sizes))
+
+    def beside(self, databases: Databases) -> CachedPackages:
+        """The packages, seen together with these databases."""
+        return CachedPackages(lambda: [str(folder) for folder in self.folders], databases, at_once, Clock(), lambda: self.now)
 
     def write(self, name: str = ZLIB, data: bytes = b"data", *, folder: Path | None = None, age: float = 60.0) -> Path:
         """Writes a file, and sets the clock on the wall so that it has this age in seconds."""
@@ -75,6 +80,26 @@ class PackagesCase(SynchronousTestCase):
 
 
 class OpenTests(PackagesCase):
+    def test_signature_of_another_build(self) -> None:
+        """A signature is not given where it is known to sign another file than the databases state."""
+        same, other = bytes(32), b"\1" * 32
+        self.write(SIGNATURE, b"signature")
+        for marks, stated, given in ((False, other, True), (True, same, True), (True, None, True), (True, other, False)):
+            if marks:
+                with (self.first / SIGNATURE).open("rb") as file:
+                    mark(file.fileno(), same)
+            databases = Databases({("core", ZLIB): 4})
+            databases.digest = stated
+            self.assertEqual(self.content(SIGNATURE, packages=self.beside(databases)), b"signature" if given else None)
+
+    def test_signature_beside(self) -> None:
+        """Without a mark the package beside tells: in another size than the databases state it is the one of before."""
+        packages = self.with_stated({("core", ZLIB): 4})
+        self.write(SIGNATURE, b"signature")
+        for data, given in ((b"data", True), (b"other data", False)):
+            self.write(data=data)
+            self.assertEqual(self.content(SIGNATURE, packages=packages), b"signature" if given else None)
+
     def test_known(self) -> None:
         """An open file comes with its size, its mtime in whole seconds, and a tag that tells it from others."""
         path = self.write()

@@ -207,10 +207,20 @@ class ClaimingTests(SynchronousTestCase):
         self.assertEqual(leader.label, "peer 10.0.0.3:15678")
 
     def test_signature(self) -> None:
-        """Signatures are not claimed: nobody could tell whether it belongs to the package of this host."""
+        """A signature is claimed by the package that it signs, apart from the package; not where no database states that."""
         request = FileRequest("core", "x86_64", f"{REQUEST.name}.sig", FileKind.SIGNATURE)
         claim = self.successResultOf(Deferred.fromCoroutine(self.claiming.claim(request, None)))
         claim.end(kept=True)
+        self.assertEqual((claim.leader, len(self.table), self.network.asked), (None, 0, []))
+        both = [self.successResultOf(Deferred.fromCoroutine(self.claiming.claim(one, EXPECTED))) for one in (request, REQUEST)]
+        self.assertEqual((len(self.table), [one.leader for one in both]), (2, [None, None]))
+        for one in both:
+            one.end(kept=False)
+
+    def test_database(self) -> None:
+        """Databases are not claimed: they come from the mirrors."""
+        request = FileRequest("core", "x86_64", "core.db", FileKind.DATABASE)
+        claim = self.successResultOf(Deferred.fromCoroutine(self.claiming.claim(request, EXPECTED)))
         self.assertEqual((claim.leader, len(self.table), self.network.asked), (None, 0, []))
 
     def test_names_asker(self) -> None:

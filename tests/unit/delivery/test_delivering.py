@@ -1,16 +1,17 @@
 """Tests for `pacserve.delivery.delivering` and `pacserve.resolver.resolver`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import FileIO
+from itertools import product
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.delivery.delivering import ANSWER_DEADLINE, STATED_SIZE_TIMEOUT, Deliverer, Policy, Sources, StatedSizes
-from pacserve.delivery.streaming import Streaming
+from pacserve.delivery.delivering import ANSWER_DEADLINE, LEADERS_DOUBTED, STATED_SIZE_TIMEOUT, Deliverer, MirrorKnowledge, Policy, Sources
+from pacserve.delivery.streaming import Streaming, Whole
 from pacserve.delivery.table import Delivery, Hits, Misses
 from pacserve.errors import AbsentError, FetchError, RemoteProtocolError, RequestError
 from pacserve.network.addresses import parse_address
@@ -22,29 +23,32 @@ from pacserve.sources.upstreams import Upstream
 from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, RedirectAnswer, SizeAnswer, StreamAnswer
 from tests.fakes.interfaces import Addresses, Choice, Databases, NoUpstream, Source
 
+SIZE = 100_000
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 PACKAGE = FileRequest("core", "x86_64", NAME, FileKind.PACKAGE)
 SIGNATURE = FileRequest("core", "x86_64", NAME + ".sig", FileKind.SIGNATURE)
 DATABASE = FileRequest("core", "x86_64", "core.db", FileKind.DATABASE)
-HERE = LocalFile(HeldFile(NAME, FileIO("/dev/null"), 100, 0, '"tag"'))
+HERE = LocalFile(HeldFile(NAME, FileIO("/dev/null"), SIZE, 0, '"tag"'))
 FILE = FileAnswer(HERE.held)
-AT_PEER = RemoteFile("http://10.0.0.3:15678/package/x/data", "peer 10.0.0.3:15678", 100, NoUpstream(), Offer(Holder.PEER), "10.0.0.3:15678")
-PEER = RedirectAnswer(AT_PEER.url, AT_PEER.origin, 100)
-AT_MIRROR = RemoteFile("http://mirror.example/x", "mirror http://mirror.example", 100, NoUpstream(), Offer(Holder.MIRROR))
-MIRROR = RedirectAnswer(AT_MIRROR.url, AT_MIRROR.origin, 100)
+AT_PEER = RemoteFile("http://10.0.0.3:15678/package/x/data", "peer 10.0.0.3:15678", SIZE, NoUpstream(), Offer(Holder.PEER), "10.0.0.3:15678")
+PEER = RedirectAnswer(AT_PEER.url, AT_PEER.origin, SIZE)
+AT_MIRROR = RemoteFile("http://mirror.example/x", "mirror http://mirror.example", SIZE, NoUpstream(), Offer(Holder.MIRROR))
+MIRROR = RedirectAnswer(AT_MIRROR.url, AT_MIRROR.origin, SIZE)
 SHA256 = b"\1" * 32
 
 
-class Sizes(StatedSizes):
+class Stating(MirrorKnowledge):
     """
     Mirrors that state this size of every file.
 
     Attributes:
         asked: What they were asked for.
+        failed: True if all of them failed lately.
     """
 
     def __init__(self, size: int | None = None) -> None:
         self.size = size
+        self.failed = False
         self.asked: list[FileRequest] = []
         self.deadlines: list[float] = []
 
@@ -53,6 +57,16 @@ class Sizes(StatedSizes):
         self.deadlines.append(deadline)
         return self.size
 
+    def all_failed(self, request: FileRequest) -> bool:
+        return self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A file, as far as it matters who gave it."""
+
+    giver: str
+
 
 class Streams(Streaming):
     """
@@ -60,11 +74,13 @@ class Streams(Streaming):
 
     Attributes:
         begun: What was done, and with which host.
+        giver: The peer that small files come from; empty where they come from a mirror.
     """
 
     def __init__(self) -> None:
         self.begun: list[tuple[str, str]] = []
         self.far_ahead = False
+        self.giver = ""
 
     def is_far_ahead(self, request: FileRequest, offset: int) -> bool:
         return self.far_ahead
@@ -80,6 +96,19 @@ class Streams(Streaming):
     async def send_through(self, request: FileRequest, mirror: Upstream) -> Any:
         self.begun.append(("send through", mirror.label))
         return SENT_THROUGH
+
+    async def download_whole(self, request: FileRequest, *, alone: bool) -> Whole:
+        self.begun.append(("alone" if alone else "shared", ""))
+        return self.whole()
+
+    async def fetch_whole(self, request: FileRequest, first: Upstream | None, origin: str) -> Whole:
+        self.begun.append((origin, "" if first is None else first.label))
+        return self.whole()
+
+    def whole(self) -> Whole:
+        """A small file that came from `giver`, empty for a mirror."""
+        file: Any = Given(self.giver)
+        return Whole(StreamAnswer(file, "whole"), not self.giver)
 
 
 DOWNLOADED, RELAYED, SENT_THROUGH = DocumentAnswer(b"downloaded"), DocumentAnswer(b"relayed"), DocumentAnswer(b"sent through")
@@ -101,7 +130,7 @@ class Setup(SynchronousTestCase):
         self.clock.advance(1_000_000)
         self.misses, self.hits = Misses.REDIRECT, Hits.REDIRECT
         self.has_peers = self.has_spool = True
-        self.sizes = Sizes(100)
+        self.sizes = Stating(SIZE)
         self.streams = Streams()
         self.databases: Databases = Databases()
 
@@ -164,17 +193,17 @@ class DeliverTests(Setup):
     def test_what_is_wanted(self) -> None:
         """The sources are told the size that the requested repository states, once its database was read again if it changed."""
         source = Source(Choice(Rank.MIRRORS, AT_MIRROR))
-        resolver = self.resolver(Source(), source, sizes={("core", NAME): 100, ("extra", NAME): 200})
+        resolver = self.resolver(Source(), source, sizes={("core", NAME): SIZE, ("extra", NAME): 200})
         self.successResultOf(self.resolve(resolver))
-        self.assertEqual((source.wanted[0].size, source.wanted[0].request, self.databases.refreshed), (100, PACKAGE, ["core"]))
+        self.assertEqual((source.wanted[0].size, source.wanted[0].request, self.databases.refreshed), (SIZE, PACKAGE, ["core"]))
 
     def test_no_size(self) -> None:
-        """For signatures and databases no size is known, and no database is read."""
+        """For signatures and databases no size is known."""
         source = Source(Choice(Rank.MIRRORS, AT_MIRROR))
         resolver = self.resolver(Source(), source, sizes={("core", SIGNATURE.name): 100})
         for request in (SIGNATURE, DATABASE):
-            self.successResultOf(self.resolve(resolver, request))
-        self.assertEqual(([wanted.size for wanted in source.wanted], self.databases.refreshed), ([None, None], []))
+            self.resolve(resolver, request).addErrback(lambda _: None)
+        self.assertEqual([wanted.size for wanted in source.wanted], [None, None])
 
     def test_fall_through(self) -> None:
         """Whatever a candidate fails with, the next one is asked."""
@@ -285,7 +314,7 @@ class HistoryTests(Setup):
     def setUp(self) -> None:
         super().setUp()
         self.hits = Hits.AUTO
-        self.databases = Known({("core", NAME): 100})
+        self.databases = Known({("core", NAME): SIZE})
         self.source = Source(Choice(Rank.PEERS, AT_PEER))
         self.both = self.deliverer(Source(), self.source, Source(Choice(Rank.MIRRORS, AT_MIRROR)))
 
@@ -303,9 +332,9 @@ class HistoryTests(Setup):
     def test_nothing_to_check_with(self) -> None:
         """Where no SHA-256 is stated, or the spool can't be used, or --hits redirect is said, the sources are told that nothing is checked."""
         for hits, spool, databases in (
-            (Hits.AUTO, True, Databases({("core", NAME): 100})),
-            (Hits.AUTO, False, Known({("core", NAME): 100})),
-            (Hits.REDIRECT, True, Known({("core", NAME): 100})),
+            (Hits.AUTO, True, Databases({("core", NAME): SIZE})),
+            (Hits.AUTO, False, Known({("core", NAME): SIZE})),
+            (Hits.REDIRECT, True, Known({("core", NAME): SIZE})),
         ):
             self.hits, self.has_spool, self.databases = hits, spool, databases
             source = Source(Choice(Rank.PEERS, AT_PEER))
@@ -320,8 +349,9 @@ class HistoryTests(Setup):
         self.assertEqual([done for done, _ in self.streams.begun], ["relay"])
 
     def test_other_files(self) -> None:
-        """For other files, as the signature, the peer is still good."""
-        self.assertEqual([self.successResultOf(self.resolve(self.both, request)) for request in (PACKAGE, SIGNATURE)], [PEER, PEER])
+        """For other files the peer is still good."""
+        other = FileRequest("core", "x86_64", "bash-5.2-1-x86_64.pkg.tar.zst", FileKind.PACKAGE)
+        self.assertEqual([self.successResultOf(self.resolve(self.both, request)) for request in (PACKAGE, other)], [PEER, PEER])
 
     def test_other_clients(self) -> None:
         """Other clients are not affected."""
@@ -348,7 +378,7 @@ class HandOverTests(Setup):
 
     def setUp(self) -> None:
         super().setUp()
-        self.databases = Known({("core", NAME): 100})
+        self.databases = Known({("core", NAME): SIZE})
         self.mirrors_unasked = Choice(Rank.DOWNLOAD, UnaskedMirrors([NoUpstream()]))
 
     def test_download(self) -> None:
@@ -385,7 +415,7 @@ class HandOverTests(Setup):
         far = Choice(Rank.PEERS, replace(AT_PEER, offer=Offer(Holder.PEER, sendable=False)), Offer(Holder.PEER, sendable=False))
         deliverer = self.deliverer(Source(), Source(far), Source(Choice(Rank.MIRRORS, AT_MIRROR)))
         self.assertEqual(self.successResultOf(self.resolve(deliverer, client="10.0.0.9")), RELAYED)
-        self.databases = Databases({("core", NAME): 100})
+        self.databases = Databases({("core", NAME): SIZE})
         deliverer = self.deliverer(Source(), Source(far), Source(Choice(Rank.MIRRORS, AT_MIRROR)))
         self.assertEqual(self.successResultOf(self.resolve(deliverer, client="10.0.0.9")), MIRROR)
 
@@ -395,21 +425,18 @@ class HandOverTests(Setup):
         for self.misses in Misses:
             for self.has_spool in (True, False):
                 deliverer = self.deliverer(Source(), Source(Choice(Rank.MIRRORS, secret)))
-                for request in (PACKAGE, SIGNATURE, DATABASE):
+                for request in (PACKAGE, DATABASE):
                     self.assertEqual(self.successResultOf(self.resolve(deliverer, request)), SENT_THROUGH)
         begun = len(self.streams.begun)
         self.assertEqual(self.successResultOf(self.resolve(deliverer, head_only=True)), SizeAnswer(secret.origin, secret.size))
         self.assertEqual(len(self.streams.begun), begun, "a client that only looks has nothing fetched")
 
     def test_undecided_mirror(self) -> None:
-        """pacman is sent to a mirror that said neither yes nor no, but for signatures: of these that would be an error for good."""
+        """pacman is sent to a mirror that said neither yes nor no."""
         undecided = replace(AT_MIRROR, size=None, offer=Offer(Holder.MIRROR, conclusive=False))
         deliverer = self.deliverer(Source(), Source(Choice(Rank.MIRRORS, undecided)))
         for request in (PACKAGE, DATABASE):
             self.assertEqual(self.successResultOf(self.resolve(deliverer, request)), replace(MIRROR, size=None))
-        for name in (SIGNATURE.name, "core.db.sig"):
-            request = FileRequest("core", "x86_64", name, SIGNATURE.kind if name == SIGNATURE.name else DATABASE.kind)
-            self.assertEqual(self.refused(self.resolve(deliverer, request)).status, 404)
 
     def test_running(self) -> None:
         """A download that runs is joined whatever the options are."""
@@ -426,7 +453,7 @@ class HandOverTests(Setup):
         self.assertEqual(self.successResultOf(self.resolve(self.deliverer(Source(Choice(Rank.CACHE, HERE)), source))), FILE)
         self.assertEqual(self.sizes.asked, [])
         self.assertEqual(self.successResultOf(self.resolve(self.deliverer(Source(), source))), PEER)
-        self.assertEqual(([wanted.size for wanted in source.wanted], self.sizes.asked), ([100], [PACKAGE]))
+        self.assertEqual(([wanted.size for wanted in source.wanted], self.sizes.asked), ([SIZE], [PACKAGE]))
         self.assertEqual(self.sizes.deadlines, [self.clock.seconds() + STATED_SIZE_TIMEOUT])
 
     def test_considered(self) -> None:
@@ -436,3 +463,86 @@ class HandOverTests(Setup):
         found = self.successResultOf(Deferred.fromCoroutine(self.deliverer(Source(), *sources).consider(PACKAGE)))
         decisions = [(considered.rank, None if decision is None else decision.delivery) for considered, decision in found]
         self.assertEqual(decisions, [(Rank.PEERS, Delivery.RELAY), (Rank.DOWNLOAD, Delivery.NEXT), (Rank.MIRRORS, Delivery.REDIRECT)])
+
+
+class SmallFileTests(Setup):
+    """Files of at most 16 KiB: no client is sent elsewhere for one."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.unasked = Choice(Rank.DOWNLOAD, UnaskedMirrors([NoUpstream()]))
+        self.databases = Known({("core", NAME): 16 << 10})
+
+    def test_sources(self) -> None:
+        """Whatever the options are, it is held whole: downloaded for all where downloads are shared, otherwise fetched from the mirrors."""
+        for self.misses in Misses:
+            deliverer = self.deliverer(Source(), Source(self.unasked), Source(Choice(Rank.MIRRORS, AT_MIRROR)))
+            for request in (SIGNATURE, PACKAGE):
+                self.assertIsInstance(self.successResultOf(self.resolve(deliverer, request)), StreamAnswer)
+        self.assertEqual([done for done, _ in self.streams.begun], ["shared", "shared", "sent through", "sent through", "shared", "shared"])
+
+    def test_stated_by_the_mirror(self) -> None:
+        """The same holds where only a mirror states the size, and for the signature of a database."""
+        small = replace(AT_MIRROR, size=100, offer=Offer(Holder.MIRROR, small=True))
+        deliverer = self.deliverer(Source(), Source(Choice(Rank.MIRRORS, small)))
+        for request in (DATABASE, replace(DATABASE, name="core.db.sig")):
+            self.assertIsInstance(self.successResultOf(self.resolve(deliverer, request)), StreamAnswer)
+            self.assertEqual(self.successResultOf(self.resolve(deliverer, request, head_only=True)), SizeAnswer(small.origin, 100))
+        self.assertEqual(self.streams.begun, [("sent through", NoUpstream().label)] * 2)
+
+    def test_peer(self) -> None:
+        """A small package of a peer is fetched from there and checked, whatever --hits says, with or without a spool."""
+        for self.hits, self.has_spool in product(Hits, (True, False)):
+            deliverer = self.deliverer(Source(), Source(Choice(Rank.PEERS, AT_PEER)))
+            for _ in range(2):
+                self.assertIsInstance(self.successResultOf(self.resolve(deliverer)), StreamAnswer)
+        self.assertEqual({done for done, _ in self.streams.begun}, {"relayed"})
+
+    def test_signature_of_this_host(self) -> None:
+        """A signature that lies here is sent at once, and is the last resort when pacman comes back for it: the package may have been built again."""
+        here = LocalFile(replace(HERE.held, name=SIGNATURE.name))
+        first = self.deliverer(Source(Choice(Rank.CACHE, here)), Source(self.unasked))
+        self.assertEqual(self.successResultOf(self.resolve(first, SIGNATURE)), FileAnswer(here.held))
+        wanted = Source()
+        self.successResultOf(self.resolve(first, SIGNATURE, head_only=True))
+        again = self.deliverer(wanted, Source(self.unasked))
+        self.assertIsInstance(self.successResultOf(self.resolve(again, SIGNATURE)), StreamAnswer)
+        doubted = Choice(Rank.CACHE_LAST, here)
+        nowhere = self.deliverer(Source(doubted), Source(Choice(Rank.DOWNLOAD, FetchError("no route"), Offer(Holder.UNASKED))))
+        self.assertEqual(self.successResultOf(self.resolve(nowhere, SIGNATURE)), FileAnswer(here.held))
+        elsewhere = self.deliverer(Source(doubted), Source(self.unasked))
+        self.assertIsInstance(self.successResultOf(self.resolve(elsewhere, SIGNATURE)), StreamAnswer)
+        self.assertEqual(len(doubted.settled), 1)
+
+    def test_visited(self) -> None:
+        """The sources are told that pacman comes back for a signature that this host's cache or a peer gave, and not for one of a mirror."""
+        for source, giver, visited in (
+            (Source(Choice(Rank.CACHE, HERE)), "", {"cache"}),
+            (Source(), "peer 10.0.0.3:15678", {"peer 10.0.0.3:15678"}),
+            (Source(), "", set()),
+        ):
+            self.streams.giver, self.misses = giver, Misses.FETCH
+            deliverer = self.deliverer(source, Source(self.unasked))
+            for _ in range(2):
+                self.successResultOf(self.resolve(deliverer, SIGNATURE))
+            self.assertEqual((source.wanted[0].visited, source.wanted[1].visited), (frozenset(), visited))
+
+    def test_doubted_leaders(self) -> None:
+        """When pacman comes back for a signature that a peer gave, the next ones of an hour come from the mirrors alone."""
+        self.misses, self.streams.giver = Misses.FETCH, "peer 10.0.0.3:15678"
+        other = replace(SIGNATURE, name="bash-5.2-1-x86_64.pkg.tar.zst.sig")
+        deliverer = self.deliverer(Source(), Source(self.unasked))
+        for request in (SIGNATURE, other, SIGNATURE):
+            self.successResultOf(self.resolve(deliverer, request))
+        self.streams.giver = ""
+        self.successResultOf(self.resolve(deliverer, replace(SIGNATURE, name="sed-4.9-1-x86_64.pkg.tar.zst.sig")))
+        self.clock.advance(LEADERS_DOUBTED)
+        self.successResultOf(self.resolve(deliverer, replace(SIGNATURE, name="gzip-1.13-1-x86_64.pkg.tar.zst.sig")))
+        self.assertEqual([done for done, _ in self.streams.begun], ["shared", "shared", "alone", "alone", "shared"])
+
+    def test_mirrors_that_failed(self) -> None:
+        """The sources are told when no mirror is likely to answer for a signature."""
+        for self.sizes.failed in (False, True):
+            source = Source(Choice(Rank.MIRRORS, AT_MIRROR))
+            self.resolve(self.deliverer(Source(), source), SIGNATURE).addErrback(lambda _: None)
+            self.assertIs(source.wanted[0].mirrors_failed, self.sizes.failed)

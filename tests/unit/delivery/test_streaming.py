@@ -1,7 +1,7 @@
 """Tests for `pacserve.delivery.streaming` and `pacserve.peers.upstream`."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from pacserve.delivery.streaming import Streaming
+from pacserve.delivery.streaming import Running, Streaming, Whole
 from pacserve.errors import FetchError
 from pacserve.fetch.rate import UNLIMITED
 from pacserve.fetch.stream import StreamingClient
@@ -22,7 +22,7 @@ from pacserve.sources.upstreams import Upstream, Upstreams
 from pacserve.transfer.downloads import Downloads
 from pacserve.transfer.leader_search import Claim, Claiming
 from pacserve.transfer.spool import Spool
-from pacserve.transfer.stores import TemporaryStore
+from pacserve.transfer.stores import MemoryStore, TemporaryStore
 from pacserve.web.answers import StreamAnswer
 from tests.fakes.interfaces import Databases
 from tests.fakes.network import Line, Network, Page
@@ -31,6 +31,8 @@ from tests.fakes.upstreams import Mirror
 DATA = bytes(range(256)) * 40
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 REQUEST = FileRequest("core", "x86_64", NAME, FileKind.PACKAGE)
+SIGNATURE = FileRequest("core", "x86_64", f"{NAME}.sig", FileKind.SIGNATURE)
+SIGNED = b"\x88\x75\x04\x00" + bytes(115)
 HOLDER = "10.0.0.3:15678"
 ENDPOINT = Endpoint("10.0.0.3", 15678)
 
@@ -60,7 +62,7 @@ class Known(Databases):
         self._sha256 = sha256
 
     def expected(self, repo: str, name: str) -> ExpectedFile | None:
-        return ExpectedFile(len(DATA), self._sha256)
+        return ExpectedFile(len(DATA), self._sha256) if name == NAME else None
 
 
 class Stalling(Resource):
@@ -76,6 +78,15 @@ class Stalling(Resource):
         return NOT_DONE_YET
 
 
+class FillableSpool(Spool):
+    """A spool on a disk that may be full."""
+
+    is_full: Callable[[], bool]
+
+    def has_room(self, size: int) -> bool:
+        return not self.is_full() and super().has_room(size)
+
+
 class Setup(SynchronousTestCase):
     def setUp(self) -> None:
         folder = TemporaryDirectory()
@@ -84,7 +95,9 @@ class Setup(SynchronousTestCase):
         self.network = Network()
         self.mirror = Mirror(self.clock, "mirror", DATA)
         self.folder = Path(folder.name)
-        spool = Spool(folder.name, 1 << 30)
+        self.full = False
+        spool = FillableSpool(folder.name, 1 << 30)
+        spool.is_full = lambda: self.full
         spool.open()
         self.addCleanup(spool.close)
         self.downloads = Downloads(spool, self.clock, UNLIMITED, Nobody())
@@ -96,8 +109,10 @@ class Setup(SynchronousTestCase):
     def make(self, sha256: bytes | None = hashlib.sha256(DATA).digest()) -> Streaming:
         """What passes files on, under databases that state this digest."""
         passing = Downloads(TemporaryStore(), self.clock, UNLIMITED, Nobody())
+        self.small = Downloads(MemoryStore(), self.clock, UNLIMITED, Nobody())
         self.addCleanup(passing.stop)
-        return Streaming(self.downloads, passing, Mirrors(self.mirror), Known(sha256), self.clock)
+        self.addCleanup(self.small.stop)
+        return Streaming(Running(self.downloads, passing, self.small), Mirrors(self.mirror), Known(sha256), self.clock)
 
     def peer(self) -> PeerUpstream:
         """The peer, as what files are fetched from."""
@@ -195,3 +210,54 @@ class SendThroughTests(Setup):
         self.streaming = self.make()
         self.failureResultOf(Deferred.fromCoroutine(self.streaming.send_through(REQUEST, failing)), FetchError)
         self.assertEqual(self.mirror.asked, [])
+
+
+class SmallTests(Setup):
+    """Small files are held whole."""
+
+    def fetch(self, first: Upstream | None = None) -> Deferred[Whole]:
+        """Begins to fetch the signature, and lets 20 seconds pass."""
+        fetching = Deferred.fromCoroutine(self.streaming.fetch_whole(SIGNATURE, first, "relayed"))
+        for _ in range(40):
+            if not fetching.called:
+                self.clock.advance(0.5)
+        return fetching
+
+    def test_failover(self) -> None:
+        """However a host fails for a signature, the next one gives it, and the failure is told of."""
+        self.mirror.data = SIGNED
+        faults = (Line.REFUSES, Line.SILENT, Stalling(), Page(b"<html>", 200), Page(b"", 404),
+                  Page(b"", 500), Page(b"", 302, {"Location": "http://10.0.0.9/"}))  # fmt: skip
+        for fault in faults:
+            self.failed.clear()
+            self.lied.clear()
+            self.network.hosts[HOLDER] = fault
+            whole = self.successResultOf(self.fetch(self.peer()))
+            self.assertEqual((whole.authoritative, self.failed + self.lied), (True, [ENDPOINT]), fault)
+            self.assertEqual(self.read(whole), SIGNED)
+
+    def test_peer(self) -> None:
+        """What a peer gave is said to be a peer's."""
+        self.network.hosts[HOLDER] = Page(SIGNED)
+        whole = self.successResultOf(self.fetch(self.peer()))
+        self.assertEqual((self.read(whole), whole.authoritative, whole.answer.origin), (SIGNED, False, "relayed"))
+        self.assertEqual(list((self.folder / "pkg").iterdir()), [])
+
+    def test_nobody(self) -> None:
+        """Where nobody gives it the next candidate is tried."""
+        self.mirror.faults["status"] = 404
+        self.failureResultOf(self.fetch(), FetchError)
+
+    def test_full_disk(self) -> None:
+        """A spool that has no room is no obstacle: a small file is held in memory."""
+        self.mirror.data = SIGNED
+        self.full = True
+        whole = self.successResultOf(Deferred.fromCoroutine(self.streaming.download_whole(SIGNATURE, alone=False)))
+        self.assertEqual((self.read(whole), whole.answer.origin), (SIGNED, "sent through"))
+
+    def read(self, whole: Whole) -> bytes:
+        """All of it, which is here."""
+        reader = whole.answer.file.reader()
+        self.addCleanup(reader.close)
+        self.assertTrue(reader.whole)
+        return reader.read(0, 1 << 20)

@@ -6,8 +6,8 @@ from itertools import product
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.delivery.table import Circumstances, Delivery, Hits, Misses, checks, decide
-from pacserve.packages.files import FileKind
+from pacserve.delivery.table import Circumstances, Delivery, Hits, Misses, checks, decide, is_small
+from pacserve.packages.files import FileKind, FileRequest
 from pacserve.sources.locations import Holder, Offer
 
 PEER, UNREACHABLE = Offer(Holder.PEER), Offer(Holder.PEER, sendable=False)
@@ -17,7 +17,7 @@ TRUTH = (False, True)
 
 def everything() -> Iterator[tuple[Offer, Circumstances]]:
     """All offers in all circumstances."""
-    offers = [Offer(holder, *facts) for holder in Holder for facts in product(TRUTH, TRUTH, TRUTH)]
+    offers = [Offer(holder, *facts) for holder in Holder for facts in product(*[TRUTH] * 4)]
     for offer, misses, hits, facts in product(offers, Misses, Hits, list(product(*[TRUTH] * 7))):
         yield offer, Circumstances(misses, hits, FileKind.PACKAGE, *facts)
 
@@ -39,10 +39,10 @@ class EverythingTests(SynchronousTestCase):
                 self.assertIn(offer.holder, (Holder.PEER, Holder.MIRROR))
                 self.assertFalse(offer.holder is Holder.MIRROR and offer.secret)
                 self.assertTrue(offer.holder is Holder.MIRROR or offer.sendable)
-            if delivery in (Delivery.DOWNLOAD, Delivery.RELAY):
+            if delivery is Delivery.DOWNLOAD or (delivery is Delivery.RELAY and not now.small):
                 self.assertTrue(now.spool)
             if delivery is Delivery.RELAY:
-                self.assertTrue(now.digest and offer.holder is Holder.PEER)
+                self.assertTrue((now.digest or now.small) and offer.holder is Holder.PEER)
             if delivery is Delivery.DOWNLOAD:
                 self.assertFalse(now.head_only or now.far_ahead)
             self.assertRegex(decision.reason, r"\A[ -~]{10,120}\Z")
@@ -51,18 +51,18 @@ class EverythingTests(SynchronousTestCase):
         """Who says redirect is never relayed a peer's file nor made to download; who says relay is never sent to a peer."""
         for offer, now in everything():
             delivery = decide(offer, now).delivery
-            if now.hits is Hits.REDIRECT:
+            if now.hits is Hits.REDIRECT and not now.small:
                 self.assertIsNot(delivery, Delivery.RELAY)
             if now.hits is Hits.RELAY and offer.holder is Holder.PEER:
                 self.assertIsNot(delivery, Delivery.REDIRECT)
             if now.misses is Misses.REDIRECT:
                 self.assertIsNot(delivery, Delivery.DOWNLOAD)
 
-    def test_signatures_of_undecided_mirrors(self) -> None:
-        """A signature is asked of no mirror that said neither yes nor no: pacman takes an error there for the end of the transaction."""
+    def test_small(self) -> None:
+        """A small file is never redirected in any mode, neither where that is known before nor where only the mirror states it."""
         for offer, now in everything():
-            if now.signature and offer.holder is Holder.MIRROR and not offer.conclusive:
-                self.assertIs(decide(offer, now).delivery, Delivery.NEXT)
+            if now.small or (offer.small and offer.holder is Holder.MIRROR):
+                self.assertIsNot(decide(offer, now).delivery, Delivery.REDIRECT)
 
 
 class DefaultTests(SynchronousTestCase):
@@ -87,8 +87,9 @@ class DefaultTests(SynchronousTestCase):
         for lacking in (replace(self.now, digest=False), replace(self.now, spool=False)):
             self.assertEqual(deliveries(PEER, lacking, replace(lacking, returned=True)), [Delivery.REDIRECT, Delivery.REDIRECT])
             self.assertEqual(deliveries(UNREACHABLE, lacking), [Delivery.NEXT])
-            self.assertFalse(checks(lacking.hits, digest=lacking.digest, spool=lacking.spool))
-        self.assertTrue(checks(self.now.hits, digest=self.now.digest, spool=self.now.spool))
+            self.assertFalse(checks(lacking.hits, digest=lacking.digest, spool=lacking.spool, small=False))
+        self.assertTrue(checks(self.now.hits, digest=self.now.digest, spool=self.now.spool, small=False))
+        self.assertEqual([checks(Hits.REDIRECT, digest=digest, spool=False, small=True) for digest in TRUTH], [False, True])
 
     def test_undecided_mirror(self) -> None:
         """A package or a database is asked of a mirror that said neither yes nor no when nobody said yes."""
@@ -102,3 +103,14 @@ class DefaultTests(SynchronousTestCase):
         """A download that runs is joined, unless the client would have to wait for long."""
         running = Offer(Holder.RUNNING)
         self.assertEqual(deliveries(running, self.now, replace(self.now, far_ahead=True)), [Delivery.JOIN, Delivery.NEXT])
+
+    def test_small_packages_of_peers(self) -> None:
+        """What the user wants to have checked, and nothing can be checked with, does not come from a peer, however small it is."""
+        small = replace(self.now, small=True, digest=False, hits=Hits.RELAY)
+        self.assertEqual(deliveries(PEER, small, replace(small, kind=FileKind.SIGNATURE)), [Delivery.NEXT, Delivery.RELAY])
+
+    def test_is_small(self) -> None:
+        """Signatures are small, and what is stated to have 16 KiB."""
+        request = FileRequest("core", "x86_64", "core.db", FileKind.DATABASE)
+        self.assertTrue(is_small(replace(request, name="core.db.sig"), None))
+        self.assertEqual([is_small(request, size) for size in (None, 1, 16384, 16385)], [False, True, True, False])

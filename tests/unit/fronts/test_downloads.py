@@ -1,5 +1,7 @@
 """Tests for `pacserve.fronts.downloads`."""
 
+from tempfile import TemporaryFile
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
@@ -10,6 +12,7 @@ from pacserve.errors import RequestError
 from pacserve.fronts.downloads import ClaimFront, FetchFront
 from pacserve.packages.files import ExpectedFile, FileRequest
 from pacserve.packages.inventory import Inventory
+from pacserve.packages.marks import mark
 from pacserve.transfer.downloads import RunningDownloads
 from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, StreamAnswer
 from pacserve.web.bodies.arriving import ArrivingFile
@@ -91,6 +94,19 @@ class FetchFrontTests(SynchronousTestCase):
             assert isinstance(answer, FileAnswer)
             answer.held.file.close()
             self.assertEqual(answer.held.etag, etag)
+
+    def test_signature(self) -> None:
+        """A signature that came from a mirror has the SHA-256 of what it signs for its tag; any other has none that a peer would take."""
+        name = f"{NAME}.sig"
+        self.packages.listed = Inventory(1, {name: 5})
+        with TemporaryFile() as file:
+            for etag in ('"tag"', f'"{bytes(32).hex()}"'):
+                self.packages.path = f"/proc/self/fd/{file.fileno()}"
+                answer = self.successResultOf(self.answer("core", "x86_64", name))
+                assert isinstance(answer, FileAnswer)
+                answer.held.file.close()
+                self.assertEqual(answer.held.etag, etag)
+                mark(file.fileno(), bytes(32))
 
     def test_content(self) -> None:
         """A file that is shared by content is handed on whatever its repository, with the digest in its name for its tag."""

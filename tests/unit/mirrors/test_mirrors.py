@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import AbsentError, FetchError
-from pacserve.mirrors.health import ABSENCE_LIFETIME, Absences, MirrorHealth
+from pacserve.mirrors.health import ABSENCE_LIFETIME, FIRST_PENALTY, Absences, Fault, MirrorHealth
 from pacserve.mirrors.inquiry import Found, InconclusiveError, Inquiry, Question, UnfitError
 from pacserve.mirrors.mirror import Mirror
 from pacserve.mirrors.mirrors import YES_HOLDS, Mirrors
@@ -95,16 +95,27 @@ class MirrorsTests(SynchronousTestCase):
 
     def test_location(self) -> None:
         """The location is the mirror's own URL; that a password stands in it is said, and the log gets none."""
-        source = self.mirrors({"a.example": 5000})
-        answer = self.successResultOf(self.settle(source, PACKAGE, 5000))
-        self.assertEqual((answer.url, answer.size), (f"http://u:secret@a.example/core/{PACKAGE.name}", 5000))
+        source = self.mirrors({"a.example": 50_000})
+        answer = self.successResultOf(self.settle(source, PACKAGE, 50_000))
+        self.assertEqual((answer.url, answer.size), (f"http://u:secret@a.example/core/{PACKAGE.name}", 50_000))
         self.assertEqual((answer.origin, answer.offer, answer.holder), ("mirror http://a.example/core", Offer(Holder.MIRROR, secret=True), ""))
-        other = self.successResultOf(self.settle(self.mirrors({"a.example": 404, "b.example": 5000}), PACKAGE, 5000))
+        other = self.successResultOf(self.settle(self.mirrors({"a.example": 404, "b.example": 50_000}), PACKAGE, 50_000))
         self.assertEqual(other.offer, Offer(Holder.MIRROR))
+        small = self.successResultOf(self.settle(self.mirrors({"a.example": 404, "b.example": 16384}), PACKAGE))
+        self.assertEqual(small.offer, Offer(Holder.MIRROR, small=True))
+
+    def test_all_failed(self) -> None:
+        """That no mirror is likely to answer is said only when each of them failed lately; one that was slow may answer."""
+        source = self.mirrors({})
+        for origin, fault, failed in (("a", Fault.FAILED, False), ("b", Fault.SLOW, False), ("b", Fault.FAILED, True)):
+            self.health.blame(f"http://{origin}.example", fault, self.clock.seconds())
+            self.assertIs(source.all_failed(PACKAGE), failed)
+        self.clock.advance(FIRST_PENALTY)
+        self.assertIs(source.all_failed(PACKAGE), False)
 
     def test_resumed(self) -> None:
         """A client that has the beginning already is sent to another mirror than one with a password, if there is one that has the file."""
-        source = self.mirrors({"a.example": 5000, "b.example": 5000})
+        source = self.mirrors({"a.example": 50_000, "b.example": 50_000})
         wanted = Wanted(PACKAGE, None, IPv4Address("127.0.0.1"), offset=1000)
         origins = []
         for _ in range(2):
@@ -112,7 +123,7 @@ class MirrorsTests(SynchronousTestCase):
             self.assertEqual(candidate.offer, source.consider(wanted)[0].offer)
             answer: Any = self.successResultOf(Deferred.fromCoroutine(candidate.settle(self.clock.seconds() + 7)))
             origins.append(answer.origin)
-            self.client.answers = {"a.example": 5000, "b.example": 404}
+            self.client.answers = {"a.example": 50_000, "b.example": 404}
             self.clock.advance(YES_HOLDS)
         self.assertEqual(origins, ["mirror http://b.example/core", "mirror http://a.example/core"])
 
@@ -140,26 +151,26 @@ class MirrorsTests(SynchronousTestCase):
 
     def test_a_yes_holds_shortly(self) -> None:
         """The same question within a second is not asked again, after that it is; another size is another question."""
-        source = self.mirrors({"a.example": 5000, "b.example": 5000})
+        source = self.mirrors({"a.example": 50_000, "b.example": 50_000})
         for _ in range(3):
-            self.successResultOf(self.settle(source, PACKAGE, 5000))
+            self.successResultOf(self.settle(source, PACKAGE, 50_000))
         self.assertEqual(len(self.client.asked), 1)
         self.successResultOf(self.settle(source, PACKAGE))
         self.assertEqual(len(self.client.asked), 2)
         self.clock.advance(YES_HOLDS)
-        self.successResultOf(self.settle(source, PACKAGE, 5000))
+        self.successResultOf(self.settle(source, PACKAGE, 50_000))
         self.assertEqual(len(self.client.asked), 3)
 
     def test_wrong_size_everywhere(self) -> None:
         """A package that every mirror has in another size only is no certain no, and pacman is sent to none of them."""
-        source = self.mirrors({"a.example": 5001, "b.example": 5002})
-        error = self.failureResultOf(self.settle(source, PACKAGE, 5000), FetchError).value
+        source = self.mirrors({"a.example": 50_001, "b.example": 5002})
+        error = self.failureResultOf(self.settle(source, PACKAGE, 50_000), FetchError).value
         self.assertNotIsInstance(error, AbsentError)
-        self.assertIn("has 5001 bytes instead of 5000", str(error))
+        self.assertIn("has 50001 bytes instead of 50000", str(error))
 
     def test_remembers_little(self) -> None:
         """However many files are asked for, few answers are remembered."""
-        source = self.mirrors({"a.example": 5000})
+        source = self.mirrors({"a.example": 50_000})
         for number in range(1000):
             request = FileRequest("core", "x86_64", f"a{number}-1-1-any.pkg.tar.zst", FileKind.PACKAGE)
             self.successResultOf(self.settle(source, request))
@@ -189,16 +200,16 @@ class MirrorsTests(SynchronousTestCase):
 
     def test_asked_by_get(self) -> None:
         """Where no mirror says yes, those that said neither yes nor no are asked by GET, in their order; a yes counts like any other."""
-        source = self.mirrors({"a.example": (403, 404), "b.example": (405, 5000)})
-        answer = self.successResultOf(self.settle(source, PACKAGE, 5000))
+        source = self.mirrors({"a.example": (403, 404), "b.example": (405, 50_000)})
+        answer = self.successResultOf(self.settle(source, PACKAGE, 50_000))
         self.assertEqual((answer.url, answer.offer.conclusive), (f"http://b.example/core/{PACKAGE.name}", True))
         self.assertEqual([line.split("/core")[0] for line in self.client.asked[2:]], ["GET http://u:secret@a.example", "GET http://b.example"])
-        self.settle(source, PACKAGE, 5000)
+        self.settle(source, PACKAGE, 50_000)
         self.assertEqual(len(self.client.asked), 4)
 
     def test_no_get_without_need(self) -> None:
         """Where a mirror says yes, or all say no, nobody is asked by GET."""
-        for answers in ({"a.example": 403, "b.example": 5000}, {"a.example": 404, "b.example": 404}):
+        for answers in ({"a.example": 403, "b.example": 50_000}, {"a.example": 404, "b.example": 404}):
             source = self.mirrors(answers)
             self.settle(source, PACKAGE).addErrback(lambda failure: failure.trap(AbsentError) and None)
             self.assertFalse([line for line in self.client.asked if line.startswith("GET")])
@@ -219,11 +230,11 @@ class MirrorsTests(SynchronousTestCase):
             ({"a.example": 404, "b.example": (405, FetchError("no answer"))}, "b.example"),
         ):
             source = self.mirrors(answers)
-            answer = self.successResultOf(self.settle(source, PACKAGE, 5000))
+            answer = self.successResultOf(self.settle(source, PACKAGE, 50_000))
             self.assertEqual((answer.url, answer.size), (f"http://{host}/core/{PACKAGE.name}", None))
             self.assertFalse(answer.offer.conclusive)
             asked = len(self.client.asked)
-            self.successResultOf(self.settle(source, PACKAGE, 5000))
+            self.successResultOf(self.settle(source, PACKAGE, 50_000))
             self.assertEqual(len(self.client.asked), 2 * asked)
 
     def test_server_errors_count(self) -> None:
@@ -236,7 +247,7 @@ class MirrorsTests(SynchronousTestCase):
 
     def test_stated_size(self) -> None:
         """The size of a file that no database knows is what the first mirror with it states; None where none does."""
-        for answers, size in (({"a.example": 5000}, 5000), ({"a.example": 404, "b.example": 1234}, 1234), ({"a.example": 404}, None)):
+        for answers, size in (({"a.example": 50_000}, 50_000), ({"a.example": 404, "b.example": 1234}, 1234), ({"a.example": 404}, None)):
             source = self.mirrors(answers)
             self.assertEqual(self.successResultOf(Deferred.fromCoroutine(source.stated_size(PACKAGE, 7.0))), size)
             asked = len(self.client.asked)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -30,6 +31,7 @@ NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 PACKAGE = FileRequest("core", "x86_64", NAME, FileKind.PACKAGE)
 SIGNATURE = FileRequest("core", "x86_64", NAME + ".sig", FileKind.SIGNATURE)
 DATABASE = FileRequest("core", "x86_64", "core.db", FileKind.DATABASE)
+SIGNATURE_WANTED = Wanted(SIGNATURE, None, parse_address("127.0.0.1"))
 SIZE = 100
 KNOWN, UNKNOWN = PeerState.KNOWN, PeerState.UNKNOWN
 
@@ -164,8 +166,21 @@ class CandidatesTests(Setup):
         """A signature has 1 byte to 16 KiB."""
         for size, count in ((1, 1), (16384, 1), (16385, 0)):
             self.add(files={SIGNATURE.name: size})
-            self.assertEqual(len(self.holders(SIGNATURE, None)), count, size)
+            ranks = [candidate.rank for candidate in self.source.candidates(replace(SIGNATURE_WANTED, mirrors_failed=True))]
+            self.assertEqual(ranks.count(Rank.PEERS), count, size)
             self.holdings.replace(len(self.peers) - 1, {})
+
+    def test_signature_order(self) -> None:
+        """A peer gives a signature when no mirror does: nobody but pacman can tell whether it is right, and pacman asks once."""
+        self.add(files={SIGNATURE.name: 119})
+        for failed, visited, rank in (
+            (False, frozenset[str](), Rank.PEERS_LAST),
+            (True, frozenset[str](), Rank.PEERS),
+            (True, frozenset({"cache"}), Rank.PEERS_LAST),
+        ):
+            wanted = replace(SIGNATURE_WANTED, visited=visited, mirrors_failed=failed)
+            self.assertEqual([candidate.rank for candidate in self.source.candidates(wanted)], [rank])
+            self.assertEqual([considered.rank for considered in self.source.consider(wanted)], [rank])
 
     def test_databases(self) -> None:
         """A database never comes from a peer, not even from one that would say yes."""

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.errors import FetchError, IntegrityError
 from pacserve.fetch.answers import AnswerHead
 from pacserve.packages.files import ExpectedFile
-from pacserve.transfer.arrival import Arrival, OtherVersionError, Storage
+from pacserve.transfer.arrival import Arrival, OtherVersionError, Storage, storage_of
 from tests.unit.transfer.simulator import Behaviour, SimulatedMirror
 
 DATA = b"x" * 1000
@@ -51,6 +51,31 @@ class ArrivalTests(SynchronousTestCase):
     def arrival(self, expected: ExpectedFile | None = None) -> Arrival:
         """Nothing has arrived yet."""
         return Arrival(expected, Storage(self.create, lambda size: size <= ROOM, MOST))
+
+    def test_beginning(self) -> None:
+        """A file that can't be what it is taken for is a lie, however well its size fits."""
+        arrival = Arrival(None, storage_of("a.pkg.tar.zst.sig", self.create, lambda _: True))
+        arrival.begin(self.source, Head(length=6))
+        arrival.add(self.source, b"<html>")
+        with self.assertRaises(IntegrityError):
+            arrival.finish()
+        arrival.restart()
+        arrival.begin(self.source, Head(length=6))
+        arrival.add(self.source, b"\x88\x75\x04\0\0\0")
+        arrival.finish()
+
+    def test_authoritative(self) -> None:
+        """A file is a mirror's as long as every byte of it came from one."""
+        arrival = self.arrival()
+        self.other.authoritative = False
+        arrival.begin(self.source, Head())
+        arrival.add(self.source, DATA[:500])
+        self.assertTrue(arrival.authoritative)
+        arrival.add(self.other, DATA[500:600])
+        arrival.add(self.source, DATA[600:])
+        self.assertFalse(arrival.authoritative)
+        arrival.restart()
+        self.assertTrue(arrival.authoritative)
 
     def room(self) -> int:
         """The bytes that the files take of the disk, as far as they are not full of nothing."""

@@ -10,11 +10,12 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.delivery.streaming import AHEAD_LIMIT, AHEAD_SECONDS, Streaming
+from pacserve.delivery.streaming import AHEAD_LIMIT, AHEAD_SECONDS, Running, Streaming, Whole
 from pacserve.errors import AbsentError, FetchError
 from pacserve.fetch.rate import UNLIMITED
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
+from pacserve.packages.marks import marked
 from pacserve.sources.candidates import Wanted
 from pacserve.sources.locations import Holder, Offer, RunningDownload, UnaskedMirrors
 from pacserve.sources.upstreams import Upstream, Upstreams
@@ -23,7 +24,7 @@ from pacserve.transfer.choosing import HEAD_TIMEOUT
 from pacserve.transfer.download import LEADER_STALL_TIMEOUT
 from pacserve.transfer.downloads import CLOSE_DELAY, DOWNLOADS_LIMIT, Downloads
 from pacserve.transfer.leader_search import Claim, Claiming
-from pacserve.transfer.reading import TRICKLE_RESERVE_BYTES
+from pacserve.transfer.reading import TRICKLE_RESERVE_BYTES, DownloadedFile
 from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.spool import Spool
 from pacserve.web.answers import Answer, StreamAnswer
@@ -37,6 +38,7 @@ EXPECTED = ExpectedFile(len(DATA), hashlib.sha256(DATA).digest())
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 REQUEST = FileRequest("core", "x86_64", NAME, FileKind.PACKAGE)
 SIGNATURE = FileRequest("core", "x86_64", NAME + ".sig", FileKind.SIGNATURE)
+SIGNATURE_DATA = b"\x88\x75\x04\x00" + bytes(115)
 DATABASE = FileRequest("core", "x86_64", "core.db", FileKind.DATABASE)
 
 
@@ -47,10 +49,12 @@ class Office(Claiming):
         self.leader: Upstream | None = None
         self.claims: list[AnsweredClaim] = []
         self.delay: Deferred[None] | None = None
+        self.asked: list[tuple[FileRequest, ExpectedFile | None]] = []
 
     async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
         if self.delay is not None:
             await self.delay
+        self.asked.append((request, expected))
         self.claims.append(AnsweredClaim(self.leader))
         return self.claims[-1]
 
@@ -92,7 +96,7 @@ class Setup(SynchronousTestCase):
         self.downloads = Downloads(self.spool, self.clock, UNLIMITED, self.office, self.published.append)
         self.addCleanup(self.downloads.stop)
         self.source = DownloadSource(self.downloads, self.upstreams, self.known, self.clock)
-        self.streaming = Streaming(self.downloads, self.downloads, self.upstreams, self.known, self.clock)
+        self.streaming = Streaming(Running(self.downloads, self.downloads, self.downloads), self.upstreams, self.known, self.clock)
 
     def mirror(self, data: bytes = DATA, **faults: object) -> Mirror:
         """One more mirror."""
@@ -207,10 +211,55 @@ class DownloadsTests(Setup):
         self.assertEqual(self.content(self.successResultOf(second)), DATA)
 
     def test_unknown(self) -> None:
-        """A file that no database knows is handed on and not kept: it can't be told whether it is right."""
-        self.mirror(b"signature")
-        self.assertEqual(self.content(self.successResultOf(self.settle(SIGNATURE))), b"signature")
-        self.assertEqual((self.names(), self.office.claims[0].ended), ([], [False]))
+        """A file that no database knows is handed on and not kept, and the LAN is not asked: it can't be told whether it is right."""
+        self.known.known = None
+        self.mirror()
+        self.assertEqual(self.content(self.successResultOf(self.settle())), DATA)
+        self.assertEqual((self.names(), self.office.claims), ([], []))
+
+    def whole(self, *, alone: bool = False) -> Whole:
+        """The signature, downloaded for all."""
+        return self.successResultOf(Deferred.fromCoroutine(self.streaming.download_whole(SIGNATURE, alone=alone)))
+
+    def test_signature(self) -> None:
+        """A signature that a mirror gave is claimed by its package, kept beside it, and marked with what it signs."""
+        self.mirror(SIGNATURE_DATA)
+        whole = self.whole()
+        self.assertEqual((self.content(whole.answer), whole.authoritative), (SIGNATURE_DATA, True))
+        self.assertEqual((self.names(), self.office.asked), ([SIGNATURE.name], [(SIGNATURE, EXPECTED)]))
+        with (self.folder / "pkg" / SIGNATURE.name).open("rb") as file:
+            self.assertEqual(marked(file.fileno()), EXPECTED.sha256)
+        tag = DownloadedFile(self.downloads.join(SIGNATURE, lambda: None, []), self.clock, EXPECTED).etag
+        self.assertEqual(tag, f'"{hashlib.sha256(DATA).hexdigest()}-0"')
+
+    def test_signature_of_a_leader(self) -> None:
+        """One that another host downloads is taken from there and not kept: nobody but pacman can tell whether it is right."""
+        leader = self.office.leader = Mirror(self.clock, "peer", SIGNATURE_DATA)
+        leader.authoritative = False
+        whole = self.whole()
+        self.assertEqual((self.content(whole.answer), whole.authoritative, self.names()), (SIGNATURE_DATA, False, []))
+        self.mirror(SIGNATURE_DATA)
+        self.clock.advance(CLOSE_DELAY)
+        self.assertTrue(self.whole(alone=True).authoritative)
+        self.assertEqual(len(self.office.asked), 1)
+
+    def test_signature_of_nobody(self) -> None:
+        """A page in the place of the signature is not taken for one, and the next mirror is asked; where there is none, that is an error."""
+        self.mirror(b"<html>please pay</html>")
+        asking = Deferred.fromCoroutine(self.streaming.download_whole(SIGNATURE, alone=True))
+        self.failureResultOf(asking, FetchError)
+        self.mirror(SIGNATURE_DATA)
+        self.clock.advance(CLOSE_DELAY)
+        self.assertEqual(self.content(self.whole().answer), SIGNATURE_DATA)
+
+    def test_signature_of_a_new_build(self) -> None:
+        """A package that is downloaded anew takes the signature of the former one away."""
+        self.mirror(SIGNATURE_DATA)
+        self.whole()
+        self.upstreams.mirrors.clear()
+        self.mirror()
+        self.successResultOf(self.settle())
+        self.assertEqual(self.names(), [NAME])
 
     def test_wrong(self) -> None:
         """A file that is not the one that the database states is not kept, and the next client is served from elsewhere."""

@@ -41,6 +41,7 @@ from pacserve.network.machine import Machine
 from pacserve.packages.children import ChildRunner
 from pacserve.pacman.databases import Databases
 from pacserve.pacman.front import PacmanFront
+from pacserve.pacman.kept_tables import KeptTables
 from pacserve.pacman.pacman_conf import PacmanConf
 from pacserve.pacman.servers import Servers
 from pacserve.peers.peer import Myself
@@ -113,7 +114,7 @@ class Daemon:
 
         run = ChildRunner(reactor)
         self._configuration = PacmanConf(settings.pacman_conf, run, reactor, required=settings.pacman_required)
-        self._databases = Databases(self._configuration, run, reactor)
+        self._databases = Databases(self._configuration, KeptTables(f"{settings.state}/databases"), run, reactor)
         self._caches = caches = CachedPackages(self._cache_dirs, self._databases, self._in_thread, reactor, wall)
 
         self._peering = peering = Peering(settings, myself, machine, caches, self._in_thread, reactor)
@@ -238,6 +239,7 @@ class Daemon:
         await self._in_time(self._telling.stop(), FAREWELL)
         # Nothing is aborted: the kernel may still have megabytes to send, and goes on to do so after this process has ended.
         self._access_log.flush()
+        self._databases.close()
 
     def reload(self) -> None:
         """Reads pacman.conf again now; a wrong one is logged, and the last good one stays."""

@@ -235,7 +235,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         default=default_state(os.environ, root=os.geteuid() == 0),
         type=values.argument(values.path),
-        help="where the history of the traffic is kept (default: %(default)s)",
+        help="where the history of the traffic and what the databases state are kept (default: %(default)s)",
     )
     other.add_argument("--metrics-peers", action="store_true", help="let /metrics have series of each peer, by its address")
     other.add_argument("--log-level", choices=LOG_LEVELS, default="info", help="the least important lines to log (default: %(default)s)")

@@ -44,7 +44,7 @@ class Settings:
         multicast_interval: Seconds between two announcements.
         misses: What becomes of a file that no one on the LAN has.
         hits: What becomes of a file that a peer has.
-        state: Where the history of the traffic is kept.
+        state: Where the history of the traffic and what the databases state are kept.
         metrics_peers: True if `/metrics` has series of each peer.
         spool: Where downloads are kept.
         spool_size: Bytes of all complete downloads.

@@ -50,5 +50,16 @@ class Catalogue(Protocol):
         """Returns what the databases of all repositories state for the package file `name`; empty where none knows it."""
 
     @abstractmethod
+    def signature(self, repo: str, name: str) -> bytes | None:
+        """
+        Returns the detached signature that the database of `repo` carries for the package file `name`, 1 to `SIGNATURE_LIMIT` bytes.
+
+        It is what pacman would take for this package.  A signature may be read from the disk when it is asked for, but never over a network.
+
+        Returns:
+            None where the database does not know the file, or carries no signature for it.
+        """
+
+    @abstractmethod
     def sizes(self, name: str) -> Sequence[int]:
         """Returns the sizes that the databases of all repositories state for the package file `name`; empty where none knows it."""

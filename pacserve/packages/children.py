@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
@@ -42,28 +43,39 @@ class NotInstalledError(FetchError):
     """The program is not in PATH."""
 
 
-Run = Callable[[Sequence[str]], Awaitable[ChildOutcome]]
-"""
-Runs a command to its end.  Raises `NotInstalledError` when it is not in PATH, and `FetchError` when it can't be started, takes too long or says too
-much.
-"""
+class Run(Protocol):
+    """Runs programs."""
+
+    @abstractmethod
+    async def __call__(self, command: Sequence[str], output: int | None = None) -> ChildOutcome:
+        """
+        Runs a command to its end.
+
+        Args:
+            output: The descriptor of a file that takes what the command writes to stdout, in place of the outcome.
+
+        Raises:
+            NotInstalledError: It is not in PATH.
+            FetchError: It can't be started, takes too long or says too much.
+        """
 
 
-class ChildRunner:
-    """A `Run` over a reactor."""
+class ChildRunner(Run):
+    """Runs programs over a reactor."""
 
     def __init__(self, reactor: Any) -> None:
         self._processes: IReactorProcess = reactor
         self._clock: IReactorTime = reactor
 
-    async def __call__(self, command: Sequence[str]) -> ChildOutcome:
+    async def __call__(self, command: Sequence[str], output: int | None = None) -> ChildOutcome:
         if shutil.which(command[0]) is None:  # Twisted would only notice in the child
             raise NotInstalledError(f"{command[0]} is not installed")
         child = _Child()
         timer = None
+        descriptors = {0: "w", 1: "r" if output is None else output, 2: "r"}
         try:
             # Messages are matched nowhere, but numbers and dates must not depend on the user's language.
-            self._processes.spawnProcess(child, command[0], list(command), env={**os.environ, "LC_ALL": "C"})
+            self._processes.spawnProcess(child, command[0], list(command), env={**os.environ, "LC_ALL": "C"}, childFDs=descriptors)
             timer = self._clock.callLater(CHILD_TIMEOUT, child.give_up, f"{command[0]} took more than {CHILD_TIMEOUT:.0f} s")
             return await child.ended
         except OSError as error:

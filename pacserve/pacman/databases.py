@@ -1,14 +1,12 @@
-"""Keeps in memory what the sync databases state of package files, and reads it again when pacman has written them."""
+"""Knows what the sync databases state of package files, and reads it again when pacman has written them."""
 
 from __future__ import annotations
 
 import os
-import re
 import stat
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, gatherResults
 from twisted.internet.interfaces import IReactorTime
@@ -20,6 +18,8 @@ from pacserve.packages.children import Run
 from pacserve.packages.files import ExpectedFile
 from pacserve.packages.names import parse_package_file
 from pacserve.pacman.configuration import ConfigurationSource
+from pacserve.pacman.kept_tables import KeptTables
+from pacserve.pacman.tables import Stamp, Table
 from pacserve.waiting import Waiters
 
 # Seconds that a request waits for a database that is being read; pacman itself waits 10 s for an answer.
@@ -28,18 +28,8 @@ READING_TIMEOUT = 3.0
 RETRY_INTERVAL = 60.0
 # Child processes at the same time: one for each core of a small machine.
 CHILDREN_LIMIT = 2
-# The exit status of `pacserve.pacman.database_reader` where pyalpm is not installed.  Neither imports the other: the program does without Twisted.
+# The exit status of `pacserve.pacman.database_reader` where pyalpm is not installed.
 NO_PYALPM = 69
-# Packages of one database; Arch's largest has some 15,000.
-PACKAGES_LIMIT = 500_000
-
-_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-# Bits of a packed number: the size, and above it the digest with a bit more that says that there is one.
-_SIZE_BITS = 52
-_SIZE = (1 << _SIZE_BITS) - 1
-_DIGEST = (1 << 256) - 1
-
-Stamp = tuple[int, int, int]
 
 
 @dataclass(slots=True)
@@ -48,17 +38,24 @@ class _Database:
     One repository's database.
 
     Attributes:
-        stamp: Of the file that `sizes` was read from, or that could not be read.
+        table: What it stated when it was last read; None while that is not known.
+        stamp: Of the file that `table` was read from, or that could not be read.
         failed_at: When it could not be read, None if it could.
         reading: True if it is being read.
         ended: Those that wait for the end of that.
     """
 
-    sizes: Mapping[str, int] = field(default_factory=dict)
+    table: Table | None = None
     stamp: Stamp | None = None
     failed_at: float | None = None
     reading: bool = False
     ended: Waiters = field(default_factory=Waiters)
+
+    def take(self, table: Table | None, stamp: Stamp | None) -> None:
+        """Takes what is stated from now on."""
+        if self.table is not None:
+            self.table.close()
+        self.table, self.stamp, self.failed_at = table, stamp, None
 
 
 class Databases(Catalogue):
@@ -66,8 +63,9 @@ class Databases(Catalogue):
 
     _log = Logger()
 
-    def __init__(self, configuration: ConfigurationSource, run: Run, clock: IReactorTime) -> None:
+    def __init__(self, configuration: ConfigurationSource, kept: KeptTables, run: Run, clock: IReactorTime) -> None:
         self._configuration = configuration
+        self._kept = kept
         self._run = run
         self._clock = clock
         self._databases: dict[str, _Database] = {}
@@ -91,7 +89,8 @@ class Databases(Catalogue):
             if not self._outdated(database, stamp):
                 return
             if stamp is None:
-                database.sizes, database.stamp, database.failed_at = {}, None, None
+                database.take(None, None)
+                self._kept.forget(repo)
                 self._revision += 1
                 return
             database.reading = True
@@ -113,25 +112,25 @@ class Databases(Catalogue):
         return len(databases) == len(repositories) and all(database.failed_at is None for database in databases)
 
     def size(self, repo: str, name: str) -> int | None:
-        database = self._databases.get(repo)
-        packed = None if database is None else database.sizes.get(name)
-        return None if packed is None else packed & _SIZE
+        table = self._table(repo)
+        return None if table is None else table.size(name)
 
     def expected(self, repo: str, name: str) -> ExpectedFile | None:
-        database = self._databases.get(repo)
-        packed = None if database is None else database.sizes.get(name)
-        if packed is None:
-            return None
-        digest = packed >> _SIZE_BITS
-        return ExpectedFile(packed & _SIZE, (digest & _DIGEST).to_bytes(32, "big") if digest else None)
+        table = self._table(repo)
+        stated = None if table is None else table.stated(name)
+        return None if stated is None else ExpectedFile(*stated)
 
     def all_expected(self, name: str) -> Sequence[ExpectedFile]:
         found = (self.expected(repo, name) for repo in self._configuration.current().repositories)
         return [expected for expected in found if expected is not None]
 
+    def signature(self, repo: str, name: str) -> bytes | None:
+        table = self._table(repo)
+        return None if table is None else table.signature(name)
+
     def sizes(self, name: str) -> Sequence[int]:
-        repositories = self._configuration.current().repositories
-        return [database.sizes[name] & _SIZE for repo, database in self._databases.items() if repo in repositories and name in database.sizes]
+        found = (self.size(repo, name) for repo in self._configuration.current().repositories)
+        return [size for size in found if size is not None]
 
     def find(self, text: str, most: int) -> Sequence[tuple[str, str]]:
         """
@@ -142,13 +141,21 @@ class Databases(Catalogue):
         """
         found: list[tuple[int, str, str]] = []
         for repo in self._configuration.current().repositories:
-            database = self._databases.get(repo)
-            for name in () if database is None else database.sizes:
-                if text in name:
-                    parsed = parse_package_file(name)
-                    package = "" if parsed is None else parsed.name
-                    found.append((0 if text in (name, package) else 1 if package.startswith(text) else 2, repo, name))
+            table = self._table(repo)
+            for name in () if table is None else table.names(text):
+                parsed = parse_package_file(name)
+                package = "" if parsed is None else parsed.name
+                found.append((0 if text in (name, package) else 1 if package.startswith(text) else 2, repo, name))
         return [(repo, name) for _, repo, name in sorted(found, key=lambda one: one[0])[:most]]
+
+    def close(self) -> None:
+        """Closes the files; nothing is known after that."""
+        for database in self._databases.values():
+            database.take(None, None)
+
+    def _table(self, repo: str) -> Table | None:
+        database = self._databases.get(repo)
+        return None if database is None else database.table
 
     def _outdated(self, database: _Database, stamp: Stamp | None) -> bool:
         if database.stamp != stamp:
@@ -162,9 +169,9 @@ class Databases(Catalogue):
 
     async def _read(self, database_dir: str, repo: str, database: _Database, stamp: Stamp) -> None:
         try:
-            database.sizes = await self._children.run(lambda: Deferred.fromCoroutine(self._sizes(database_dir, repo)))
-            database.failed_at = None
-            self._revision += 1
+            table = self._kept.find(repo, stamp)
+            if table is None:
+                table = await self._children.run(lambda: Deferred.fromCoroutine(self._new_table(database_dir, repo)))
         except FetchError as error:
             database.failed_at = self._clock.seconds()
             self._log.debug("the database of {repo} can't be read: {error}", repo=repo, error=error)
@@ -173,43 +180,49 @@ class Databases(Catalogue):
         except Exception:
             database.failed_at = self._clock.seconds()
             self._log.failure("reading the database of {repo}", repo=repo)
+        else:
+            # What is in the table may be newer than what was there when the child was started.
+            database.take(table, table.stamp)
+            self._revision += 1
+            return
         database.stamp = stamp
 
-    async def _sizes(self, database_dir: str, repo: str) -> Mapping[str, int]:
-        # -P: modules that lie in the folder where the daemon was started are none of ours.
-        outcome = await self._run((sys.executable, "-P", "-m", "pacserve.pacman.database_reader", database_dir, repo))
-        if outcome.status == NO_PYALPM:
-            if not self._complained:
-                self._complained = True
-                self._log.warn("pyalpm is not installed, so no database of pacman can be read: install pacserve with all that setup.cfg requires")
-            raise FetchError("pyalpm is not installed")
-        if outcome.status != 0:
-            raise FetchError(outcome.complaint or f"exit status {outcome.status}")
-        sizes: dict[str, int] = {}
-        for raw in BytesIO(outcome.output):  # line by line: all of them at once would be some megabytes more
-            name, _, rest = raw.decode("utf-8", "replace").rstrip("\r\n").partition("\t")
-            size, _, digest = rest.partition("\t")
-            if not (size.isascii() and size.isdigit() and len(size) <= 15):
-                continue
-            parsed = parse_package_file(name)
-            if parsed is not None and not parsed.signature and int(size) > 0:  # libalpm gives 0 where the database states no size
-                sizes[name] = _packed(int(size), digest)
-                if len(sizes) >= PACKAGES_LIMIT:
-                    break
-        return sizes
+    async def _new_table(self, database_dir: str, repo: str) -> Table:
+        """
+        Returns what a child process reads from a database.
+
+        Raises:
+            FetchError: It can't be read.
+        """
+        try:
+            file = self._kept.create(repo)
+        except OSError as error:
+            raise FetchError(f"no place for what it states: {error.strerror}") from error
+        try:
+            # -P: modules that lie in the folder where the daemon was started are none of ours.
+            outcome = await self._run((sys.executable, "-P", "-m", "pacserve.pacman.database_reader", database_dir, repo), file.fileno())
+            if outcome.status == NO_PYALPM:
+                if not self._complained:
+                    self._complained = True
+                    self._log.warn("pyalpm is not installed, so no database of pacman can be read: install pacserve with all that setup.cfg requires")
+                raise FetchError("pyalpm is not installed")
+            if outcome.status != 0:
+                raise FetchError(outcome.complaint or f"exit status {outcome.status}")
+            table = Table(file)
+        except (OSError, ValueError) as error:
+            self._kept.discard(file)
+            raise FetchError(str(error)) from error
+        except BaseException:
+            self._kept.discard(file)
+            raise
+        self._kept.keep(repo, file)
+        return table
 
 
 def _end(database: _Database) -> None:
     """Lets the coroutines go on that wait for a reading."""
     database.reading = False
     database.ended.wake()
-
-
-def _packed(size: int, digest: str) -> int:
-    """Returns size and SHA-256 as one number, which takes a third of the memory of two values; 15,000 packages have one each."""
-    if not _SHA256.match(digest):
-        return size
-    return ((1 << 256) + int(digest, 16) << _SIZE_BITS) + size
 
 
 def _stamp(database_dir: str, repo: str) -> Stamp | None:

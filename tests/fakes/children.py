@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 
-from pacserve.packages.children import ChildOutcome
+from pacserve.packages.children import ChildOutcome, Run
 
 
-class Children:
+class Children(Run):
     """
-    A `pacserve.packages.children.Run`.
+    Runs nothing.
 
     Attributes:
         commands: What was run, in order.
@@ -28,7 +29,14 @@ class Children:
         self.most = 0
         self.answer = answer
 
-    async def __call__(self, command: Sequence[str]) -> ChildOutcome:
+    async def __call__(self, command: Sequence[str], output: int | None = None) -> ChildOutcome:
+        outcome = await self._outcome(command)
+        if output is None:
+            return outcome
+        os.write(output, outcome.output)
+        return ChildOutcome(outcome.status, b"", outcome.complaint)
+
+    async def _outcome(self, command: Sequence[str]) -> ChildOutcome:
         self.commands.append(tuple(command))
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -50,8 +58,3 @@ class Children:
     def _gone(self, child: Deferred[ChildOutcome]) -> None:
         self.cancelled += 1
         self.running.remove(child)
-
-
-def printed(text: str) -> ChildOutcome:
-    """A child that wrote this and ended well."""
-    return ChildOutcome(0, text.encode("utf-8", "surrogateescape"), "")

@@ -59,6 +59,7 @@ class Databases(Catalogue):
     Attributes:
         refreshed: The repositories that were asked to be read again, `*` for all of them.
         digest: The SHA-256 that is stated of every file.
+        signatures: The signatures that the databases carry, by repository and name of the package file.
     """
 
     revision: int = 0
@@ -67,6 +68,7 @@ class Databases(Catalogue):
         self._sizes = dict(sizes or {})
         self.refreshed: list[str] = []
         self.digest: bytes | None = None
+        self.signatures: dict[tuple[str, str], bytes] = {}
 
     def state(self, repo: str, name: str, size: int) -> None:
         """States a size from now on."""
@@ -92,6 +94,9 @@ class Databases(Catalogue):
 
     def all_expected(self, name: str) -> Sequence[ExpectedFile]:
         return [ExpectedFile(size, self.digest) for size in self.sizes(name)]
+
+    def signature(self, repo: str, name: str) -> bytes | None:
+        return self.signatures.get((repo, name))
 
     def sizes(self, name: str) -> Sequence[int]:
         return [size for (_, known), size in self._sizes.items() if known == name]

@@ -49,7 +49,7 @@ def daemon_page(program: Program) -> str:
         *_list(
             (DEFAULT_PACMAN_CONF, "Mirrors, repositories and package caches."),
             (DEFAULT_SPOOL, "Downloads; --spool names another folder."),
-            (DEFAULT_STATE, "The history of the traffic; --state names another folder."),
+            (DEFAULT_STATE, "The history of the traffic, and what the databases state; --state names another folder."),
         ),
         *_see_also("pacsrv(8)", "pacserve-protocol(7)", "pacman(8)", "pacman.conf(5)"),
     ]

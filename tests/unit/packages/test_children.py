@@ -51,7 +51,16 @@ class Processes(Clock):
         self.error: OSError | None = None
         self.started: list[tuple[str, Sequence[str], Mapping[str, str]]] = []
 
-    def spawnProcess(self, protocol: ProcessProtocol, path: str, args: Sequence[str], env: Mapping[str, str]) -> None:  # noqa: N802
+    def spawnProcess(  # noqa: N802
+        self,
+        protocol: ProcessProtocol,
+        path: str,
+        args: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        childFDs: Mapping[int, Any],  # noqa: N803
+    ) -> None:
+        self.descriptors = childFDs
         if self.error is not None:
             raise self.error
         self.started.append((path, args, env))
@@ -74,6 +83,15 @@ class ChildRunnerTests(SynchronousTestCase):
 
     def failure_of(self, running: Deferred[ChildOutcome]) -> str:
         return str(self.failureResultOf(running, FetchError).value)
+
+    def test_output(self) -> None:
+        """What a child writes is collected, or goes to the file that it is given."""
+        self.start()
+        self.assertEqual(self.reactor.descriptors, {0: "w", 1: "r", 2: "r"})
+        running = Deferred.fromCoroutine(ChildRunner(self.reactor)(("sh", "-c", "true"), 17))
+        self.assertEqual(self.reactor.descriptors, {0: "w", 1: 17, 2: "r"})
+        self.reactor.end()
+        self.assertEqual(self.successResultOf(running), ChildOutcome(0, b"", ""))
 
     def test_outcome(self) -> None:
         """What the child writes in pieces and its exit status are the outcome, and nothing waits any more."""

@@ -1,5 +1,6 @@
 """Tests for `pacserve.pacman.database_reader`, with real libalpm in real child processes."""
 
+import base64
 import io
 import os
 import subprocess
@@ -8,15 +9,23 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.packages.children import ChildOutcome
-from pacserve.packages.files import ExpectedFile
+from pacserve.packages.files import SIGNATURE_LIMIT, ExpectedFile
+from pacserve.packages.names import parse_package_file
+from pacserve.pacman import database_reader
 from pacserve.pacman.databases import NO_PYALPM, Databases
+from pacserve.pacman.kept_tables import KeptTables
+from pacserve.pacman.tables import StatedPackage
 from tests.fakes.interfaces import Configuration
+from tests.fakes.tables import table
 
 ZLIB = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 CPP = "c++pkg-2.0+r3~rc1-1-any.pkg.tar.xz"
@@ -49,18 +58,25 @@ class DatabaseReaderTests(SynchronousTestCase):
                 info.size = len(text)
                 archive.addfile(info, io.BytesIO(text))
 
-    async def run_command(self, command: Sequence[str]) -> ChildOutcome:
-        done = subprocess.run(command, check=False, capture_output=True, cwd=self.cwd, env={**os.environ, "LC_ALL": "C"})
-        return ChildOutcome(done.returncode, done.stdout, done.stderr.decode())
+    async def run_command(self, command: Sequence[str], output: int | None = None) -> ChildOutcome:
+        stdout = subprocess.PIPE if output is None else output
+        done = subprocess.run(command, check=False, stdout=stdout, stderr=subprocess.PIPE, cwd=self.cwd, env={**os.environ, "LC_ALL": "C"})
+        return ChildOutcome(done.returncode, done.stdout or b"", done.stderr.decode())
 
     def read(self) -> ChildOutcome:
         command = (sys.executable, "-P", "-m", "pacserve.pacman.database_reader", str(self.folder), "core")
         return self.successResultOf(Deferred.fromCoroutine(self.run_command(command)))
 
     def databases(self) -> Databases:
-        databases = Databases(Folder(self.folder), self.run_command, Clock())
+        databases = Databases(Folder(self.folder), KeptTables(f"{self.folder}/kept"), self.run_command, Clock())
+        self.addCleanup(databases.close)
         self.successResultOf(Deferred.fromCoroutine(databases.refresh("core")))
         return databases
+
+    def assert_read(self, *packages: StatedPackage) -> None:
+        """These packages are what is read, and nothing is complained of."""
+        found = self.database.stat()
+        self.assertEqual(table((found.st_mtime_ns, found.st_ino, found.st_size), *packages), self.read())
 
     def assert_broken(self) -> None:
         outcome = self.read()
@@ -68,11 +84,11 @@ class DatabaseReaderTests(SynchronousTestCase):
         self.assertNotIn("Traceback", outcome.complaint)
         self.assertTrue(outcome.complaint)
 
-    def test_printed(self) -> None:
-        """Each package file is printed with its size, whatever compressed the database; a signature in it does not matter."""
+    def test_read(self) -> None:
+        """Each package file is read with its size and its signature, whatever compressed the database."""
         for compression in ("gz", "xz", "bz2", ""):
             self.write([{"FILENAME": ZLIB.encode(), "CSIZE": b"95872", "PGPSIG": b"eA=="}, {"FILENAME": CPP.encode(), "CSIZE": b"7"}], compression)
-            self.assertEqual(ChildOutcome(0, f"{ZLIB}\t95872\t\n{CPP}\t7\t\n".encode(), ""), self.read())
+            self.assert_read(StatedPackage(ZLIB, 95872, None, b"x"), StatedPackage(CPP, 7))
 
     def test_known(self) -> None:
         """What libalpm reads from a database is what is known of its packages."""
@@ -96,10 +112,22 @@ class DatabaseReaderTests(SynchronousTestCase):
         self.write([{"FILENAME": ZLIB.encode()}])
         self.assertEqual([], self.databases().sizes(ZLIB))
 
+    def test_signatures(self) -> None:
+        """A signature is known in the bytes that pacman would take; none is made of what is no base64, empty, or larger than pacman takes."""
+        largest = os.urandom(SIGNATURE_LIMIT)
+        stated = {1: largest, 2: largest + b"x", 3: os.urandom(119), 4: b""}
+        texts = {number: base64.b64encode(signature) for number, signature in stated.items()} | {5: b"!?", 6: b"abc", 7: b"\xff"}
+        names = {number: f"p{number}-1-1-any.pkg.tar.zst" for number in range(1, 9)}
+        self.write([{"FILENAME": name.encode(), "CSIZE": b"1"} | ({"PGPSIG": texts[n]} if n in texts else {}) for n, name in names.items()])
+        databases = self.databases()
+        known = {number: databases.signature("core", name) for number, name in names.items()}
+        self.assertEqual({number: signature for number, signature in known.items() if signature is not None}, {1: largest, 3: stated[3]})
+        self.assertEqual([databases.size("core", name) for name in names.values()], [1] * len(names))
+
     def test_empty(self) -> None:
         """A database without packages is no broken one."""
         self.write([])
-        self.assertEqual(ChildOutcome(0, b"", ""), self.read())
+        self.assert_read()
 
     def test_missing(self) -> None:
         """A database that is not there is told by the exit status."""
@@ -127,12 +155,12 @@ class DatabaseReaderTests(SynchronousTestCase):
     def test_inconsistent(self) -> None:
         """A database that libalpm complains of and still reads is not taken for a broken one."""
         self.write([{"FILENAME": ZLIB.encode(), "CSIZE": b"1", "NAME": b"other"}, {"FILENAME": CPP.encode(), "CSIZE": b"7"}])
-        self.assertEqual(ChildOutcome(0, f"{ZLIB}\t1\t\n{CPP}\t7\t\n".encode(), ""), self.read())
+        self.assert_read(StatedPackage(ZLIB, 1), StatedPackage(CPP, 7))
 
     def test_undecodable_name(self) -> None:
         """A name that is no text is left out, the others are not."""
         self.write([{"FILENAME": b"\xff-1-1-any.pkg.tar.zst", "CSIZE": b"1"}, {"FILENAME": ZLIB.encode(), "CSIZE": b"2"}])
-        self.assertEqual(ChildOutcome(0, f"{ZLIB}\t2\t\n".encode(), ""), self.read())
+        self.assert_read(StatedPackage(ZLIB, 2))
 
     def test_leaves_nothing(self) -> None:
         """Reading writes nothing beside the database, where it may have no right to."""
@@ -146,6 +174,32 @@ class DatabaseReaderTests(SynchronousTestCase):
         self.cwd = self.folder
         (self.folder / "pyalpm.py").write_text("raise SystemExit('hijacked')")
         self.assertEqual([1], self.databases().sizes(ZLIB))
+
+
+class StatedTests(SynchronousTestCase):
+    def packages(self, *stated: tuple[str | None, int, str | None, str | None]) -> list[StatedPackage]:
+        """What is taken of packages with these file names, sizes, digests and signatures."""
+        return list(database_reader.stated(SimpleNamespace(filename=f, size=s, sha256sum=d, base64_sig=g) for f, s, d, g in stated))
+
+    def test_junk(self) -> None:
+        """What is no package file and its size is left out, the others are taken."""
+        names = (f"{ZLIB}.part", f".{ZLIB}", f"../{ZLIB}", "core.db", f"{ZLIB}.sig", "٣-1-1-any.pkg.tar.zst", "", None)
+        self.assertEqual(self.packages(*((name, 1, None, None) for name in names)), [])
+        self.assertEqual(self.packages(*((ZLIB, size, None, None) for size in (-1, 0, 10**15))), [])
+        self.assertEqual(self.packages((".x", 1, None, None), (ZLIB, 1, None, None)), [StatedPackage(ZLIB, 1)])
+
+    def test_digest(self) -> None:
+        """Only a SHA-256 is taken for one."""
+        for digest in (None, "", "none", "A" * 64, "a" * 63, "a" * 65, "a" * 64 + "\n"):
+            self.assertEqual(self.packages((ZLIB, 1, digest, None)), [StatedPackage(ZLIB, 1)])
+        self.assertEqual(self.packages((ZLIB, 1, "0a" * 32, None)), [StatedPackage(ZLIB, 1, b"\x0a" * 32)])
+
+    @given(st.text() | st.just(ZLIB), st.integers(), st.none() | st.text(), st.none() | st.text())
+    def test_anything(self, name: str, size: int, digest: str | None, signature: str | None) -> None:
+        """Whatever libalpm says, only package files with a size are known."""
+        for package in self.packages((name, size, digest, signature)):
+            self.assertTrue(parse_package_file(package.name) is not None and 0 < package.size < 10**15)
+            self.assertTrue(package.signature is None or 0 < len(package.signature) <= SIGNATURE_LIMIT)
 
 
 class WithoutPyalpmTests(SynchronousTestCase):

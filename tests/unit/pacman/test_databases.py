@@ -5,8 +5,6 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
@@ -15,17 +13,17 @@ from zope.interface import implementer
 
 from pacserve.errors import FetchError
 from pacserve.packages.children import ChildOutcome
-from pacserve.packages.names import parse_package_file
+from pacserve.packages.files import ExpectedFile
 from pacserve.pacman.configuration import PacmanConfiguration, Repository
 from pacserve.pacman.databases import CHILDREN_LIMIT, NO_PYALPM, READING_TIMEOUT, RETRY_INTERVAL, Databases
-from tests.fakes.children import Children, printed
+from pacserve.pacman.kept_tables import KeptTables
+from pacserve.pacman.tables import Stamp, StatedPackage
+from tests.fakes.children import Children
 from tests.fakes.interfaces import Configuration
+from tests.fakes.tables import table
 
 ZLIB = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 BASH = "bash-5.2-1-x86_64.pkg.tar.zst"
-TEXTS = st.text() | st.lists(
-    st.sampled_from((ZLIB, BASH, "\t", "\n", "0", "1", "99", "-1", "٣", "1" * 16, "../", "\x1e", "\r")), max_size=30
-).map("".join)  # fmt: skip
 
 
 class DatabasesCase(SynchronousTestCase):
@@ -41,7 +39,13 @@ class DatabasesCase(SynchronousTestCase):
         self.children = Children()
         self.configuration = Configuration()
         self.configure("core", "extra", "multilib")
-        self.databases = Databases(self.configuration, self.children, self.clock)
+        self.databases = self.started()
+
+    def started(self) -> Databases:
+        """What a daemon knows that has just been started."""
+        databases = Databases(self.configuration, KeptTables(str(self.sync.parent / "kept")), self.children, self.clock)
+        self.addCleanup(databases.close)
+        return databases
 
     def configure(self, *repositories: str) -> None:
         """Changes pacman.conf."""
@@ -57,11 +61,20 @@ class DatabasesCase(SynchronousTestCase):
     def refresh(self, repo: str) -> Deferred[None]:
         return Deferred.fromCoroutine(self.databases.refresh(repo))
 
-    def read(self, repo: str, text: str) -> None:
+    def stamp(self, repo: str) -> Stamp:
+        found = (self.sync / f"{repo}.db").stat()
+        return (found.st_mtime_ns, found.st_ino, found.st_size)
+
+    def end(self, *packages: StatedPackage, stamp: Stamp | None = None) -> None:
+        """Ends the child that has run longest, and which has read these packages."""
+        repo = self.children.commands[-len(self.children.running)][-1]
+        self.children.end(table(stamp or self.stamp(repo), *packages))
+
+    def read(self, repo: str, *packages: StatedPackage) -> None:
         """Writes a database, and lets a child say that this is in it."""
         self.write(repo)
         waiting = self.refresh(repo)
-        self.children.end(printed(text))
+        self.end(*packages)
         self.successResultOf(waiting)
 
 
@@ -72,7 +85,7 @@ class RefreshTests(DatabasesCase):
         waiting = self.refresh("core")
         self.assertNoResult(waiting)
         self.assertIsNone(self.databases.size("core", ZLIB))
-        self.children.end(printed(f"{ZLIB}\t1234\n{BASH}\t5\n"))
+        self.end(StatedPackage(ZLIB, 1234), StatedPackage(BASH, 5))
         self.successResultOf(waiting)
         self.assertEqual((self.databases.size("core", ZLIB), self.databases.size("core", BASH)), (1234, 5))
         self.assertEqual(len(self.children.commands), 1)
@@ -100,7 +113,7 @@ class RefreshTests(DatabasesCase):
 
     def test_unchanged(self) -> None:
         """A database that was read is not read again as long as it stays the same, however long that is."""
-        self.read("core", f"{ZLIB}\t1\n")
+        self.read("core", StatedPackage(ZLIB, 1))
         for _ in range(3):
             self.clock.advance(RETRY_INTERVAL)
             self.successResultOf(self.refresh("core"))
@@ -108,11 +121,11 @@ class RefreshTests(DatabasesCase):
 
     def test_changed(self) -> None:
         """A new database is read once; until then what the old one stated is known."""
-        self.read("core", f"{ZLIB}\t1\n")
+        self.read("core", StatedPackage(ZLIB, 1))
         self.write("core")
         waiting = self.refresh("core")
         self.assertEqual(self.databases.size("core", ZLIB), 1)
-        self.children.end(printed(f"{BASH}\t2\n"))
+        self.end(StatedPackage(BASH, 2))
         self.successResultOf(waiting)
         self.assertEqual((self.databases.size("core", ZLIB), self.databases.size("core", BASH)), (None, 2))
         self.successResultOf(self.refresh("core"))
@@ -124,7 +137,7 @@ class RefreshTests(DatabasesCase):
             self.write("core")
             os.utime(self.sync / "core.db", (1, 1))
             waiting = self.refresh("core")
-            self.children.end(printed(""))
+            self.end()
             self.successResultOf(waiting)
         self.assertEqual(len(self.children.commands), 2)
 
@@ -132,26 +145,27 @@ class RefreshTests(DatabasesCase):
         """A database that changes while it is read is read once more."""
         self.write("core", "one")
         waiting = self.refresh("core")
+        read = self.stamp("core")
         self.write("core", "another")
-        self.children.end(printed(f"{ZLIB}\t1\n"))
+        self.end(StatedPackage(ZLIB, 1), stamp=read)
         self.successResultOf(waiting)
         self.assertNoResult(self.refresh("core"))
         self.assertEqual(len(self.children.commands), 2)
 
     def test_vanished(self) -> None:
         """What a database stated is forgotten with it, and known again with the next one."""
-        self.read("core", f"{ZLIB}\t1\n")
+        self.read("core", StatedPackage(ZLIB, 1))
         (self.sync / "core.db").unlink()
         self.successResultOf(self.refresh("core"))
         self.assertIsNone(self.databases.size("core", ZLIB))
         self.assertEqual(self.databases.sizes(ZLIB), [])
-        self.read("core", f"{ZLIB}\t2\n")
+        self.read("core", StatedPackage(ZLIB, 2))
         self.assertEqual(self.databases.size("core", ZLIB), 2)
 
     def test_revision(self) -> None:
         """The revision grows when a database was read or has gone, and at no other time."""
         seen = [self.databases.revision]
-        self.read("core", f"{ZLIB}\t1\n")
+        self.read("core", StatedPackage(ZLIB, 1))
         seen.append(self.databases.revision)
         self.successResultOf(self.refresh("core"))
         self.successResultOf(self.refresh("extra"))
@@ -187,12 +201,12 @@ class RefreshTests(DatabasesCase):
 
     def test_all(self) -> None:
         """All databases that changed are read when all are asked for, and one that takes long does not make the others wait."""
-        self.read("extra", "")
+        self.read("extra")
         for repo in ("core", "multilib"):
             self.write(repo)
         waiting = Deferred.fromCoroutine(self.databases.refresh_all())
         self.assertEqual([command[-1] for command in self.children.commands], ["extra", "core", "multilib"])
-        self.children.end(printed(""))
+        self.end()
         self.assertNoResult(waiting)
         self.clock.advance(READING_TIMEOUT)
         self.successResultOf(waiting)
@@ -206,11 +220,11 @@ class WaitingTests(DatabasesCase):
         waiting = Deferred.fromCoroutine(self.databases.read_all())
         for _ in range(4):
             self.clock.advance(READING_TIMEOUT)
-        self.children.end(printed(f"{ZLIB}\t1\n"))
+        self.end(StatedPackage(ZLIB, 1))
         self.assertNoResult(waiting)
         self.clock.advance(READING_TIMEOUT)
         self.assertNoResult(waiting)
-        self.children.end(printed(f"{BASH}\t2\n"))
+        self.end(StatedPackage(BASH, 2))
         self.assertIs(self.successResultOf(waiting), True)
         self.assertEqual((self.databases.sizes(ZLIB), self.databases.sizes(BASH)), ([1], [2]))
         self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.databases.read_all())), True)
@@ -230,7 +244,7 @@ class WaitingTests(DatabasesCase):
         self.write("core")
         waiting = [self.refresh("core") for _ in range(5)]
         self.assertEqual(len(self.children.commands), 1)
-        self.children.end(printed(f"{ZLIB}\t1\n"))
+        self.end(StatedPackage(ZLIB, 1))
         for each in waiting:
             self.successResultOf(each)
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -248,7 +262,7 @@ class WaitingTests(DatabasesCase):
         self.clock.advance(READING_TIMEOUT)
         self.successResultOf(second)
         self.assertEqual((len(self.children.commands), self.children.cancelled), (1, 0))
-        self.children.end(printed(f"{ZLIB}\t1\n"))
+        self.end(StatedPackage(ZLIB, 1))
         self.assertEqual(self.databases.size("core", ZLIB), 1)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -260,7 +274,7 @@ class WaitingTests(DatabasesCase):
         self.failureResultOf(gone, CancelledError)
         self.assertNoResult(stays)
         self.assertEqual(self.children.cancelled, 0)
-        self.children.end(printed(f"{ZLIB}\t1\n"))
+        self.end(StatedPackage(ZLIB, 1))
         self.successResultOf(stays)
         self.assertEqual(self.databases.size("core", ZLIB), 1)
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -271,7 +285,7 @@ class WaitingTests(DatabasesCase):
         first = self.refresh("core")
         second: list[Deferred[None]] = []
         first.addCallback(lambda _: second.append(self.refresh("core")))
-        self.children.end(printed(f"{ZLIB}\t1\n"))
+        self.end(StatedPackage(ZLIB, 1))
         self.successResultOf(second[0])
         self.assertEqual(len(self.children.commands), 1)
 
@@ -283,7 +297,7 @@ class WaitingTests(DatabasesCase):
             self.write(name)
         waiting = [self.refresh(name) for name in names]
         while self.children.running:
-            self.children.end(printed(f"{ZLIB}\t1\n"))
+            self.end(StatedPackage(ZLIB, 1))
         for each in waiting:
             self.successResultOf(each)
         self.assertEqual((self.children.most, len(self.children.commands)), (CHILDREN_LIMIT, len(names)))
@@ -299,7 +313,7 @@ class FailureTests(DatabasesCase):
 
     def test_retried(self) -> None:
         """A database that can't be read is tried again after a minute, and what was known before stays known."""
-        self.read("core", f"{ZLIB}\t1\n")
+        self.read("core", StatedPackage(ZLIB, 1))
         self.write("core")
         self.read_badly(ChildOutcome(1, b"", "could not open database"))
         for _ in range(10):
@@ -316,7 +330,7 @@ class FailureTests(DatabasesCase):
         """A database that can't be read is tried again at once when it changes, and well read it is left alone."""
         self.write("core")
         self.read_badly(FetchError("is not installed"))
-        self.read("core", f"{ZLIB}\t1\n")
+        self.read("core", StatedPackage(ZLIB, 1))
         self.clock.advance(2 * RETRY_INTERVAL)
         self.successResultOf(self.refresh("core"))
         self.assertEqual(len(self.children.commands), 2)
@@ -348,8 +362,8 @@ class FailureTests(DatabasesCase):
 class SizesTests(DatabasesCase):
     def test_several(self) -> None:
         """A name in several repositories has the size of each; the requested one alone decides for it."""
-        self.read("core", f"{ZLIB}\t1\n")
-        self.read("extra", f"{ZLIB}\t2\n{BASH}\t3\n")
+        self.read("core", StatedPackage(ZLIB, 1))
+        self.read("extra", StatedPackage(ZLIB, 2), StatedPackage(BASH, 3))
         self.assertEqual(sorted(self.databases.sizes(ZLIB)), [1, 2])
         self.assertEqual(self.databases.sizes(BASH), [3])
         self.assertEqual(self.databases.sizes("other-1-1-any.pkg.tar.zst"), [])
@@ -357,26 +371,74 @@ class SizesTests(DatabasesCase):
 
     def test_removed_repository(self) -> None:
         """What the database of a repository stated that pacman.conf no longer names counts no more."""
-        self.read("core", f"{ZLIB}\t1\n")
+        self.read("core", StatedPackage(ZLIB, 1))
         self.configure("extra")
         self.assertEqual(self.databases.sizes(ZLIB), [])
 
-    def test_junk(self) -> None:
-        """Lines that are no package file and its size are left out, the others are taken."""
-        junk = (
-            f"{ZLIB}\n{ZLIB}\t\n{ZLIB}\t-1\n{ZLIB}\t1.5\n{ZLIB}\t0\n{ZLIB}\t{'9' * 16}\n{ZLIB}\t٣\n{ZLIB}\t1 \n"
-            f"../{ZLIB}\t1\n{ZLIB}.part\t1\n.{ZLIB}\t1\ncore.db\t1\n\t1\n\n\udcff\t1\n"
-        )
-        self.read("core", f"{junk}{BASH}\t7\n{junk}")
-        self.assertEqual([self.databases.sizes(name) for name in (ZLIB, BASH, f"{ZLIB}.part", f"../{ZLIB}", "core.db")], [[], [7], [], [], []])
 
-    @given(TEXTS)
-    def test_any_text(self, text: str) -> None:
-        """Whatever a child prints, only package files with a size are known."""
-        databases = Databases(self.configuration, Children(printed(text)), self.clock)
-        self.write("core")
-        self.successResultOf(Deferred.fromCoroutine(databases.refresh("core")))
-        for word in (*text.replace("\t", "\n").splitlines(), ZLIB, BASH):
-            size = databases.size("core", word)
-            if size is not None:
-                self.assertTrue(parse_package_file(word) is not None and 0 < size < 10**15)
+class StatedTests(DatabasesCase):
+    def test_digest(self) -> None:
+        """The digest of a package is known where the database states one."""
+        digest = bytes(range(32))
+        self.read("core", StatedPackage(ZLIB, 1, digest), StatedPackage(BASH, 2))
+        self.assertEqual(self.databases.expected("core", ZLIB), ExpectedFile(1, digest))
+        self.assertEqual(self.databases.expected("core", BASH), ExpectedFile(2, None))
+        self.assertEqual(self.databases.all_expected(ZLIB), [ExpectedFile(1, digest)])
+
+    def test_signature(self) -> None:
+        """The signature of a package is known for its file in its repository, where the database carries one, and changes with the database."""
+        self.read("core", StatedPackage(ZLIB, 1, None, b"signed"), StatedPackage(BASH, 2))
+        self.read("extra", StatedPackage(ZLIB, 1, None, b"signed by another"))
+        self.assertEqual([self.databases.signature(repo, ZLIB) for repo in ("core", "extra", "multilib")], [b"signed", b"signed by another", None])
+        self.assertEqual([self.databases.signature("core", name) for name in (BASH, f"{ZLIB}.sig", "other")], [None, None, None])
+        self.read("core", StatedPackage(ZLIB, 1, None, b"signed again"))
+        self.assertEqual(self.databases.signature("core", ZLIB), b"signed again")
+        (self.sync / "core.db").unlink()
+        self.successResultOf(self.refresh("core"))
+        self.assertIsNone(self.databases.signature("core", ZLIB))
+
+    def test_find(self) -> None:
+        """Names are found by a part of them: exact ones and those of the very package first, then those that begin so, all in pacman's order."""
+        self.read("core", StatedPackage("libzlib-1-1-any.pkg.tar.zst", 1), StatedPackage("zlib-ng-1-1-any.pkg.tar.zst", 1), StatedPackage(ZLIB, 1))
+        self.read("extra", StatedPackage(ZLIB, 2), StatedPackage(BASH, 3))
+        found = [("core", ZLIB), ("extra", ZLIB), ("core", "zlib-ng-1-1-any.pkg.tar.zst"), ("core", "libzlib-1-1-any.pkg.tar.zst")]
+        self.assertEqual(self.databases.find("zlib", 10), found)
+        self.assertEqual(self.databases.find("zlib", 2), found[:2])
+        self.assertEqual(self.databases.find("pkg.tar.zst\n", 10), [])
+
+
+class KeptTests(DatabasesCase):
+    def test_after_a_restart(self) -> None:
+        """What was read is known at once after a restart, without a child, as long as the database is the same."""
+        self.read("core", StatedPackage(ZLIB, 7, None, b"signed"))
+        again = self.started()
+        self.successResultOf(Deferred.fromCoroutine(again.refresh("core")))
+        self.assertEqual((again.size("core", ZLIB), again.signature("core", ZLIB)), (7, b"signed"))
+        self.assertEqual(len(self.children.commands), 1)
+
+    def test_changed_meanwhile(self) -> None:
+        """A database that changed while no daemon ran is read."""
+        self.read("core", StatedPackage(ZLIB, 7))
+        self.write("core", "another")
+        again = self.started()
+        waiting = Deferred.fromCoroutine(again.refresh("core"))
+        self.assertNoResult(waiting)
+        self.end(StatedPackage(ZLIB, 8))
+        self.successResultOf(waiting)
+        self.assertEqual(again.size("core", ZLIB), 8)
+
+    def test_nowhere_to_keep(self) -> None:
+        """Where the tables can't be kept, everything is known all the same."""
+        (self.sync.parent / "kept").write_text("no folder")
+        self.read("core", StatedPackage(ZLIB, 7, None, b"signed"))
+        self.assertEqual((self.databases.size("core", ZLIB), self.databases.signature("core", ZLIB)), (7, b"signed"))
+
+    def test_no_table(self) -> None:
+        """A child that ended well and wrote something else has failed, and leaves nothing."""
+        for output in (b"", b"x" * 1000, table((1, 2, 3), StatedPackage(ZLIB, 7)).output[:-5]):
+            self.write("core")
+            waiting = self.refresh("core")
+            self.children.end(ChildOutcome(0, output, ""))
+            self.successResultOf(waiting)
+            self.assertIsNone(self.databases.size("core", ZLIB))
+            self.assertEqual(list((self.sync.parent / "kept").iterdir()), [])

@@ -47,7 +47,7 @@ class PacmanConfCase(SynchronousTestCase):
         globalLogPublisher.addObserver(observe)
         self.addCleanup(globalLogPublisher.removeObserver, observe)
 
-    async def run_command(self, command: Sequence[str]) -> ChildOutcome:
+    async def run_command(self, command: Sequence[str], output: int | None = None) -> ChildOutcome:
         self.commands.append(command)
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -342,7 +342,7 @@ class FailureTests(PacmanConfCase):
 
 
 class RealPacmanConfTests(PacmanConfCase):
-    async def run_command(self, command: Sequence[str]) -> ChildOutcome:
+    async def run_command(self, command: Sequence[str], output: int | None = None) -> ChildOutcome:
         done = subprocess.run(command, check=False, capture_output=True)
         return ChildOutcome(done.returncode, done.stdout, done.stderr.decode())
 

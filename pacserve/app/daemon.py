@@ -35,6 +35,7 @@ from pacserve.fetch.proxy import Proxies
 from pacserve.fetch.rate import Limits, TokenBucket
 from pacserve.fronts.downloads import ClaimFront, FetchFront
 from pacserve.fronts.peer import InfoFront, PackageFront
+from pacserve.indexes.signatures import SignatureSource
 from pacserve.metrics.errors import ErrorCounts
 from pacserve.network.addresses import Endpoint, IPAddress
 from pacserve.network.machine import Machine
@@ -128,7 +129,12 @@ class Daemon:
         self._fetching = fetching = Fetching(settings, around)
         errors = ErrorCounts()
         delivery = Deliverer(
-            Sources(caches, [peering.source, *fetching.sources, mirroring.source], mirroring.source, self._databases),
+            Sources(
+                local=[SignatureSource(self._databases, wall), caches],
+                others=[peering.source, *fetching.sources, mirroring.source],
+                mirrors=mirroring.source,
+                catalogue=self._databases,
+            ),
             machine,
             Resolver(reactor, errors.noted),
             fetching.streaming,

@@ -91,13 +91,13 @@ class Sources:
     Where files come from.
 
     Attributes:
-        caches: The local caches: the only source for a question that came from another pacserve.
+        local: This host itself, best first: the only sources for a question that came from another pacserve.
         others: Peers, downloads, mirrors and everything else.
         mirrors: Knows of the mirrors among the others what no catalogue states.
         catalogue: Knows what is stated of files.
     """
 
-    caches: PackageSource
+    local: Sequence[PackageSource]
     others: Sequence[PackageSource]
     mirrors: MirrorKnowledge
     catalogue: Catalogue
@@ -114,7 +114,7 @@ class Deliverer(FileDelivery):
     def __init__(
         self, sources: Sources, local: LocalAddresses, resolver: Resolver, streaming: Streaming, policy: Policy, clock: IReactorTime
     ) -> None:
-        self._caches = sources.caches
+        self._local_sources = sources.local
         self._others = by_best(sources.others)
         self._mirrors = sources.mirrors
         self._catalogue = sources.catalogue
@@ -129,11 +129,12 @@ class Deliverer(FileDelivery):
     async def deliver(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, head_only: bool = False, offset: int = 0) -> Answer:
         wanted = await self._wanted(request, client, head_only=head_only, offset=offset)
         search = Search(_anything, partial(self._local_answer, wanted), self._clock.seconds() + ANSWER_DEADLINE)
-        local = self._caches.candidates(wanted)
-        doubted = bool(local) and local[0].rank is Rank.CACHE_LAST
-        answer = await self._resolver.find(local, search) if local and (local_only or not doubted) else None
+        local = [candidate for source in self._local_sources for candidate in source.candidates(wanted)]
+        doubted = [candidate for candidate in local if candidate.rank is Rank.CACHE_LAST and not local_only]
+        certain = local if not doubted else local[: -len(doubted)]
+        answer = await self._resolver.find(certain, search) if certain else None
         if answer is None and not local_only:
-            answer = await self._elsewhere(wanted, search, local if doubted else ())
+            answer = await self._elsewhere(wanted, search, doubted)
         if answer is None:
             raise _refusal(request, search, local_only=local_only)
         found: Answer = answer
@@ -147,7 +148,7 @@ class Deliverer(FileDelivery):
         """
         wanted = await self._wanted(request, _THIS_HOST)
         circumstances = self._circumstances(wanted)
-        found = all_considered((self._caches, *self._others), wanted)
+        found = all_considered((*self._local_sources, *self._others), wanted)
         return [(each, None if each.offer is None else decide(each.offer, circumstances)) for each in found]
 
     async def _wanted(self, request: FileRequest, client: IPAddress, *, head_only: bool = False, offset: int = 0) -> Wanted:

@@ -16,6 +16,7 @@ from pacserve.sources.locations import Location, Offer
 class Rank(enum.IntEnum):
     """The place of a kind of candidate in the order in which candidates are tried: the smaller the earlier."""
 
+    CATALOGUE = -10
     CACHE = 0
     PEERS = 10
     """Peers whose inventory lists the file."""

@@ -14,6 +14,8 @@ from pacserve.web.bodies.arriving import ArrivingFile
 class Holder(enum.Enum):
     """The kind of place that has a file."""
 
+    CATALOGUE = "database"
+    """It is a signature, which the database of the package carries."""
     CACHE = "cache"
     PEER = "peer"
     RUNNING = "running download"
@@ -51,7 +53,7 @@ class LocalFile:
 
     Attributes:
         origin: For the access log.
-        holder: CACHE, or INDEX for the last good copy of a database.
+        holder: CACHE, CATALOGUE, or INDEX for the last good copy of a database.
     """
 
     held: HeldFile

@@ -157,7 +157,7 @@ class House:
         source = DownloadSource(downloads, upstreams, catalogue, clock)
         streaming = Streaming(Running(downloads, passing, small), upstreams, catalogue, clock)
         policy = Policy(misses, hits, peers.has_usable, lambda: situation.spool)
-        self.delivery = Deliverer(Sources(caches, [peers, source, mirrors], mirrors, catalogue), local, Resolver(clock), streaming, policy, clock)
+        self.delivery = Deliverer(Sources([caches], [peers, source, mirrors], mirrors, catalogue), local, Resolver(clock), streaming, policy, clock)
 
 
 class WhyContract(SynchronousTestCase):

@@ -178,7 +178,7 @@ class Setup(SynchronousTestCase):
         policy = Policy(self.misses, Hits.REDIRECT, peers.has_usable, lambda: True)
         caches: Any = self.caches
         delivery = Deliverer(
-            Sources(caches, [peers, downloads, mirrors], mirrors, Known()), local, Resolver(self.clock), anything, policy, self.clock
+            Sources([caches], [peers, downloads, mirrors], mirrors, Known()), local, Resolver(self.clock), anything, policy, self.clock
         )
         self.explaining = Explaining(parts, delivery)
 

@@ -141,7 +141,7 @@ class Setup(SynchronousTestCase):
 
     def deliverer(self, caches: PackageSource, *others: PackageSource) -> Deliverer:
         policy = Policy(self.misses, self.hits, lambda: self.has_peers, lambda: self.has_spool)
-        sources = Sources(caches, others, self.sizes, self.databases)
+        sources = Sources([caches], others, self.sizes, self.databases)
         return Deliverer(sources, Addresses("10.0.0.1"), Resolver(self.clock), self.streams, policy, self.clock)
 
     def resolve(self, deliverer: Deliverer, request: FileRequest = PACKAGE, client: str = "127.0.0.1", **how: Any) -> Deferred[Answer]:

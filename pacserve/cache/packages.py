@@ -18,7 +18,7 @@ from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import FileKind, HeldFile
 from pacserve.packages.inventory import Delta, Inventory, LocalPackages
 from pacserve.packages.marks import marked
-from pacserve.packages.names import ContentName, PackageName, shared_file, signed_file
+from pacserve.packages.names import shared_file, signed_file
 from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
 from pacserve.sources.locations import Holder, LocalFile, Location, Offer
 
@@ -53,7 +53,8 @@ class CachedPackages(LocalPackages, PackageSource):
             if opened is None:
                 continue
             file, found = opened
-            if self._is_complete(parsed, name, found, size) and not (parsed.signature and self._signs_another(folder, name, file)):
+            usable = self._is_signature(folder, name, file, found) if parsed.signature else self._is_complete(name, found, size)
+            if usable:
                 return HeldFile(name, file, found.st_size, int(found.st_mtime), make_etag(found.st_size, found.st_mtime_ns, found.st_ino))
             file.close()
         return None
@@ -103,23 +104,24 @@ class CachedPackages(LocalPackages, PackageSource):
             raise AbsentError("local caches: not complete, or of another size")
         return LocalFile(held)
 
-    def _signs_another(self, folder: str, name: str, file: FileIO) -> bool:
-        """Returns whether a signature is known to sign another file than the databases state: the package was built again under the same name."""
+    def _is_signature(self, folder: str, name: str, file: FileIO, found: os.stat_result) -> bool:
+        """Returns whether a signature is complete, and not known to sign another build of its package than the databases state."""
         signed = signed_file(name)
         digest = marked(file.fileno())
-        if digest is not None:
+        if digest is not None:  # it was whole when it got its name
             stated = [expected.sha256 for expected in self._databases.all_expected(signed) if expected.sha256 is not None]
-            return bool(stated) and digest not in stated
+            return not stated or digest in stated
+        if not complete(found.st_size, found.st_ctime, self._wall(), (), signature=True):
+            return False
         sizes = self._databases.sizes(signed)
         with contextlib.suppress(OSError):
-            return bool(sizes) and os.lstat(f"{folder}/{signed}").st_size not in sizes
-        return False
+            return not sizes or os.lstat(f"{folder}/{signed}").st_size in sizes
+        return True
 
-    def _is_complete(self, parsed: PackageName | ContentName, name: str, found: os.stat_result, size: int | None) -> bool:
-        if size is not None and not parsed.signature:
+    def _is_complete(self, name: str, found: os.stat_result, size: int | None) -> bool:
+        if size is not None:
             return found.st_size == size
-        stated = () if parsed.signature else self._databases.sizes(name)
-        return complete(found.st_size, found.st_ctime, self._wall(), stated, signature=parsed.signature)
+        return complete(found.st_size, found.st_ctime, self._wall(), self._databases.sizes(name), signature=False)
 
 
 def _rank(wanted: Wanted) -> Rank:

@@ -21,6 +21,8 @@ from pacserve.sources.candidates import Wanted
 
 # Seconds that a holder has to say whether it has a file: what a request may lose by asking before it goes to a mirror.
 CONFIRM_BUDGET = 0.15
+# Seconds that a holder has for a signature, which no other place gives: pacman asks once, and an error ends its transaction.
+SIGNATURE_BUDGET = 2.0
 # Seconds after which the next holder is asked as well: some ten times what an idle one needs.
 HEDGE_DELAY = 0.01
 # Seconds that peers have which probably have not got the file.  A wrong "no" costs bytes of the WAN, waiting costs each miss.
@@ -69,10 +71,13 @@ class PeerQuestions:
             FetchError: The peer did not say so in time.
         """
         now = self._clock.seconds()
-        if deadline - now < CONFIRM_BUDGET:  # the peer would be blamed for what it had no time to do
+        budget = CONFIRM_BUDGET
+        if deadline - now < budget:  # the peer would be blamed for what it had no time to do
             raise FetchError(f"peer {peer.endpoint}: no time left to ask it")
+        if wanted.request.kind is FileKind.SIGNATURE:
+            budget = min(SIGNATURE_BUDGET, deadline - now)
         try:
-            found = await self._ask(wanted, peer, size, CONFIRM_BUDGET)
+            found = await self._ask(wanted, peer, size, budget)
         except AbsentError:
             if self._peers.at(peer.slot) is peer:  # it may have been dropped meanwhile, and its slot be another one's
                 self._holdings.remove(peer.slot, wanted.request.name)

@@ -294,6 +294,86 @@ class FeedsNonsense(TakesClaims):
         self.reply(200, content[:-1] + b"?", ("ETag", f'"{hashlib.sha256(content).hexdigest()}"'))
 
 
+class Honest(Claims):
+    """Gives every package and every signature as it is."""
+
+    def package(self, name: str) -> None:
+        if name.endswith(".sig"):
+            self.signature((self.folder / name).read_bytes())
+        else:
+            self.reply(200, (self.folder / name).read_bytes())
+
+    def signature(self, content: bytes) -> None:
+        """Answers for a signature; HEAD is answered rightly by all."""
+        self.reply(200, content)
+
+
+class _BadSignatures(Honest):
+    """Is honest, but for the bytes of signatures."""
+
+    def signature(self, content: bytes) -> None:
+        if self.command == "HEAD":
+            self.reply(200, content)
+        else:
+            self.spoil(content)
+
+    def spoil(self, content: bytes) -> None:
+        """Answers the GET of a signature."""
+        raise NotImplementedError
+
+
+class SignatureFails(_BadSignatures):
+    """Has a defect that signatures bring out."""
+
+    def spoil(self, content: bytes) -> None:
+        self.reply(500, b"out of order")
+
+
+class SignatureGone(_BadSignatures):
+    """Does not have the signature after all."""
+
+    def spoil(self, content: bytes) -> None:
+        self.reply(404)
+
+
+class SignatureRedirected(_BadSignatures):
+    """Sends everybody who asks for a signature elsewhere."""
+
+    def spoil(self, content: bytes) -> None:
+        self.reply(302, b"", ("Location", "http://127.0.0.1:22/"))
+
+
+class SignatureCut(_BadSignatures):
+    """Closes the connection in the middle of a signature."""
+
+    def spoil(self, content: bytes) -> None:
+        self.close_connection = True
+        self.reply(200, content[:50], length=len(content))
+
+
+class SignatureStalls(_BadSignatures):
+    """Sends half of a signature, and then nothing."""
+
+    def spoil(self, content: bytes) -> None:
+        self.reply(200, content[:50], length=len(content))
+        self.wfile.flush()
+        time.sleep(3600)
+
+
+class SignatureMute(_BadSignatures):
+    """Never answers for a signature."""
+
+    def spoil(self, content: bytes) -> None:
+        time.sleep(3600)
+
+
+class SignatureForged(_BadSignatures):
+    """Sends a signature of something else."""
+
+    def spoil(self, content: bytes) -> None:
+        self.reply(200, content[:-20] + bytes(20))
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     address_family = socket.AF_INET6

@@ -92,6 +92,14 @@ class OpenTests(PackagesCase):
             databases.digest = stated
             self.assertEqual(self.content(SIGNATURE, packages=self.beside(databases)), b"signature" if given else None)
 
+    def test_new_signature(self) -> None:
+        """A signature that nobody marked may still be written; one with a mark was whole when it got its name."""
+        self.write(SIGNATURE, b"signature", age=0.0)
+        self.assertIsNone(self.content(SIGNATURE))
+        with (self.first / SIGNATURE).open("rb") as file:
+            mark(file.fileno(), bytes(32))
+        self.assertEqual(self.content(SIGNATURE), b"signature")
+
     def test_signature_beside(self) -> None:
         """Without a mark the package beside tells: in another size than the databases state it is the one of before."""
         packages = self.with_stated({("core", ZLIB): 4})

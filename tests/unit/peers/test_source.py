@@ -17,7 +17,7 @@ from pacserve.network.addresses import Endpoint, parse_address
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Announced, Identity, Peer, PeerState, named
-from pacserve.peers.questions import CONFIRM_BUDGET, DOUBT_INTERVAL, HEDGE_DELAY, MISS_BUDGET, YES_LIFETIME
+from pacserve.peers.questions import CONFIRM_BUDGET, DOUBT_INTERVAL, HEDGE_DELAY, MISS_BUDGET, SIGNATURE_BUDGET, YES_LIFETIME
 from pacserve.peers.reputation import DISTRUST, HALF_LIFE, WITHHELD_PENALTY, Failure, Reputation
 from pacserve.peers.roster import Roster
 from pacserve.peers.source import HOLDERS_COMPARED, HOLDERS_PER_REQUEST, MISS_LIFETIME, PEERS_PER_MISS, Neighbourhood, PeerSource
@@ -489,6 +489,19 @@ class ConfirmTests(Setup):
         self.clock.advance(0.001)
         self.assertEqual(str(self.failureResultOf(asked, FetchError).value), f"peer {address(0)}: no answer within 0.15 s")
         self.assertEqual((peer.state, self.suspects, self.candidates(), len(self.network.cancelled)), (PeerState.DEAD, [0], [], 1))
+
+    def test_patience_for_signatures(self) -> None:
+        """For a signature a peer has 2 s, as far as there is time: nobody else gives it, and pacman asks once."""
+        peer = self.add(files={SIGNATURE.name: 119}, answer=Line.SILENT)
+        for time, patience in ((7.0, SIGNATURE_BUDGET), (1.0, 1.0)):
+            (candidate,) = self.source.candidates(SIGNATURE_WANTED)
+            asked = self.start(candidate, time)
+            self.clock.advance(patience - 0.001)
+            self.assertNoResult(asked)
+            self.clock.advance(0.001)
+            self.failureResultOf(asked, FetchError)
+            self.clock.advance(HALF_LIFE)
+            peer.answered(KNOWN)
 
     def test_penalties(self) -> None:
         """A peer that answers looks but no questions is asked less and less often."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from io import FileIO
+from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
+from pacserve.cache.digests import Digests
 from pacserve.cache.folders import complete, open_file
-from pacserve.cache.listing import InThread, Listing
+from pacserve.cache.listing import Listing
 from pacserve.errors import AbsentError
 from pacserve.http.validators import make_etag
 from pacserve.packages.catalogue import Catalogue
@@ -35,13 +37,14 @@ class CachedPackages(LocalPackages, PackageSource):
         self,
         directories: Callable[[], Sequence[str]],
         databases: Catalogue,
-        in_thread: InThread,
+        in_thread: Callable[[Callable[[], Any]], Awaitable[Any]],
         clock: IReactorTime,
         wall: Callable[[], float],
     ) -> None:
         self._directories = directories
         self._databases = databases
         self._wall = wall
+        self._digests = Digests(in_thread, clock)
         self._listing = Listing(directories, databases, in_thread, clock, wall)
 
     def open(self, name: str, size: int | None) -> HeldFile | None:
@@ -53,7 +56,7 @@ class CachedPackages(LocalPackages, PackageSource):
             if opened is None:
                 continue
             file, found = opened
-            usable = self._is_signature(folder, name, file, found) if parsed.signature else self._is_complete(name, found, size)
+            usable = self._is_signature(folder, name, file, found) if parsed.signature else self._is_package(name, file, found, size)
             if usable:
                 return HeldFile(name, file, found.st_size, int(found.st_mtime), make_etag(found.st_size, found.st_mtime_ns, found.st_ino))
             file.close()
@@ -102,6 +105,8 @@ class CachedPackages(LocalPackages, PackageSource):
         held = self.open(wanted.request.name, wanted.size)
         if held is None:
             raise AbsentError("local caches: not complete, or of another size")
+        if wanted.visited and wanted.request.kind is FileKind.PACKAGE:
+            await self._check(wanted, held)
         return LocalFile(held)
 
     def _is_signature(self, folder: str, name: str, file: FileIO, found: os.stat_result) -> bool:
@@ -109,8 +114,7 @@ class CachedPackages(LocalPackages, PackageSource):
         signed = signed_file(name)
         digest = marked(file.fileno())
         if digest is not None:  # it was whole when it got its name
-            stated = [expected.sha256 for expected in self._databases.all_expected(signed) if expected.sha256 is not None]
-            return not stated or digest in stated
+            return self._may_be(signed, digest)
         if not complete(found.st_size, found.st_ctime, self._wall(), (), signature=True):
             return False
         sizes = self._databases.sizes(signed)
@@ -118,10 +122,38 @@ class CachedPackages(LocalPackages, PackageSource):
             return not sizes or os.lstat(f"{folder}/{signed}").st_size in sizes
         return True
 
-    def _is_complete(self, name: str, found: os.stat_result, size: int | None) -> bool:
+    def _is_package(self, name: str, file: FileIO, found: os.stat_result, size: int | None) -> bool:
+        """Returns whether a package is complete, and not known to be another build than the databases state."""
         if size is not None:
-            return found.st_size == size
-        return complete(found.st_size, found.st_ctime, self._wall(), self._databases.sizes(name), signature=False)
+            whole = found.st_size == size
+        else:
+            whole = complete(found.st_size, found.st_ctime, self._wall(), self._databases.sizes(name), signature=False)
+        digest = marked(file.fileno()) if whole else None
+        return whole and (digest is None or self._may_be(name, digest))
+
+    def _may_be(self, name: str, digest: bytes) -> bool:
+        """Returns whether a package of this name may have this SHA-256, as far as the databases state any."""
+        stated = [expected.sha256 for expected in self._databases.all_expected(name) if expected.sha256 is not None]
+        return not stated or digest in stated
+
+    async def _check(self, wanted: Wanted, held: HeldFile) -> None:
+        """
+        Reads all of a package for a client that comes back for it: pacman may have found that it is another build.
+
+        Raises:
+            AbsentError: It has not the SHA-256 that its database states, and is closed.
+        """
+        stated = None if wanted.expected is None else wanted.expected.sha256
+        right = False
+        try:
+            right = stated is None or await self._digests.of(held) in (None, stated)
+        except OSError as error:
+            raise AbsentError(f"local caches: {error.strerror}") from error
+        finally:
+            if not right:
+                held.file.close()
+        if not right:
+            raise AbsentError("local caches: another build, with the same name and size")
 
 
 def _rank(wanted: Wanted) -> Rank:

@@ -248,13 +248,13 @@ class Deliverer(FileDelivery):
         else:
             first = location.upstream if isinstance(location, RemoteFile) else None
             whole = await self._streaming.fetch_whole(request, first, "relayed" if delivery is Delivery.RELAY else "sent through")
-        if not whole.authoritative:
+        if not whole.authoritative and request.kind is FileKind.SIGNATURE:
             self._doubt(wanted, whole.answer.file.giver)
         return whole.answer
 
     def _doubt(self, wanted: Wanted, giver: str) -> None:
-        """Remembers who gave a signature that only pacman can check: should it come back for it, the mirrors are asked."""
-        if wanted.request.kind is FileKind.SIGNATURE and not wanted.head_only:
+        """Remembers who gave what was not checked here: should pacman come back for it, it is checked, or comes from the mirrors."""
+        if not wanted.head_only:
             self._history.sent(wanted.client, wanted.request.name, giver, self._clock.seconds())
 
 

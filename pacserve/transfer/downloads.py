@@ -182,12 +182,14 @@ class Downloads:
             False where it can't be told whether it is the right one, so that it is not kept: where no database states its digest, but for a
             signature that mirrors gave.
         """
-        signs = claimed.sha256 if claimed is not None and request.kind is FileKind.SIGNATURE and download.authoritative else None
-        if signs is None and (download.expected is None or download.expected.sha256 is None):
+        package = download.expected
+        if request.kind is FileKind.SIGNATURE:
+            package = claimed if download.authoritative else None
+        if package is None or package.sha256 is None:
             self._spool.discard(download.file.file)
             return False
         modified = None if download.version is None else parse_date(download.version.modified)
-        self._spool.publish(download.file.file, download.name, modified, signs)
+        self._spool.publish(download.file.file, download.name, modified, package.sha256)
         self._published(download.name)
         return True
 

@@ -16,7 +16,7 @@ from pacserve.errors import ConfigurationError
 from pacserve.http.validators import believed
 from pacserve.packages.files import ExpectedFile
 from pacserve.packages.marks import mark
-from pacserve.packages.names import shared_file
+from pacserve.packages.names import is_signature, shared_file
 from pacserve.transfer import partial
 from pacserve.transfer.partial import PARTIAL
 from pacserve.transfer.stores import Store
@@ -208,14 +208,14 @@ class Spool(Store):
             return f"the spool {self.directory} is used by another pacserve: give each a folder of its own with --spool"
         return f"the spool {self.directory} can't be used: {error.strerror}; let pacserve write there, or choose another folder with --spool"
 
-    def publish(self, file: FileIO, name: str, modified: int | None, signs: bytes | None = None) -> None:
+    def publish(self, file: FileIO, name: str, modified: int | None, package: bytes | None = None) -> None:
         """
         Gives a complete file its name.
 
         Args:
             name: The name of a package file or signature.
             modified: Its mtime in seconds since the epoch; None, or one to come, for now.
-            signs: For a signature the SHA-256 of the package that it signs.
+            package: The SHA-256 of the package that the file is, or signs.
 
         Raises:
             OSError: The file has gone, its name can't be taken, or it can't be marked as a mirror's signature.
@@ -223,9 +223,10 @@ class Spool(Store):
         """
         if shared_file(name) is None:
             raise ValueError(name)
-        if signs is None:
+        marks = package is not None and mark(file.fileno(), package)
+        if not is_signature(name):
             self.remove(f"{name}.sig")  # it signs the file of that name that was here before
-        elif not mark(file.fileno(), signs):
+        elif not marks:
             raise OSError(errno.ENOTSUP, "its file system takes no extended attributes")
         now = os.fstat(file.fileno()).st_mtime  # it was written a moment ago
         modified = believed(modified, now)

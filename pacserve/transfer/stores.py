@@ -35,13 +35,13 @@ class Store(Protocol):
         """
 
     @abstractmethod
-    def publish(self, file: FileIO, name: str, modified: int | None, signs: bytes | None = None) -> None:
+    def publish(self, file: FileIO, name: str, modified: int | None, package: bytes | None = None) -> None:
         """
         Gives a complete file its name.
 
         Args:
             modified: Its mtime in seconds since the epoch; None, or one to come, for now.
-            signs: For a signature that came from a mirror the SHA-256 of the package that it signs.
+            package: The SHA-256 of the package that the file is; or signs, where it is a signature that came from a mirror.
 
         Raises:
             OSError: It has gone, or its name can't be taken.
@@ -55,7 +55,7 @@ class Store(Protocol):
 class _NamelessStore(Store):
     """Keeps nothing: its files have no names, and are gone with their last reader."""
 
-    def publish(self, file: FileIO, name: str, modified: int | None, signs: bytes | None = None) -> None:
+    def publish(self, file: FileIO, name: str, modified: int | None, package: bytes | None = None) -> None:
         return
 
     def discard(self, file: FileIO) -> None:

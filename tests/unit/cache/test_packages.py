@@ -1,19 +1,22 @@
 """Tests for `pacserve.cache.packages`."""
 
+import hashlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.cache.folders import SETTLING_TIME, FolderListing
+from pacserve.cache.folders import SETTLING_TIME
 from pacserve.cache.packages import CachedPackages
 from pacserve.errors import AbsentError
 from pacserve.network.addresses import parse_address
-from pacserve.packages.files import SIGNATURE_LIMIT, FileRequest
+from pacserve.packages.files import SIGNATURE_LIMIT, ExpectedFile, FileRequest
 from pacserve.packages.inventory import Delta
 from pacserve.packages.marks import mark
 from pacserve.packages.names import kind_of
@@ -21,11 +24,12 @@ from pacserve.sources.candidates import Rank, Wanted
 from pacserve.sources.locations import LocalFile
 from tests.fakes.interfaces import Databases
 
+T = TypeVar("T")
 ZLIB = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 SIGNATURE = f"{ZLIB}.sig"
 
 
-async def at_once(work: Callable[[], list[FolderListing]]) -> list[FolderListing]:
+async def at_once(work: Callable[[], T]) -> T:
     """A thread that has done its work before anyone looks."""
     return work()
 
@@ -91,6 +95,40 @@ class OpenTests(PackagesCase):
             databases = Databases({("core", ZLIB): 4})
             databases.digest = stated
             self.assertEqual(self.content(SIGNATURE, packages=self.beside(databases)), b"signature" if given else None)
+
+    def test_package_of_another_build(self) -> None:
+        """A package of the spool, which is marked with its SHA-256, is not given where the databases state another one."""
+        same, other = bytes(32), b"\1" * 32
+        path = self.write()
+        with path.open("rb") as file:
+            mark(file.fileno(), same)
+        for stated, given in ((same, True), (None, True), (other, False)):
+            databases = Databases({("core", ZLIB): 4})
+            databases.digest = stated
+            self.assertEqual(self.content(ZLIB, 4, self.beside(databases)), b"data" if given else None)
+
+    def test_client_that_returns(self) -> None:
+        """For a client that comes back a package is read through, once, and is no candidate any more where it is another build."""
+        self.write()
+        reads: list[int] = []
+
+        async def counted(work: Callable[[], T]) -> T:
+            reads.append(1)
+            return work()
+
+        packages = CachedPackages(lambda: [str(self.first)], Databases(), counted, Clock(), lambda: self.now)
+        for digest, right in ((hashlib.sha256(b"data").digest(), True), (bytes(32), False), (None, True)):
+            returned = replace(wanted(ZLIB, 4), visited=frozenset({"cache"}), expected=ExpectedFile(4, digest))
+            for _ in range(2):
+                (candidate,) = packages.candidates(returned)
+                settled = Deferred.fromCoroutine(candidate.settle(0.0))
+                if right:
+                    location = self.successResultOf(settled)
+                    assert isinstance(location, LocalFile)
+                    location.held.file.close()
+                else:
+                    self.failureResultOf(settled, AbsentError)
+        self.assertEqual(len(reads), 1)
 
     def test_new_signature(self) -> None:
         """A signature that nobody marked may still be written; one with a mark was whole when it got its name."""

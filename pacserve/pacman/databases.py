@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -78,29 +78,16 @@ class Databases(Catalogue):
         return self._revision
 
     async def refresh(self, repo: str) -> None:
-        configuration = self._configuration.current()
-        if repo not in configuration.repositories:
-            return
-        database = self._databases.get(repo)
-        if database is None:
-            database = self._databases[repo] = _Database()
-        if not database.reading:
-            stamp = _stamp(configuration.database_dir, repo)
-            if not self._outdated(database, stamp):
-                return
-            if stamp is None:
-                database.take(None, None)
-                self._kept.forget(repo)
-                self._revision += 1
-                return
-            database.reading = True
-            Deferred.fromCoroutine(self._read(configuration.database_dir, repo, database, stamp)).addBoth(lambda _: _end(database))
-            if not database.reading:
-                return
-        await self._wait_for(database)
+        reading = self._begin_reading(repo)
+        if reading is not None:
+            await self._wait_for(reading)
 
     async def refresh_all(self) -> None:
-        await gatherResults([Deferred.fromCoroutine(self.refresh(repo)) for repo in self._configuration.current().repositories])
+        until = self._clock.seconds() + READING_TIMEOUT
+        running = [self._begin_reading(repo) for repo in self._configuration.current().repositories]  # all begin before the first is waited for
+        for database in running:
+            if database is not None and database.reading:
+                await self._wait_for(database, until - self._clock.seconds())
 
     async def read_all(self) -> bool:
         repositories = tuple(self._configuration.current().repositories)
@@ -157,14 +144,35 @@ class Databases(Catalogue):
         database = self._databases.get(repo)
         return None if database is None else database.table
 
+    def _begin_reading(self, repo: str) -> _Database | None:
+        """Begins to read a database that has changed; returns it if it is being read."""
+        configuration = self._configuration.current()
+        if repo not in configuration.repositories:
+            return None
+        database = self._databases.get(repo)
+        if database is None:
+            database = self._databases[repo] = _Database()
+        if not database.reading:
+            stamp = _stamp(configuration.database_dir, repo)
+            if not self._outdated(database, stamp):
+                return None
+            if stamp is None:
+                database.take(None, None)
+                self._kept.forget(repo)
+                self._revision += 1
+                return None
+            database.reading = True
+            Deferred.fromCoroutine(self._read(configuration.database_dir, repo, database, stamp)).addBoth(lambda _: _end(database))
+        return database if database.reading else None
+
     def _outdated(self, database: _Database, stamp: Stamp | None) -> bool:
         if database.stamp != stamp:
             return True
         return database.failed_at is not None and not 0 <= self._clock.seconds() - database.failed_at < RETRY_INTERVAL
 
-    async def _wait_for(self, database: _Database) -> None:
+    async def _wait_for(self, database: _Database, seconds: float = READING_TIMEOUT) -> None:
         """Waits for the end of a reading, but not too long, and without ending it for the others when this caller goes away."""
-        if not await database.ended.wait_for(READING_TIMEOUT, self._clock):
+        if not await database.ended.wait_for(seconds, self._clock):
             self._log.debug("a database takes long to read")
 
     async def _read(self, database_dir: str, repo: str, database: _Database, stamp: Stamp) -> None:

@@ -1,5 +1,6 @@
 """Tests for `pacserve.pacman.databases`."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -277,6 +278,22 @@ class WaitingTests(DatabasesCase):
         self.end(StatedPackage(ZLIB, 1))
         self.successResultOf(stays)
         self.assertEqual(self.databases.size("core", ZLIB), 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_cancelled_while_all_are_read(self) -> None:
+        """A client that leaves while several databases are read leaves nothing behind: no reading ends, and no error is unheard."""
+        for repo in ("core", "extra", "multilib"):
+            self.write(repo)
+        gone, stays = (Deferred.fromCoroutine(self.databases.refresh_all()) for _ in range(2))
+        gone.cancel()
+        self.failureResultOf(gone, CancelledError)
+        gc.collect()
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertEqual(self.children.cancelled, 0)
+        for _ in range(3):
+            self.assertNoResult(stays)
+            self.children.end(printed(f"{ZLIB}\t1\n"))
+        self.successResultOf(stays)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_again_from_a_callback(self) -> None:

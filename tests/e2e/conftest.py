@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.lab import Depot, Lab, Site
+from tests.e2e.lab.logs import Logs
 from tests.e2e.lab.requirements import PREFIX, missing, remove_leftovers, trial
 
 HERE = Path(__file__).parent
@@ -19,6 +20,7 @@ ROOT = HERE.parents[1]
 # The last version whose readers refuse a list with a name of another package system: tests of today's beside it take it from the history.
 EARLIER = "cdd1523"
 LABS = pytest.StashKey[list[Lab]]()
+LOGS = Logs()
 MakeLab = Callable[..., Lab]
 _NUMBERS = itertools.count(1)
 
@@ -64,11 +66,24 @@ def require(reason: str) -> None:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed:
-        module = item.getparent(pytest.Module)
-        for lab in [*item.stash.get(LABS, []), *(module.stash.get(LABS, []) if module else [])]:
+        for lab in _labs_of(item):
             logs = [*lab.dir.glob("h*/log/*.log"), *lab.dir.glob("wan/*.log")]
             report.sections += [(str(log.relative_to(lab.dir)), log.read_text(errors="replace")[-20_000:]) for log in logs]
     return report
+
+
+def _labs_of(item: pytest.Item) -> list[Lab]:
+    module = item.getparent(pytest.Module)
+    return [*item.stash.get(LABS, []), *(module.stash.get(LABS, []) if module else [])]
+
+
+@pytest.fixture(autouse=True)
+def no_defects(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails each test after which the log of a daemon has a traceback or an error that was not handled; its lab has been taken down by then."""
+    yield
+    defects = LOGS.defects(lab.dir for lab in _labs_of(request.node))
+    if defects:
+        pytest.fail("\n\n".join(defects), pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ from pacserve.app.routes import Fronts, routes
 from pacserve.app.telling import Telling
 from pacserve.cache.packages import CachedPackages
 from pacserve.claims.claiming import LocalKeeper
+from pacserve.complaints import Complaints
 from pacserve.config.settings import Settings
 from pacserve.delivery.delivering import Deliverer, Policy, Sources
 from pacserve.errors import ConfigurationError, StartError
@@ -207,14 +208,14 @@ class Daemon:
         listening: Any = self._ports[0].getHost()
         try:
             self._fetching.start()
-            self._in_background(self._telling.start())
+            self._in_background(self._telling.start(), "reading the history")
             self._peering.start(listening.port)
         except (ConfigurationError, StartError):
             for port in self._ports:
                 await _settled(port.stopListening())
             self._fetching.stop()  # or the next start would take this one for a crash
             raise
-        self._in_background(self._prepare())
+        self._in_background(self._prepare(), "preparing for the first requests")
         where = ", ".join(_shown(port) for port in self._ports)
         self._log.info("pacserve {version} listens on {where}", version=__version__, where=where)
         self._notifier.ready(f"Listening on {where}")
@@ -250,7 +251,7 @@ class Daemon:
     def reload(self) -> None:
         """Reads pacman.conf again now; a wrong one is logged, and the last good one stays."""
         self._notifier.reloading(self._reactor.seconds())
-        self._in_background(self._reload())
+        self._in_background(self._reload(), "reading pacman.conf")
 
     async def _reload(self) -> None:
         if await self._configuration.reload() and not self._configuration.current().missing:
@@ -281,8 +282,8 @@ class Daemon:
             return False
         return True
 
-    def _in_background(self, work: Any) -> None:
-        Deferred.fromCoroutine(work).addErrback(lambda failure: self._log.failure("in the background", failure))
+    def _in_background(self, work: Coroutine[Any, Any, None], doing: str) -> None:
+        Complaints(self._log).hear(Deferred.fromCoroutine(work), doing)
 
 
 def _pacing_of(limit: int | None, machine: Machine, pacing: Pacing) -> Callable[[IPAddress], Pacing | None]:

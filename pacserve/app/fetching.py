@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pacserve.bounded import ExpiringMemory
+from pacserve.complaints import Complaints
 from pacserve.config.settings import Settings
 from pacserve.delivery.streaming import Running, Streaming
 from pacserve.delivery.table import Hits, Misses
@@ -157,7 +158,7 @@ class Fetching:
         self._take_up()
         if not first:
             self._recover()
-            Deferred.fromCoroutine(self.verify()).addErrback(lambda failure: self._log.failure("verifying the spool", failure))
+            Complaints(self._log).hear(Deferred.fromCoroutine(self.verify()), "verifying the spool")
 
     def _take_up(self) -> None:
         self._opened = True

@@ -14,6 +14,7 @@ from twisted.logger import Logger, globalLogPublisher
 from pacserve.app.explaining import Explaining
 from pacserve.app.reporting import Parts, Reporting
 from pacserve.app.routes import ReportFronts
+from pacserve.complaints import Complaints
 from pacserve.delivery.delivering import Deliverer
 from pacserve.fronts.page import EventsFront, PageFront, SearchFront, StaticFront, watched
 from pacserve.fronts.status import MetricsFront, StatusFront, WhyFront
@@ -62,7 +63,7 @@ class Telling:
         )
         self.witnesses: Sequence[Witness] = (parts.ledger, requests)
         self._written = 0
-        self._complained = False
+        self._complaints = Complaints(self._log)
         self._writing: LoopingCall | None = None
 
     async def start(self) -> None:
@@ -74,7 +75,8 @@ class Telling:
             self._complain(error)
         else:
             self._parts.ledger.take_over(history)
-        self._writing = LoopingCall(lambda: Deferred.fromCoroutine(self.write()))
+        # A defect must not end the loop: the next write may succeed.
+        self._writing = LoopingCall(lambda: self._complaints.hear(Deferred.fromCoroutine(self.write()), "writing the history"))
         self._writing.clock = self._parts.clock
         self._writing.start(WRITE_INTERVAL, now=False)
 
@@ -102,14 +104,12 @@ class Telling:
         except OSError as error:
             self._complain(error)
         else:
-            self._written, self._complained = changes, False
+            self._written = changes
+            self._complaints.about("history", "")
 
     def _complain(self, error: OSError) -> None:
-        if not self._complained:
-            self._complained = True
-            self._log.warn(
-                "the history can't be kept in {folder}: {error}; choose another folder with --state", folder=self._parts.settings.state, error=error
-            )
+        folder = self._parts.settings.state
+        self._complaints.about("history", f"the history can't be kept in {folder}: {error}; choose another folder with --state")
 
 
 def _exposition(requests: RequestCounts, errors: ErrorCounts, *, peers: bool) -> Exposition:

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from pacserve.cache.changes import Changes
 from pacserve.cache.folders import SETTLING_TIME, FolderListing, changed_lately, complete, list_folder, stamp
+from pacserve.complaints import Complaints
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.inventory import Delta, Inventory
 from pacserve.waiting import Waiters
@@ -55,7 +56,7 @@ class Listing:
         self._read_again_at = 0.0
         self._reading: Deferred[None] | None = None
         self._readers = Waiters()
-        self._complaints: dict[str, str] = {}
+        self._complaints = Complaints(self._log)
 
     async def inventory(self) -> Inventory:
         """
@@ -68,8 +69,7 @@ class Listing:
             reading = Deferred.fromCoroutine(self._read())
             if not reading.called:
                 self._reading = reading
-            reading.addErrback(lambda failure: self._log.failure("reading the package caches", failure))
-            reading.addBoth(lambda _: self._has_read())
+            self._complaints.hear(reading, "reading the package caches").addCallback(lambda _: self._has_read())
         if self._reading is not None:
             await self._readers.wait()
         return self._inventory
@@ -120,7 +120,7 @@ class Listing:
                     files[found.name] = found.size
                 else:
                     too_many = True
-        self._complain("", f"the package caches hold more than {NAMES_LIMIT:,} files: peers learn of no more than these" if too_many else "")
+        self._complaints.about("", f"the package caches hold more than {NAMES_LIMIT:,} files: peers learn of no more than these" if too_many else "")
         return files, unsettled
 
     def _report(self, listing: FolderListing) -> None:
@@ -130,10 +130,4 @@ class Listing:
                 f"the package cache {listing.folder} can't be read: {trouble}; make sure that it exists and this user may read it, or name another"
             )
             trouble += " with --cache-dir"
-        self._complain(listing.folder, trouble)
-
-    def _complain(self, about: str, trouble: str) -> None:
-        """Logs a trouble once, and again only after it was gone in between."""
-        if trouble and self._complaints.get(about) != trouble:
-            self._log.warn("{trouble}", trouble=trouble)
-        self._complaints[about] = trouble
+        self._complaints.about(listing.folder, trouble)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from pacserve.complaints import Complaints
 from pacserve.packages.inventory import Inventory, LocalPackages
 
 # Seconds from the end of one look to the next: hosts that upgrade one after the other wait longer for pacman to start.
@@ -35,6 +36,7 @@ class CacheWatch:
         self._timer: IDelayedCall | None = None
         self._looking: Deferred[None] | None = None
         self._stopped = True
+        self._complaints = Complaints(self._log)
 
     def start(self) -> None:
         """Looks now, and `LOOK_INTERVAL` after each look has ended."""
@@ -53,9 +55,7 @@ class CacheWatch:
     def _look(self) -> None:
         self._timer = None
         self._looking = looking = Deferred.fromCoroutine(self._read())
-        looking.addErrback(lambda failure: failure.trap(CancelledError) and None)
-        looking.addErrback(lambda failure: self._log.failure("looking at the package caches", failure))
-        looking.addBoth(lambda _: self._looked())
+        self._complaints.hear(looking, "looking at the package caches").addCallback(lambda _: self._looked())
 
     def _looked(self) -> None:
         self._looking = None

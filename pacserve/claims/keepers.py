@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pacserve.claims.claims import Verdict
+from pacserve.complaints import Complaints
 from pacserve.errors import FetchError, RemoteProtocolError
 from pacserve.fetch.hedging import first_yes
 from pacserve.peers.reputation import Failure, Reputation
@@ -25,6 +26,8 @@ CLAIM_BUDGET = 0.15
 KEEPERS_ASKED = 3
 # Seconds for the whole round.
 ROUND_BUDGET = KEEPERS_ASKED * CLAIM_BUDGET
+
+_complaints = Complaints(Logger())
 
 
 class KeeperCall(Protocol):
@@ -142,4 +145,4 @@ class KeeperRound:
 
 def _withdraw(keeper: Keeper) -> None:
     """Releases a claim that may have been granted unheard: no host is to wait for a download that the keeper hears nothing of."""
-    keeper.call("release").addErrback(lambda failure: failure.trap(FetchError) and None)
+    _complaints.hear(keeper.call("release"), f"releasing a claim at keeper {keeper.instance}")

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from pacserve.claims.claims import Verdict
+from pacserve.complaints import Complaints
 from pacserve.errors import FetchError
 
 # Seconds between two signs of life.
@@ -35,6 +35,7 @@ class Lease:
     def __init__(self, call: Callable[[str], Awaitable[Verdict]], clock: IReactorTime) -> None:
         self._call = call
         self._clock = clock
+        self._complaints = Complaints(self._log)
         self._last_words = ""
         self._tries = 0
         self._timer: IDelayedCall | None = clock.callLater(RENEWAL_INTERVAL, self._due)
@@ -56,13 +57,9 @@ class Lease:
     def _due(self) -> None:
         self._timer = None
         telling = Deferred.fromCoroutine(self._farewell() if self._last_words else self._renew())
-        telling.addErrback(self._defect).addCallback(self._told, self._clock.seconds())
+        self._complaints.hear(telling, "telling the keeper of a claim").addCallback(self._told, self._clock.seconds())
 
-    def _defect(self, failure: Failure) -> bool:
-        self._log.failure("telling the keeper of a claim", failure)
-        return False
-
-    def _told(self, goes_on: bool, began: float) -> None:
+    def _told(self, goes_on: bool | None, began: float) -> None:
         if self._last_words and self._tries == FAREWELL_TRIES:
             self._due()  # the end came while the keeper was told that the download goes on
         elif goes_on:

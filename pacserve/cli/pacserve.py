@@ -46,10 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from pacserve.app.daemon import Daemon, Process
     from pacserve.app.log import begin_logging, line_writer
     from pacserve.errors import ConfigurationError, StartError
+    from pacserve.fetch.hosts import system_resolver
 
     reactor: Any = installed
     # Twisted takes the wall clock.  A machine without a battery steps it by decades when it reaches a time server, and no timer may notice.
     reactor.seconds = time.monotonic
+    reactor.installNameResolver(system_resolver(reactor))
     open_files = _raise_open_files()
     write = line_writer(sys.stderr)
     begin_logging(write, settings.log_level)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -143,7 +143,8 @@ class HTTPClient:
             sent.setRawHeaders("Authorization", [basic_authorization(place.userinfo)])
         if "%" in place.host:  # the zone means something on this host only (RFC 6874, 4)
             sent.setRawHeaders("Host", [f"[{place.host.partition('%')[0]}]:{place.port}"])
-        asked = self._agent.request(method, str(place).encode("ascii"), sent)
+        # Twisted raises some errors at once, such as that of a name that no certificate can have.
+        asked = maybeDeferred(self._agent.request, method, str(place).encode("ascii"), sent)
         return await self._within(asked, timeout, timeout, asked.cancel)
 
     async def _within(self, pending: Deferred[T], seconds: float, stated: float, stop: Callable[[], object]) -> T:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from twisted.internet._resolver import GAIResolver
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IHostResolution, IReactorPluggableNameResolver, IReactorTime, IResolutionReceiver
+from twisted.internet.interfaces import IAddress, IHostnameResolver, IHostResolution, IReactorPluggableNameResolver, IReactorTime, IResolutionReceiver
 from zope.interface import implementer
 
 # Addresses of one name that are used: each that does not answer costs a wait.
@@ -52,3 +54,25 @@ async def resolve_host(reactor: IReactorPluggableNameResolver, clock: IReactorTi
     finally:
         if timer.active():
             timer.cancel()
+
+
+def system_resolver(reactor: Any) -> IHostnameResolver:
+    """
+    Returns a resolver for a reactor to install, which asks the system as Twisted's own does.
+
+    Twisted's takes only one kind of error.  Any other, such as that no file can be opened (EAI_SYSTEM), is left for nobody to hear, and its caller
+    waits without end.
+
+    Args:
+        reactor: Has the threads.
+    """
+    look_up: Any = _addresses
+    return GAIResolver(reactor, getaddrinfo=look_up)
+
+
+def _addresses(*question: Any) -> list[Any]:
+    """Asks getaddrinfo(3), for which every error is a name that is not known now."""
+    try:
+        return socket.getaddrinfo(*question)
+    except (OSError, UnicodeError) as error:
+        raise socket.gaierror(socket.EAI_FAIL, str(error)) from error

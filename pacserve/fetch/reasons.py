@@ -13,6 +13,7 @@ from twisted.internet.error import TimeoutError as ConnectTimeoutError
 from twisted.web.client import RequestGenerationFailed, RequestTransmissionFailed, ResponseFailed
 from twisted.web.error import SchemeNotSupported
 
+from pacserve.complaints import reason_of
 from pacserve.errors import FetchError, RemoteProtocolError
 
 # Characters of a foreign library's message that are shown.
@@ -69,6 +70,8 @@ def _network_words(error: BaseException) -> str | None:
         return os.strerror(error.osError).lower() if error.osError else "no connection"
     if isinstance(error, TLSError):
         return _tls_words(error)
+    if isinstance(error, OSError):  # of a socket, or of a file that TLS reads
+        return reason_of(error)
     return None
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, succeed
+from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from pacserve.complaints import Complaints
 from pacserve.errors import FetchError, RemoteProtocolError
 from pacserve.fetch.client import HTTPClient
 from pacserve.network.addresses import Endpoint
@@ -55,6 +56,7 @@ class PeerWatch:
         self._timers: dict[int, IDelayedCall] = {}
         self._running: dict[int, Deferred[None]] = {}
         self._few = DeferredSemaphore(POLLS_LIMIT)
+        self._complaints = Complaints(self._log)
         self._stopped = False
 
     def notify(self, listener: Callable[[Peer], object]) -> None:
@@ -84,9 +86,8 @@ class PeerWatch:
             timer.cancel()
         running: Deferred[None] = self._few.run(self._begin, peer) if peer.discovered else self._begin(peer)
         self._running[peer.slot] = running
-        running.addErrback(lambda failure: failure.trap(CancelledError) and None)
-        running.addErrback(lambda failure: self._log.failure("polling peer {peer}", failure, peer=peer.configured))
-        running.addBoth(lambda _: self._ended(peer))
+        polled = self._complaints.hear(running, f"polling peer {peer.configured}").addCallback(lambda _: self._ended(peer))
+        self._complaints.hear(polled, f"taking note of peer {peer.configured}")
         return True
 
     def poll_within(self, peer: Peer, seconds: float) -> None:

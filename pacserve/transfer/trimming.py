@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from pacserve.complaints import Complaints
 from pacserve.transfer.spool import Spool, SpooledFile
 
 # Seconds between two looks at the spool while nothing is downloaded: pacman has its own copy of a file soon after the download.
@@ -42,6 +43,7 @@ class SpoolTrimming:
         self._in_thread = in_thread
         self._wall = wall
         self._turn = DeferredLock()
+        self._complaints = Complaints(self._log)
         self._loop = LoopingCall(self.trim_soon)
         self._loop.clock = clock
 
@@ -57,7 +59,7 @@ class SpoolTrimming:
     def trim_soon(self) -> None:
         """Trims the spool in the background."""
         if not self._turn.waiting:  # the one that waits for its turn sees everything that this one would
-            Deferred.fromCoroutine(self.trim()).addErrback(lambda failure: self._log.failure("trimming the spool", failure))
+            self._complaints.hear(Deferred.fromCoroutine(self.trim()), "trimming the spool")
 
     async def trim(self) -> None:
         """Trims the spool."""

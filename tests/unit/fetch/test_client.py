@@ -1,5 +1,6 @@
 """Tests for `pacserve.fetch.client`."""
 
+import errno
 import gzip
 from collections.abc import Coroutine
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from treq.testing import RequestTraversalAgent
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory, Protocol
@@ -232,6 +233,31 @@ class ClientTests(SynchronousTestCase):
         for url in ("http://a.example/\u00fc", "http://a.example/a b", "ftp://a.example/", "http://a.example/\r\nX: y"):
             client = HTTPClient(RequestTraversalAgent(Page()), self.clock)
             self.failureResultOf(self.run_(client.head(url, timeout=2)), FetchError)
+
+    def test_foreign_errors(self) -> None:
+        """An error of the system, or of a library that is given a name, fails the request, at once or later; a defect stays one."""
+
+        @implementer(IAgent)
+        class Failing:
+            def __init__(self, error: Exception, *, at_once: bool) -> None:
+                self.error, self.at_once = error, at_once
+
+            def request(self, *_: object) -> Deferred[IResponse]:
+                if self.at_once:
+                    raise self.error
+                return fail(self.error)
+
+        foreign = (
+            (OSError(errno.EMFILE, "Too many open files"), "too many open files"),
+            (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), "connection reset by peer"),
+            (UnicodeError("label too long"), "no valid URL"),
+        )
+        for at_once in (True, False):
+            for error, words in foreign:
+                client = HTTPClient(Failing(error, at_once=at_once), self.clock)
+                self.assertEqual(str(self.failureResultOf(self.run_(client.head("https://a_b.example/", timeout=2)), FetchError).value), words)
+            client = HTTPClient(Failing(ZeroDivisionError(), at_once=at_once), self.clock)
+            self.failureResultOf(self.run_(client.head("https://a.example/", timeout=2)), ZeroDivisionError)
 
     def test_password(self) -> None:
         """User and password of a URL are sent as Basic authentication, and not as part of the host."""

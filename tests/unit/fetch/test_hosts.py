@@ -1,15 +1,20 @@
 """Tests for `pacserve.fetch.hosts`."""
 
+import errno
+import gc
+import socket
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IHostnameResolver, IHostResolution, IReactorPluggableNameResolver, IResolutionReceiver
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from pacserve.fetch.hosts import RESOLUTION_TIMEOUT, resolve_host
+from pacserve.fetch.hosts import RESOLUTION_TIMEOUT, resolve_host, system_resolver
 
 
 @implementer(IHostnameResolver)
@@ -112,3 +117,55 @@ class ResolveTests(SynchronousTestCase):
         self.failureResultOf(asked, CancelledError)
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.names.answer(IPv4Address("TCP", "10.0.0.3", 0))
+
+
+class Threads:
+    """A reactor whose threads do their work at once."""
+
+    def getThreadPool(self) -> "Threads":  # noqa: N802
+        """The threads."""
+        return self
+
+    def callFromThread(self, call: Callable[..., object], *arguments: object) -> None:  # noqa: N802
+        """Comes back to the reactor."""
+        call(*arguments)
+
+    def callInThreadWithCallback(  # noqa: N802
+        self, told: Callable[[bool, object], object], work: Callable[..., object], *arguments: object
+    ) -> None:
+        """Works."""
+        try:
+            result = work(*arguments)
+        except BaseException:
+            told(False, Failure())
+        else:
+            told(True, result)
+
+
+class SystemTests(SynchronousTestCase):
+    def resolve(self, answer: object) -> Sequence[str]:
+        """The addresses when getaddrinfo gives this, or raises it."""
+
+        def asked(*question: object) -> object:
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        self.patch(socket, "getaddrinfo", asked)
+        names: Any = Names()
+        names.resolveHostName = system_resolver(Threads()).resolveHostName
+        found = self.successResultOf(Deferred.fromCoroutine(resolve_host(Reactor(names), Clock(), "a.example")))
+        gc.collect()
+        self.assertEqual(self.flushLoggedErrors(), [])
+        return found
+
+    def test_known(self) -> None:
+        """The addresses that the system gives are found."""
+        version4 = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))
+        version6 = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 0, 0, 0))
+        self.assertEqual(self.resolve([version4, version6]), ("192.0.2.1", "2001:db8::1"))
+
+    def test_errors(self) -> None:
+        """Whatever error the system answers with, the name is not known, at once and without a traceback."""
+        for error in (socket.gaierror(-2, "unknown"), OSError(errno.EMFILE, "no file is left"), UnicodeError("label too long")):
+            self.assertEqual(self.resolve(error), ())

@@ -410,7 +410,7 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(self.looked_up, [])
 
     def test_defects(self) -> None:
-        """Whatever goes wrong in a look is logged, and does not end the looks at that peer or at others."""
+        """Whatever goes wrong in a look is logged once, and does not end the looks at that peer or at others."""
 
         async def broken(name: str) -> Sequence[str]:
             raise ZeroDivisionError
@@ -419,13 +419,14 @@ class WatchTests(SynchronousTestCase):
         self.network.hosts[FIRST] = info(zlib=1)
         watch = self.watch(one, two, resolve=broken)
         self.clock.advance(REFRESH_INTERVAL)
-        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertEqual((two.state, self.held()), (PeerState.KNOWN, [(1, 1)]))
         self.network.hosts[FIRST] = OSError("no defect of the peer")
         self.clock.advance(REFRESH_INTERVAL)
+        self.assertEqual(two.trouble, "no defect of the peer")
         self.network.hosts[FIRST] = info(zlib=1)
         self.clock.advance(REFRESH_INTERVAL)
-        self.flushLoggedErrors()
+        self.assertEqual(self.flushLoggedErrors(), [])
         self.assertEqual(two.state, PeerState.KNOWN)
         watch.stop()
 

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import socket
 
+from twisted.logger import Logger
+
+from pacserve.complaints import Complaints, reason_of
+
 
 class ServiceNotifier:
     """
-    Sends state to the service manager.  Without one, and when it does not listen, nothing happens: the daemon runs all the same.
+    Sends state to the service manager.  Without one nothing happens, and when it does not listen it is logged: the daemon runs all the same.
 
     Args:
         address: The value of `NOTIFY_SOCKET`: a path, or a name in the abstract namespace that begins with `@`; None without a manager.
     """
 
+    _log = Logger()
+
     def __init__(self, address: str | None) -> None:
         self._address = address
+        self._complaints = Complaints(self._log)
 
     def ready(self, status: str) -> None:
         """Tells that the daemon answers requests."""
@@ -41,8 +48,12 @@ class ServiceNotifier:
         if not self._address or self._address[0] not in "/@":
             return
         target = "\0" + self._address[1:] if self._address[0] == "@" else self._address
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as sender:
-            try:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as sender:
                 sender.sendto(message.encode(), target)
-            except OSError:
-                return
+        except OSError as error:
+            self._complaints.about(
+                "manager", f"the service manager can't be told how things stand: {reason_of(error)}; see the socket that NOTIFY_SOCKET names"
+            )
+        else:
+            self._complaints.about("manager", "")

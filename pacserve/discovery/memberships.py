@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Set
 from ipaddress import IPv4Network, IPv6Address
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from pacserve.complaints import Complaints, reason_of
 from pacserve.discovery.sockets import GroupSocket
 from pacserve.network.addresses import IPAddress
 
@@ -18,6 +20,9 @@ REJOIN_INTERVAL = 30.0
 # Groups that switches flood whatever they have learned (RFC 4541, 2.1.2 (2) and 3), so nothing is to be told to them.
 _ALWAYS_FLOODED4 = IPv4Network("224.0.0.0/24")
 _ALWAYS_FLOODED6 = IPv6Address("ff02::1")
+
+# The interface has gone, or is about to come.
+_GONE = frozenset({errno.ENODEV, errno.EADDRNOTAVAIL})
 
 # A group and the number of an interface.
 Membership = tuple[IPAddress, int]
@@ -34,6 +39,7 @@ class Memberships:
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._joined: dict[Membership, float] = {}
+        self._complaints = Complaints(self._log)
 
     def keep(self, wanted: Set[Membership], sockets: Mapping[int, GroupSocket]) -> None:
         """
@@ -60,8 +66,11 @@ class Memberships:
             sockets[group.version].join(group, index)
         except OSError as error:
             self._log.debug("{group} not joined on interface {index}: {error}", group=group, index=index, error=error)
+            if error.errno not in _GONE:
+                self._complaints.about(membership, _explain(error, group, index))
         else:
             self._joined[membership] = now
+            self._complaints.about(membership, "")
 
     def _is_settled(self, membership: Membership, now: float) -> bool:
         joined = self._joined.get(membership)
@@ -76,6 +85,11 @@ class Memberships:
             sockets[group.version].leave(group, index)
         except OSError as error:  # the interface has gone, most often
             self._log.debug("{group} not left on interface {index}: {error}", group=group, index=index, error=error)
+
+
+def _explain(error: OSError, group: IPAddress, index: int) -> str:
+    advice = "raise the sysctl net.ipv4.igmp_max_memberships" if error.errno == errno.ENOBUFS and group.version == 4 else "it is tried again"
+    return f"{group} can't be joined on interface {index}, so that announcements are not heard there: {reason_of(error)}; {advice}"
 
 
 def _always_flooded(group: IPAddress) -> bool:

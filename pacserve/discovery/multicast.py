@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pacserve.complaints import Complaints, reason_of
 from pacserve.discovery.link import LANLink, LANListener
 from pacserve.discovery.memberships import Memberships
 from pacserve.discovery.sockets import RECEIVE_BUFFER, Datagram, GroupSocket, open_socket
@@ -27,6 +28,9 @@ POLL_INTERVAL = 2.0
 _LONG_SLEEP = 5.0
 # Datagrams that are taken in one turn of the reactor, so that a flood does not keep pacman waiting.
 _DATAGRAMS_PER_TURN = 64
+
+# The kernel has no such IP version, or it was switched off.
+_NO_SUCH_VERSION = frozenset({errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EADDRNOTAVAIL, errno.ENOPROTOOPT})
 
 _Source = tuple[IPAddress, int]
 
@@ -94,6 +98,7 @@ class MulticastLink(LANLink):
         self._receivers: dict[int, _Receiver] = {}
         self._interfaces: dict[int, Interface] = {}
         self._memberships = Memberships(clock)
+        self._complaints = Complaints(self._log)
         self._unsent: dict[_Source, bytes] = {}
         self._slept = 0.0
         self._logged_small_buffer = False
@@ -136,6 +141,10 @@ class MulticastLink(LANLink):
                 # An IPv6 address is not used before it is known to be nobody else's, which takes a second or two (RFC 4862, 5.4).
                 if error.errno == errno.EADDRNOTAVAIL:
                     self._unsent[source, index] = payload
+                elif error.errno in (errno.EPERM, errno.EACCES):
+                    self._complaints.about(("send", index, source.version), _explain_sending(error, group, self._port))
+            else:
+                self._complaints.about(("send", index, source.version), "")
 
     def _groups_of(self, version: int) -> Sequence[IPAddress]:
         return [group for group in self._groups if group.version == version]
@@ -154,7 +163,11 @@ class MulticastLink(LANLink):
                 if error.errno in (errno.EADDRINUSE, errno.EACCES, errno.EPERM):
                     raise
                 self._log.debug("no UDP over IPv{version}: {reason}", version=version, reason=_reason(error))
+                if error.errno not in _NO_SUCH_VERSION:
+                    trouble = f"no socket for discovery over IPv{version}: {reason_of(error)}; it is tried again every {POLL_INTERVAL:.0f} s"
+                    self._complaints.about(("socket", version), trouble)
                 continue
+            self._complaints.about(("socket", version), "")
             self._receivers[version] = receiver = _Receiver(opened, self._datagram_received, partial(self._lost, version))
             self._reactor.addReader(receiver)
             self._log_small_buffer(opened.buffer())
@@ -190,7 +203,9 @@ class MulticastLink(LANLink):
         try:
             self._open()
         except OSError as error:
-            self._log.debug("UDP port {port}: {reason}", port=self._port, reason=_reason(error))
+            self._complaints.about("port", _explain(error, self._port))
+        else:
+            self._complaints.about("port", "")
         try:
             changed = self._update()
             self._send_again()
@@ -203,7 +218,14 @@ class MulticastLink(LANLink):
 
     def _update(self) -> bool:
         """Joins and leaves according to the interfaces as they are now, and says whether those changed."""
-        now = {interface.index: interface for interface in usable(self._kernel.interfaces(), self._names)}
+        try:
+            found = self._kernel.interfaces()
+        except OSError as error:
+            trouble = f"the interfaces can't be read: {reason_of(error)}; discovery goes on with those that were known"
+            self._complaints.about("interfaces", trouble)
+            return False
+        self._complaints.about("interfaces", "")
+        now = {interface.index: interface for interface in usable(found, self._names)}
         changed = _relevant(now.values()) != _relevant(self._interfaces.values())
         self._interfaces = now
         wanted = {(group, index) for index, interface in now.items() for group in self._groups if sources(interface, group.version)}
@@ -287,6 +309,10 @@ def _relevant(interfaces: Collection[Interface]) -> set[object]:
 
 def _reason(error: OSError) -> str:
     return error.strerror or str(error)
+
+
+def _explain_sending(error: OSError, group: IPAddress, port: int) -> str:
+    return f"announcements can't be sent to {group}: {reason_of(error)}; a firewall of this host may forbid it: let UDP port {port} out"
 
 
 def _explain(error: OSError, port: int) -> str:

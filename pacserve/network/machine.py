@@ -13,6 +13,7 @@ import netifaces
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from pacserve.complaints import Complaints, reason_of
 from pacserve.network.addresses import IPAddress, IPNetwork, LocalAddresses, is_loopback, parse_address
 from pacserve.network.usable import Interface, InterfaceAddress
 
@@ -85,8 +86,10 @@ class Machine(LocalAddresses):
     def __init__(self, clock: IReactorTime, read: Callable[[], InterfaceAddresses] = read_interfaces) -> None:
         self._clock = clock
         self._read = read
-        self._state = read()
+        self._complaints = Complaints(self._log)
+        self._state = InterfaceAddresses(frozenset(), ())
         self._read_at = clock.seconds()
+        self._look()
 
     def owns(self, address: IPAddress) -> bool:
         return is_loopback(address) or address in self._current().addresses
@@ -102,8 +105,17 @@ class Machine(LocalAddresses):
         now = self._clock.seconds()
         if not 0 <= now - self._read_at < REFRESH_INTERVAL:  # a clock that was set back must not freeze the list
             self._read_at = now
-            try:
-                self._state = self._read()
-            except OSError:  # for example, no file descriptor is left: the last addresses are better than none
-                self._log.debug("the interfaces can't be read now")
+            self._look()
         return self._state
+
+    def _look(self) -> None:
+        try:
+            self._state = self._read()
+        except OSError as error:  # for example, no file descriptor is left: the last addresses are better than none
+            self._complaints.about(
+                "interfaces",
+                f"the addresses of this host can't be read: {reason_of(error)}; those that were known stay in use, and without any only loopback is "
+                "answered; a service needs AF_NETLINK in RestrictAddressFamilies=",
+            )
+        else:
+            self._complaints.about("interfaces", "")

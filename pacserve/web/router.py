@@ -14,7 +14,8 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from pacserve.errors import RequestError
+from pacserve.complaints import Complaints, reason_of
+from pacserve.errors import PacserveError, RequestError
 from pacserve.http.request import query_of, split_target
 from pacserve.network.addresses import IPAddress, parse_address
 from pacserve.waiting import Done, Waiters, begin
@@ -124,6 +125,7 @@ class Router(Resource):
         self._witnesses = tuple(witnesses)
         self._responder = Responder(clock.seconds if wall is None else wall)
         self._idle = Waiters()
+        self._complaints = Complaints(self._log)
 
     async def drained(self) -> None:
         """Returns when no response is under way any more."""
@@ -177,6 +179,7 @@ class Router(Resource):
 
         exchange.request.notifyFinish().addErrback(client_left)
         pending.addCallbacks(lambda answer: self._deliver(exchange, answer), lambda failure: self._fail(exchange, failure))
+        self._complaints.hear(pending, "answering a request")
 
     def _deliver(self, exchange: _Exchange, answer: Answer) -> None:
         if exchange.gone:
@@ -217,18 +220,22 @@ class Router(Resource):
         def sent(result: Sent) -> None:
             self._finished(exchange, result, origin(), quiet=quiet)
 
-        Deferred.fromCoroutine(sending).addCallbacks(sent, lambda failure: self._fail(exchange, failure))
+        answered = Deferred.fromCoroutine(sending).addCallbacks(sent, lambda failure: self._fail(exchange, failure))
+        self._complaints.hear(answered, "answering a request")
 
     def _fail(self, exchange: _Exchange, failure: Failure) -> None:
         request, error = exchange.request, failure.value
         if exchange.gone:
             # Nobody waits for the error any more, but a defect is one all the same.
-            if not isinstance(error, (CancelledError, RequestError)):
+            if not isinstance(error, (CancelledError, PacserveError, OSError)):
                 self._log.failure("{request} failed", failure=failure, request=str(exchange))
             self._left(exchange)
             return
         if isinstance(error, RequestError):
             status, message, origin = error.status, str(error), error.origin
+        elif isinstance(error, OSError):  # this machine is short of something, or one of its disks is broken
+            status, message, origin = 500, f"this host can't answer now: {reason_of(error)}", ""
+            self._complaints.about("answering", f"requests can't be answered now: {reason_of(error)}; see what the system's log says of that")
         else:
             self._log.failure("{request} failed", failure=failure, request=str(exchange))
             status, message, origin = 500, "pacserve has failed here; its log says more", ""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import Request
 from zope.interface import implementer
 
+from pacserve.complaints import reason_of
 from pacserve.errors import RequestError
 from pacserve.web.bodies.body import Sent
 from pacserve.web.server.responses import Responder
@@ -189,9 +191,15 @@ class Events:
             self._all(lambda listener: listener.tell(changed))
 
     def _failed(self, failure: Failure) -> None:
-        """Logs the first failure of several in a row, since the next look is a second later."""
-        if self._listeners and not self._failing:
-            self._failing = True
+        """Logs the first failure of several in a row, since the next look is a second later.  A folder that does not answer is no defect."""
+        if not self._listeners or self._failing:
+            return
+        self._failing = True
+        error = failure.value
+        if isinstance(error, (OSError, DeferredTimeoutError)):
+            reason = reason_of(error) if isinstance(error, OSError) else f"no answer within {LOOK_TIMEOUT:.0f} s"
+            self._log.warn("open status pages don't learn of changes now: {reason}; see whether all package caches can be read", reason=reason)
+        else:
             self._log.failure("looking for what has changed", failure)
 
     def _schedule(self, _: object) -> None:

@@ -1,9 +1,11 @@
 """Tests for `pacserve.app.notify`."""
 
+import errno
 import socket
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.app.notify import ServiceNotifier
@@ -43,6 +45,21 @@ class NotifierTests(SynchronousTestCase):
         self.assertEqual(manager.recv(4096), b"STATUS=here")
 
     def test_nobody_listens(self) -> None:
-        """Without a service manager nothing is sent and nothing is raised."""
-        for address in (None, "", "relative", "/nonexistent/notify", "@nobody-listens-here"):
-            ServiceNotifier(address).ready("Listening")
+        """Without a service manager nothing is sent and nothing is raised; one that does not listen is told once."""
+        for address, warnings in ((None, 0), ("", 0), ("relative", 0), ("/nonexistent/notify", 1), ("@nobody-listens-here", 1)):
+            notifier = ServiceNotifier(address)
+            with capturedLogs() as events:
+                for _ in range(3):
+                    notifier.ready("Listening")
+            self.assertEqual([event["log_level"].name for event in events], ["warn"] * warnings, address)
+
+    def test_no_file_left(self) -> None:
+        """A socket that can't even be made is told as well, and raises nothing."""
+
+        def refuse(*_: object) -> socket.socket:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        self.patch(socket, "socket", refuse)
+        with capturedLogs() as events:
+            ServiceNotifier("/run/notify").status("2 peers")
+        self.assertIn("too many open files", events[0]["trouble"])

@@ -4,6 +4,7 @@ import errno
 from ipaddress import ip_address
 
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.discovery.memberships import REJOIN_INTERVAL, Memberships
@@ -37,6 +38,15 @@ class MembershipsTests(SynchronousTestCase):
         for _ in range(6):
             self.keep((ALL, 2))
         self.assertEqual(self.sockets[4].calls, [("join", ALL, 2)] * 4)
+
+    def test_refusal_is_told_once(self) -> None:
+        """A refusal that stays is one warning that says what to do; an interface that is about to come is none."""
+        self.sockets[4].refusals = [errno.ENODEV, errno.ENOBUFS, errno.ENOBUFS, errno.ENOBUFS]
+        with capturedLogs() as events:
+            for _ in range(6):
+                self.keep((ALL, 2))
+        (trouble,) = [event["trouble"] for event in events if event["log_level"].name == "warn"]
+        self.assertIn("net.ipv4.igmp_max_memberships", trouble)
 
     def test_one_refusal_concerns_one(self) -> None:
         """Groups are joined though another one is refused."""

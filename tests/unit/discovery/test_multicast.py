@@ -2,11 +2,11 @@
 
 import errno
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from ipaddress import ip_address, ip_interface
 
 from twisted.internet.task import Clock
-from twisted.logger import capturedLogs
+from twisted.logger import LogEvent, capturedLogs
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -53,6 +53,7 @@ class MulticastLinkTests(SynchronousTestCase):
         self.reactor = HandReactor()
         self.clock = Clock()
         self.interfaces = [CABLE, RADIO]
+        self.unreadable = False
         self.slept = 0.0
         self.sockets: dict[int, MemoryGroupSocket] = {}
         self.missing: dict[int, int] = {}
@@ -64,10 +65,16 @@ class MulticastLinkTests(SynchronousTestCase):
         """A link in this world."""
         return MulticastLink(
             MulticastSettings(tuple(groups), 15679, names),
-            Kernel(lambda: self.interfaces, lambda: self.slept, self.open_socket),
+            Kernel(self.read_interfaces, lambda: self.slept, self.open_socket),
             self.reactor,
             self.clock,
         )
+
+    def read_interfaces(self) -> Sequence[Interface]:
+        """Reads the interfaces, unless they are unreadable."""
+        if self.unreadable:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return self.interfaces
 
     def open_socket(self, version: int, port: int) -> GroupSocket:
         """Opens a socket, unless it is in `missing`."""
@@ -86,6 +93,10 @@ class MulticastLinkTests(SynchronousTestCase):
         self.sockets[version].incoming += datagrams
         for reader in list(self.reactor.readers):
             reader.doRead()
+
+    def warnings(self, events: Sequence[LogEvent]) -> list[str]:
+        """What was warned of."""
+        return [event["trouble"] for event in events if event["log_level"].name == "warn"]
 
     def test_nothing_before_start(self) -> None:
         """A link that was not started has opened nothing, and sending is harmless; so it is after the end."""
@@ -243,6 +254,48 @@ class MulticastLinkTests(SynchronousTestCase):
             self.slept = slept
             self.poll()
             self.assertEqual(self.listener.changes, changes)
+
+    def test_interfaces_can_not_be_read(self) -> None:
+        """Interfaces that can't be read, at the start and later, are one warning, and those that were known are used until they can."""
+        for from_the_start, changes in ((True, 1), (False, 0)):
+            self.listener.changes = 0
+            link = self.make_link()
+            self.unreadable = from_the_start
+            with capturedLogs() as events:
+                link.start(self.listener)
+                self.unreadable = True
+                self.clock.pump([POLL_INTERVAL] * 3)
+            self.assertEqual(
+                self.warnings(events), ["the interfaces can't be read: too many open files; discovery goes on with those that were known"]
+            )
+            self.unreadable = False
+            self.poll()
+            self.assertEqual(self.listener.changes, changes)
+            link.stop()
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_no_socket_left(self) -> None:
+        """A socket that can't be opened, and a port that can't be had any more, are one warning each; an IP version that is switched off is none."""
+        self.missing = {4: errno.EMFILE, 6: errno.EAFNOSUPPORT}
+        with capturedLogs() as events:
+            self.link.start(self.listener)
+            self.clock.pump([POLL_INTERVAL] * 3)
+            self.missing[4] = errno.EADDRINUSE
+            self.clock.pump([POLL_INTERVAL] * 3)
+        first, second = self.warnings(events)
+        self.assertIn("no socket for discovery over IPv4: too many open files", first)
+        self.assertIn("UDP port 15679 is in use", second)
+
+    def test_firewall(self) -> None:
+        """A firewall of this host that lets nothing out is one warning, which is forgotten when something went out."""
+        self.link = self.make_link([ALL])
+        self.link.start(self.listener)
+        with capturedLogs() as events:
+            for refusals, count in (([errno.EPERM] * 9, 1), ([errno.EPERM] * 9, 1), ([], 1), ([errno.EPERM] * 9, 2)):
+                self.sockets[4].refusals = refusals
+                self.link.send(b"x", 4)
+                self.assertEqual(len(self.warnings(events)), count)
+        self.assertIn("let UDP port 15679 out", self.warnings(events)[0])
 
     def test_reading_fails(self) -> None:
         """Interfaces that can't be read once are read again."""

@@ -3,6 +3,7 @@
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, ip_address
 
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.network.machine import REFRESH_INTERVAL, InterfaceAddresses, Machine, interfaces, read_interfaces, suspended
@@ -45,6 +46,28 @@ class MachineTests(SynchronousTestCase):
 
         machine = Machine(clock, read)
         broken[0] = True
+        with capturedLogs() as events:
+            for _ in range(3):
+                clock.advance(REFRESH_INTERVAL)
+                self.assertTrue(machine.owns(IPv4Address("10.0.0.3")))
+        self.assertEqual([event["log_level"].name for event in events], ["warn"])
+        self.assertIn("too many open files", events[0]["trouble"])
+
+    def test_unreadable_at_the_start(self) -> None:
+        """Interfaces that can't be read at the start are no reason not to start: loopback is known, and the others as soon as they can be read."""
+        clock = Clock()
+        answers: list[OSError | InterfaceAddresses] = [OSError(97, "Address family not supported by protocol"), HOME]
+
+        def read() -> InterfaceAddresses:
+            answer = answers.pop(0)
+            if isinstance(answer, OSError):
+                raise answer
+            return answer
+
+        with capturedLogs() as events:
+            machine = Machine(clock, read)
+        self.assertIn("AF_NETLINK", events[0]["trouble"])
+        self.assertEqual((machine.owns(ip_address("127.0.0.1")), machine.owns(IPv4Address("10.0.0.3"))), (True, False))
         clock.advance(REFRESH_INTERVAL)
         self.assertTrue(machine.owns(IPv4Address("10.0.0.3")))
 

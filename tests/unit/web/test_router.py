@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import pathlib
 from collections.abc import Awaitable, Callable
 from io import FileIO
@@ -12,6 +14,7 @@ from treq.client import HTTPClient
 from treq.testing import RequestTraversalAgent
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import FetchError, RequestError
@@ -293,6 +296,27 @@ class ErrorTests(RouterTestCase):
             self.assertNotIn(b"secret", response.body)
             self.assertEqual(len(self.flushLoggedErrors(type(error))), 1)
             self.assertIn("500", self.logged())
+
+    def test_environment(self) -> None:
+        """An error of the system is answered with 500 as well, and told once, without a traceback, however many requests meet it."""
+        self.front.next = OSError(errno.EIO, "Input/output error")
+        with capturedLogs() as events:
+            for _ in range(3):
+                self.assertEqual(self.browser.get("/request/a").status, 500)
+        self.assertEqual([event["log_level"].name for event in events], ["warn"])
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_defect_of_a_witness(self) -> None:
+        """A defect of one who is told of answers is heard where the front waited, too."""
+        result = self.waiting()
+        self.patch(self.router, "_finished", lambda *_, **__: 1 / 0)
+        with capturedLogs() as events:
+            self.browser.ask("/request/a")
+            result.callback(REDIRECT)
+            gc.collect()
+        self.assertIn("answering a request", [event.get("doing") for event in events])
+        self.assertFalse([event for event in events if "Unhandled" in str(event.get("log_format"))])
+        self.assertTrue(self.flushLoggedErrors(ZeroDivisionError))
 
     def test_defect_later(self) -> None:
         """The same after waiting."""

@@ -111,11 +111,12 @@ class Daemon:
         self._ports: list[IListeningPort] = []
         self._notifier = ServiceNotifier(process.environment.get("NOTIFY_SOCKET"))
         self._threads = ThreadPool(minthreads=0, maxthreads=THREADS, name="folders and inventories")
+        self._thread_beside = ThreadPool(minthreads=0, maxthreads=1, name="pacman.conf")
         instance = secrets.token_hex(16)
         machine, myself = Machine(reactor), Myself(instance, self._architectures)
 
         run = ChildRunner(reactor)
-        self._configuration = PacmanConf(settings.pacman_conf, run, reactor, required=settings.pacman_required)
+        self._configuration = PacmanConf(settings.pacman_conf, run, self._beside, reactor, required=settings.pacman_required)
         self._databases = Databases(self._configuration, KeptTables(f"{settings.state}/databases"), run, reactor)
         self._caches = caches = CachedPackages(self._cache_dirs, self._databases, self._in_thread, reactor, wall)
 
@@ -196,11 +197,12 @@ class Daemon:
 
         Raises:
             ConfigurationError: pacman.conf is there, or was named by the user, and can't be read; or the options demand a spool that can't be used.
-            StartError: The port can't be had.
+            StartError: The port can't be had, or the file system of pacman.conf does not answer.
         """
+        for pool in (self._threads, self._thread_beside):
+            pool.start()
+            self._reactor.addSystemEventTrigger("during", "shutdown", pool.stop)
         await self._configuration.load()
-        self._threads.start()
-        self._reactor.addSystemEventTrigger("during", "shutdown", self._threads.stop)
         # Before the spool is touched: the port may be in use.
         self._ports = listen(self._reactor, self._site, self._settings.bind, self._settings.port, self._inherited)
         for complaint in self._proxies.complaints:
@@ -273,6 +275,10 @@ class Daemon:
 
     def _in_thread(self, work: Callable[[], T]) -> Awaitable[T]:
         return deferToThreadPool(self._reactor, self._threads, work)
+
+    def _beside(self, work: Callable[[], T]) -> Awaitable[T]:
+        """Runs work in a thread of its own, which may wait for a file system that does not answer while all else goes on."""
+        return deferToThreadPool(self._reactor, self._thread_beside, work)
 
     async def _in_time(self, work: Coroutine[Any, Any, None], seconds: float) -> bool:
         """Returns whether something that is waited for happened in this time."""

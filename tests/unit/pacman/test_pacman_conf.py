@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,9 +12,10 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from pacserve.errors import ConfigurationError, FetchError
+from pacserve.errors import ConfigurationError, FetchError, StartError
 from pacserve.packages.children import ChildOutcome, NotInstalledError
-from pacserve.pacman.pacman_conf import LOOK_INTERVAL, READ_INTERVAL, PacmanConf
+from pacserve.pacman.configuration_files import SeenFiles
+from pacserve.pacman.pacman_conf import LOOK_INTERVAL, LOOK_TIMEOUT, READ_INTERVAL, SETTLING_TIME, PacmanConf
 
 
 def printed(repo: str) -> ChildOutcome:
@@ -35,7 +36,9 @@ class PacmanConfCase(SynchronousTestCase):
         self.clock = Clock()
         self.answer: ChildOutcome | Exception | Deferred[ChildOutcome] = printed("core")
         self.commands: list[Sequence[str]] = []
-        self.conf = PacmanConf(str(self.path), self.run_command, self.clock)
+        self.hanging: Deferred[None] | None = None
+        self.looks = 0
+        self.conf = PacmanConf(str(self.path), self.run_command, self.in_thread, self.clock)
         self.addCleanup(self.conf.stop)
         self.warnings: list[str] = []
 
@@ -52,6 +55,17 @@ class PacmanConfCase(SynchronousTestCase):
         if isinstance(self.answer, Exception):
             raise self.answer
         return await self.answer if isinstance(self.answer, Deferred) else self.answer
+
+    async def in_thread(self, work: Callable[[], SeenFiles]) -> SeenFiles:
+        """Looks at the files at once, or when the file system answers again."""
+        if self.hanging is not None:
+            await self.hanging
+        self.looks += 1
+        return work()
+
+    def pass_looks(self, number: int = 2) -> None:
+        """Lets time pass: one look notices a change, and the next one that nothing has changed any more."""
+        self.clock.pump([LOOK_INTERVAL] * number)
 
     def load(self) -> None:
         self.successResultOf(Deferred.fromCoroutine(self.conf.load()))
@@ -113,7 +127,7 @@ class AbsentTests(PacmanConfCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.conf = PacmanConf(str(self.path), self.run_command, self.clock, required=False)
+        self.conf = PacmanConf(str(self.path), self.run_command, self.in_thread, self.clock, required=False)
         self.addCleanup(self.conf.stop)
         self.lines: list[str] = []
 
@@ -158,7 +172,7 @@ class AbsentTests(PacmanConfCase):
         self.load()
         self.answer = NotInstalledError("pacman-conf is not installed")
         self.path.write_text(text)
-        self.clock.advance(LOOK_INTERVAL)
+        self.pass_looks()
         self.assert_absent("pacman-conf is not installed")
         self.answer = printed("core")
         self.clock.pump([LOOK_INTERVAL] * int(READ_INTERVAL / LOOK_INTERVAL))
@@ -186,7 +200,7 @@ class AbsentTests(PacmanConfCase):
         self.load()
         self.answer = ChildOutcome(1, b"", "error: bad")
         self.path.write_text("bad")
-        self.clock.advance(LOOK_INTERVAL)
+        self.pass_looks()
         self.assert_absent(f"there is no {self.path}")
         self.assertTrue(self.warnings[0].endswith("error: bad; this host stays without pacman"), self.warnings)
 
@@ -205,7 +219,7 @@ class NoticeTests(PacmanConfCase):
         self.answer = printed("extra")
 
     def assert_noticed(self) -> None:
-        self.clock.advance(LOOK_INTERVAL)
+        self.pass_looks()
         self.assertEqual(["extra"], self.repositories())
 
     def test_unchanged(self) -> None:
@@ -243,7 +257,7 @@ class NoticeTests(PacmanConfCase):
         ):
             self.answer = printed(repo)
             change()
-            self.clock.advance(LOOK_INTERVAL)
+            self.pass_looks()
             self.assertEqual([repo], self.repositories())
 
     def test_circle(self) -> None:
@@ -269,11 +283,11 @@ class NoticeTests(PacmanConfCase):
         slow: Deferred[ChildOutcome] = Deferred()
         self.answer = slow
         self.touch()
-        self.clock.advance(LOOK_INTERVAL)
+        self.pass_looks()
         self.touch()
         self.answer = printed("newest")
         slow.callback(printed("extra"))
-        self.clock.advance(LOOK_INTERVAL)
+        self.pass_looks()
         self.assertEqual(["newest"], self.repositories())
 
     def test_one_at_a_time(self) -> None:
@@ -287,10 +301,136 @@ class NoticeTests(PacmanConfCase):
         """After it was stopped nothing is looked at, and what was being read ends without a word."""
         self.answer = Deferred()
         self.touch()
-        self.clock.advance(LOOK_INTERVAL)
+        self.pass_looks()
         self.conf.stop()
         self.assertEqual([], self.clock.getDelayedCalls())
         self.assertEqual([], self.flushLoggedErrors())
+
+
+class SettlingTests(PacmanConfCase):
+    """Files that are being written."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.load()
+        self.commands.clear()
+        self.answer = printed("half")
+
+    def test_while_it_changes(self) -> None:
+        """As long as a file changes from one look to the next it is not read, and one second after the last change it is."""
+        for file in (self.path, self.folder / "first.inc"):
+            for number in range(5):
+                file.write_text(file.read_text() + f"# {number}\n")
+                self.clock.advance(LOOK_INTERVAL)
+                self.assertEqual([], self.commands)
+            self.answer = printed(file.name)
+            self.clock.advance(SETTLING_TIME)
+            self.assertEqual([file.name], self.repositories())
+            self.commands.clear()
+
+    def test_changed_while_read(self) -> None:
+        """What pacman-conf made of a file that changed meanwhile is not taken."""
+        slow: Deferred[ChildOutcome] = Deferred()
+        self.answer = slow
+        self.touch()
+        self.pass_looks()
+        self.touch()
+        slow.callback(printed("half"))
+        self.assertEqual(["core"], self.repositories())
+        self.answer = printed("whole")
+        self.pass_looks()
+        self.assertEqual((["whole"], []), (self.repositories(), self.warnings))
+
+    def test_no_repository(self) -> None:
+        """A configuration without repositories does not take the place of one that has some, and one warning says so, until it has some again."""
+        self.answer = ChildOutcome(0, b"[options]\nDBPath = /db/\n", "")
+        self.path.write_text("")
+        for _ in range(3):
+            self.pass_looks()
+            self.assertFalse(self.reload())
+            self.touch()
+        self.assertEqual(["core"], self.repositories())
+        self.assertEqual(
+            [f"{self.path} names no repository any more: restart pacserve if that is meant; what was read before stays in force"], self.warnings
+        )
+        self.answer = printed("extra")
+        self.touch()
+        self.pass_looks()
+        self.assertEqual(["extra"], self.repositories())
+
+    def test_never_had_one(self) -> None:
+        """A configuration without repositories is one like any other where the one before had none."""
+        conf = PacmanConf(str(self.path), self.run_command, self.in_thread, self.clock)
+        for output in (b"[options]\nDBPath = /db/\n", b"[options]\nDBPath = /other/\n"):
+            self.answer = ChildOutcome(0, output, "")
+            self.successResultOf(Deferred.fromCoroutine(conf.load() if output.endswith(b"/db/\n") else conf.reload()))
+        self.assertEqual("/other/", conf.current().database_dir)
+        conf.stop()
+
+
+class HangingTests(PacmanConfCase):
+    """Files that keep whoever reads them waiting."""
+
+    def test_fifo(self) -> None:
+        """A FIFO among the files is not opened, neither by this daemon nor by pacman-conf, and one warning names it; without it all goes on."""
+        self.load()
+        self.commands.clear()
+        self.answer = printed("extra")
+        fifo = self.folder / "second.inc"
+        os.mkfifo(fifo)
+        for _ in range(3):
+            self.pass_looks()
+            self.assertFalse(self.reload())
+        self.assertEqual((["core"], []), (self.repositories(), self.commands))
+        (warning,) = self.warnings
+        self.assertIn(f"{fifo} is a FIFO", warning)
+        fifo.unlink()
+        self.pass_looks()
+        self.assertEqual(["extra"], self.repositories())
+
+    def test_fifo_at_the_start(self) -> None:
+        """A pacman.conf that is a FIFO is a configuration error at once."""
+        self.path.unlink()
+        os.mkfifo(self.path)
+        self.assertIn(f"{self.path} is a FIFO", self.load_error())
+        self.assertEqual([], self.commands)
+
+    def test_file_system(self) -> None:
+        """While a file system does not answer there is one look at it, what was read before stays in force, and one warning says so."""
+        self.load()
+        looks, hanging = self.looks, Deferred[None]()
+        self.hanging = hanging
+        self.clock.pump([LOOK_INTERVAL] * int(3 * LOOK_TIMEOUT))
+        reload = Deferred.fromCoroutine(self.conf.reload())
+        self.assertNoResult(reload)
+        self.clock.advance(LOOK_TIMEOUT)
+        self.assertIs(self.successResultOf(reload), False)
+        self.assertEqual((["core"], looks), (self.repositories(), self.looks))
+        (warning,) = self.warnings
+        self.assertIn("does not answer", warning)
+        self.answer, self.hanging = printed("extra"), None
+        self.touch()
+        hanging.callback(None)
+        self.assertEqual(looks + 1, self.looks)
+        self.pass_looks(3)
+        self.assertEqual(["extra"], self.repositories())
+
+    def test_file_system_at_the_start(self) -> None:
+        """A file system that does not answer at the start may do so later: it is no error of the configuration."""
+        self.hanging = Deferred()
+        loading = Deferred.fromCoroutine(self.conf.load())
+        self.clock.advance(LOOK_TIMEOUT)
+        self.failureResultOf(loading, StartError)
+
+    def test_stopped(self) -> None:
+        """Stopping does not wait for the file system, and nothing is logged when that answers at last."""
+        self.load()
+        hanging = self.hanging = Deferred()
+        self.pass_looks()
+        self.conf.stop()
+        self.assertEqual([], self.clock.getDelayedCalls())
+        hanging.callback(None)
+        self.assertEqual(([], []), (self.warnings, self.flushLoggedErrors()))
 
 
 class FailureTests(PacmanConfCase):
@@ -302,22 +442,22 @@ class FailureTests(PacmanConfCase):
         """A configuration that can't be read leaves the last good one in place, until it can be read again."""
         self.answer = ChildOutcome(1, b"", "error: bad")
         self.touch()
-        self.clock.advance(LOOK_INTERVAL)
+        self.pass_looks()
         self.assertEqual(["core"], self.repositories())
         self.answer = printed("extra")
         self.touch()
-        self.clock.advance(LOOK_INTERVAL)
+        self.pass_looks()
         self.assertEqual(["extra"], self.repositories())
 
     def test_gone_for_a_while(self) -> None:
         """A file that goes away and comes back, as with some editors, is read again."""
         text = self.path.read_text()
         self.path.unlink()
-        self.clock.advance(LOOK_INTERVAL)
+        self.pass_looks()
         self.assertEqual(["core"], self.repositories())
         self.answer = printed("extra")
         self.path.write_text(text)
-        self.clock.advance(LOOK_INTERVAL)
+        self.pass_looks()
         self.assertEqual(["extra"], self.repositories())
 
     def test_warned_once(self) -> None:
@@ -333,11 +473,11 @@ class FailureTests(PacmanConfCase):
         """Not even a defect ends the looks."""
         self.answer = ZeroDivisionError()
         self.touch()
-        self.clock.advance(LOOK_INTERVAL)
+        self.pass_looks()
         self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
         self.answer = printed("extra")
         self.touch()
-        self.clock.advance(LOOK_INTERVAL)
+        self.pass_looks()
         self.assertEqual(["extra"], self.repositories())
 
 
@@ -350,7 +490,7 @@ class RealPacmanConfTests(PacmanConfCase):
         """With the real pacman-conf, a repository in a file that an Include line begins to match appears."""
         self.load()
         (self.folder / "a.inc").write_text("[core]\nServer = http://a.example/$repo\n")
-        self.clock.advance(LOOK_INTERVAL)
+        self.pass_looks()
         self.assertEqual(("http://a.example/core",), self.conf.current().repositories["core"].servers)
 
     def test_real_error(self) -> None:

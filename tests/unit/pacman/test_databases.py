@@ -292,7 +292,7 @@ class WaitingTests(DatabasesCase):
         self.assertEqual(self.children.cancelled, 0)
         for _ in range(3):
             self.assertNoResult(stays)
-            self.children.end(printed(f"{ZLIB}\t1\n"))
+            self.end(StatedPackage(ZLIB, 1))
         self.successResultOf(stays)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 

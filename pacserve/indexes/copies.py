@@ -15,6 +15,7 @@ from io import FileIO
 
 from twisted.logger import Logger
 
+from pacserve.complaints import Complaints, reason_of
 from pacserve.indexes.freshness import Copy, copy_from
 from pacserve.packages.files import FileRequest, HeldFile
 from pacserve.transfer import partial
@@ -49,6 +50,7 @@ class Copies:
         self._count_limit = count_limit
         # Files whose content has the digest of the record, since it was read or written by this daemon.
         self._proven: set[str] = set()
+        self._complaints = Complaints(self._log)
 
     def open(self) -> None:
         """Removes files that never became complete or have no record.  A folder that can't be used is logged, and holds nothing."""
@@ -56,7 +58,7 @@ class Copies:
             os.makedirs(self._directory, mode=0o755, exist_ok=True)  # noqa: PTH103
             names = [name for name in os.listdir(self._directory) if _OWN.match(name)]  # noqa: PTH208
         except OSError as error:
-            self._log.warn("databases can't be kept in {folder}: {error}", folder=self._directory, error=error.strerror)
+            self.failed(error)
             return
         kept: set[str] = set()
         for name in names:
@@ -67,6 +69,11 @@ class Copies:
         for name in names:
             if name not in kept:
                 self._unlink(name)
+
+    def failed(self, error: OSError) -> None:
+        """Takes note of an error of the folder or of a file in it, and logs it once."""
+        trouble = f"databases can't be kept in {self._directory}: {reason_of(error)}; let pacserve write there and see that the disk has room"
+        self._complaints.about("folder", trouble)
 
     def find(self, request: FileRequest) -> Copy | None:
         """Returns the copy of a file, if there is one whose content has not changed: all of it is read once in the life of this daemon."""
@@ -145,6 +152,7 @@ class Copies:
         if before is not None:
             self._unlink(f"{_key(copy)}.{before.data}")
         self._trim(_key(copy))
+        self._complaints.about("folder", "")
         return copy
 
     def note(self, copy: Copy) -> None:

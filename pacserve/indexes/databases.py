@@ -147,6 +147,9 @@ class DatabaseSource(PackageSource):
             revalidation.decide(error)
         except CancelledError:
             revalidation.decide(FetchError("this daemon stops"))
+        except OSError as error:
+            self._copies.failed(error)
+            revalidation.decide(FetchError(f"the spool can't be used: {error.strerror}"))
         except Exception:
             self._log.failure("fetching {request}", request=request)
             revalidation.decide(FetchError("a defect of this daemon"))
@@ -209,7 +212,8 @@ class DatabaseSource(PackageSource):
         except FetchError as error:
             self._log.debug("{request} could not be fetched: {error}", request=plan.request, error=error)
         except OSError as error:
-            self._log.warn("{request} could not be kept: {error}", request=plan.request, error=error.strerror)
+            self._log.debug("{request} could not be kept: {error}", request=plan.request, error=error.strerror)
+            self._copies.failed(error)
         except CancelledError:
             self._log.debug("{request} is not fetched any more", request=plan.request)
         except Exception:

@@ -155,7 +155,8 @@ class Downloads:
         except FetchError as error:
             self._log.debug("{name} could not be downloaded: {error}", name=download.name, error=error)
         except OSError as error:
-            self._log.warn("{name} could not be kept: {error}", name=download.name, error=error.strerror)
+            self._log.debug("{name} could not be kept: {error}", name=download.name, error=error.strerror)
+            self._spool.failed(error)
         except CancelledError:
             self._log.debug("{name} is not downloaded any more", name=download.name)
         except Exception:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
+from twisted.logger import Logger
+
+from pacserve.complaints import Complaints, reason_of
 from pacserve.errors import ConfigurationError
 from pacserve.http.validators import believed
 from pacserve.packages.files import ExpectedFile
@@ -30,8 +33,12 @@ _UNVERIFIED = ".unverified-"
 # Left behind by a daemon that ended as it should, so that the disk has everything that was written.
 _CLEAN_END = ".clean"
 _READ_BYTES = 1 << 20
-# Errors that say nothing of the folder: the disk is full, or this process has too many files open.
-_NOT_THE_FOLDER = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
+# Not through links, and without waiting for the writer of a FIFO.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+# Errors that say nothing of the folder: the disk is full, this process has too many files open, the user has cleaned up meanwhile, or the file can't
+# be marked.
+_NOT_THE_FOLDER = _FULL | {errno.EMFILE, errno.ENFILE, errno.ENOENT, errno.ENOTSUP}
 
 
 class _ForeignError(OSError):
@@ -70,12 +77,15 @@ class Spool(Store):
         packages: The folder of the complete files.
     """
 
+    _log = Logger()
+
     def __init__(self, directory: str, limit: int, failed: Callable[[str], object] = lambda _: None) -> None:
         self.directory = directory
-        self._failed = failed
+        self._unusable = failed
         self.packages = f"{directory}/pkg"
         self._limit = limit
         self._lock: FileIO | None = None
+        self._complaints = Complaints(self._log)
 
     def open(self, filled: str | None = None) -> None:
         """
@@ -179,13 +189,16 @@ class Spool(Store):
 
     def probe(self) -> None:
         """
-        Writes nothing, but as a download would.
+        Writes a byte as a download would, and removes it.
 
         Raises:
             OSError: The folder can't be used.
         """
-        with self.create() as file:
-            partial.discard(file)
+        with self._noted(), self.create() as file:
+            try:
+                os.pwrite(file.fileno(), b"\0", 0)
+            finally:
+                partial.discard(file)
 
     @contextlib.contextmanager
     def _noted(self) -> Iterator[None]:
@@ -193,9 +206,17 @@ class Spool(Store):
         try:
             yield
         except OSError as error:
-            if error.errno not in _NOT_THE_FOLDER:
-                self._failed(self._explain(error))
+            self.failed(error)
             raise
+
+    def failed(self, error: OSError) -> None:
+        if error.errno not in _NOT_THE_FOLDER:
+            self._unusable(self._explain(error))
+        elif error.errno in _FULL:
+            trouble = f"the disk of the spool {self.directory} is full: {reason_of(error)}; make room there, or choose another folder with --spool"
+            self._complaints.about("full", trouble)
+        else:
+            self._complaints.about(error.errno, f"a file of the spool {self.directory} could not be kept: {reason_of(error)}")
 
     def _explain(self, error: OSError) -> str:
         """Returns what is wrong with the folder, and what to do."""
@@ -232,6 +253,7 @@ class Spool(Store):
         modified = believed(modified, now)
         os.utime(file.fileno(), (now, now if modified is None else modified))
         os.rename(partial.path_of(file), f"{self.packages}/{name}")  # noqa: PTH104
+        self._complaints.about("full", "")
 
     def discard(self, file: FileIO) -> None:
         partial.discard(file)
@@ -306,7 +328,7 @@ def _is_recent(moment: float, now: float) -> bool:
 
 def _digest(path: Path) -> bytes:
     digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
+    with FileIO(os.open(path, _READ), "rb") as file:
         while piece := file.read(_READ_BYTES):
             digest.update(piece)
     return digest.digest()

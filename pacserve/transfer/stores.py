@@ -9,6 +9,9 @@ from abc import abstractmethod
 from io import FileIO
 from typing import Protocol
 
+from twisted.logger import Logger
+
+from pacserve.complaints import Complaints, reason_of
 from pacserve.packages.files import SMALL_FILE_LIMIT
 from pacserve.transfer import partial
 
@@ -51,19 +54,40 @@ class Store(Protocol):
     def discard(self, file: FileIO) -> None:
         """Removes a file that did not become complete, or that is not to be kept."""
 
+    @abstractmethod
+    def failed(self, error: OSError) -> None:
+        """Takes note of an error that ended a file of this store while it was written or kept, and logs it once."""
+
 
 class _NamelessStore(Store):
-    """Keeps nothing: its files have no names, and are gone with their last reader."""
+    """
+    Keeps nothing: its files have no names, and are gone with their last reader.
+
+    Args:
+        advice: What to do where files can't be written.
+    """
+
+    _log = Logger()
+
+    def __init__(self, advice: str) -> None:
+        self._advice = advice
+        self._complaints = Complaints(self._log)
 
     def publish(self, file: FileIO, name: str, modified: int | None, package: bytes | None = None) -> None:
-        return
+        self._complaints.about("writing", "")
 
     def discard(self, file: FileIO) -> None:
         return
 
+    def failed(self, error: OSError) -> None:
+        self._complaints.about("writing", f"files that are only sent through can't be held: {reason_of(error)}; {self._advice}")
+
 
 class TemporaryStore(_NamelessStore):
     """Has its files in the temporary folder."""
+
+    def __init__(self) -> None:
+        super().__init__(f"make room in {tempfile.gettempdir()}, or name another folder with TMPDIR")
 
     def has_room(self, size: int) -> bool:
         with contextlib.suppress(OSError):
@@ -78,6 +102,9 @@ class TemporaryStore(_NamelessStore):
 
 class MemoryStore(_NamelessStore):
     """Has its files in memory (memfd_create(2)), so that a full disk is no obstacle: for small files only."""
+
+    def __init__(self) -> None:
+        super().__init__("this host has too little memory")
 
     def has_room(self, size: int) -> bool:
         return size <= SMALL_FILE_LIMIT

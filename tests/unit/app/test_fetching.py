@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -180,6 +181,25 @@ class FetchingTests(SynchronousTestCase):
         self.assertEqual([event["log_level"].name for event in self.logged], ["warn", "info"])
         self.assertIn("let pacserve write there", self.logged[0]["error"])
         self.assertEqual(list(self.spool.glob(".partial-*")), [])
+
+    def test_disk_that_breaks(self) -> None:
+        """An error of the disk while bytes are written is one as well; the spool is used again when a byte could be written."""
+        fetching = self.started()
+        pwrite = os.pwrite
+
+        def refuse(*_: object) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+        self.patch(os, "pwrite", refuse)
+        for _ in range(3):
+            fetching.spool.failed(OSError(errno.EIO, "Input/output error"))
+            self.assertFalse(fetching.usable())
+        self.clock.advance(SPOOL_RETRY)
+        self.assertFalse(fetching.usable())
+        self.patch(os, "pwrite", pwrite)
+        self.clock.advance(SPOOL_RETRY)
+        self.assertTrue(fetching.usable())
+        self.assertEqual([event["log_level"].name for event in self.logged], ["warn", "info"])
 
     def test_full_disk(self) -> None:
         """A full disk leaves the spool usable, for that may pass with the next file that is removed."""

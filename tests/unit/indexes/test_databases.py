@@ -12,12 +12,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from pacserve.errors import AbsentError, FetchError, RequestError
 from pacserve.http.validators import format_date, not_modified_since
+from pacserve.indexes import copies
 from pacserve.indexes.databases import MIRRORS_BUDGET, REVALIDATIONS_LIMIT, DatabaseSource, Runtime
 from pacserve.indexes.rules import IndexRules
 from pacserve.mirrors.health import ABSENCE_LIFETIME
@@ -113,7 +114,7 @@ class Warnings(list[str]):
 
     def __call__(self, event: LogEvent) -> None:
         if event["log_level"].name == "warn":
-            self.append(str(event["log_format"]))
+            self.append(formatEvent(event))
 
 
 class Setup(SynchronousTestCase):
@@ -616,7 +617,7 @@ class StoreTests(Setup):
         self.failureResultOf(self.settle(), FetchError)
 
     def test_written_full(self) -> None:
-        """A disk that fills up while a database arrives leaves nothing behind."""
+        """A disk that fills up while databases arrive leaves nothing behind, and is one warning that says what to do."""
         self.seen()
         self.publish(self.a, data=SECOND, modified=NEW)
 
@@ -624,8 +625,23 @@ class StoreTests(Setup):
             raise OSError(28, "No space left on device")
 
         self.patch(os, "pwrite", full)
-        self.assertEqual(self.get(), (FIRST, "copy"))
+        for _ in range(3):
+            self.assertEqual(self.get(), (FIRST, "copy"))
         self.assertEqual(len(list(self.folder.iterdir())), 2)
+        self.assertEqual([f"databases can't be kept in {self.folder}" in warning for warning in self.warnings].count(True), 1)
+
+    def test_unreadable(self) -> None:
+        """A disk that can't be read is one warning and no defect, and somebody else is to be asked."""
+        self.seen()
+        self.restarted()
+
+        def broken(_: object) -> str:
+            raise OSError(5, "Input/output error")
+
+        self.patch(copies, "_digest", broken)
+        for _ in range(3):
+            self.failureResultOf(self.settle(), FetchError)
+        self.assertEqual((len(self.warnings), self.flushLoggedErrors()), (1, []))
 
 
 class SignatureTests(Setup):

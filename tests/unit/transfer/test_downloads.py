@@ -1,5 +1,6 @@
 """Tests for `pacserve.transfer.downloads` and `pacserve.transfer.source`, with `pacserve.delivery.streaming`."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.delivery.streaming import AHEAD_LIMIT, AHEAD_SECONDS, Running, Streaming, Whole
@@ -27,6 +29,7 @@ from pacserve.transfer.leader_search import Claim, Claiming
 from pacserve.transfer.reading import TRICKLE_RESERVE_BYTES, DownloadedFile
 from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.spool import Spool
+from pacserve.transfer.stores import TemporaryStore
 from pacserve.web.answers import Answer, StreamAnswer
 from pacserve.web.bodies.arriving import ArrivingFile
 from tests.fakes.claims import AnsweredClaim
@@ -90,7 +93,8 @@ class Setup(SynchronousTestCase):
         self.upstreams = Mirrors()
         self.known = Known()
         self.published: list[str] = []
-        self.spool = Spool(str(self.folder), 1 << 30)
+        self.troubles: list[str] = []
+        self.spool = Spool(str(self.folder), 1 << 30, self.troubles.append)
         self.spool.open()
         self.addCleanup(self.spool.close)
         self.downloads = Downloads(self.spool, self.clock, UNLIMITED, self.office, self.published.append)
@@ -398,6 +402,47 @@ class DownloadsTests(Setup):
         self.known.known = ExpectedFile(1 << 60, bytes(32))
         error = self.failureResultOf(self.settle(), FetchError).value
         self.assertIn("full", str(error))
+
+    def break_disk(self, number: int) -> None:
+        """Lets every write from now on end with this error."""
+
+        def refuse(*_: object) -> int:
+            raise OSError(number, os.strerror(number))
+
+        self.patch(os, "pwrite", refuse)
+
+    def test_broken_while_written(self) -> None:
+        """An error of the disk while bytes are written ends the download, and the spool is told of it, which nothing else would notice."""
+        self.mirror()
+        self.break_disk(errno.EIO)
+        self.failureResultOf(self.settle(), FetchError)
+        self.assertEqual((len(self.troubles), self.names(), self.flushLoggedErrors()), (1, [], []))
+        self.assertIn("can't be used: Input/output error; let pacserve write there, or choose another folder with --spool", self.troubles[0])
+
+    def test_full_while_written(self) -> None:
+        """A disk that becomes full while bytes are written leaves the spool usable, and is one warning however many downloads it ends."""
+        self.mirror()
+        with capturedLogs() as events:
+            self.break_disk(errno.ENOSPC)
+            for _ in range(3):
+                self.failureResultOf(self.settle(), FetchError)
+        (warning,) = [event["trouble"] for event in events if event["log_level"].name == "warn"]
+        self.assertIn(f"the disk of the spool {self.folder} is full: no space left on device; make room there", warning)
+        self.assertEqual((self.troubles, self.names()), ([], []))
+
+    def test_nameless_while_written(self) -> None:
+        """The same holds of files that are not kept."""
+        self.downloads = Downloads(TemporaryStore(), self.clock, UNLIMITED, self.office)
+        self.mirror()
+        with capturedLogs() as events:
+            self.break_disk(errno.ENOSPC)
+            for number in range(3):
+                self.downloads.join(
+                    FileRequest("core", "x86_64", f"p{number}-1-1-any.pkg.tar.zst", FileKind.PACKAGE), lambda: None, self.upstreams.mirrors
+                )
+        (warning,) = [event["trouble"] for event in events if event["log_level"].name == "warn"]
+        self.assertIn("name another folder with TMPDIR", warning)
+        self.downloads.stop()
 
     def test_bounded(self) -> None:
         """Only so many downloads run at a time; who is one too many is served from elsewhere."""

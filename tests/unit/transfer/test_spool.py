@@ -135,6 +135,16 @@ class SpoolTests(SynchronousTestCase):
         again.verify(lambda _: [ExpectedFile(4, hashlib.sha256(b"good").digest())], certain=False)
         self.assertEqual((self.names(), list(again.unverified())), ({ZLIB}, []))
 
+    def test_crash_and_a_fifo(self) -> None:
+        """What is no file is not waited for when files are verified."""
+        spool = self.spool()
+        odd = self.spooled / f".unverified-{ZLIB}"
+        for make in (lambda: os.mkfifo(odd), lambda: odd.symlink_to("/dev/zero")):
+            make()
+            spool.verify(lambda _: (), certain=True)
+            odd.unlink(missing_ok=True)
+        self.assertEqual(self.names(), set())
+
     def test_closed_meanwhile(self) -> None:
         """A spool that was given free is not verified any more: it may be another daemon's."""
         spool = self.spool()

@@ -14,7 +14,7 @@ from twisted.logger import Logger, globalLogPublisher
 from pacserve.app.explaining import Explaining
 from pacserve.app.reporting import Parts, Reporting
 from pacserve.app.routes import ReportFronts
-from pacserve.complaints import Complaints
+from pacserve.complaints import Complaints, reason_of
 from pacserve.delivery.delivering import Deliverer
 from pacserve.fronts.page import EventsFront, PageFront, SearchFront, StaticFront, watched
 from pacserve.fronts.status import MetricsFront, StatusFront, WhyFront
@@ -109,7 +109,7 @@ class Telling:
 
     def _complain(self, error: OSError) -> None:
         folder = self._parts.settings.state
-        self._complaints.about("history", f"the history can't be kept in {folder}: {error}; choose another folder with --state")
+        self._complaints.about("history", f"the history can't be kept in {folder}: {reason_of(error)}; choose another folder with --state")
 
 
 def _exposition(requests: RequestCounts, errors: ErrorCounts, *, peers: bool) -> Exposition:

@@ -27,8 +27,10 @@ PACMAN.CONF
   pacserve reads them from pacman.conf, and pacman falls back on them when
   pacserve is not running.
 
-  pacman.conf is read again when it, or a file that it includes, changes,
-  and on SIGHUP. Only http and https mirrors are used.
+  pacman.conf is read again a second after it, or a file that it includes,
+  has changed for the last time, and on SIGHUP. One that names no repository
+  any more, or can't be read, leaves in force what was read before. Only http
+  and https mirrors are used.
 
   A host without pacman.conf, or without pacman-conf, is one without pacman:
   pacserve starts there all the same, says so in its log, and does what does

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import time
 
 import pytest
 
-from tests.e2e.lab import PACSERVE, Daemon, Lab, command, wait_until
+from tests.e2e.lab import PACSERVE, Daemon, Depot, Lab, command, wait_until
 
 NAME = "pkg00-1.0.0-1-x86_64.pkg.tar.zst"
 REQUEST = f"/request/core/x86_64/{NAME}"
@@ -86,4 +88,33 @@ def test_half_written_pacman_conf(lab: Lab) -> None:
     assert all(location.startswith("http://10.78.0.2/") for location in seen[:-1])
     wait_until(lambda: host.request(REQUEST).headers["location"].startswith("http://198.51.100.2/"), "the new pacman.conf to be read", 15)
     assert "[warn]" not in daemon.text()
+    daemon.stop()
+
+
+def test_folders(lab: Lab, depot: Depot) -> None:
+    """A state folder, a notify socket, a cache folder and a spool that can't be used, or can't any more, are one warning each; all else goes on."""
+    host, _ = lab.hosts
+    depot.settled()
+    (host.dir / "file").touch()
+    cache = host.dir / "cache-dir"
+    cache.mkdir()
+    (cache / NAME).write_bytes((depot.folder() / NAME).read_bytes())
+    daemon = Daemon(
+        host,
+        *("--state", f"{host.dir}/file/state", "--cache-dir", str(cache), "--misses", "fetch", "--spool", "/run/spool"),
+        env={"NOTIFY_SOCKET": "/nonexistent/notify"},
+    )
+    assert host.request(f"/package/{NAME}").status == 200
+    shutil.rmtree(cache)
+    host.path("/run/spool").rename(host.path("/run/away"))
+    host.path("/run/spool").touch()
+    for _ in range(5):
+        assert host.request(REQUEST).status == 307
+        assert host.request(f"/package/{NAME}").status == 404
+        assert host.request("/info").status == 200  # what peers ask has the folders looked at
+        time.sleep(0.5)
+    for words in ("the service manager can't be told", "the history can't be kept", str(cache), "the spool /run/spool can't be used"):
+        daemon.wait_for(rf"\[warn\] .*{re.escape(words)}", 10)
+    warnings = re.findall(r"\[warn\] (.*)", daemon.text())
+    assert len(warnings) == len(set(warnings)) == 5, warnings  # the spool is a package cache as well
     daemon.stop()

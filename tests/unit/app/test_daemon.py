@@ -1,6 +1,7 @@
 """Tests for `pacserve.app.daemon`."""
 
 import errno
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -52,13 +53,18 @@ class FailedStartTests(SynchronousTestCase):
         async def nothing(_: Telling) -> None:
             return
 
+        async def at_once(_: Daemon, work: Callable[[], Any]) -> Any:
+            return work()
+
         self.patch(Telling, "start", nothing)
+        self.patch(Daemon, "_beside", at_once)
 
     def start(self) -> Exception:
         """Starts a daemon, which fails, and returns why."""
         settings = Settings(spool=str(self.spool), state=str(self.folder), pacman_conf=f"{self.folder}/pacman.conf", misses=Misses.FETCH)
         daemon = Daemon(self.reactor, settings, Process(lambda _: None, lambda: 1_800_000_000.0, {}, 1024, ()))
-        self.addCleanup(daemon._threads.stop)
+        for pool in (daemon._threads, daemon._thread_beside):
+            self.addCleanup(pool.stop)
         error = self.failureResultOf(Deferred.fromCoroutine(daemon.start())).value
         assert isinstance(error, Exception)
         return error

@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if daemon.stopping:
             leave()  # a user who sends a second signal does not want to wait
             return
-        Deferred.fromCoroutine(daemon.stop()).addBoth(lambda _: leave())
+        Deferred.fromCoroutine(daemon.stop()).addCallbacks(lambda _: leave(), failed)
 
     def begin() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):

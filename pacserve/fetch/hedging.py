@@ -7,16 +7,20 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredQueue
+from twisted.internet.defer import Deferred, DeferredQueue, fail
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from pacserve.complaints import Complaints
 from pacserve.errors import AbsentError, FetchError
 
 # Reasons that an error message states: those of 32 peers would leave no room for those of the mirrors.
 _REASONS_LIMIT = 4
 
 T = TypeVar("T")
+
+_log = Logger()
 
 
 async def first_yes(questions: Sequence[Callable[[], Coroutine[Any, Any, T]]], clock: IReactorTime, patience: float = 0.0) -> T:
@@ -43,6 +47,7 @@ async def first_yes(questions: Sequence[Callable[[], Coroutine[Any, Any, T]]], c
             if event is None:
                 continue
             if not isinstance(event.result, Failure):
+                _report_defects(failures)
                 return event.result
             failures.append(event.result)
     finally:
@@ -69,6 +74,13 @@ async def _next_event(events: DeferredQueue[_Ended[T] | None], clock: IReactorTi
     finally:
         if timer.active():
             timer.cancel()
+
+
+def _report_defects(failures: Sequence[Failure]) -> None:
+    """Logs the defects of this program among failures that nobody will be told of."""
+    for failure in failures:
+        if not isinstance(failure.value, FetchError):
+            Complaints(_log).hear(fail(failure), "asking one of several sources")
 
 
 def _no_success(failures: Sequence[Failure]) -> Exception:

@@ -10,6 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from pacserve.complaints import Complaints
 from pacserve.errors import FetchError
 from pacserve.fetch.rate import Limits
 from pacserve.http.validators import parse_date
@@ -94,6 +95,7 @@ class Downloads:
         self._published = published
         self._claiming = claiming
         self._ended = EndedDownloads(clock)
+        self._complaints = Complaints(self._log)
         self._running: dict[Key, tuple[Download, Deferred[None]]] = {}
 
     def get(self, key: Key) -> Download | None:
@@ -137,7 +139,7 @@ class Downloads:
         running = Deferred.fromCoroutine(self._run(request, download, claimed))
         if not running.called:
             self._running[key] = download, running
-            running.addBoth(lambda _: self._forget(key, download))
+        self._complaints.hear(running, "ending a download").addCallback(lambda _: self._forget(key, download))
         return download
 
     def stop(self) -> None:

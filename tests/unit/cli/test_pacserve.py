@@ -25,3 +25,22 @@ class RefusedStartTests(SynchronousTestCase):
         """A daemon that can't start ends, also where stderr is closed."""
         done = subprocess.run(["sh", "-c", 'exec "$@" 2>&-', "sh", *COMMAND, *self.ABSENT], timeout=PATIENCE, check=False)
         self.assertEqual(done.returncode, EX_CONFIG)
+
+
+DEFECTIVE = """
+import os, signal, sys
+from pacserve.app.daemon import Daemon
+async def start(self): os.kill(os.getpid(), signal.SIGTERM)
+async def stop(self): raise ZeroDivisionError("in the end")
+Daemon.start, Daemon.stop = start, stop
+from pacserve.cli.pacserve import main
+sys.exit(main([]))
+"""
+
+
+class StopTests(SynchronousTestCase):
+    def test_defect(self) -> None:
+        """A defect while the daemon stops is told, and does not keep the process from ending."""
+        done = subprocess.run([sys.executable, "-c", DEFECTIVE], capture_output=True, text=True, timeout=60, check=False)
+        self.assertIn("ZeroDivisionError: in the end", done.stderr)
+        self.assertEqual(done.returncode, 1)

@@ -112,11 +112,12 @@ class FirstYesTests(SynchronousTestCase):
         self.assertEqual(str(error), "404; 404; 404; 404; 1 more")
 
     def test_defect(self) -> None:
-        """A defect is not taken for a no, and ends no answer that another gives."""
+        """A defect is not taken for a no, and ends no answer that another gives, where it is logged."""
         answer = self.run_all(self.question("a", ZeroDivisionError()), self.question("b", AbsentError("404")), patience=1.0)
         self.failureResultOf(answer, ZeroDivisionError)
         answer = self.run_all(self.question("a", ZeroDivisionError()), self.question("b", "yes"), patience=1.0)
         self.assertEqual(self.successResultOf(answer), "yes")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_cancelled(self) -> None:
         """Who goes takes the questions along."""

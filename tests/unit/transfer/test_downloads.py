@@ -444,6 +444,15 @@ class DownloadsTests(Setup):
         self.assertIn("name another folder with TMPDIR", warning)
         self.downloads.stop()
 
+    def test_defect_in_the_end(self) -> None:
+        """A defect while a download is cleaned up is heard, and the download does not stay for ever."""
+        self.mirror(dies_at=[0] * 9)
+        self.patch(self.spool, "discard", lambda _: 1 / 0)
+        self.failureResultOf(self.settle(), FetchError)
+        self.clock.pump([HEAD_TIMEOUT] * 9)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.downloads.running(), [])
+
     def test_bounded(self) -> None:
         """Only so many downloads run at a time; who is one too many is served from elsewhere."""
         self.mirror(dies_at=[10] * 1000, dying="stalls")

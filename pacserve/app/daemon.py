@@ -7,6 +7,7 @@ import socket
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from threading import Thread
 from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -38,6 +39,7 @@ from pacserve.fronts.downloads import ClaimFront, FetchFront
 from pacserve.fronts.peer import InfoFront, PackageFront
 from pacserve.indexes.signatures import SignatureSource
 from pacserve.metrics.errors import ErrorCounts
+from pacserve.mirrors.folders import RepositoryFolders
 from pacserve.network.addresses import Endpoint, IPAddress
 from pacserve.network.machine import Machine
 from pacserve.packages.children import ChildRunner
@@ -111,7 +113,8 @@ class Daemon:
         self._ports: list[IListeningPort] = []
         self._notifier = ServiceNotifier(process.environment.get("NOTIFY_SOCKET"))
         self._threads = ThreadPool(minthreads=0, maxthreads=THREADS, name="folders and inventories")
-        self._thread_beside = ThreadPool(minthreads=0, maxthreads=1, name="pacman.conf")
+        # They may wait for a file system that does not answer any more.
+        self._thread_beside, self._file_thread = _lone_thread("pacman.conf"), _lone_thread("file:// repositories")
         instance = secrets.token_hex(16)
         machine, myself = Machine(reactor), Myself(instance, self._architectures)
 
@@ -124,6 +127,7 @@ class Daemon:
         self._proxies = Proxies(process.environment)
         names = _own_names() | frozenset(settings.names)
         servers = Servers(self._configuration, machine, names, settings.port)
+        folders = RepositoryFolders(servers, self._in_file_thread, reactor)
         mirroring = Mirroring(settings, servers, self._proxies, machine, instance, reactor)
         lan_rate = TokenBucket(settings.lan_limit)
         limits = Limits(partial(take, TokenBucket(settings.wan_limit), reactor), partial(take, lan_rate, reactor))
@@ -133,7 +137,7 @@ class Daemon:
         delivery = Deliverer(
             Sources(
                 local=[SignatureSource(self._databases, wall), caches],
-                others=[peering.source, *fetching.sources, mirroring.source],
+                others=[folders, peering.source, *fetching.sources, mirroring.source],
                 mirrors=mirroring.source,
                 catalogue=self._databases,
             ),
@@ -160,6 +164,7 @@ class Daemon:
             peers=peering.roster,
             holdings=peering.holdings,
             servers=servers,
+            folders=folders,
             health=mirroring.health,
             upstreams=mirroring.upstreams,
             claims=peering.claims,
@@ -199,9 +204,9 @@ class Daemon:
             ConfigurationError: pacman.conf is there, or was named by the user, and can't be read; or the options demand a spool that can't be used.
             StartError: The port can't be had, or the file system of pacman.conf does not answer.
         """
-        for pool in (self._threads, self._thread_beside):
+        for pool in (self._threads, self._thread_beside, self._file_thread):
             pool.start()
-            self._reactor.addSystemEventTrigger("during", "shutdown", pool.stop)
+        self._reactor.addSystemEventTrigger("during", "shutdown", self._threads.stop)
         await self._configuration.load()
         # Before the spool is touched: the port may be in use.
         self._ports = listen(self._reactor, self._site, self._settings.bind, self._settings.port, self._inherited)
@@ -280,6 +285,9 @@ class Daemon:
         """Runs work in a thread of its own, which may wait for a file system that does not answer while all else goes on."""
         return deferToThreadPool(self._reactor, self._thread_beside, work)
 
+    def _in_file_thread(self, work: Callable[[], T]) -> Awaitable[T]:
+        return deferToThreadPool(self._reactor, self._file_thread, work)
+
     async def _in_time(self, work: Coroutine[Any, Any, None], seconds: float) -> bool:
         """Returns whether something that is waited for happened in this time."""
         try:
@@ -295,6 +303,13 @@ class Daemon:
 def _pacing_of(limit: int | None, machine: Machine, pacing: Pacing) -> Callable[[IPAddress], Pacing | None]:
     """Returns a function that gives the limit of speed for a client; this host has none."""
     return lambda client: None if limit is None or machine.owns(client) else pacing
+
+
+def _lone_thread(name: str) -> ThreadPool:
+    """Returns a pool of one thread that nothing waits for, not even the end of the daemon."""
+    pool = ThreadPool(minthreads=0, maxthreads=1, name=name)
+    pool.threadFactory = partial(Thread, daemon=True)  # type: ignore[assignment]
+    return pool
 
 
 def _own_names() -> frozenset[str]:

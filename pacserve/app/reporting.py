@@ -14,6 +14,7 @@ from pacserve.app.fetching import Fetching
 from pacserve.cache.packages import CachedPackages
 from pacserve.claims.claims import Claims
 from pacserve.config.settings import Settings
+from pacserve.mirrors.folders import RepositoryFolders
 from pacserve.mirrors.health import MirrorHealth
 from pacserve.mirrors.upstreams import MirrorUpstreams
 from pacserve.network.addresses import Endpoint
@@ -24,7 +25,7 @@ from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Peer
 from pacserve.peers.roster import Roster
 from pacserve.report.ledger import Ledger
-from pacserve.report.status import HostStatus, MirrorStatus, PeerStatus, SpoolStatus, Status, TransferStatus
+from pacserve.report.status import FolderStatus, HostStatus, MirrorStatus, PeerStatus, SpoolStatus, Status, TransferStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Parts:
     peers: Roster
     holdings: Holdings
     servers: Servers
+    folders: RepositoryFolders
     health: MirrorHealth
     upstreams: MirrorUpstreams
     claims: Claims
@@ -72,6 +74,7 @@ class Reporting:
         parts = self._parts
         inventory = await parts.caches.inventory()
         spool = await parts.in_thread(self._spooled) if parts.fetching.usable() else None
+        folders = await self._folders()
         now, settings, heard = parts.clock.seconds(), parts.settings, parts.heard_at()
         asked = parts.ledger.info_asked
         return Status(
@@ -101,6 +104,7 @@ class Reporting:
             spool=spool,
             claims=len(parts.claims),
             recent=parts.ledger.recent(),
+            folders=folders,
         )
 
     def _peer(self, peer: Peer, now: float) -> PeerStatus:
@@ -133,6 +137,16 @@ class Reporting:
                 if repo not in serves:
                     serves.append(repo)
         return tuple(self._mirror(origin, serves, now) for origin, serves in repositories.items())
+
+    async def _folders(self) -> tuple[FolderStatus, ...]:
+        """Returns the folders of all repositories, in pacman's order, and whether each can be read now."""
+        parts = self._parts
+        configuration = parts.configuration.current()
+        architecture = configuration.architectures[0] if configuration.architectures else ""
+        found = [(repo, parts.servers.folders(repo, architecture)) for repo in configuration.repositories]
+        return tuple(
+            [FolderStatus(repo, path, await parts.folders.trouble(path, f"{repo}.db")) for repo, each in found for path in (*each.first, *each.last)]
+        )
 
     def _mirror(self, origin: str, repositories: Sequence[str], now: float) -> MirrorStatus:
         penalty = self._parts.health.penalty(origin, now)

@@ -29,8 +29,20 @@ PACMAN.CONF
 
   pacman.conf is read again a second after it, or a file that it includes,
   has changed for the last time, and on SIGHUP. One that names no repository
-  any more, or can't be read, leaves in force what was read before. Only http
-  and https mirrors are used.
+  any more, or can't be read, leaves in force what was read before.
+
+  Of its Server lines http, https and file are used. Other schemes, such as
+  ftp and rsync, are left to pacman: a repository that has nothing else should
+  not have pacserve's line, since after three files that pacserve does not
+  have pacman leaves it out until its next run.
+
+  The files of a repository on this host (file://) are sent from its folder,
+  which the daemon's user must be able to read. They are not offered to peers
+  from there, and no other host is asked for them unless the repository has
+  an http or https mirror as well: then the order is that of pacman.conf.
+
+  pacman follows redirects. An XferCommand must do so, too, and must fail on
+  errors: curl needs -L and -f.
 
   A host without pacman.conf, or without pacman-conf, is one without pacman:
   pacserve starts there all the same, says so in its log, and does what does

@@ -92,7 +92,7 @@ class Sources:
 
     Attributes:
         local: This host itself, best first: the only sources for a question that came from another pacserve.
-        others: Peers, downloads, mirrors and everything else.
+        others: Folders, peers, downloads, mirrors and everything else.
         mirrors: Knows of the mirrors among the others what no catalogue states.
         catalogue: Knows what is stated of files.
     """
@@ -273,7 +273,9 @@ def _refusal(request: FileRequest, search: Search, *, local_only: bool) -> Reque
     if search.undecided:
         return RequestError(504, f"{request}: no mirror could say that it has it. Tried: {asked}", asked)
     if not search.tried:
-        return RequestError(404, f"{request} is not in a local cache, and repository {request.repo} has no other http or https Server in pacman.conf")
+        return RequestError(
+            404, f"{request} is not in a local cache, and repository {request.repo} has no other http, https or file Server in pacman.conf"
+        )
     return RequestError(404, f"{request} is nowhere. Tried: local caches; {asked}", asked)
 
 

@@ -135,7 +135,7 @@ def checks(hits: Hits, *, digest: bool, spool: bool, small: bool) -> bool:
 def decide(offer: Offer, now: Circumstances) -> Decision:
     """Returns how a file that is there is handed over under these circumstances."""
     match offer.holder:
-        case Holder.CACHE | Holder.CATALOGUE:
+        case Holder.CACHE | Holder.CATALOGUE | Holder.FOLDER:
             return _FILE
         case Holder.RUNNING:
             return _FAR_AHEAD if now.far_ahead else _JOIN

@@ -1,19 +1,26 @@
-"""Tells which Server lines of pacman.conf are mirrors, and under which URLs they have a file."""
+"""Tells which Server lines of pacman.conf are mirrors, under which URLs they have a file, and which are folders of this host."""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable
 from functools import lru_cache
+from urllib.parse import unquote_to_bytes
 
 from pacserve.fetch.urls import URL, is_localhost, literal_address, parse_url
+from pacserve.mirrors.folders import FolderList, Folders
 from pacserve.mirrors.mirror import Mirror, MirrorList
 from pacserve.network.addresses import IPAddress, LocalAddresses
 from pacserve.pacman.configuration import ConfigurationSource
 
+# The forms that libcurl takes for a file of this host; it ignores what follows `?` and `#`.
+_FILE_URL = re.compile(r"file:(?://(?:localhost|127\.0\.0\.1)?(?=/)|(?!//))(?P<path>/[^?#]*)", re.IGNORECASE)
 
-class Servers(MirrorList):
+
+class Servers(MirrorList, FolderList):
     """
-    Tells mirrors from other Server lines: only http and https count, and those that lead back to this daemon do not.
+    Tells mirrors from other Server lines: http and https count, and those that lead back to this daemon do not; file:// names folders of this host.
 
     Args:
         configuration: Knows the Server lines.
@@ -44,6 +51,23 @@ class Servers(MirrorList):
                 found[base] = Mirror(base, url, here or (address is not None and address.is_link_local))
         return tuple(found.values())
 
+    def folders(self, repo: str, arch: str) -> Folders:
+        configuration = self._configuration.current()
+        repository = configuration.repositories.get(repo)
+        if repository is None:
+            return Folders()
+        first = configuration.architectures[0] if configuration.architectures else arch
+        paths = {server: path for server in repository.servers if (path := folder_of(for_architecture(server, first, arch)))}
+        if not paths:
+            return Folders()
+        mirrors = self.mirrors(repo, arch)
+        if not mirrors:
+            return Folders(first=tuple(dict.fromkeys(paths.values())), alone=True)
+        place = next(place for place, server in enumerate(repository.servers) if for_architecture(server, first, arch) == mirrors[0].base)
+        early = dict.fromkeys(paths[server] for server in repository.servers[:place] if server in paths)
+        late = dict.fromkeys(paths[server] for server in repository.servers[place:] if server in paths)
+        return Folders(tuple(early), tuple(path for path in late if path not in early))
+
     def _is_this_host(self, host: str, address: IPAddress | None) -> bool:
         if address is not None:  # connecting to 0.0.0.0 or :: reaches this host
             return address.is_loopback or address.is_unspecified or self._local.owns(address)
@@ -59,6 +83,14 @@ def _understood(server: str, first: str, arch: str) -> tuple[str, URL, IPAddress
     except ValueError:
         return None
     return base, url, literal_address(url.host)
+
+
+@lru_cache(maxsize=256)
+def folder_of(server: str) -> str:
+    """Returns the folder of this host that a Server line names by file://, without a trailing slash; empty for all other lines."""
+    match = _FILE_URL.match(server)
+    path = os.fsdecode(unquote_to_bytes(os.fsencode(match["path"]))).rstrip("/") if match is not None else ""
+    return "" if "\0" in path else path
 
 
 def for_architecture(server: str, first: str, arch: str) -> str:

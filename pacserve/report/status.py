@@ -15,7 +15,7 @@ class Origin(enum.Enum):
     """The kind of source that the bytes of an answer came from."""
 
     CACHE = "cache"
-    """A package cache of this host, or its spool."""
+    """A package cache of this host, its spool, or a folder of this host that is a mirror."""
     PEERS = "peers"
     MIRRORS = "mirrors"
     """The WAN, whether this host downloaded the file or pacman was sent there."""
@@ -26,6 +26,7 @@ class Origin(enum.Enum):
 _ORIGINS = {
     "cache": Origin.CACHE,
     "copy": Origin.CACHE,
+    "folder": Origin.CACHE,
     "peer": Origin.PEERS,
     "mirror": Origin.MIRRORS,
     "downloaded": Origin.MIRRORS,
@@ -136,6 +137,20 @@ class MirrorStatus:
     state: str
     avoided: float
     rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStatus:
+    """
+    A folder of this host that is a mirror (`file://`).
+
+    Attributes:
+        trouble: Why the database of the repository can't be read there; empty where it can.
+    """
+
+    repository: str
+    path: str
+    trouble: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +278,7 @@ class Status:
     spool: SpoolStatus | None
     claims: int
     recent: tuple[Record, ...]
+    folders: tuple[FolderStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ class Rank(enum.IntEnum):
 
     CATALOGUE = -10
     CACHE = 0
+    FOLDERS = 5
+    """Folders of this host that stand before all mirrors in the configuration."""
     PEERS = 10
     """Peers whose inventory lists the file."""
     PEERS_UNKNOWN = 20
@@ -26,6 +28,8 @@ class Rank(enum.IntEnum):
     """Peers that disappointed this client, or that lately did not give a file that they have."""
     DOWNLOAD = 80
     MIRRORS = 90
+    FOLDERS_LAST = 95
+    """Folders of this host that stand behind a mirror."""
     PEERS_LAST = 100
     """Peers whose bytes can't be checked, for a client that was disappointed before; and peers for a signature, as long as mirrors answer."""
     CACHE_LAST = 110
@@ -98,7 +102,7 @@ class Considered:
 
 
 class PackageSource(Protocol):
-    """Somewhere that files come from: caches, peers, downloads, mirrors."""
+    """Somewhere that files come from: caches, folders, peers, downloads, mirrors."""
 
     @property
     @abstractmethod

@@ -17,6 +17,8 @@ class Holder(enum.Enum):
     CATALOGUE = "database"
     """It is a signature, which the database of the package carries."""
     CACHE = "cache"
+    FOLDER = "folder"
+    """It lies in a folder of this host that the configuration names as a mirror."""
     PEER = "peer"
     RUNNING = "running download"
     """It is being downloaded on this host."""
@@ -53,7 +55,7 @@ class LocalFile:
 
     Attributes:
         origin: For the access log.
-        holder: CACHE, CATALOGUE, or INDEX for the last good copy of a database.
+        holder: CACHE, CATALOGUE, FOLDER, or INDEX for the last good copy of a database.
     """
 
     held: HeldFile

@@ -108,7 +108,7 @@ class SourceContract(SynchronousTestCase):
             self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_databases(self) -> None:
-        """Databases and their signatures come from mirrors, and never from caches or peers, whatever these have."""
+        """Databases and their signatures come from mirrors and their folders, and never from caches or peers, whatever these have."""
         source = self.source()
         for request in DATABASES:
             candidates = self.candidates(source, request, None)

@@ -9,10 +9,11 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from twisted.internet.defer import succeed
+from twisted.internet.defer import maybeDeferred
 
 from pacserve.cache.packages import CachedPackages
 from pacserve.fetch.stream import StreamingClient
+from pacserve.mirrors.folders import RepositoryFolders
 from pacserve.mirrors.health import Absences, MirrorHealth
 from pacserve.mirrors.inquiry import Inquiry
 from pacserve.mirrors.mirrors import Mirrors
@@ -35,7 +36,7 @@ FILES = {NAME: SIZE, NAME + ".sig": SIZE, **{request.name: SIZE for request in D
 
 def at_once(work: Callable[[], T]) -> Awaitable[T]:
     """Runs what would run in a thread."""
-    return succeed(work())
+    return maybeDeferred(work)
 
 
 class CacheTests(sources.SourceContract):
@@ -49,6 +50,25 @@ class CacheTests(sources.SourceContract):
             (self.folder / name).write_bytes(bytes(size))
         later = self.folder.stat().st_ctime + 60
         return CachedPackages(lambda: [str(self.folder)], Databases(), at_once, self.clock, lambda: later)
+
+    def take_away(self) -> None:
+        for path in self.folder.iterdir():
+            path.unlink()
+
+
+class FolderTests(sources.SourceContract):
+    """A folder of this host that stands before a mirror."""
+
+    has_databases = True
+
+    def source(self) -> PackageSource:
+        temporary = TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = Path(temporary.name)
+        for name, size in FILES.items():
+            (self.folder / name).write_bytes(bytes(size))
+        servers = Servers(OneFolder(self.folder), Addresses(), (), 15678)
+        return RepositoryFolders(servers, at_once, self.clock)
 
     def take_away(self) -> None:
         for path in self.folder.iterdir():
@@ -118,6 +138,17 @@ class TwoMirrors(ConfigurationSource):
 
     def current(self) -> PacmanConfiguration:
         servers = ("http://one.example/core", "http://two.example/core")
+        return PacmanConfiguration(("x86_64",), (), "/nowhere", {"core": Repository("core", servers)})
+
+
+class OneFolder(ConfigurationSource):
+    """A pacman.conf with a folder of this host before a mirror."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def current(self) -> PacmanConfiguration:
+        servers = (f"file://{self._folder}", "http://one.example/core")
         return PacmanConfiguration(("x86_64",), (), "/nowhere", {"core": Repository("core", servers)})
 
 

@@ -21,6 +21,7 @@ from pacserve.delivery.streaming import Running, Streaming
 from pacserve.delivery.table import Delivery, Hits, Misses
 from pacserve.fetch.rate import UNLIMITED
 from pacserve.fetch.stream import StreamingClient
+from pacserve.mirrors.folders import RepositoryFolders
 from pacserve.mirrors.health import Absences, Fault, MirrorHealth
 from pacserve.mirrors.inquiry import Inquiry
 from pacserve.mirrors.mirrors import Mirrors
@@ -87,6 +88,7 @@ class Situation:
         peers: How many peers hold the file.
         again: True if this host was sent to the first of them before.
         failed: The mirror that failed lately.
+        folder: True if the folder of this host has the file, which {folder} in the servers stands for.
     """
 
     servers: Sequence[str] = ("http://a.example/core", "http://b.example/core")
@@ -96,6 +98,7 @@ class Situation:
     failed: str = ""
     spool: bool = True
     digest: bool = True
+    folder: bool = False
 
 
 SITUATIONS = (
@@ -115,6 +118,11 @@ SITUATIONS = (
     Situation(servers=("http://u:secret@a.example/core",), spool=False),
     Situation(servers=("http://a.example/core", "http://u:secret@b.example/core"), failed="http://a.example"),
     Situation(servers=(), peers=1),
+    Situation(servers=("file://{folder}",), peers=1, folder=True),
+    Situation(servers=("file://{folder}", "http://a.example/core"), peers=1, folder=True),
+    Situation(servers=("file://{folder}", "http://a.example/core"), peers=1),
+    Situation(servers=("http://a.example/core", "file://{folder}"), folder=True),
+    Situation(servers=("file://{folder}",), cached=True, folder=True),
 )
 
 
@@ -140,13 +148,19 @@ class House:
             holdings.replace(peer.slot, {NAME: len(DATA)})
             network.hosts[str(endpoint)] = Page(DATA)
         peers = PeerSource(roster, holdings, client, Neighbourhood(local, lambda *_: None, Random(1)), clock)
+        repository = folder / "repository"
+        repository.mkdir()
+        if situation.folder:
+            (repository / NAME).write_bytes(DATA)
+        lines = tuple(server.format(folder=repository) for server in situation.servers)
         configuration = Configuration()
-        configuration.value = PacmanConfiguration(("x86_64",), (), "/nowhere", {"core": Repository("core", tuple(situation.servers))})
+        configuration.value = PacmanConfiguration(("x86_64",), (), "/nowhere", {"core": Repository("core", lines)})
         servers, health, absences = Servers(configuration, local, (), 15678), MirrorHealth(), Absences()
         if situation.failed:
             health.blame(situation.failed, Fault.FAILED, clock.seconds())
         upstreams = MirrorUpstreams(servers, client, client, health, absences, clock)
         mirrors = Mirrors(servers, Inquiry(client, client, clock), health, absences, upstreams.of, clock)
+        folders = RepositoryFolders(servers, at_once, clock)
         spool = Spool(str(folder / "spool"), 1 << 30)
         spool.open()
         downloads = Downloads(spool, clock, UNLIMITED, Alone())
@@ -157,7 +171,9 @@ class House:
         source = DownloadSource(downloads, upstreams, catalogue, clock)
         streaming = Streaming(Running(downloads, passing, small), upstreams, catalogue, clock)
         policy = Policy(misses, hits, peers.has_usable, lambda: situation.spool)
-        self.delivery = Deliverer(Sources([caches], [peers, source, mirrors], mirrors, catalogue), local, Resolver(clock), streaming, policy, clock)
+        self.delivery = Deliverer(
+            Sources([caches], [folders, peers, source, mirrors], mirrors, catalogue), local, Resolver(clock), streaming, policy, clock
+        )
 
 
 class WhyContract(SynchronousTestCase):

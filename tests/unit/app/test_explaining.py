@@ -7,7 +7,7 @@ from io import FileIO
 from random import Random
 from typing import Any, ClassVar
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -18,6 +18,7 @@ from pacserve.config.settings import Settings
 from pacserve.delivery.delivering import Deliverer, Policy, Sources
 from pacserve.delivery.table import Hits, Misses
 from pacserve.fetch.rate import UNLIMITED
+from pacserve.mirrors.folders import RepositoryFolders
 from pacserve.mirrors.health import Absences, Fault, MirrorHealth
 from pacserve.mirrors.mirrors import Mirrors
 from pacserve.mirrors.upstreams import MirrorUpstreams
@@ -128,7 +129,7 @@ class Rates:
 
 def at_once(work: Callable[[], Any]) -> Awaitable[Any]:
     """A thread that takes no time."""
-    return succeed(work())
+    return maybeDeferred(work)
 
 
 class Setup(SynchronousTestCase):
@@ -137,7 +138,7 @@ class Setup(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.advance(1000)
-        configuration = Configuration()
+        self.configuration = configuration = Configuration()
         configuration.value = PacmanConfiguration(
             ("x86_64",),
             (),
@@ -157,7 +158,8 @@ class Setup(SynchronousTestCase):
             caches=self.caches,  # type: ignore[arg-type]
             peers=self.roster,
             holdings=self.holdings,
-            servers=Servers(configuration, local, [], 15678),
+            servers=(servers := Servers(configuration, local, [], 15678)),
+            folders=RepositoryFolders(servers, at_once, self.clock),
             health=self.health,
             upstreams=Rates(),  # type: ignore[arg-type]
             claims=Claims(Reputations()),
@@ -317,6 +319,14 @@ class StatusTests(Setup):
         )
         self.assertEqual((status.transfers, status.spool, len(status.recent)), ((), None, 1))
         self.assertNotIn("secret", repr(status))
+
+    def test_folders(self) -> None:
+        """Folders of this host are told with what is wrong with them, and are no mirrors."""
+        self.configuration.value = PacmanConfiguration(("x86_64",), (), "/nowhere", {"custom": Repository("custom", ("file:///nowhere/$x",))})
+        status = self.successResultOf(Deferred.fromCoroutine(self.reporting.status()))
+        self.assertEqual([(one.repository, one.path) for one in status.folders], [("custom", "/nowhere/$x")])
+        self.assertIn("can't be read: no such file or directory", status.folders[0].trouble)
+        self.assertEqual(status.mirrors, ())
 
     def test_sent_through(self) -> None:
         """A file that is sent through, and not kept, is among the transfers."""

@@ -242,7 +242,7 @@ class DeliverTests(Setup):
             self.assertEqual(self.refused(self.resolve(resolver)).status, status)
         error = self.refused(self.resolve(self.resolver(Source(), Source())))
         self.assertEqual(error.status, 404)
-        self.assertIn("no other http or https Server", str(error))
+        self.assertIn("no other http, https or file Server", str(error))
 
     def test_long_stories(self) -> None:
         """However much was tried, the error stays short."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.fetch.urls import parse_url
+from pacserve.mirrors.folders import Folders
 from pacserve.mirrors.mirror import Mirror
 from pacserve.network.addresses import IPAddress, LocalAddresses
 from pacserve.pacman.configuration import PacmanConfiguration, Repository
@@ -90,6 +91,39 @@ class ServersTests(SynchronousTestCase):
         ):
             (mirror,) = self.servers(configuration(base)).mirrors("core", "x86_64")
             self.assertEqual(mirror.local, local, base)
+
+    def test_folders(self) -> None:
+        """Every form of file:// that libcurl takes names a folder of this host; that of another host does not, and neither do other schemes."""
+        for server, folder in (
+            ("file:///srv/repo", "/srv/repo"),
+            ("FILE://localhost/srv/repo/", "/srv/repo"),
+            ("file://127.0.0.1/srv", "/srv"),
+            ("file:/srv", "/srv"),
+            ("file:///srv/my%20repo?x=1#y", "/srv/my repo"),
+            ("file:///srv/\u00e4", "/srv/\u00e4"),
+            ("file:///srv/\udce4", "/srv/\udce4"),
+            ("file://nas/srv", ""),
+            ("file:///srv%00", ""),
+            ("file:///", ""),
+            ("http://a.example/file:///srv", ""),
+            ("/srv", ""),
+        ):
+            found = self.servers(configuration(server)).folders("core", "x86_64")
+            self.assertEqual(found.first, (folder,) if folder else (), server)
+
+    def test_order_of_folders(self) -> None:
+        """Folders stand before or behind the first mirror, as in pacman.conf; this daemon and what can't be asked are no mirrors."""
+        here, http = "http://localhost:15678/request/core/x86_64", "http://a.example/core"
+        for servers, expected in (
+            ((here, "file:///a", http, "file:///b", "http://b.example", "file:///c", "file:///a"), Folders(("/a",), ("/b", "/c"))),
+            ((http, "file:///a"), Folders((), ("/a",))),
+            ((here, "ftp://a.example", "file:///a", "file:///b"), Folders(("/a", "/b"), (), alone=True)),
+            ((here, http), Folders()),
+        ):
+            self.assertEqual(self.servers(configuration(*servers)).folders("core", "x86_64"), expected, servers)
+        self.assertEqual(self.servers(configuration("file:///a")).folders("extra", "x86_64"), Folders())
+        two = configuration("file:///srv/x86_64/core", architectures=("x86_64", "v3"))
+        self.assertEqual(self.servers(two).folders("core", "v3").first, ("/srv/v3/core",))
 
     def test_unknown_repository(self) -> None:
         """A repository that is not in pacman.conf has no mirrors."""

@@ -270,6 +270,8 @@ def _refusal(request: FileRequest, search: Search, *, local_only: bool) -> Reque
     if local_only:
         return RequestError(404, f"{request} is not in a local cache, and a question from another pacserve goes no further")
     asked = _one_line("; ".join(search.tried))
+    if search.failed & {Rank.FOLDERS, Rank.FOLDERS_LAST}:  # pacman may be able to read what this daemon can't
+        return RequestError(504, f"{request}: a folder of this host can't be read. Tried: {asked}", asked, silent=True)
     if search.undecided:
         return RequestError(504, f"{request}: no mirror could say that it has it. Tried: {asked}", asked)
     if not search.tried:

@@ -248,9 +248,14 @@ def _error_of(folder: str, name: str, error: OSError) -> FetchError:
 
 
 def _end(request: FileRequest, error: FetchError) -> PacserveError:
-    """Returns the error after which no other host is asked."""
-    status = 404 if isinstance(error, AbsentError) else 504
-    return RequestError(status, f"{request}: {error}", str(error))
+    """
+    Returns the error after which no other host is asked.
+
+    What can't be read here may be readable for pacman, whose next source is that very folder: an HTTP status would spoil that.
+    """
+    if isinstance(error, AbsentError):
+        return RequestError(404, f"{request}: {error}", str(error))
+    return RequestError(504, f"{request}: {error}", str(error), silent=True)
 
 
 def _is_wanted(held: HeldFile, wanted: Wanted) -> bool:

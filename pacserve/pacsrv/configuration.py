@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import urlsplit
+
+from pacserve.pacsrv.server_lines import pacserve_port, pacserve_serves, server_line
 
 OPTIONS = "options"
 
@@ -153,41 +153,12 @@ class _Reader:
         return texts
 
 
-_PACSERVE_PATH = re.compile(r"/request/\$repo/\$arch/*\Z")
-_LOOPBACK = re.compile(r"localhost\.?|127(?:\.[0-9]{1,3}){3}|::1", re.IGNORECASE)
-
-
-def pacserve_port(server: str) -> int | None:
-    """Returns the port at which a Server line names the pacserve of this host; None for all other lines."""
-    try:
-        url = urlsplit(server)
-        port = url.port or 80
-    except ValueError:
-        return None
-    if url.scheme.lower() != "http" or not _LOOPBACK.fullmatch(url.hostname or "") or not _PACSERVE_PATH.match(url.path):
-        return None
-    return port
-
-
-def pacserve_serves(servers: Sequence[str]) -> bool:
-    """
-    Returns whether a repository with these Server lines is one that pacserve can help with: one that has an http or https mirror.
-
-    """
-    return any(server.lower().startswith(("http://", "https://")) for server in servers)
-
-
-def server_line(port: int) -> str:
-    """Returns the line that makes the pacserve of this host a Server."""
-    return f"Server = http://localhost:{port}/request/$repo/$arch"
-
-
 def compose(path: str, files: ConfigurationFiles, port: int, knows_cache_server: Callable[[], bool]) -> str:
     """
     Returns the text of a configuration with pacserve as the first Server of each repository; all else stays as it is in the file.
 
-    A repository is left as it is where pacserve comes first already or is its CacheServer, where it has no mirror that pacserve could use
-    (`file://`), and where it has no Server at all.
+    A repository is left as it is where pacserve comes first already or is its CacheServer, where it has no mirror that pacserve could ask
+    (`file://`, `ftp://`), and where it has no Server at all.
 
     Args:
         port: The port on which pacserve listens.
@@ -215,17 +186,19 @@ class Resolved:
     Attributes:
         cache_dirs: The package caches in pacman's order.
         signature_levels: The words of each repository's effective SigLevel.
+        xfer_command: The command that downloads in pacman's place; empty where pacman does so itself.
     """
 
-    cache_dirs: tuple[str, ...]
-    signature_levels: Mapping[str, frozenset[str]]
+    cache_dirs: tuple[str, ...] = ()
+    signature_levels: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    xfer_command: str = ""
 
 
 def parse_resolved(printed: str) -> Resolved:
     """Reads what `pacman-conf` prints, as far as the doctor needs it; a repository without a SigLevel has that of the options."""
     cache_dirs: list[str] = []
     levels: dict[str, set[str]] = {OPTIONS: set()}
-    section = OPTIONS
+    section, xfer_command = OPTIONS, ""
     for line in map(parse_line, printed.splitlines()):
         if line.section is not None:
             section = line.section
@@ -234,5 +207,7 @@ def parse_resolved(printed: str) -> Resolved:
             levels[section].add(line.value)
         elif line.value and line.key == "CacheDir" and section == OPTIONS:
             cache_dirs.append(line.value)
+        elif line.value and line.key == "XferCommand" and section == OPTIONS:
+            xfer_command = line.value
     general = levels.pop(OPTIONS)
-    return Resolved(tuple(dict.fromkeys(cache_dirs)), {name: frozenset(own or general) for name, own in levels.items()})
+    return Resolved(tuple(dict.fromkeys(cache_dirs)), {name: frozenset(own or general) for name, own in levels.items()}, xfer_command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from pacserve.pacsrv.checks import configuration, host, network
+from pacserve.pacsrv.checks import configuration, host, network, servers
 from pacserve.pacsrv.facts import Facts
 from pacserve.pacsrv.finding import Check, Finding, Level
 from pacserve.pacsrv.layout import Screen, Style
@@ -13,8 +13,12 @@ from pacserve.pacsrv.text import number, printable
 
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("pacserve", host.check_daemon),
-    ("pacman.conf", configuration.check_servers),
-    ("CacheServer", configuration.check_cache_servers),
+    ("pacman.conf", servers.check_servers),
+    ("pacman.conf", servers.check_schemes),
+    ("file://", servers.check_folders),
+    ("CacheServer", servers.check_cache_servers),
+    ("XferCommand", configuration.check_xfer_command),
+    ("mirrors", network.check_mirrors),
     ("proxy", network.check_proxy),
     ("firewall", network.check_firewall),
     ("clock", host.check_clock),

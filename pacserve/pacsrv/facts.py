@@ -55,6 +55,7 @@ class Facts:
         configuration: The path of pacman.conf.
         sections: The repositories of pacman.conf; None where it can't be read, for the reason `unreadable`.
         signature_levels: The SigLevel that pacman-conf prints, by repository.
+        xfer_command: The command that downloads in pacman's place; empty where pacman does so itself.
         cache_dirs: The package caches in pacman's order.
         spool: None where the daemon keeps no downloads.
     """
@@ -70,6 +71,7 @@ class Facts:
     sections: tuple[Section, ...] | None = None
     unreadable: str = ""
     signature_levels: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    xfer_command: str = ""
     cache_dirs: tuple[Folder, ...] = ()
     spool: Folder | None = None
     clocks: tuple[ClockOffset, ...] = ()

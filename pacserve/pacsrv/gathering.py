@@ -22,7 +22,7 @@ def gather(daemon: Daemon, files: ConfigurationFiles, environment: Mapping[str, 
     configuration = DEFAULT_CONFIGURATION if status is None else status.host.pacman_conf
     sections, unreadable = _sections(configuration, files)
     printed = output_of(("pacman-conf", "--config", configuration))
-    resolved = parse_resolved(printed) if printed is not None else Resolved((), {})
+    resolved = parse_resolved(printed) if printed is not None else Resolved()
     cache_dirs = resolved.cache_dirs if status is None or not status.host.cache_dirs else status.host.cache_dirs
     user = listener(daemon.port)
     return Facts(
@@ -37,6 +37,7 @@ def gather(daemon: Daemon, files: ConfigurationFiles, environment: Mapping[str, 
         sections=sections,
         unreadable=unreadable,
         signature_levels=resolved.signature_levels,
+        xfer_command=resolved.xfer_command,
         cache_dirs=tuple(look_at(path, user) if not silence else Folder(path, free=free_space(path)) for path in cache_dirs),
         spool=Folder(status.spool.directory, free=free_space(status.spool.directory)) if status is not None and status.spool is not None else None,
         clocks=ask_clocks(status, environment, wall) if status is not None else (),

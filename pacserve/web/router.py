@@ -231,16 +231,17 @@ class Router(Resource):
                 self._log.failure("{request} failed", failure=failure, request=str(exchange))
             self._left(exchange)
             return
+        silent = False
         if isinstance(error, RequestError):
-            status, message, origin = error.status, str(error), error.origin
+            status, message, origin, silent = error.status, str(error), error.origin, error.silent
         elif isinstance(error, OSError):  # this machine is short of something, or one of its disks is broken
             status, message, origin = 500, f"this host can't answer now: {reason_of(error)}", ""
             self._complaints.about("answering", f"requests can't be answered now: {reason_of(error)}; see what the system's log says of that")
         else:
             self._log.failure("{request} failed", failure=failure, request=str(exchange))
             status, message, origin = 500, "pacserve has failed here; its log says more", ""
-        if response_has_begun(request):
-            # A status was sent that is not true any more: all that can be said is that the connection broke.
+        if silent or response_has_begun(request):
+            # A status would mislead, or was sent and is not true any more: all that can be said is that the connection broke.
             abort(request)
             self._finished(exchange, Sent(status, None, complete=False), origin)
             return

@@ -56,6 +56,11 @@ def check_disk(facts: Facts) -> Iterable[Finding]:
         if folder.free is not None:
             yield _judged_space(folder.path, folder.free, "remove old packages: paccache -r, or pacman -Sc")
     spool = facts.spool
+    if facts.status is not None and facts.status.spool is None and {facts.status.host.misses, facts.status.host.hits} != {"redirect"}:
+        yield wrong(
+            "the spool can't be used: nothing is downloaded or checked here, and pacman is redirected",
+            "the log has the reason (journalctl -u pacserve); give pacserve's user another folder with --spool",
+        )
     if spool is None or spool.free is None:
         return
     cure = "lower --spool-size, or choose another folder with --spool"

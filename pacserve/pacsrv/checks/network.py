@@ -1,4 +1,4 @@
-"""Checks of the network: proxies, firewalls, and the instance ids of other daemons."""
+"""Checks of the network: proxies, firewalls, mirrors, and the instance ids of other daemons."""
 
 from __future__ import annotations
 
@@ -101,6 +101,18 @@ def _judged_questions(status: Status, port: int, *, young: bool) -> Finding:
     if any(peer.discovered for peer in status.peers):
         return wrong(text, cure)
     return doubtful(f"{text}; that is normal where no peer names this host with --pacserver", cure)
+
+
+def check_mirrors(facts: Facts) -> Iterable[Finding]:
+    """Checks that the mirrors that pacserve asked lately answered: one that does not costs time whenever it is its turn again."""
+    mirrors = facts.status.mirrors if facts.status is not None else ()
+    failed = [mirror.url for mirror in mirrors if mirror.state == "failed"]
+    if failed and len(failed) == len(mirrors):
+        yield wrong(f"no mirror answered lately: {some(failed)}", f"check the way to the Internet, DNS and proxies: curl -I {failed[0]}/")
+    elif failed:
+        yield doubtful(f"did not answer lately, and come last for some minutes: {some(failed)}", "if that lasts, remove them from the mirrorlist")
+    elif mirrors:
+        yield well("no mirror has failed lately")
 
 
 def check_identity(facts: Facts) -> Iterable[Finding]:

@@ -244,6 +244,15 @@ class DeliverTests(Setup):
         self.assertEqual(error.status, 404)
         self.assertIn("no other http, https or file Server", str(error))
 
+    def test_unreadable_folder(self) -> None:
+        """Where a folder of this host could not be read, pacman is told no status: it may read the folder itself."""
+        for rank in (Rank.FOLDERS, Rank.FOLDERS_LAST):
+            choices = Choice(rank, FetchError("denied")), Choice(Rank.MIRRORS, AbsentError("404"))
+            error = self.refused(self.resolve(self.resolver(Source(), Source(*choices))))
+            self.assertEqual((error.status, error.silent), (504, True))
+        error = self.refused(self.resolve(self.resolver(Source(), Source(Choice(Rank.FOLDERS, AbsentError("404"))))))
+        self.assertEqual((error.status, error.silent), (404, False))
+
     def test_long_stories(self) -> None:
         """However much was tried, the error stays short."""
         choices = [Choice(Rank.PEERS, FetchError("x" * 300)) for _ in range(50)]

@@ -149,11 +149,13 @@ class FoldersTests(SynchronousTestCase):
         self.assertEqual(self.source.candidates(Wanted(FileRequest("core", "x86_64", ZLIB, kind_of(ZLIB)), None, parse_address("::1"))), [])
 
     def test_alone(self) -> None:
-        """Where pacman.conf names no other mirror nobody else is asked: what the folder has not is 404, what it can't give is 504."""
+        """Where pacman.conf names no other mirror nobody else is asked: what the folder lacks is 404, what it can't give has no answer."""
         self.listed.found = Folders((str(self.one),), alone=True)
-        self.assertEqual(self.failureResultOf(self.settle(), RequestError).value.status, 404)
+        error = self.failureResultOf(self.settle(), RequestError).value
+        self.assertEqual((error.status, error.silent), (404, False))
         self.one.rmdir()
-        self.assertEqual(self.failureResultOf(self.settle(), RequestError).value.status, 504)
+        error = self.failureResultOf(self.settle(), RequestError).value
+        self.assertEqual((error.status, error.silent), (504, True))
 
     def test_unreadable(self) -> None:
         """A folder that can't be read is not one without the file; the log is told once, and again when it has been well meanwhile."""

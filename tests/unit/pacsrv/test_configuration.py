@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.pacsrv.configuration import Line, compose, pacserve_port, pacserve_serves, parse_line, parse_resolved, read_lines, read_sections
+from pacserve.pacsrv.configuration import Line, compose, parse_line, parse_resolved, read_lines, read_sections
 from tests.fakes.configuration import FakeFiles
 
 MAIN = "/etc/pacman.conf"
@@ -65,29 +65,6 @@ class SectionsTests(SynchronousTestCase):
         """An Include of a file that can't be read stays as it is, for pacman to complain of."""
         files = FakeFiles({MAIN: "[core]\nInclude = /absent\n"})
         self.assertEqual([line.text for line in read_lines(MAIN, files)], ["[core]", "Include = /absent"])
-
-
-class ServerTests(SynchronousTestCase):
-    def test_pacserve(self) -> None:
-        """Lines to the pacserve of this host are known by every name of loopback; others are not."""
-        for host in ("localhost", "LOCALHOST", "127.0.0.1", "127.0.0.2", "[::1]"):
-            self.assertEqual(pacserve_port(f"http://{host}:15678/request/$repo/$arch"), 15678)
-        self.assertEqual(pacserve_port("http://localhost/request/$repo/$arch/"), 80)
-        for server in (
-            "http://nas.lan:15678/request/$repo/$arch",
-            "http://localhost:15678/repos/$repo/os/$arch",
-            "https://localhost:15678/request/$repo/$arch",
-            "http://localhost.example.org:15678/request/$repo/$arch",
-            "http://localhost:99999/request/$repo/$arch",
-            "http://[::1/request/$repo/$arch",
-            "",
-        ):
-            self.assertIsNone(pacserve_port(server), server)
-
-    def test_served(self) -> None:
-        """pacserve is of use where there is an http or https mirror."""
-        self.assertTrue(pacserve_serves(["file:///srv", "HTTPS://a/"]))
-        self.assertFalse(pacserve_serves(["file:///srv", "ftp://a/"]))
 
 
 MAIN = "/etc/pacman.conf"
@@ -237,3 +214,9 @@ class ResolvedTests(SynchronousTestCase):
         resolved = parse_resolved(printed)
         self.assertEqual(resolved.cache_dirs, ("/b", "/a"))
         self.assertEqual(resolved.signature_levels, {"core": frozenset({"PackageRequired"}), "free": frozenset({"PackageNever"})})
+        self.assertEqual(resolved.xfer_command, "")
+
+    def test_xfer_command(self) -> None:
+        """The command that downloads in pacman's place is that of the options."""
+        printed = "[options]\nXferCommand = /usr/bin/curl -L -f -o %o %u\n[core]\nXferCommand = no\n"
+        self.assertEqual(parse_resolved(printed).xfer_command, "/usr/bin/curl -L -f -o %o %u")

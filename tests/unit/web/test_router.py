@@ -279,6 +279,15 @@ class ErrorTests(RouterTestCase):
         self.assertEqual((response.status, response.body), (504, b"mirror.example.org did not answer in time\n"))
         self.assertIn("504 after mirror https://example.org, 42 bytes", self.logged())
 
+    def test_silent(self) -> None:
+        """An error that must not be told by its status ends the connection, and the log and the witnesses know it."""
+        self.front.next = RequestError(504, "/srv can't be read", "/srv can't be read", silent=True)
+        self.browser.ask("/request/a")
+        self.assertEqual(self.browser.wire.value(), b"")
+        self.assertTrue(self.browser.closed)
+        self.assertIn("504 after /srv can't be read, cut short", self.logged())
+        self.assertEqual(self.router.running, 0)
+
     def test_later(self) -> None:
         """The same after waiting."""
         result = self.waiting()

@@ -1,5 +1,7 @@
 """Tests for `pacserve.pacsrv.checks.host`: each fault is seen, and what is well is left alone."""
 
+import dataclasses
+
 from pacserve.pacsrv.checks.host import check_clock, check_daemon, check_disk, check_package_caches
 from pacserve.pacsrv.facts import ClockOffset, Folder
 from tests.fakes.statuses import status
@@ -32,3 +34,6 @@ class HostTests(CheckCase):
         self.assertEqual(self.found(check_disk, cache_dirs=(tight, full)), "warning")
         self.assertEqual(self.found(check_disk, cache_dirs=(roomy,), spool=roomy, status=status()), "ok warning")
         self.assertEqual(self.found(check_disk, spool=Folder("/a", free=9 << 30), status=status()), "ok")
+        lost = dataclasses.replace(status(misses="auto"), spool=None)
+        self.assertEqual(self.found(check_disk, status=lost), "wrong")
+        self.assertEqual(self.found(check_disk, status=dataclasses.replace(status(), spool=None)), "")

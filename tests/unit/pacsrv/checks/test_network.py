@@ -1,6 +1,9 @@
 """Tests for `pacserve.pacsrv.checks.network`: each fault is seen, and what is well is left alone."""
 
-from pacserve.pacsrv.checks.network import check_firewall, check_identity, check_proxy
+import dataclasses
+
+from pacserve.pacsrv.checks.network import check_firewall, check_identity, check_mirrors, check_proxy
+from pacserve.report.status import MirrorStatus
 from tests.fakes.statuses import NOW, OTHER, OWN, peer, status
 from tests.unit.pacsrv.checks.case import CheckCase
 
@@ -36,6 +39,13 @@ class NetworkTests(CheckCase):
         self.assertEqual(self.found(check_firewall, status=silent), "ok wrong")
         self.assertEqual(self.found(check_firewall, status=status(peer(), info_asked=9999.0)), "ok ok")
         self.assertEqual(self.found(check_firewall, status=status(peer(discovered=False), info_asked=None)), "ok warning")
+
+    def test_mirrors(self) -> None:
+        """Mirrors that failed lately are named, and are wrong where no other is left."""
+        one, two = MirrorStatus("http://a", ("core",), "failed", 60.0, None), MirrorStatus("http://b", ("core",), "slow", 60.0, None)
+        for mirrors, levels in (((), ""), ((two,), "ok"), ((one, two), "warning"), ((one,), "wrong")):
+            self.assertEqual(self.found(check_mirrors, status=dataclasses.replace(status(), mirrors=mirrors)), levels)
+        self.assertEqual(self.found(check_mirrors), "")
 
     def test_identity(self) -> None:
         """A peer with this host's id is wrong; two peers with one may be one machine."""

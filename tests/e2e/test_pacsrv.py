@@ -303,3 +303,46 @@ def test_doctor(lab: Lab) -> None:
     host.pkg.chmod(0o755)
     assert pacsrv(host, "doctor").returncode == 0
     daemon.stop()
+
+
+def test_doctor_of_pacman_conf(lab: Lab) -> None:
+    """Whatever makes pacman miss pacserve is wrong, and pacman comes through pacserve with the line that the doctor writes."""
+    host, _ = lab.hosts
+    daemon = Daemon(host)
+    answers(host, "/status")
+    for servers in (
+        [f"{PACSERVE}_v3", MIRROR],
+        [PACSERVE.replace("http", "https"), MIRROR],
+        [PACSERVE.replace("/request", ""), MIRROR],
+        [PACSERVE.replace(str(PORT), "15680"), MIRROR],
+        [MIRROR, PACSERVE],
+    ):
+        host.configure(servers)
+        told = cures(host, "pacman.conf")
+        assert f"Server = {PACSERVE}" in told, servers
+    host.configure([PACSERVE, MIRROR])
+    assert findings(host)["pacman.conf"] == "ok"
+    for server in ("ftp://10.78.0.2/$repo", "rsync://10.78.0.2/$repo"):
+        host.configure([PACSERVE, server])
+        assert "[core]" in cures(host, "pacman.conf")
+    before = len(daemon.requests("core.db"))
+    host.configure([PACSERVE, MIRROR], options=["XferCommand = /usr/bin/curl -C - -f -o %o %u"])
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_for("pacman.conf was read again")
+    host.pacman("-Syy")
+    assert host.path(f"{DATABASE_DIR}/sync/core.db").stat().st_size == 0
+    written = cures(host, "XferCommand").partition('"')[2].partition('"')[0]
+    host.configure([PACSERVE, MIRROR], options=[written])
+    assert findings(host)["XferCommand"] == "ok"
+    host.pacman("-Syy", NAMES[0])
+    assert host.installed() == {NAMES[0]}
+    assert len(daemon.requests("core.db")) > before + 1
+    daemon.stop()
+
+
+def cures(host: Host, check: str) -> str:
+    """What the doctor says to do about the things that a check found wrong."""
+    found = json.loads(pacsrv(host, "doctor", "--json", check=False).stdout)["findings"]
+    wrong = [one["cure"] for one in found if (one["check"], one["level"]) == (check, "wrong")]
+    assert wrong
+    return " ".join(wrong)

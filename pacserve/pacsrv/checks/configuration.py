@@ -18,9 +18,15 @@ def check_xfer_command(facts: Facts) -> Iterable[Finding]:
         return
     followed = follows(command)
     if followed is Follows.NO:
-        yield wrong(f"{command} does not follow redirects: databases and packages stay empty", f'write "{mended(command)}", or no XferCommand at all')
+        yield wrong(
+            f"{command} does not follow redirects: databases and packages stay empty",
+            f'write "{mended(command)}", or no XferCommand at all; then run pacman -Syy',
+        )
     elif keeps_errors(command):
-        yield wrong(f"{command} keeps the text of an error as if it were the file", f'write "{mended(command)}", or no XferCommand at all')
+        yield wrong(
+            f"{command} keeps the text of an error as if it were the file",
+            f'write "{mended(command)}", or no XferCommand at all; then run pacman -Syy',
+        )
     elif followed is Follows.UNKNOWN:
         yield doubtful(
             f"it is not known whether {command} follows redirects (307), as it must",

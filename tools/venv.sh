@@ -39,5 +39,8 @@ case $purpose in
     run) what='.' ;;
     test) what='.[test]' ;;
 esac
-$venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable "$what"
+$venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable "$what" || {
+    echo "Stopped: pip could not install it. The first time needs a way to the Python package index (pypi.org; https_proxy is used if it is set)." >&2
+    exit 1
+}
 printf '%s\n' "$place" "$purpose $wanted" >$state

@@ -86,6 +86,8 @@ class Spool(Store):
         self._limit = limit
         self._lock: FileIO | None = None
         self._complaints = Complaints(self._log)
+        # Bytes of the largest file that the disk had no room for, of which the log knows.
+        self._refused: int | None = None
 
     def open(self, filled: str | None = None) -> None:
         """
@@ -180,7 +182,14 @@ class Spool(Store):
     def has_room(self, size: int) -> bool:
         with self._noted():
             self._own()
-            return partial.has_room(self.directory, size)
+            room = partial.has_room(self.directory, size)
+        if not room and self._refused is None:
+            self._log.warn("the disk of the spool {folder} has no room: pacman is redirected until it has", folder=self.directory)
+        if not room:
+            self._refused = max(size, self._refused or 0)
+        elif self._refused is not None and size >= self._refused:
+            self._refused = None
+        return room
 
     def create(self) -> FileIO:
         with self._noted():

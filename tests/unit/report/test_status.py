@@ -17,6 +17,7 @@ class OriginTests(SynchronousTestCase):
         for text, origin in (
             ("cache", Origin.CACHE),
             ("copy of mirror http://a", Origin.CACHE),
+            ("folder /srv/repo", Origin.CACHE),
             ("peer 10.0.0.3:15678", Origin.PEERS),
             ("peer [fe80::1%eth0]:15678, relayed", Origin.PEERS),
             ("mirror https://example.org/core/os/x86_64", Origin.MIRRORS),

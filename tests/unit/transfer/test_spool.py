@@ -6,10 +6,13 @@ from collections.abc import Collection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from pacserve.errors import ConfigurationError
 from pacserve.packages.files import ExpectedFile
+from pacserve.transfer import partial
 from pacserve.transfer.spool import UNUSED_TIME, Elsewhere, Spool
 
 ZLIB, XZ = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst", "xz-5.6.3-1-x86_64.pkg.tar.zst"
@@ -266,3 +269,22 @@ class SpoolTests(SynchronousTestCase):
         spool = self.spool()
         self.assertTrue(spool.has_room(1))
         self.assertFalse(spool.has_room(1 << 60))
+
+    def test_no_room_is_told(self) -> None:
+        """A disk without room is told once, and again after a file as large as the one that had none has found some."""
+        spool = self.spool()
+        warnings: list[str] = []
+
+        @implementer(ILogObserver)
+        def note(event: LogEvent) -> None:
+            warnings.append(str(event["folder"]))
+
+        globalLogPublisher.addObserver(note)
+        self.addCleanup(globalLogPublisher.removeObserver, note)
+        free = [1 << 20, 1 << 20, 1 << 30, 1 << 20, 1 << 40, 1 << 20]
+        told = []
+        for available, size in zip(free, (2 << 20, 2 << 20, 1, 2 << 20, 2 << 20, 2 << 20), strict=True):
+            self.patch(partial, "has_room", lambda _, size, available=available: size < available)
+            spool.has_room(size)
+            told.append(len(warnings))
+        self.assertEqual(told, [1, 1, 1, 1, 1, 2])

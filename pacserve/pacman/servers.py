@@ -12,7 +12,7 @@ from pacserve.fetch.urls import URL, is_localhost, literal_address, parse_url
 from pacserve.mirrors.folders import FolderList, Folders
 from pacserve.mirrors.mirror import Mirror, MirrorList
 from pacserve.network.addresses import IPAddress, LocalAddresses
-from pacserve.pacman.configuration import ConfigurationSource
+from pacserve.pacman.configuration import ConfigurationSource, PacmanConfiguration
 
 # The forms that libcurl takes for a file of this host; it ignores what follows `?` and `#`.
 _FILE_URL = re.compile(r"file:(?://(?:localhost|127\.0\.0\.1)?(?=/)|(?!//))(?P<path>/[^?#]*)", re.IGNORECASE)
@@ -33,6 +33,10 @@ class Servers(MirrorList, FolderList):
         self._local = local
         self._names = frozenset(name.lower().rstrip(".") for name in names)
         self._port = port
+        # The repositories that have a folder, of the configuration that was looked at last: nearly every request is for one that has none, and a
+        # mirrorlist may have hundreds of lines.
+        self._looked_at: PacmanConfiguration | None = None
+        self._with_folders: frozenset[str] = frozenset()
 
     def mirrors(self, repo: str, arch: str) -> tuple[Mirror, ...]:
         configuration = self._configuration.current()
@@ -42,31 +46,36 @@ class Servers(MirrorList, FolderList):
         first = configuration.architectures[0] if configuration.architectures else arch
         found: dict[str, Mirror] = {}
         for server in repository.servers:
-            understood = _understood(server, first, arch)
-            if understood is None:
-                continue
-            base, url, address = understood
-            here = self._is_this_host(url.host, address)
-            if base not in found and not (here and url.port == self._port):
-                found[base] = Mirror(base, url, here or (address is not None and address.is_link_local))
+            mirror = self._mirror(server, first, arch)
+            if mirror is not None:
+                found.setdefault(mirror.base, mirror)
         return tuple(found.values())
 
     def folders(self, repo: str, arch: str) -> Folders:
         configuration = self._configuration.current()
-        repository = configuration.repositories.get(repo)
-        if repository is None:
+        if configuration is not self._looked_at:
+            self._looked_at = configuration
+            found = configuration.repositories.items()
+            self._with_folders = frozenset(name for name, repository in found if any(map(folder_of, repository.servers)))
+        if repo not in self._with_folders:
             return Folders()
+        servers = configuration.repositories[repo].servers
         first = configuration.architectures[0] if configuration.architectures else arch
-        paths = {server: path for server in repository.servers if (path := folder_of(for_architecture(server, first, arch)))}
-        if not paths:
-            return Folders()
-        mirrors = self.mirrors(repo, arch)
-        if not mirrors:
-            return Folders(first=tuple(dict.fromkeys(paths.values())), alone=True)
-        place = next(place for place, server in enumerate(repository.servers) if for_architecture(server, first, arch) == mirrors[0].base)
-        early = dict.fromkeys(paths[server] for server in repository.servers[:place] if server in paths)
-        late = dict.fromkeys(paths[server] for server in repository.servers[place:] if server in paths)
-        return Folders(tuple(early), tuple(path for path in late if path not in early))
+        # Lines behind the first mirror are not looked at one by one.
+        place = next((place for place, server in enumerate(servers) if self._mirror(server, first, arch) is not None), len(servers))
+        early, late = _folders_of(servers[:place], first, arch), _folders_of(servers[place:], first, arch)
+        return Folders(early, tuple(path for path in late if path not in early), alone=place == len(servers))
+
+    def _mirror(self, server: str, first: str, arch: str) -> Mirror | None:
+        """Returns the mirror that a Server line names; None for this daemon, and for what is no http or https URL."""
+        understood = _understood(server, first, arch)
+        if understood is None:
+            return None
+        base, url, address = understood
+        here = self._is_this_host(url.host, address)
+        if here and url.port == self._port:
+            return None
+        return Mirror(base, url, here or (address is not None and address.is_link_local))
 
     def _is_this_host(self, host: str, address: IPAddress | None) -> bool:
         if address is not None:  # connecting to 0.0.0.0 or :: reaches this host
@@ -85,7 +94,12 @@ def _understood(server: str, first: str, arch: str) -> tuple[str, URL, IPAddress
     return base, url, literal_address(url.host)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
+def _folders_of(servers: tuple[str, ...], first: str, arch: str) -> tuple[str, ...]:
+    """Returns the folders that some Server lines name, each once."""
+    return tuple(dict.fromkeys(filter(None, (folder_of(for_architecture(server, first, arch)) for server in servers))))
+
+
 def folder_of(server: str) -> str:
     """Returns the folder of this host that a Server line names by file://, without a trailing slash; empty for all other lines."""
     match = _FILE_URL.match(server)

@@ -329,8 +329,7 @@ def test_doctor_of_pacman_conf(lab: Lab) -> None:
     host.configure([PACSERVE, MIRROR], options=["XferCommand = /usr/bin/curl -C - -f -o %o %u"])
     daemon.process.send_signal(signal.SIGHUP)
     daemon.wait_for("pacman.conf was read again")
-    host.pacman("-Syy")
-    assert host.path(f"{DATABASE_DIR}/sync/core.db").stat().st_size == 0
+    assert host.pacman("-Syy", NAMES[0], check=False).returncode == 1  # what is not redirected, as small databases, it has
     written = cures(host, "XferCommand").partition('"')[2].partition('"')[0]
     host.configure([PACSERVE, MIRROR], options=[written])
     assert findings(host)["XferCommand"] == "ok"

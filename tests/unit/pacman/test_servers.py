@@ -125,6 +125,15 @@ class ServersTests(SynchronousTestCase):
         two = configuration("file:///srv/x86_64/core", architectures=("x86_64", "v3"))
         self.assertEqual(self.servers(two).folders("core", "v3").first, ("/srv/v3/core",))
 
+    def test_folders_of_another_configuration(self) -> None:
+        """A configuration that has changed is looked at anew."""
+        source = Configuration()
+        source.value = configuration("http://a.example/core")
+        servers = Servers(source, Local(), [], 15678)
+        self.assertEqual(servers.folders("core", "x86_64"), Folders())
+        source.value = configuration("file:///a")
+        self.assertEqual(servers.folders("core", "x86_64"), Folders(("/a",), alone=True))
+
     def test_unknown_repository(self) -> None:
         """A repository that is not in pacman.conf has no mirrors."""
         self.assertEqual(self.servers(configuration("http://a.example")).mirrors("extra", "x86_64"), ())

@@ -37,6 +37,11 @@ def configure(host: Host, *sections: tuple[str, tuple[str, ...]]) -> None:
     host.write_configuration(host.configuration((), ()) + "".join(lines))
 
 
+def pacsrv(host: Host, *words: str) -> str:
+    """What pacsrv says."""
+    return host.run([sys.executable, "-m", "pacserve.cli.pacsrv", *words], check=False).stdout
+
+
 @pytest.fixture
 def three_folders(lab: Lab, depot: Depot) -> Lab:
     """A LAN whose first host has three repositories of its own besides `core`, which comes from the mirror."""
@@ -66,6 +71,9 @@ def test_beside_peers_and_mirror(three_folders: Lab, depot: Depot) -> None:
         assert not [request for request in three_folders.mirror.requests() if request.name.startswith(name)]
     for file in depot.filenames(NAMES, signatures=False):
         assert any(f"peer {other.ip}" in line for line in daemon.requests(file))
+    host.path(f"/var/cache/pacman/pkg/{depot.packages['extra'].filename}").unlink()
+    why = json.loads(pacsrv(host, "why", "extra", "--json"))
+    assert ("folder /var/lib/repositories/extra", "used") in [(one["who"], one["verdict"]) for one in why["candidates"]]
     daemon.stop()
     peer.stop()
 
@@ -128,7 +136,7 @@ def test_unreadable(three_folders: Lab) -> None:
     assert host.installed() == {"multi", "extra"}
     (warning,) = [line for line in daemon.text().splitlines() if "warn" in line and "repositories/extra" in line]
     assert "permission denied" in warning
-    found = json.loads(host.run([sys.executable, "-m", "pacserve.cli.pacsrv", "doctor", "--json"], check=False).stdout)["findings"]
+    found = json.loads(pacsrv(host, "doctor", "--json"))["findings"]
     (wrong,) = [one for one in found if one["level"] == "wrong"]
     assert "/var/lib/repositories/extra" in wrong["text"]
     assert "permission denied" in wrong["text"]

@@ -23,7 +23,7 @@ def check_servers(facts: Facts) -> Iterable[Finding]:
     served = [section for section in facts.sections if pacserve_serves(section.servers) and not _mistaken(section, facts.port)]
     # The port of each Server line that leads to a pacserve of this host, None for mirrors.
     ports = {section.name: [pacserve_port(server) for server in section.servers] for section in served}
-    missing = [section.name for section in served if facts.port not in ports[section.name] and not _is_cache_server(section, facts.port)]
+    missing = [section.name for section in served if not any(ports[section.name]) and not _is_cache_server(section, facts.port)]
     late = [name for name, found in ports.items() if facts.port in found[1:] and found[0] != facts.port]
     twice = [name for name, found in ports.items() if found.count(facts.port) > 1]
     elsewhere = sorted({port for found in ports.values() for port in found if port not in {None, facts.port}}, key=str)
@@ -51,7 +51,7 @@ def check_servers(facts: Facts) -> Iterable[Finding]:
     if elsewhere:
         yield wrong(
             f"{facts.configuration} names pacserve on port {some(map(str, elsewhere))}, but the port that was checked is {facts.port}",
-            f'write "{line}", or start pacserve with that --port (and check it with pacsrv --port {elsewhere[0]} doctor)',
+            f'write "{line}", or start pacserve with --port {elsewhere[0]}, and check that with pacsrv --port {elsewhere[0]} doctor',
         )
     if served and not (mistakes or missing or late or twice or elsewhere):
         yield well(f"pacserve comes first in {some(section.name for section in served)}")

@@ -28,6 +28,7 @@ class ServersTests(CheckCase):
             ({"core": [OURS.replace("15678", "15680"), OURS, "http://a"]}, "wrong wrong"),
             ({"local": ["file:///srv"]}, "warning"),
             ({"core": [OURS, OURS, "http://a"]}, "warning"),
+            ({"core": [OURS.replace("15678", "15680"), "http://a"]}, "wrong"),
             ({"core": [OURS, "http://a"], "local": [OURS, "file:///srv"]}, "ok"),
             ({"core": [OURS + "_v3", "http://a"], "extra": [OURS + "_v3", "http://a"]}, "wrong"),
             ({"core": [OURS.replace("http", "https"), "http://a"], "extra": [OURS, "http://a"]}, "wrong"),

@@ -26,7 +26,7 @@ class RequestError(PacserveError):
         status: The HTTP status code, 400 to 599.
         origin: The hosts that were asked before this answer, for the access log; empty when none was.
         silent: True if the connection is closed without an answer, because the client would take the status for that of its next source: pacman
-            (6.0) does so where that is `file://` and has not changed.
+            (6.0, 7.0) does so where that is `file://` and has not changed.
     """
 
     def __init__(self, status: int, message: str, origin: str = "", *, silent: bool = False) -> None:

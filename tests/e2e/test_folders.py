@@ -126,7 +126,7 @@ def test_unreadable(three_folders: Lab) -> None:
     """
     A folder that the daemon's user may not read is named once in the log and by the doctor, and pacman has it by itself.
 
-    The database has not changed when it is asked for again: then pacman 6.0 takes the status of its first source for that of `file://`.
+    The database has not changed when it is asked for again: then pacman (6.0, 7.0) takes the status of its first source for that of `file://`.
     """
     host, _ = three_folders.hosts
     host.path("/var/lib/repositories/extra").chmod(0o700)

@@ -43,7 +43,9 @@ class FileDelivery(Protocol):
     """Answers requests for files, as the fronts see it."""
 
     @abstractmethod
-    async def deliver(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, head_only: bool = False, offset: int = 0) -> Answer:
+    async def deliver(
+        self, request: FileRequest, client: IPAddress, *, local_only: bool = False, head_only: bool = False, offset: int = 0, forced: bool = False
+    ) -> Answer:
         """
         Answers within 8 seconds.
 
@@ -51,6 +53,7 @@ class FileDelivery(Protocol):
             local_only: Only the local caches are looked at: the question came from another pacserve, and must not travel on.
             head_only: The client does not want the file now, so that the host that it is sent to has not disappointed it when it comes back.
             offset: The first byte that the client wants.
+            forced: The client states no condition (`pacman -Syy`).
 
         Raises:
             RequestError: 404 when every mirror said that it has no such file, 504 when some could not say.
@@ -126,8 +129,10 @@ class Deliverer(FileDelivery):
         self._history = History()
         self._leaders_doubted_until = 0.0
 
-    async def deliver(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, head_only: bool = False, offset: int = 0) -> Answer:
-        wanted = await self._wanted(request, client, head_only=head_only, offset=offset)
+    async def deliver(
+        self, request: FileRequest, client: IPAddress, *, local_only: bool = False, head_only: bool = False, offset: int = 0, forced: bool = False
+    ) -> Answer:
+        wanted = replace(await self._wanted(request, client, head_only=head_only, offset=offset), forced=forced)
         search = Search(_anything, partial(self._local_answer, wanted), self._clock.seconds() + ANSWER_DEADLINE)
         local = [candidate for source in self._local_sources for candidate in source.candidates(wanted)]
         doubted = [candidate for candidate in local if candidate.rank is Rank.CACHE_LAST and not local_only]

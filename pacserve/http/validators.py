@@ -14,8 +14,11 @@ _LATEST = 253_402_300_799
 _LONGEST_DATE = 40
 """Characters; the longest valid form, `Wednesday, 06-Nov-94 08:49:37 GMT`, has 33."""
 
-# Seconds that a mirror's clock may be ahead of this host's.  A date beyond that is ignored: it would keep every update out until then.
-_CLOCK_TOLERANCE = 86_400
+# The first of January 2005: pacman and its packages are younger, and so a date before that is one that a server makes up where it knows none, as 1970
+# or 1980 for files of an image, a store or an archive.
+EARLIEST = 1_104_537_600
+# Seconds by which clocks of hosts may differ.  A date beyond that is ignored: it would keep every update out until then.
+CLOCK_TOLERANCE = 86_400
 
 # The three forms of RFC 9110, 5.6.7: IMF-fixdate, RFC 850, asctime.
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
@@ -110,10 +113,15 @@ def _opaque(tag: str) -> str:
 
 
 def believed_date(text: str, now: float) -> int | None:
-    """Returns the time of a Last-Modified in seconds since the epoch; None where it is malformed or in the future."""
+    """Returns the time of a Last-Modified in seconds since the epoch; None where it is malformed or can't be, and so says nothing."""
     return believed(parse_date(text), now)
 
 
 def believed(modified: int | None, now: float) -> int | None:
-    """Returns a time that another host states, in seconds since the epoch; None where it is in the future."""
-    return modified if modified is not None and 0 <= modified <= now + _CLOCK_TOLERANCE else None
+    """Returns the time, in seconds since the epoch, at which a file was changed; None where it is before `EARLIEST` or in the future."""
+    return modified if modified is not None and modified >= EARLIEST and not is_to_come(modified, now) else None
+
+
+def is_to_come(moment: int, now: float) -> bool:
+    """Returns whether a time that another host states is so far ahead that its clock can't be the reason."""
+    return moment > now + CLOCK_TOLERANCE

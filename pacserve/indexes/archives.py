@@ -18,7 +18,7 @@ _ZSTD, _ZSTD_SKIPPABLE = 0xFD2FB528, 0x184D2A5
 _TAR_BLOCK = 512
 
 
-def is_whole(file: BinaryIO) -> bool | None:
+def is_whole(file: BinaryIO, saw: Callable[[bytes], object] = lambda _: None) -> bool | None:
     """
     Returns whether nothing is missing at the end of an archive, as when a connection ended too early.
 
@@ -27,6 +27,7 @@ def is_whole(file: BinaryIO) -> bool | None:
 
     Args:
         file: Open at its start.
+        saw: Told each piece of what is unpacked, in order.
 
     Returns:
         None for a kind of archive whose end can't be told.
@@ -37,9 +38,9 @@ def is_whole(file: BinaryIO) -> bool | None:
     head = file.read(6)
     file.seek(0)
     if head.startswith(b"\x1f\x8b"):
-        return _unpacks(gzip.GzipFile(fileobj=file).read)
+        return _unpacks(gzip.GzipFile(fileobj=file).read, saw)
     if head.startswith(b"BZh"):
-        return _unpacks(bz2.BZ2File(file).read)
+        return _unpacks(bz2.BZ2File(file).read, saw)
     if head == b"\xfd7zXZ\x00":
         return _ends_as_xz(file)
     if head[:4] == _ZSTD.to_bytes(4, "little") or head[1:4] == b"\x2a\x4d\x18":
@@ -49,13 +50,14 @@ def is_whole(file: BinaryIO) -> bool | None:
     return _ends_as_tar(file)
 
 
-def _unpacks(read: Callable[[int], bytes]) -> bool:
+def _unpacks(read: Callable[[int], bytes], saw: Callable[[bytes], object]) -> bool:
     total = 0
     try:
         while piece := read(_READ_BYTES):
             total += len(piece)
             if total > UNPACKED_LIMIT:
                 return False
+            saw(piece)
     except (EOFError, OSError, zlib.error):
         return False
     return True

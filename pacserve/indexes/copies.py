@@ -125,12 +125,13 @@ class Copies:
         os.makedirs(self._directory, mode=0o755, exist_ok=True)  # noqa: PTH103 - the user may have cleaned up
         return partial.create(self._directory)
 
-    def keep(self, file: FileIO, copy: Copy) -> Copy:
+    def keep(self, file: FileIO, copy: Copy, stated: int | None) -> Copy:
         """
         Puts a complete file in the place of the copy that was there.
 
         Args:
             copy: The record of the file, but for `data`.
+            stated: The Last-Modified that clients are told, in seconds since the epoch; None for now.
 
         Returns:
             The record with `data`.
@@ -140,8 +141,8 @@ class Copies:
         """
         before = self._read(f"{_key(copy)}{_RECORD}")
         copy = replace(copy, data=secrets.token_hex(8))
-        if copy.modified is not None:
-            os.utime(file.fileno(), (copy.modified, copy.modified))
+        if stated is not None:
+            os.utime(file.fileno(), (stated, stated))
         os.rename(partial.path_of(file), f"{self._directory}/{_file(copy)}")  # noqa: PTH104
         try:
             self.note(copy)

@@ -11,13 +11,15 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pacserve.errors import AbsentError, FetchError, PacserveError, RequestError
+from pacserve.fetch.answers import IncomingBody
 from pacserve.fetch.rate import UNLIMITED, Limits
-from pacserve.http.validators import believed_date
+from pacserve.http.validators import believed_date, parse_date
 from pacserve.indexes.copies import Copies
-from pacserve.indexes.freshness import Copy, believed_etag
+from pacserve.indexes.freshness import Copy, believed_etag, is_impossible
 from pacserve.indexes.judging import JudgedMirror, WantedIndex, judged
-from pacserve.indexes.revalidation import InThread, Plan, Revalidation, ask, begun, is_to_be_kept
+from pacserve.indexes.revalidation import InThread, Plan, Revalidation, ask, begun, examined, is_as_new
 from pacserve.indexes.rules import IndexRules
+from pacserve.indexes.sharing import Revalidations
 from pacserve.mirrors.health import Absences
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
@@ -30,8 +32,6 @@ from pacserve.transfer.reading import DownloadedFile
 
 # Seconds that the mirrors have until the last good copy is served: pacman gives up after 10, and the resolver after 7.5.
 MIRRORS_BUDGET = 6.0
-# Indexes that are fetched at the same time.
-REVALIDATIONS_LIMIT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class DatabaseSource(PackageSource):
         self._in_thread = runtime.in_thread
         self._limits = limits
         self._absences = Absences()
-        self._revalidations: dict[FileRequest, Revalidation] = {}
+        self._revalidations = Revalidations(self._revalidate, lambda copy: _key(copy) in self._unconfirmed)
         self._ended = EndedDownloads(runtime.clock)
         # Copies that were served without any mirror having confirmed that they are of today.
         self._unconfirmed: set[tuple[str, str, str]] = set()
@@ -84,7 +84,7 @@ class DatabaseSource(PackageSource):
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
         if wanted.request.kind is not FileKind.DATABASE:
             return ()
-        return (Candidate(Rank.DOWNLOAD, Offer(Holder.INDEX), partial(self.settle, wanted.request)),)
+        return (Candidate(Rank.DOWNLOAD, Offer(Holder.INDEX), partial(self.settle, wanted.request, forced=wanted.forced)),)
 
     def consider(self, wanted: Wanted) -> Sequence[Considered]:
         if wanted.request.kind is not FileKind.DATABASE:
@@ -97,13 +97,15 @@ class DatabaseSource(PackageSource):
 
     def stop(self) -> None:
         """Ends what is being fetched."""
-        for revalidation in list(self._revalidations.values()):
-            revalidation.stop()
+        self._revalidations.stop()
         self._ended.close()
 
-    async def settle(self, request: FileRequest, deadline: float) -> Location:
+    async def settle(self, request: FileRequest, deadline: float, *, forced: bool = False) -> Location:
         """
         Returns a file, or the part of it that has arrived.
+
+        Args:
+            forced: True if no date may keep the mirror's file from being fetched.
 
         Raises:
             RequestError: 404 where the mirror of an index has no signature of it, 504 where it can't say: no other host is to be asked.
@@ -113,9 +115,8 @@ class DatabaseSource(PackageSource):
         reasons = self._absences.get(request, self._clock.seconds())
         if reasons is not None:
             raise self._absent_error(request, reasons)
-        await self._checked(request)
-        revalidation = self._revalidations.get(request)
-        outcome = await (self._begin(request) if revalidation is None else revalidation).outcome()
+        await self._revalidations.checked(request)
+        outcome = await self._revalidations.outcome(request, forced=forced)
         if isinstance(outcome, Download):
             return RunningDownload(DownloadedFile(outcome, self._clock), "downloaded", Holder.INDEX)
         held = self._copies.hold(outcome)
@@ -123,26 +124,12 @@ class DatabaseSource(PackageSource):
             raise FetchError("the copy has gone")
         return LocalFile(held, f"copy of {outcome.mirror}", Holder.INDEX)
 
-    def _begin(self, request: FileRequest) -> Revalidation:
-        if len(self._revalidations) >= REVALIDATIONS_LIMIT:
-            raise FetchError("too many databases are fetched already")
-        revalidation = Revalidation()
-        self._revalidations[request] = revalidation
-        revalidation.start(self._revalidate(request, revalidation), lambda: self._revalidations.pop(request, None))
-        return revalidation
-
-    async def _checked(self, request: FileRequest) -> None:
-        """Waits while a file is checked all bytes of which have arrived."""
-        revalidation = self._revalidations.get(request)
-        if revalidation is not None:
-            await revalidation.checked()
-
-    async def _revalidate(self, request: FileRequest, revalidation: Revalidation) -> None:
+    async def _revalidate(self, request: FileRequest, revalidation: Revalidation, forced: bool) -> None:
         try:
             if self._rules.is_signature(request.name):
                 # It must fit the index that was served last, which is the copy only once it has been checked.
-                await self._checked(replace(request, name=self._rules.signed_by(request.name)))
-            await self._fetch(self._plan(request), revalidation)
+                await self._revalidations.checked(replace(request, name=self._rules.signed_by(request.name)))
+            await self._fetch(self._plan(request, forced=forced), revalidation)
         except PacserveError as error:
             revalidation.decide(error)
         except CancelledError:
@@ -154,17 +141,17 @@ class DatabaseSource(PackageSource):
             self._log.failure("fetching {request}", request=request)
             revalidation.decide(FetchError("a defect of this daemon"))
 
-    def _plan(self, request: FileRequest) -> Plan:
+    def _plan(self, request: FileRequest, *, forced: bool) -> Plan:
         copy = self._copies.find(request)
         if not self._rules.is_signature(request.name):
-            wanted = WantedIndex(request.name, self._rules, copy, None if copy is None else copy.modified, self._wall)
+            wanted = WantedIndex(request.name, self._rules, copy, None if copy is None else copy.newest, self._wall, forced=forced)
             return Plan(request, wanted, judged(self._upstreams.upstreams(request), wanted, self._clock), copy)
         whole = self._copies.find(replace(request, name=self._rules.signed_by(request.name)))
         if whole is None:
             raise FetchError("the index that it would be the signature of is not here")
         if copy is not None and copy.belongs != whole.sha256:
             copy = None  # it is the signature of an earlier index
-        wanted = WantedIndex(request.name, self._rules, copy, None, self._wall)
+        wanted = WantedIndex(request.name, self._rules, copy, None, self._wall, forced=forced)
         mirrors = judged(self._upstreams.upstreams(request), wanted, self._clock)
         mirrors = [mirror for mirror in mirrors if mirror.identity == whole.mirror]
         return Plan(request, wanted, () if _key(whole) in self._unconfirmed else mirrors, copy, whole)
@@ -176,23 +163,13 @@ class DatabaseSource(PackageSource):
         except AbsentError as error:
             raise self._absent(plan, error) from error
         except FetchError as error:
-            revalidation.decide(self._fall_back(plan, error))
+            if not await self._fetched_undated(plan, until, revalidation):
+                revalidation.decide(self._fall_back(plan, error))
             return
         if body is None:
             revalidation.decide(self._confirmed(plan, mirror))
             return
-        # The answer that was read for its head becomes the download; the other mirrors go on where this one fails.
-        if not self._copies.has_room(body.answer.length or 0):
-            body.drop()
-            raise FetchError("the spool's disk is full")
-        mirror.begin(body)
-        others = [other for other in plan.mirrors if other is not mirror]
-        try:
-            arrival = Arrival(None, Storage(self._copies.create, limit=plan.wanted.limit))
-        except OSError as error:
-            body.drop()
-            raise FetchError(f"the spool can't be written: {error.strerror}") from error
-        download = Download(plan.request.name, arrival, [mirror, *others], self._clock, self._limits)
+        download = self._download(plan, mirror, body)
         running = Deferred.fromCoroutine(self._run(plan, download))
         try:
             # Only a download whose file begins as an index does is served; until then the copy may still be.
@@ -204,11 +181,66 @@ class DatabaseSource(PackageSource):
             running.cancel()
         revalidation.decide(self._fall_back(plan, FetchError(f"{mirror.label}: nothing came that is of use")))
 
-    async def _run(self, plan: Plan, download: Download) -> None:
+    async def _fetched_undated(self, plan: Plan, until: float, revalidation: Revalidation) -> bool:
+        """
+        Fetches the file from a mirror that does not say how old it is, as the last resort: all of it, before any client gets a byte.
+
+        What takes longer than there is time is kept for the next request.
+
+        Returns:
+            True if something was decided.
+        """
+        wanted, copy = plan.wanted, plan.copy
+        if not wanted.undated or copy is None or (copy.built is None and not wanted.forced):
+            return False
+        wanted = replace(wanted, any_age=True, undated=[])
+        plan = replace(plan, wanted=wanted, mirrors=[mirror.asked_anew(wanted) for mirror in plan.wanted.undated])
+        try:
+            mirror, body = await ask(plan, until, self._clock)
+        except FetchError:
+            return False
+        if body is None:
+            revalidation.decide(self._confirmed(plan, mirror))
+            return True
+        running = Deferred.fromCoroutine(self._run(plan, self._download(replace(plan, mirrors=[mirror]), mirror, body)))
+        late = FetchError(f"{mirror.label}: it takes too long to see how old its file is")
+        timer = self._clock.callLater(max(0.0, until - self._clock.seconds()), lambda: revalidation.decide(self._fall_back(plan, late)))
+        try:
+            kept = await running
+        finally:
+            running.cancel()
+            if timer.active():
+                timer.cancel()
+        if kept is not None:
+            revalidation.decide(kept)
+        return kept is not None
+
+    def _download(self, plan: Plan, mirror: JudgedMirror, body: IncomingBody) -> Download:
+        """
+        Returns a download that begins with an answer that was read for its head; the other mirrors go on where that mirror fails.
+
+        Raises:
+            FetchError: There is no room for it; the answer is dropped.
+        """
+        if not self._copies.has_room(body.answer.length or 0):
+            body.drop()
+            raise FetchError("the spool's disk is full")
+        mirror.begin(body)
+        others = [other for other in plan.mirrors if other is not mirror]
+        try:
+            arrival = Arrival(None, Storage(self._copies.create, limit=plan.wanted.limit))
+        except OSError as error:
+            body.drop()
+            raise FetchError(f"the spool can't be written: {error.strerror}") from error
+        return Download(plan.request.name, arrival, [mirror, *others], self._clock, self._limits)
+
+    async def _run(self, plan: Plan, download: Download) -> Copy | None:
+        """Returns the copy that a download has become; None where it is not kept.  Never raises."""
         try:
             await download.run()
-            if await is_to_be_kept(plan, download, self._in_thread):
-                self._keep(plan, download)
+            found = await examined(plan, download, self._in_thread)
+            if found.whole and is_as_new(plan, found.built):
+                return self._keep(plan, download, found.built)
         except FetchError as error:
             self._log.debug("{request} could not be fetched: {error}", request=plan.request, error=error)
         except OSError as error:
@@ -222,9 +254,14 @@ class DatabaseSource(PackageSource):
             for file in download.files:
                 self._copies.discard(file.file)
             self._ended.add(download)
+        return None
 
-    def _keep(self, plan: Plan, download: Download) -> None:
+    def _keep(self, plan: Plan, download: Download, built: int | None) -> Copy:
         request, file, version = plan.request, download.file, download.version
+        stated, etag = ("", "") if version is None else (version.modified, version.etag)
+        modified = believed_date(stated, self._wall())
+        if is_impossible(modified, built):
+            modified = None
         copy = Copy(
             request.repo,
             request.arch,
@@ -233,15 +270,17 @@ class DatabaseSource(PackageSource):
             file.written,
             file.sha256.hex(),
             plan.wanted.giver,
-            None if version is None else believed_date(version.modified, self._wall()),
-            "" if version is None else believed_etag(version.etag),
+            modified,
+            believed_etag(etag) if modified is not None or not stated else "",
             "" if plan.whole is None else plan.whole.sha256,
+            built=built,
         )
-        copy = self._copies.keep(file.file, copy)
+        copy = self._copies.keep(file.file, copy, parse_date(stated))
         self._absences.forget(replace(request, name=self._rules.signature_of(request.name)))
         self._note_answer(plan, copy)
         if plan.whole is not None:
             self._note_signed(plan.whole, signed=True)
+        return copy
 
     def _confirmed(self, plan: Plan, mirror: JudgedMirror) -> Copy:
         """Returns the copy, which a mirror has confirmed."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pacserve.fetch.answers import AnswerHead
-from pacserve.http.validators import believed_date, format_date
+from pacserve.http.validators import CLOCK_TOLERANCE, believed_date, format_date
 from pacserve.sources.upstreams import REFUSALS
 
 _ETAG = re.compile(r'"[\x21\x23-\x7e]{0,200}"\Z')
@@ -24,10 +24,11 @@ class Copy:
         size: Bytes.
         sha256: In hexadecimal.
         mirror: The identity of the mirror that gave it, or said last that it has the same.
-        modified: That mirror's Last-Modified in seconds since the epoch; None where it said nothing that can be believed.
+        modified: That mirror's Last-Modified in seconds since the epoch; None where it said nothing that can be.
         etag: That mirror's strong entity tag, or empty.
         belongs: For a signature the digest of the index that it was fetched for; otherwise empty.
         unsigned: True if that mirror said that there is no signature of it.
+        built: When the newest package in it was built, in seconds since the epoch; None where that is not known.
     """
 
     repo: str
@@ -41,6 +42,17 @@ class Copy:
     etag: str = ""
     belongs: str = ""
     unsigned: bool = False
+    built: int | None = None
+
+    @property
+    def oldest(self) -> int | None:
+        """The earliest time at which it may have been made, in seconds since the epoch; None where that is not known."""
+        return None if self.built is None else self.built - CLOCK_TOLERANCE
+
+    @property
+    def newest(self) -> int | None:
+        """The latest time of which it is known that the index is as new, in seconds since the epoch; None where there is none."""
+        return self.oldest if self.modified is None else self.modified
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +64,13 @@ class Known:
         copy: The copy that this host has.
         newest: The latest Last-Modified of the file that this host has seen, in seconds since the epoch; None where any will do.
         limit: Bytes that the file may have.
+        forced: True if the client demands the file, whatever dates say (`pacman -Syy`).
     """
 
     copy: Copy | None
     newest: int | None
     limit: int
+    forced: bool = False
 
 
 class Verdict(enum.Enum):
@@ -68,16 +82,23 @@ class Verdict(enum.Enum):
     """The mirror has the file that the copy was made of."""
     OLDER = "older"
     """Nothing shows that the mirror's file is as new as the newest that this host has seen."""
+    UNDATED = "undated"
+    """Nothing is said of how old the mirror's file is: what is in it has to tell."""
     ABSENT = "absent"
     """The mirror has no such file."""
     FAILED = "failed"
     """The answer is of no use."""
 
 
-def conditions(copy: Copy | None, mirror: str) -> dict[str, str]:
-    """Returns the headers that ask a mirror for nothing but news.  An entity tag means nothing to another mirror than its own."""
+def conditions(copy: Copy | None, mirror: str, *, forced: bool = False) -> dict[str, str]:
+    """
+    Returns the headers that ask a mirror for nothing but news.  An entity tag means nothing to another mirror than its own.
+
+    Args:
+        forced: True if no date may keep the file from being sent.
+    """
     headers: dict[str, str] = {}
-    if copy is not None and copy.modified is not None:
+    if copy is not None and copy.modified is not None and not forced:
         headers["If-Modified-Since"] = format_date(copy.modified)
     if copy is not None and copy.etag and copy.mirror == mirror:
         headers["If-None-Match"] = copy.etag
@@ -93,23 +114,39 @@ def judge(answer: AnswerHead, mirror: str, known: Known, now: float) -> Verdict:
         now: Seconds since the epoch.
     """
     copy = known.copy
+    own = copy is not None and mirror == copy.mirror
     if answer.status in REFUSALS:
         return Verdict.ABSENT
-    modified, etag = date_of(answer, now), etag_of(answer)
+    modified = date_of(answer, now)
+    if own and copy is not None and is_impossible(modified, copy.built):
+        modified = None
+    etag = etag_of(answer, now)
     if answer.status == 304 and copy is not None:
         # A server that compares dates by order says 304 for an older file as well.
-        by_date = modified == copy.modified if modified is not None else mirror == copy.mirror
-        return Verdict.SAME if by_date or (etag and etag == copy.etag) else Verdict.OLDER
+        by_date = modified == copy.modified if modified is not None else own
+        if by_date or (etag and etag == copy.etag):
+            return Verdict.SAME
+        return Verdict.UNDATED if modified is None and answer.header("Last-Modified") else Verdict.OLDER
     if answer.status != 200 or (answer.length is not None and answer.length > known.limit):
         return Verdict.FAILED
-    if copy is not None and answer.length == copy.size and ((etag and etag == copy.etag) or (modified is not None and modified == copy.modified)):
+    if known.newest is not None and modified is not None and modified < known.newest:
+        return Verdict.OLDER
+    if copy is not None and answer.length == copy.size and _is_same(etag, modified, copy, own=own, forced=known.forced):
         return Verdict.SAME
-    if known.newest is None:
-        return Verdict.NEW
-    if modified is None:
-        # Without a date only the mirror of the copy is trusted not to have gone back.
-        return Verdict.NEW if copy is not None and mirror == copy.mirror else Verdict.OLDER
-    return Verdict.OLDER if modified < known.newest else Verdict.NEW
+    # Without a date only the mirror of the copy is trusted not to have gone back.
+    return Verdict.UNDATED if known.newest is not None and modified is None and not own else Verdict.NEW
+
+
+def _is_same(etag: str, modified: int | None, copy: Copy, *, own: bool, forced: bool) -> bool:
+    """Returns whether an answer of the length of the copy is taken to be the same: by its date, but not where a client forces it, or its tag."""
+    if etag and etag == copy.etag and (own or not forced):
+        return True
+    return not forced and modified is not None and modified == copy.modified
+
+
+def is_impossible(modified: int | None, built: int | None) -> bool:
+    """Returns whether an index can't have been made at that time, since a package in it was built later by more than clocks differ."""
+    return modified is not None and built is not None and modified < built - CLOCK_TOLERANCE
 
 
 def date_of(answer: AnswerHead, now: float) -> int | None:
@@ -117,8 +154,14 @@ def date_of(answer: AnswerHead, now: float) -> int | None:
     return believed_date((answer.header("Last-Modified") or "").strip(), now)
 
 
-def etag_of(answer: AnswerHead) -> str:
-    """Returns the strong entity tag of an answer, or an empty string."""
+def etag_of(answer: AnswerHead, now: float) -> str:
+    """
+    Returns the strong entity tag of an answer, or an empty string.
+
+    Beside a date that can't be it says nothing: nginx makes it of the date and the length, which two indexes may have in common.
+    """
+    if answer.header("Last-Modified") and date_of(answer, now) is None:
+        return ""
     return believed_etag((answer.header("ETag") or "").strip())
 
 
@@ -139,7 +182,10 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "etag": (str,),
     "belongs": (str,),
     "unsigned": (bool,),
+    "built": (int, type(None)),
 }
+# Fields that records of earlier versions lack.
+_LATER = frozenset({"built"})
 _DATA = re.compile(r"[0-9a-f]{16}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _LATEST = 253_402_300_799
@@ -153,9 +199,9 @@ def copy_from(fields: object, size_limit: int) -> Copy | None:
     Args:
         size_limit: Bytes that a copy may have.
     """
-    if not isinstance(fields, dict) or fields.keys() != _TYPES.keys():
+    if not isinstance(fields, dict) or not _TYPES.keys() - _LATER <= fields.keys() <= _TYPES.keys():
         return None
-    if any(type(fields[name]) not in types for name, types in _TYPES.items()):
+    if any(type(value) not in _TYPES[name] for name, value in fields.items()):
         return None
     copy = Copy(**fields)
     well = (
@@ -163,7 +209,7 @@ def copy_from(fields: object, size_limit: int) -> Copy | None:
         and _SHA256.match(copy.sha256)
         and 0 <= copy.size <= size_limit
         and len(copy.mirror) <= _MIRROR_LIMIT
-        and (copy.modified is None or 0 <= copy.modified <= _LATEST)
+        and all(moment is None or 0 <= moment <= _LATEST for moment in (copy.modified, copy.built))
         and copy.etag == believed_etag(copy.etag)
         and (not copy.belongs or _SHA256.match(copy.belongs))
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.errors import AbsentError, FetchError, IntegrityError
 from pacserve.fetch.answers import AnswerHead, IncomingBody
+from pacserve.http.validators import is_to_come, parse_date
 from pacserve.indexes.freshness import Copy, Known, Verdict, conditions, date_of, judge
 from pacserve.indexes.rules import IndexRules
 from pacserve.sources.upstreams import Upstream
@@ -26,6 +27,9 @@ class WantedIndex:
         newest: The latest Last-Modified of it that this host has seen, in seconds since the epoch; None where any will do.
         wall: Gives the seconds since the epoch.
         giver: The identity of the mirror that gave the end of it.
+        forced: True if the client demands the file, whatever dates say.
+        any_age: True if an answer that does not say how old the file is will do: what is in it is looked at before it counts.
+        undated: The mirrors that did not say so.
     """
 
     name: str
@@ -34,6 +38,9 @@ class WantedIndex:
     newest: int | None
     wall: Callable[[], float]
     giver: str = ""
+    forced: bool = False
+    any_age: bool = False
+    undated: list[JudgedMirror] = field(default_factory=list)
 
     @property
     def limit(self) -> int:
@@ -82,7 +89,7 @@ class JudgedMirror(Upstream):
         """
         started = self._clock.seconds()
         try:
-            body = await self._mirror.open(self._wanted.name, conditions(self._wanted.copy, self.identity), timeout)
+            body = await self._mirror.open(self._wanted.name, self._conditions(), timeout)
         except FetchError as error:
             self._mirror.failed()
             raise FetchError(f"{self.label}: {error}") from error
@@ -96,6 +103,10 @@ class JudgedMirror(Upstream):
         self._mirror.succeeded()
         return None
 
+    def asked_anew(self, wanted: WantedIndex) -> JudgedMirror:
+        """Returns this mirror, to be asked once more for something else."""
+        return JudgedMirror(self._mirror, self.identity, wanted, self._clock)
+
     def begin(self, body: IncomingBody) -> None:
         """Has the download begin with this answer to `inquire`, so that it is not asked for twice."""
         self._first = body
@@ -107,22 +118,31 @@ class JudgedMirror(Upstream):
         body = await self._mirror.open(name, headers, timeout)
         if body.answer.status != 200:
             return body
-        self._worth(body, None)
+        self._worth(body, self._wanted.copy)
         return JudgedBody(body, self._wanted)
+
+    def _conditions(self) -> dict[str, str]:
+        wanted = self._wanted
+        return {} if wanted.any_age else conditions(wanted.copy, self.identity, forced=wanted.forced)
 
     def _worth(self, body: IncomingBody, copy: Copy | None) -> bool:
         """
-        Returns whether an answer is newer than a copy; False where it is the same.
+        Returns whether an answer is newer than a copy, as far as it says; False where it is the same.
 
         Raises:
             AbsentError: The mirror has no such file.
             FetchError: The answer is neither; its body is dropped.
         """
         wanted, answer = self._wanted, body.answer
-        verdict = judge(answer, self.identity, Known(copy, wanted.newest, wanted.limit), wanted.wall())
+        verdict = judge(answer, self.identity, Known(copy, wanted.newest, wanted.limit, wanted.forced), wanted.wall())
+        if verdict is Verdict.UNDATED and wanted.any_age and answer.status == 200:
+            return True
         if verdict in (Verdict.NEW, Verdict.SAME):
             return verdict is Verdict.NEW
         body.drop()
+        if verdict is Verdict.UNDATED:
+            wanted.undated.append(self)
+            raise FetchError(f"{self.label}: it does not say how old its file is")
         if verdict is Verdict.ABSENT:
             raise AbsentError(f"{self.label}: {answer.status}")
         if verdict is Verdict.OLDER:
@@ -158,7 +178,10 @@ class JudgedBody(IncomingBody):
     def __init__(self, body: IncomingBody, wanted: WantedIndex) -> None:
         self._body = body
         self._wanted = wanted
-        self._head = _JudgedHead(body.answer, date_of(body.answer, wanted.wall()))
+        now = wanted.wall()
+        self._modified = date_of(body.answer, now)
+        stated = parse_date((body.answer.header("Last-Modified") or "").strip())
+        self._head = _JudgedHead(body.answer, stated is not None and not is_to_come(stated, now))
         self._good = not wanted.rules.is_index(wanted.name)
         self._held_back = b""
 
@@ -185,18 +208,22 @@ class JudgedBody(IncomingBody):
         if not begins:
             raise IntegrityError("what it sends is no index")
         self._good = True
-        if self._head.modified is not None:
+        if self._modified is not None:
             # Should this mirror not get to the end, one with an older index must not go on.
-            self._wanted.newest = max(self._head.modified, self._wanted.newest or 0)
+            self._wanted.newest = max(self._modified, self._wanted.newest or 0)
         return take(self._held_back)
 
 
 @dataclass(frozen=True, slots=True)
 class _JudgedHead(AnswerHead):
-    """A head without its Last-Modified where that can't be believed: with a day to come pacman would take no update before it."""
+    """
+    A head, without its Last-Modified where that is to come or no date: with a day to come pacman would take no update before it.
+
+    Any other date is handed on as it is, even one that pacserve does not believe.
+    """
 
     answer: AnswerHead
-    modified: int | None
+    dated: bool
 
     @property
     def status(self) -> int:
@@ -207,4 +234,4 @@ class _JudgedHead(AnswerHead):
         return self.answer.length
 
     def header(self, name: str) -> str | None:
-        return None if name == "Last-Modified" and self.modified is None else self.answer.header(name)
+        return None if name == "Last-Modified" and not self.dated else self.answer.header(name)

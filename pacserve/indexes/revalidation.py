@@ -18,6 +18,7 @@ from pacserve.fetch.answers import IncomingBody
 from pacserve.fetch.hedging import first_yes
 from pacserve.indexes.freshness import Copy
 from pacserve.indexes.judging import JudgedMirror, WantedIndex
+from pacserve.indexes.rules import Examined
 from pacserve.packages.files import FileRequest
 from pacserve.transfer.choosing import SECOND_SOURCE_DELAY
 from pacserve.transfer.download import Download
@@ -77,9 +78,9 @@ async def begun(download: Download, until: float, clock: IReactorTime) -> bool:
         return False
 
 
-async def is_to_be_kept(plan: Plan, download: Download, in_thread: InThread) -> bool:
+async def examined(plan: Plan, download: Download, in_thread: InThread) -> Examined:
     """
-    Returns whether a file that has arrived is complete, as far as can be told.
+    Returns whether a file that has arrived is complete, as far as can be told, and what else was found in it.
 
     Half an index that was kept would be confirmed by its mirror for ever, which compares no more than dates.  An index must have its end.  Of any
     other file the length must have been stated: the end of a connection may be that of the file, or not.
@@ -89,20 +90,34 @@ async def is_to_be_kept(plan: Plan, download: Download, in_thread: InThread) -> 
     """
     name, path, rules = plan.request.name, download.file.file.name, plan.wanted.rules
     if rules.is_index(name):
-        whole: bool | None = await in_thread(partial(_read, rules.is_whole, Path(str(path))))
-        if whole is not None:
-            if not whole:
+        found: Examined = await in_thread(partial(_read, rules.examine, Path(str(path)), plan.wanted.wall()))
+        if found.whole is not None:
+            if not found.whole:
                 _log.warn("{request} ends too early, and is not kept: {mirror}", request=plan.request, mirror=plan.wanted.giver)
                 for mirror in plan.mirrors:
                     if mirror.identity == plan.wanted.giver:
                         mirror.failed()
-            return whole
-    return download.version is not None and download.version.size is not None
+            return found
+    return Examined(download.version is not None and download.version.size is not None)
 
 
-def _read(is_whole: Callable[[Any], bool | None], path: Path) -> bool | None:
+def is_as_new(plan: Plan, built: int | None) -> bool:
+    """
+    Returns whether an index that has arrived may take the place of the copy.
+
+    Where the mirror has not said how old it is, its newest package tells.  Where that is not known of both, the client has to force it.
+    """
+    copy = plan.copy
+    if copy is None or not plan.wanted.any_age:
+        return True
+    if copy.built is None or built is None:
+        return plan.wanted.forced
+    return built >= copy.built
+
+
+def _read(examine: Callable[[Any, float], Examined], path: Path, now: float) -> Examined:
     with path.open("rb") as file:
-        return is_whole(file)
+        return examine(file, now)
 
 
 class Revalidation:

@@ -10,6 +10,20 @@ from pacserve.packages.files import SIGNATURE_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
+class Examined:
+    """
+    What was found in an index.
+
+    Attributes:
+        whole: True if nothing is missing at its end; None where that can't be told.
+        built: When the newest package in it was built, in seconds since the epoch: the index is no older.  None where that is not known.
+    """
+
+    whole: bool | None
+    built: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class IndexRules:
     """
     The names and contents that the indexes of one package system have.
@@ -19,14 +33,14 @@ class IndexRules:
         size_limit: Bytes of an index, and of every other file but a signature.
         is_index: True if a file of this name is an index, whose content is checked; any other file is taken as it comes.
         may_begin: True if an index may begin with these bytes, so that no HTML page is served as one; None where more bytes are needed to tell.
-        is_whole: True if nothing is missing at the end of an index, which is open at its start; None where that can't be told.
+        examine: Reads an index, which is open at its start; called in a thread.  It is given the time as well, in seconds since the epoch.
     """
 
     signature_suffix: str
     size_limit: int
     is_index: Callable[[str], bool]
     may_begin: Callable[[bytes], bool | None]
-    is_whole: Callable[[BinaryIO], bool | None]
+    examine: Callable[[BinaryIO, float], Examined]
 
     def is_signature(self, name: str) -> bool:
         """Returns whether a file of this name is the detached signature of another one."""

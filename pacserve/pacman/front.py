@@ -17,6 +17,7 @@ from pacserve.web.front import Ask, Front
 _LONGEST_NAME = 255
 """Characters.  Longer names are not remembered either, so that requests can't fill the memory."""
 
+_CONDITIONS = ("If-Modified-Since", "If-None-Match")
 _OPEN_RANGE = re.compile(r"bytes=(?P<first>[0-9]{1,15})-\Z")
 
 
@@ -43,8 +44,10 @@ class PacmanFront(Front):
             raise RequestError(404, "no file of a repository has such a name")
         via = ask.header("Via")
         local_only = via is not None and names_pacserve(via)
+        head_only, asked_range = ask.method == "HEAD", ask.header("Range")
+        forced = not head_only and asked_range is None and not any(ask.header(name) for name in _CONDITIONS)
         return await self._delivery.deliver(
-            request, ask.client, local_only=local_only, head_only=ask.method == "HEAD", offset=_first(ask.header("Range"))
+            request, ask.client, local_only=local_only, head_only=head_only, offset=_first(asked_range), forced=forced
         )
 
 

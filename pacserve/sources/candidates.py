@@ -50,6 +50,7 @@ class Wanted:
         offset: The first byte that the client wants, as far as it has said so.
         head_only: True if the client does not want the file now (HEAD).
         mirrors_failed: True if every mirror of the repository failed lately, so that a signature is better taken from a peer.
+        forced: True if the client states no condition (`pacman -Syy`): an index that the mirrors have is not compared by its date.
     """
 
     request: FileRequest
@@ -61,6 +62,7 @@ class Wanted:
     offset: int = 0
     head_only: bool = False
     mirrors_failed: bool = False
+    forced: bool = False
 
 
 Settle = Callable[[float], Coroutine[Any, Any, Location]]

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from pacserve.complaints import Complaints, reason_of
 from pacserve.errors import ConfigurationError
-from pacserve.http.validators import believed
+from pacserve.http.validators import is_to_come
 from pacserve.packages.files import ExpectedFile
 from pacserve.packages.marks import mark
 from pacserve.packages.names import is_signature, shared_file
@@ -259,8 +259,8 @@ class Spool(Store):
         elif not marks:
             raise OSError(errno.ENOTSUP, "its file system takes no extended attributes")
         now = os.fstat(file.fileno()).st_mtime  # it was written a moment ago
-        modified = believed(modified, now)
-        os.utime(file.fileno(), (now, now if modified is None else modified))
+        well = modified is not None and modified >= 0 and not is_to_come(modified, now)
+        os.utime(file.fileno(), (now, modified if well and modified is not None else now))
         os.rename(partial.path_of(file), f"{self.packages}/{name}")  # noqa: PTH104
         self._complaints.about("full", "")
 

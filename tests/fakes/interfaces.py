@@ -139,13 +139,18 @@ class Delivery(FileDelivery):
     Attributes:
         asked: Each question: the request, the client, `local_only`, `head_only`.
         offsets: The first byte that each wanted.
+        forced: Whether each was without a condition.
     """
 
     def __init__(self) -> None:
         self.asked: list[tuple[FileRequest, IPAddress, bool, bool]] = []
         self.offsets: list[int] = []
+        self.forced: list[bool] = []
 
-    async def deliver(self, request: FileRequest, client: IPAddress, *, local_only: bool = False, head_only: bool = False, offset: int = 0) -> Answer:
+    async def deliver(
+        self, request: FileRequest, client: IPAddress, *, local_only: bool = False, head_only: bool = False, offset: int = 0, forced: bool = False
+    ) -> Answer:
+        self.forced.append(forced)
         self.offsets.append(offset)
         self.asked.append((request, client, local_only, head_only))
         return DocumentAnswer(b"delivered")

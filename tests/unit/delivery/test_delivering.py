@@ -357,6 +357,13 @@ class HistoryTests(Setup):
         self.assertEqual(answers, [PEER, PEER, PEER, SizeAnswer(AT_PEER.origin, AT_PEER.size), RELAYED])
         self.assertEqual([done for done, _ in self.streams.begun], ["relay"])
 
+    def test_forced(self) -> None:
+        """The sources learn whether a client states no condition."""
+        source = Source(Choice(Rank.MIRRORS, AT_MIRROR))
+        for forced in (True, False):
+            self.successResultOf(self.resolve(self.resolver(Source(), source), forced=forced))
+        self.assertEqual([wanted.forced for wanted in source.wanted], [True, False])
+
     def test_other_files(self) -> None:
         """For other files the peer is still good."""
         other = FileRequest("core", "x86_64", "bash-5.2-1-x86_64.pkg.tar.zst", FileKind.PACKAGE)

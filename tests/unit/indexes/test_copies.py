@@ -38,7 +38,7 @@ class CopiesTests(SynchronousTestCase):
         with self.copies.create() as file:
             file.write(data)
             sha256 = hashlib.sha256(data).hexdigest()
-            return self.copies.keep(file, Copy(wanted.repo, wanted.arch, wanted.name, "", len(data), sha256, "mirror a", 1_700_000_000))
+            return self.copies.keep(file, Copy(wanted.repo, wanted.arch, wanted.name, "", len(data), sha256, "mirror a"), 1_700_000_000)
 
     def content(self, wanted: FileRequest | None = None) -> bytes | None:
         """Returns the names that are kept."""

@@ -1,4 +1,4 @@
-"""Tests for `pacserve.indexes.databases` and `pacserve.indexes.judging`."""
+"""Tests for `pacserve.indexes.databases`, `pacserve.indexes.judging` and `pacserve.indexes.sharing`."""
 
 import bz2
 import gzip
@@ -19,8 +19,9 @@ from zope.interface import implementer
 from pacserve.errors import AbsentError, FetchError, RequestError
 from pacserve.http.validators import format_date, not_modified_since
 from pacserve.indexes import copies
-from pacserve.indexes.databases import MIRRORS_BUDGET, REVALIDATIONS_LIMIT, DatabaseSource, Runtime
-from pacserve.indexes.rules import IndexRules
+from pacserve.indexes.databases import MIRRORS_BUDGET, DatabaseSource, Runtime
+from pacserve.indexes.rules import Examined, IndexRules
+from pacserve.indexes.sharing import REVALIDATIONS_LIMIT
 from pacserve.mirrors.health import ABSENCE_LIFETIME
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import FileKind, FileRequest
@@ -162,15 +163,15 @@ class Setup(SynchronousTestCase):
         for mirror in mirrors:
             mirror.faults[fault] = True
 
-    def settle(self, request: FileRequest = DATABASE) -> Deferred[Location]:
+    def settle(self, request: FileRequest = DATABASE, *, forced: bool = False) -> Deferred[Location]:
         """Begins to answer a request."""
-        (candidate,) = self.source.candidates(Wanted(request, None, parse_address("127.0.0.1")))
+        (candidate,) = self.source.candidates(Wanted(request, None, parse_address("127.0.0.1"), forced=forced))
         self.assertEqual(candidate.rank, Rank.DOWNLOAD)
         return Deferred.fromCoroutine(candidate.settle(self.clock.seconds() + 7.5))
 
-    def get(self, request: FileRequest = DATABASE) -> tuple[bytes, str]:
+    def get(self, request: FileRequest = DATABASE, *, forced: bool = False) -> tuple[bytes, str]:
         """All that a client gets, and whether it is streamed or a copy."""
-        return self.content(self.successResultOf(self.settle(request)))
+        return self.content(self.successResultOf(self.settle(request, forced=forced)))
 
     def content(self, answer: Location) -> tuple[bytes, str]:
         if isinstance(answer, LocalFile):
@@ -398,6 +399,176 @@ class PageTests(Setup):
         self.failureResultOf(self.settle(SIGNATURE), RequestError)
 
 
+def built(*moments: int) -> bytes:
+    """A database of packages that were built then."""
+    entries = [f"%FILENAME%\n{number}\n\n%BUILDDATE%\n{moment}\n\n" for number, moment in enumerate(moments)]
+    return gzip.compress(Random(sum(moments)).randbytes(3000) + "".join(entries).encode() + bytes(2000), mtime=0)
+
+
+class ForcedTests(Setup):
+    def test_without_conditions(self) -> None:
+        """A request that is forced reaches the mirror without a date, and what it has is handed on, though its date and length are the same."""
+        self.seen()
+        self.publish(self.a, data=SECOND)
+        self.assertEqual((self.get(), self.asked()), ((FIRST, "copy"), [("a", 304)]))
+        self.assertEqual((self.get(forced=True), self.a.asked[-1]), ((SECOND, "stream"), {}))
+        self.assertEqual(self.get(), (SECOND, "copy"))
+
+    def test_entity_tag(self) -> None:
+        """A strong entity tag of the same mirror may still say that nothing has changed; that of another one may not."""
+        self.seen(etag='"e"')
+        self.publish(self.b, etag='"e"')
+        self.assertEqual((self.get(forced=True), self.asked()), ((FIRST, "copy"), [("a", 304)]))
+        self.assertEqual(self.a.asked[-1], {"If-None-Match": '"e"'})
+        self.down(self.a)
+        self.assertEqual((self.get(forced=True), self.asked()), ((FIRST, "stream"), [("a", 0), ("b", 200)]))
+        self.assertEqual(self.b.asked[-1], {})
+
+    def test_older(self) -> None:
+        """An index that is older by dates that can be is no more handed on than at any other time."""
+        self.seen()
+        self.publish(self.a, self.b, data=SECOND, modified=OLD)
+        self.assertEqual((self.get(forced=True), self.asked()), ((FIRST, "copy"), [("a", 200), ("b", 200)]))
+
+    def test_no_mirror(self) -> None:
+        """Where no mirror answers the copy is served all the same."""
+        self.seen()
+        self.down(self.a, self.b)
+        self.assertEqual(self.get(forced=True), (FIRST, "copy"))
+
+    def test_shared(self) -> None:
+        """Those that force a file at the same moment share one request, and so do those that ask with a condition meanwhile."""
+        self.seen()
+        self.down(self.a, fault="silent")
+        self.publish(self.a, self.b, data=SECOND)
+        settled = [self.settle(forced=forced) for forced in (True, True, False)]
+        self.clock.advance(SECOND_SOURCE_DELAY)
+        self.assertEqual([self.content(self.successResultOf(one)) for one in settled], [(SECOND, "stream")] * 3)
+        self.assertEqual(self.asked(), [("a", 0), ("b", 200)])
+
+    def beside_another(self) -> Deferred[Location]:
+        """A client forces the file while another one is asking for it with a condition."""
+        self.down(self.a, fault="silent")
+        other, forced = self.settle(), self.settle(forced=True)
+        self.clock.advance(SECOND_SOURCE_DELAY)
+        found = self.successResultOf(other)
+        if isinstance(found, LocalFile):
+            found.held.file.close()
+        return forced
+
+    def test_beside_a_download(self) -> None:
+        """A client that forces the file shares what is fetched for one that asked with a condition."""
+        self.seen()
+        self.publish(self.b, data=SECOND, modified=NEW)
+        self.assertEqual(self.content(self.successResultOf(self.beside_another())), (SECOND, "stream"))
+        self.assertEqual(self.asked(), [("a", 0), ("b", 200)])
+
+    def test_beside_a_confirmation(self) -> None:
+        """It does not share the copy that a mirror has confirmed by its date."""
+        self.seen()
+        self.publish(self.b, data=SECOND)
+        forced = self.beside_another()
+        self.clock.advance(SECOND_SOURCE_DELAY)
+        self.assertEqual(self.content(self.successResultOf(forced)), (SECOND, "stream"))
+        self.assertEqual(self.asked(), [("a", 0), ("a", 0), ("b", 304), ("b", 200)])
+
+    def test_beside_a_failure(self) -> None:
+        """It shares the copy where no mirror answered, and does not wait for them once more."""
+        self.seen()
+        self.down(self.a, self.b, fault="silent")
+        waiting = [self.settle(), self.settle(forced=True)]
+        self.clock.pump([1.0] * 6)
+        self.assertEqual([self.content(self.successResultOf(one)) for one in waiting], [(FIRST, "copy")] * 2)
+
+
+class ImpossibleDatesTests(Setup):
+    def test_of_1970(self) -> None:
+        """A mirror whose date never changes is asked without it, nor by the entity tag that is made of it; clients are told the date as it is."""
+        self.seen(modified=1, etag='"1-1388"')
+        self.publish(self.a, data=SECOND, modified=1, etag='"1-1388"')
+        answer = self.successResultOf(self.settle())
+        assert isinstance(answer, RunningDownload)
+        self.assertEqual((self.content(answer), answer.file.modified, self.a.asked[-1]), ((SECOND, "stream"), 1, {}))
+        self.down(self.a, self.b)
+        copy = self.successResultOf(self.settle())
+        assert isinstance(copy, LocalFile)
+        copy.held.file.close()
+        self.assertEqual(copy.held.modified, 1)
+
+    def test_before_the_newest_package(self) -> None:
+        """Neither is one that states a date before the newest package in its database was built; clocks may differ by a day."""
+        day = 86_400
+        for stated, conditions in ((NEW - day - 1, {}), (NEW - day, {"If-Modified-Since": format_date(NEW - day)})):
+            self.source.stop()
+            for path in self.folder.glob("*"):
+                path.unlink()
+            self.restarted()
+            self.seen(built(OLD, NEW, MIDDLE), modified=stated)
+            self.get()
+            self.assertEqual(self.a.asked[-1], conditions)
+
+    def test_package_of_the_future(self) -> None:
+        """A build date to come makes no date impossible."""
+        self.seen(built(OLD, NOW * 2), modified=MIDDLE)
+        self.get()
+        self.assertEqual(self.a.asked[-1], {"If-Modified-Since": format_date(MIDDLE)})
+
+    def test_other_mirror(self) -> None:
+        """A mirror that does not say how old its index is comes last, and what is in it decides."""
+        self.seen(built(MIDDLE), modified=NEW)
+        for stated in (1, None):
+            for moment, lenient in ((OLD, False), (OLD, True), (NEW, False), (NEW + 1, True)):
+                self.b.lenient = lenient
+                older, data = moment == OLD, built(moment)
+                self.publish(self.b, data=data, modified=stated)
+                self.assertEqual(self.get(), (built(MIDDLE), "copy"))
+                self.down(self.a)
+                self.assertEqual(self.get(), (built(MIDDLE) if older else data, "copy"))
+                self.down()
+                self.publish(self.a, data=built(MIDDLE), modified=NEW)
+                self.source.stop()
+                for path in self.folder.iterdir():
+                    path.unlink()
+                self.restarted()
+                self.get()
+
+    def test_other_mirror_of_which_nothing_is_known(self) -> None:
+        """Where build dates tell nothing either, a client has to force it."""
+        for known in (FIRST, built(MIDDLE)):
+            self.warnings.clear()
+            self.seen(known, modified=NEW)
+            self.publish(self.b, data=SECOND, modified=1)
+            self.down(self.a)
+            self.assertEqual((self.get(), len(self.warnings)), ((known, "copy"), 1))
+            self.assertEqual(self.get(forced=True), (SECOND, "copy"))
+            self.assertEqual(self.get(), (SECOND, "stream"))
+            self.down()
+
+    def test_slow_mirror(self) -> None:
+        """Nobody waits for it longer than for any other mirror; what it gave in the end is there for the next one."""
+        self.seen()
+        self.publish(self.b, data=SECOND, modified=1)
+        self.down(self.a)
+        self.b.faults.update(dies_at=[None, *[3000] * 50], dying="stalls")
+        waiting = self.settle(forced=True)
+        self.clock.advance(MIRRORS_BUDGET - 0.1)
+        self.assertNoResult(waiting)
+        self.clock.advance(0.1)
+        self.assertEqual(self.content(self.successResultOf(waiting)), (FIRST, "copy"))
+        self.b.bodies[-1].go_on(SECOND[3000:])
+        self.down(self.a, self.b)
+        self.assertEqual(self.get(), (SECOND, "copy"))
+
+    def test_older_than_what_is_known(self) -> None:
+        """A mirror whose date is before the newest package of the copy has an older index, where the mirror of the copy states no date."""
+        self.seen(built(MIDDLE), modified=None)
+        self.publish(self.b, data=SECOND, modified=MIDDLE - 90_000)
+        self.down(self.a)
+        self.assertEqual(self.get(), (built(MIDDLE), "copy"))
+        self.publish(self.b, data=SECOND, modified=MIDDLE)
+        self.assertEqual(self.get(), (SECOND, "stream"))
+
+
 class OtherRulesTests(Setup):
     def test_signed_text(self) -> None:
         """The rules of another package system decide what an index is, how it begins and ends, and what its signature is called."""
@@ -408,7 +579,7 @@ class OtherRulesTests(Setup):
                 1000,
                 lambda name: name == "InRelease",
                 lambda data: data.startswith(begin) if len(data) >= len(begin) else None,
-                lambda file: file.read().endswith(end),
+                lambda file, _: Examined(file.read().endswith(end)),
             )
         )
         index, signature = (FileRequest("debian", "trixie", name, FileKind.DATABASE) for name in ("InRelease", "InRelease.gpg"))

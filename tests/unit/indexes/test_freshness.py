@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.fetch.answers import AnswerHead
-from pacserve.http.validators import format_date
-from pacserve.indexes.freshness import Copy, Known, Verdict, conditions, copy_from, judge
+from pacserve.http.validators import CLOCK_TOLERANCE, EARLIEST, format_date
+from pacserve.indexes.freshness import Copy, Known, Verdict, conditions, copy_from, etag_of, judge
 
 NOW = 1_800_000_000
 SIZE_LIMIT = 1 << 20
@@ -60,8 +60,9 @@ class JudgeTests(SynchronousTestCase):
 
     def test_unbelievable_dates(self) -> None:
         """A date that can't be, or can't be read, is as none: only the mirror of the copy is believed then."""
-        for headers in ({"Last-Modified": format_date(NOW + 90_000)}, {"Last-Modified": "yesterday"}, {}, {"ETag": 'W/"e"'}):
-            self.assertEqual(judged(Answer(headers=headers)), Verdict.OLDER)
+        before = EARLIEST - 1
+        for headers in ({"Last-Modified": format_date(NOW + 90_000)}, {"Last-Modified": format_date(before)}, {"Last-Modified": "yesterday"}, {}):
+            self.assertEqual(judged(Answer(headers=headers)), Verdict.UNDATED)
             self.assertEqual(judged(Answer(headers=headers), COPY.mirror), Verdict.NEW)
             self.assertEqual(judged(Answer(headers=headers), copy=replace(COPY, modified=None)), Verdict.NEW)
 
@@ -74,9 +75,30 @@ class JudgeTests(SynchronousTestCase):
             (Answer(304, None, {"ETag": '"e"'}), "b", Verdict.SAME),
             (Answer(304, None, {"ETag": '"f"'}), "b", Verdict.OLDER),
             (Answer(304, None), "b", Verdict.OLDER),
+            (dated(1, 304), "b", Verdict.UNDATED),
+            (dated(1, 304), COPY.mirror, Verdict.SAME),
             (Answer(304, None), COPY.mirror, Verdict.SAME),
         ):
             self.assertEqual(judged(answer, mirror), verdict)
+
+    def test_before_the_newest_package(self) -> None:
+        """The mirror of the copy states a date that can't be; another one that states it has an older file."""
+        copy = replace(COPY, modified=None, built=NOW - 1000)
+        for mirror, verdict in ((COPY.mirror, Verdict.NEW), ("mirror http://b", Verdict.OLDER)):
+            answer = dated(NOW - 1000 - CLOCK_TOLERANCE - 1)
+            self.assertEqual(judge(answer, mirror, Known(copy, copy.newest, SIZE_LIMIT), NOW), verdict)
+        self.assertEqual((copy.newest, COPY.newest, replace(copy, built=None).newest), (NOW - 1000 - CLOCK_TOLERANCE, NOW - 1000, None))
+
+    def test_forced(self) -> None:
+        """For a client that forces the file nothing but the entity tag of its own mirror shows that it is the same."""
+        for mirror, etag, verdict in (("b", '"e"', Verdict.NEW), (COPY.mirror, '"f"', Verdict.NEW), (COPY.mirror, '"e"', Verdict.SAME)):
+            answer = dated(NOW - 1000, ETag=etag)
+            self.assertEqual(judge(answer, mirror, Known(COPY, COPY.modified, SIZE_LIMIT, forced=True), NOW), verdict)
+
+    def test_entity_tag_of_an_impossible_date(self) -> None:
+        """An entity tag beside a date that can't be says nothing."""
+        self.assertEqual([etag_of(dated(moment, ETag='"e"'), NOW) for moment in (1, NOW)], ["", '"e"'])
+        self.assertEqual(etag_of(Answer(headers={"ETag": '"e"'}), NOW), '"e"')
 
     def test_limit(self) -> None:
         """An answer that states more bytes than are taken is a failure."""
@@ -87,6 +109,8 @@ class JudgeTests(SynchronousTestCase):
         """Nothing is compared with what is not there."""
         self.assertEqual(conditions(None, "a"), {})
         self.assertEqual(conditions(replace(COPY, modified=None, etag=""), COPY.mirror), {})
+        self.assertEqual(conditions(COPY, COPY.mirror, forced=True), {"If-None-Match": '"e"'})
+        self.assertEqual(conditions(COPY, "b", forced=True), {})
         self.assertEqual(conditions(COPY, COPY.mirror), {"If-Modified-Since": format_date(NOW - 1000), "If-None-Match": '"e"'})
 
 
@@ -99,8 +123,11 @@ JSON = st.recursive(
 class RecordTests(SynchronousTestCase):
     def test_read_again(self) -> None:
         """A record is read as it was written."""
-        for copy in (COPY, replace(COPY, modified=None, etag="", belongs="cd" * 32, unsigned=True)):
+        for copy in (COPY, replace(COPY, modified=None, etag="", belongs="cd" * 32, unsigned=True, built=NOW)):
             self.assertEqual(copy_from(asdict(copy), SIZE_LIMIT), copy)
+        earlier = asdict(COPY)
+        del earlier["built"]
+        self.assertEqual(copy_from(earlier, SIZE_LIMIT), COPY)
 
     @given(JSON)
     def test_anything(self, fields: object) -> None:
@@ -134,6 +161,8 @@ class RecordTests(SynchronousTestCase):
             ("belongs", "x"),
             ("mirror", "m" * 2000),
             ("unsigned", 1),
+            ("built", -1),
+            ("built", "1"),
         ):
             self.assertIsNone(copy_from({**asdict(COPY), name: value}, SIZE_LIMIT), (name, value))
         self.assertIsNone(copy_from({**asdict(COPY), "more": 1}, SIZE_LIMIT))

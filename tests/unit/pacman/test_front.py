@@ -96,6 +96,18 @@ class PacmanFrontTests(SynchronousTestCase):
             self.refused("core", "x86_64", name)
         self.successResultOf(self.answer("core", "x86_64", "a" * 255))
 
+    def test_conditions(self) -> None:
+        """A GET of the whole file without a condition, as pacman -Syy sends it, forces the file."""
+        for headers, method, forced in (
+            ((), "GET", True),
+            ((), "HEAD", False),
+            ([("Range", "bytes=1-")], "GET", False),
+            ([("If-None-Match", '"e"')], "GET", False),
+            ([("If-Modified-Since", "Thu, 01 Jan 1970 00:00:01 GMT")], "GET", False),
+        ):
+            self.successResultOf(self.answer("core", "x86_64", "core.db", headers=headers, method=method))
+            self.assertEqual(self.delivery.forced[-1], forced, headers)
+
     def test_nothing_is_kept(self) -> None:
         """Names that are too long leave nothing behind in memory."""
         tracemalloc.start()

@@ -1,8 +1,13 @@
 """Tests for `pacserve.pacman.indexes`."""
 
+import bz2
+import gzip
+import io
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.pacman.indexes import DATABASE_LIMIT, PACMAN_INDEXES
+from pacserve.indexes.rules import Examined
+from pacserve.pacman.indexes import DATABASE_LIMIT, PACMAN_INDEXES, BuildDates
 
 
 class DatabaseTests(SynchronousTestCase):
@@ -21,6 +26,19 @@ class DatabaseTests(SynchronousTestCase):
             self.assertIsNone(PACMAN_INDEXES.may_begin(data))
         for data in (b"<!doctype html>" * 20, bytes(262)):
             self.assertIs(PACMAN_INDEXES.may_begin(data), False)
+
+    def test_build_dates(self) -> None:
+        """The newest time at which a package was built is found, also across pieces, but for times that can't be."""
+        text = b"".join(b"%%BUILDDATE%%\n%d\n\n" % moment for moment in (1_700_000_000, 1_600_000_000, 1, 1_900_000_000, 10**11))
+        for data in (gzip.compress(text), bz2.compress(text)):
+            self.assertEqual(PACMAN_INDEXES.examine(io.BytesIO(data), 1_800_000_000), Examined(True, 1_700_000_000))
+        self.assertEqual(PACMAN_INDEXES.examine(io.BytesIO(gzip.compress(b"%BUILDDATE%\nyesterday\n")), 0), Examined(True))
+        self.assertEqual(PACMAN_INDEXES.examine(io.BytesIO(gzip.compress(text)[:-1]), 0).whole, False)
+        for size in range(1, len(text)):
+            dates = BuildDates(1_800_000_000)
+            for start in range(0, len(text), size):
+                dates.saw(text[start : start + size])
+            self.assertEqual(dates.newest, 1_700_000_000)
 
     def test_signatures(self) -> None:
         """A signature is named after its database, and may have 16 KiB; pacman takes 128 MiB of every other file."""

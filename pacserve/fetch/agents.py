@@ -12,7 +12,7 @@ from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IPoli
 from zope.interface import implementer
 
 from pacserve.errors import FetchError
-from pacserve.fetch.connections import READ, BoundedEndpoint, Endpoints, tcp_endpoint
+from pacserve.fetch.connections import PEER_HEADERS, READ, BoundedEndpoint, Endpoints, tcp_endpoint
 from pacserve.fetch.guard import AddressGuard, GuardedReactor
 from pacserve.fetch.proxy import Proxies, Proxy
 from pacserve.fetch.tunnel import ProxyEndpoint, TunnelEndpoint
@@ -31,7 +31,7 @@ def peer_agent(reactor: Any, read: int = READ) -> IAgent:
     Args:
         read: The most bytes that one read takes.
     """
-    agent: IAgent = Agent.usingEndpointFactory(reactor, Endpoints(reactor, read=read), pool=_pool(reactor))
+    agent: IAgent = Agent.usingEndpointFactory(reactor, Endpoints(reactor, read=read, headers=PEER_HEADERS), pool=_pool(reactor))
     return agent
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -15,10 +16,29 @@ from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
 
 from pacserve.errors import RemoteProtocolError
+from pacserve.fetch.twisted_internals import permit_lines
 from pacserve.fetch.urls import literal_address
 
-# Bytes of all headers of an answer: nginx and Apache send some 300, a CDN some 2,000.  Twisted bounds a line (16 KiB), but not their number.
-HEADERS_LIMIT = 64 << 10
+
+@dataclass(frozen=True, slots=True)
+class HeaderLimits:
+    """
+    The headers that an answer may have.
+
+    Attributes:
+        line: Bytes of one line.
+        total: Bytes of all of them, interim answers included.
+    """
+
+    line: int
+    total: int
+
+
+# nginx and Apache send some 300 bytes of headers, a CDN some 2,000, and some far more in one line.  Mirrors are read as curl reads them for pacman
+# (CURL_MAX_HTTP_HEADER, MAX_HTTP_RESP_HEADER_SIZE); a pacserve sends a few hundred bytes.
+MIRROR_HEADERS = HeaderLimits(line=100 << 10, total=300 << 10)
+PEER_HEADERS = HeaderLimits(line=16 << 10, total=64 << 10)
+
 # Seconds from closing a connection until it is aborted: under TLS the other side has to agree to a close.
 CLOSE_TIMEOUT = 2.0
 # Seconds for the TCP handshake with one address.
@@ -45,9 +65,14 @@ class _BoundedProtocol(ProtocolWrapper):
     _refused: Exception | None = None
     _closing: IDelayedCall | None = None
 
+    @property
+    def _bounds(self) -> _BoundingFactory:
+        """The factory, which Twisted's types don't know better."""
+        assert isinstance(self.factory, _BoundingFactory)  # noqa: S101
+        return self.factory
+
     def makeConnection(self, transport: Any) -> None:  # noqa: N802
-        if isinstance(self.factory, _BoundingFactory):
-            transport.bufferSize = self.factory.read
+        transport.bufferSize = self._bounds.read
         super().makeConnection(transport)
 
     def writeSequence(self, data: Any) -> None:  # noqa: N802
@@ -66,16 +91,19 @@ class _BoundedProtocol(ProtocolWrapper):
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         if self._refused is not None:
             return
+        limits = self._bounds.headers
+        if self._in_headers:
+            permit_lines(self.wrappedProtocol, limits.line)
         super().dataReceived(data)
         self._received += len(data)
-        if self._in_headers and self._received > HEADERS_LIMIT:
-            self._refused = RemoteProtocolError(f"headers of more than {HEADERS_LIMIT >> 10} KiB")
+        if self._in_headers and self._received > limits.total:
+            self._refused = RemoteProtocolError(f"headers of more than {limits.total >> 10} KiB")
             self.transport.abortConnection()
 
     def loseConnection(self) -> None:  # noqa: N802
         super().loseConnection()
-        if self._closing is None and isinstance(self.factory, _BoundingFactory):
-            self._closing = self.factory.clock.callLater(CLOSE_TIMEOUT, self._abort)
+        if self._closing is None:
+            self._closing = self._bounds.clock.callLater(CLOSE_TIMEOUT, self._abort)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
         if self._closing is not None and self._closing.active():
@@ -96,10 +124,11 @@ class _BoundingFactory(WrappingFactory[_BoundedProtocol]):
     protocol = _BoundedProtocol
     noisy = False
 
-    def __init__(self, wrapped: IProtocolFactory, clock: IReactorTime, read: int) -> None:
+    def __init__(self, wrapped: IProtocolFactory, clock: IReactorTime, read: int, headers: HeaderLimits) -> None:
         super().__init__(wrapped)
         self.clock = clock
         self.read = read
+        self.headers = headers
 
     def doStart(self) -> None:  # noqa: N802
         pass  # nothing is to be started, and the factory inside would log its start
@@ -113,20 +142,21 @@ class BoundedEndpoint:
     """
     Connects by another endpoint, with limits for HTTP/1.1 clients.
 
-    Headers of more than `HEADERS_LIMIT` end the connection with a `RemoteProtocolError`, and a closed connection is aborted after `CLOSE_TIMEOUT`.
+    Headers of more than the limit end the connection with a `RemoteProtocolError`, and a closed connection is aborted after `CLOSE_TIMEOUT`.
     """
 
-    def __init__(self, endpoint: IStreamClientEndpoint, clock: IReactorTime, read: int = READ) -> None:
+    def __init__(self, endpoint: IStreamClientEndpoint, clock: IReactorTime, read: int = READ, headers: HeaderLimits = MIRROR_HEADERS) -> None:
         self._endpoint = endpoint
         self._clock = clock
         self._read = read
+        self._headers = headers
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
         def unwrapped(protocol: Any) -> IProtocol:
             inside: IProtocol = protocol.wrappedProtocol
             return inside
 
-        return self._endpoint.connect(_BoundingFactory(protocolFactory, self._clock, self._read)).addCallback(unwrapped)
+        return self._endpoint.connect(_BoundingFactory(protocolFactory, self._clock, self._read, self._headers)).addCallback(unwrapped)
 
 
 def tcp_endpoint(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:
@@ -152,18 +182,20 @@ class Endpoints:
     Args:
         policy: The TLS policy; None for the system's trusted certificates, which are read at the first connection to an https host.
         read: The most bytes that one read takes.
+        headers: The headers that an answer may have.
     """
 
-    def __init__(self, reactor: Any, policy: IPolicyForHTTPS | None = None, read: int = READ) -> None:
+    def __init__(self, reactor: Any, policy: IPolicyForHTTPS | None = None, read: int = READ, headers: HeaderLimits = MIRROR_HEADERS) -> None:
         self._reactor = reactor
         self._read = read
+        self._headers = headers
         self._policy = policy or HostnameCachingHTTPSPolicy(BrowserLikePolicyForHTTPS(), cacheSize=_TLS_CONTEXTS)
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:  # noqa: N802
         endpoint = self.tcp(uri)
         if uri.scheme == b"https":
             endpoint = wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)
-        return BoundedEndpoint(endpoint, self._reactor, self._read)
+        return BoundedEndpoint(endpoint, self._reactor, self._read, self._headers)
 
     def tcp(self, uri: URI) -> IStreamClientEndpoint:
         """Returns the endpoint below TLS."""

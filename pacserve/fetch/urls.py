@@ -13,17 +13,21 @@ from base64 import b64encode
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address
-from urllib.parse import unquote_to_bytes, urljoin
+from urllib.parse import quote, unquote_to_bytes, urljoin
 
 from pacserve.network.addresses import IPAddress, parse_address
 
-# Characters of the longest URL that is asked for: RFC 9110, 4.1 asks for at least 8,000, but no mirror needs half of that.
-URL_LIMIT = 4096
+# Characters of the longest URL that is asked for: RFC 9110, 4.1 asks for at least 8,000, and a CDN's signed URL may have 2,000.
+URL_LIMIT = 8192
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # RFC 3986, 2: printable ASCII without the characters that must be encoded.  Square brackets pass in paths and queries, where many servers use them.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _PATH_CHARACTER = r"[A-Za-z0-9._~!$&'()*+,;=:@/%\[\]-]"
+# Characters of a path or query that a repair leaves alone: those that may be there, the beginnings of query and fragment, and what has been encoded.
+_LEFT_ALONE = "._~!$&'()*+,;=:@/%[]?#-"
+_AUTHORITY = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _URL = re.compile(
     r"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://"
     r"(?:(?P<userinfo>[A-Za-z0-9._~!$&'()*+,;=:%-]*)@)?"
@@ -83,15 +87,36 @@ def parse_url(text: str) -> URL:
 
 def resolve_reference(base: URL, reference: str) -> URL:
     """
-    Returns the URL that a Location header means (RFC 9110, 10.2.2).
+    Returns the URL that a Location header means (RFC 9110, 10.2.2), repaired where it has raw blanks or UTF-8.
 
     Raises:
         ValueError: It is not an http or https URL.
     """
     if len(reference) > URL_LIMIT:
         raise ValueError("a URL that is too long")
+    reference = repaired(reference)
     # urljoin() would take "http:x" and "http://" for relative ones (RFC 3986, 5.2.2, non-strict).
     return parse_url(reference if _SCHEME.match(reference) else urljoin(str(base), reference))
+
+
+def repaired(reference: str) -> str:
+    """
+    Returns a URL or a relative reference, percent-encoded where servers and people forget it, as curl does for pacman.
+
+    These are blanks, UTF-8, and the few other characters that may not be there.  The host is left alone: it would be guessed which one is meant.
+
+    Args:
+        reference: Bytes that are no UTF-8 as surrogates (PEP 383).
+
+    Raises:
+        ValueError: It has control characters, which are not forgotten but planted.
+    """
+    reference = reference.strip(" \t")
+    if _CONTROL.search(reference):
+        raise ValueError("control characters in a URL")
+    authority = _AUTHORITY.match(reference)
+    begin = 0 if authority is None else authority.end()
+    return reference[:begin] + quote(reference[begin:], safe=_LEFT_ALONE, errors="surrogateescape")
 
 
 def literal_address(host: str) -> IPAddress | None:

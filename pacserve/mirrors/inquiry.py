@@ -147,21 +147,22 @@ class Inquiry:
 
 def target(mirror: Mirror, url: URL, answer: HeadAnswer) -> tuple[URL, str]:
     """
-    Returns where a redirect leads, and the URL to ask there: with the user and the password of the mirror on the mirror itself, and nowhere else.
+    Returns where a redirect leads, and the URL to ask there.
+
+    The user and the password of the mirror go to the same scheme, host and port, and nowhere else; those that a Location names go where it leads.
 
     Raises:
-        RemoteProtocolError: To nowhere, or to what is no http or https URL.
+        RemoteProtocolError: To nowhere, to several places, or to what is no http or https URL.
     """
-    location = answer.header("Location")
-    if not location:
-        raise RemoteProtocolError(f"{answer.status} without a Location")
+    locations = set(answer.headers.getRawHeaders(b"Location", ()))
+    if len(locations) != 1 or not (location := locations.pop().decode("utf-8", "surrogateescape").strip()):
+        raise RemoteProtocolError(f"{answer.status} without a Location" if len(locations) < 2 else f"{answer.status} with several Locations")
     try:
         found = resolve_reference(url, location)
     except ValueError:
         raise RemoteProtocolError(f"{answer.status} to what is no http or https URL") from None
-    if mirror.secret and found.origin == mirror.url.origin:
-        return found, str(found).replace("://", f"://{mirror.url.userinfo}@", 1)
-    return found, str(found)
+    userinfo = found.userinfo or (mirror.url.userinfo if found.origin == mirror.url.origin else "")
+    return found, str(found).replace("://", f"://{userinfo}@", 1) if userinfo else str(found)
 
 
 def _fitting(length: int | None, size: int | None) -> Found:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
-from pacserve.fetch.urls import URL, is_localhost, literal_address, parse_url
+from pacserve.fetch.urls import URL, is_localhost, literal_address, parse_url, repaired
 from pacserve.mirrors.folders import FolderList, Folders
 from pacserve.mirrors.mirror import Mirror, MirrorList
 from pacserve.network.addresses import IPAddress, LocalAddresses
@@ -87,7 +87,7 @@ class Servers(MirrorList, FolderList):
 def _understood(server: str, first: str, arch: str) -> tuple[str, URL, IPAddress | None] | None:
     """Returns a Server line for an architecture, its URL, and the address in it if it has one; None for what is no http or https URL."""
     try:
-        base = for_architecture(server, first, arch)
+        base = repaired(for_architecture(server, first, arch))
         url = parse_url(base)
     except ValueError:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from base64 import b64encode
 
 import pytest
 
@@ -148,10 +149,11 @@ def test_spool_cannot_be_used(lab: Lab) -> None:
 
 @pytest.mark.parametrize("misses", ["auto", "redirect", "fetch"])
 def test_password(make_lab: MakeLab, depot: Depot, misses: str) -> None:
-    """A password in a Server line is shown to no client, and the files of that mirror are sent through."""
+    """A password in a Server line is shown to no client, also where the mirror redirects on itself, and the files of that mirror are sent through."""
     passwords = depot.folder().parent / "passwords"
     passwords.write_text(PASSWORD)
-    lab = make_lab(sites=(Site(80, depot.signed, f"auth_basic lan; auth_basic_user_file {passwords};"),))
+    moved = f"location ^~ /again/ {{ alias {depot.signed}/; }} location ~ zst$ {{ return 302 /again$request_uri; }}"
+    lab = make_lab(sites=(Site(80, depot.signed, f"auth_basic lan; auth_basic_user_file {passwords}; {moved}"),))
     host, client = lab.hosts
     host.configure(servers=[PACSERVE, MIRROR.replace("http://", "http://lan:secret@")])
     client.configure(servers=[f"http://{host.ip}:{PORT}/request/$repo/$arch"])
@@ -160,8 +162,12 @@ def test_password(make_lab: MakeLab, depot: Depot, misses: str) -> None:
         one.pacman("-Sy", *NAMES)
         assert one.installed() == set(NAMES)
     answer = client.request(f"/request/core/x86_64/{depot.packages[NAMES[0]].filename}", host.ip)
-    assert answer.status == 200
-    assert "secret" not in daemon.text()
+    assert (answer.status, answer.headers.get("location")) == (200, None)
+    told = [host.request(path).body for path in ("/", "/status", f"/why/{NAMES[0]}", f"/why/{depot.packages[NAMES[0]].filename}", "/metrics")]
+    for text in (daemon.text().encode(), *told):
+        assert text
+        assert b"secret" not in text
+        assert b64encode(b"lan:secret") not in text
     daemon.stop()
 
 

@@ -14,9 +14,9 @@ from twisted.web.client import URI, Agent, HTTPConnectionPool
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from pacserve.errors import RemoteProtocolError
+from pacserve.errors import FetchError, RemoteProtocolError
 from pacserve.fetch.client import HTTPClient
-from pacserve.fetch.connections import CLOSE_TIMEOUT, HEADERS_LIMIT, BoundedEndpoint, Endpoints
+from pacserve.fetch.connections import CLOSE_TIMEOUT, MIRROR_HEADERS, PEER_HEADERS, BoundedEndpoint, Endpoints, HeaderLimits
 
 
 class Wire(StringTransport):
@@ -33,14 +33,15 @@ class Wire(StringTransport):
 class Wires:
     """Connects at once; what is connected is under the test's hand."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, limits: HeaderLimits = PEER_HEADERS) -> None:
         self.clock = clock
+        self.limits = limits
         self.wire = Wire()
         self.protocol: Any = None
 
     def endpointForURI(self, uri: URI) -> BoundedEndpoint:  # noqa: N802
         """A bounded connection."""
-        return BoundedEndpoint(self, self.clock)
+        return BoundedEndpoint(self, self.clock, headers=self.limits)
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:  # noqa: N803
         """Connects, and starts the factory as the reactor does."""
@@ -55,7 +56,11 @@ class Wires:
 class BoundedTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.wires = Wires(self.clock)
+        self.ask(PEER_HEADERS)
+
+    def ask(self, limits: HeaderLimits) -> None:
+        """Asks hosts that may send so much."""
+        self.wires = Wires(self.clock, limits)
         agent = Agent.usingEndpointFactory(self.clock, self.wires, pool=HTTPConnectionPool(self.clock))
         self.client = HTTPClient(agent, self.clock)
 
@@ -73,19 +78,41 @@ class BoundedTests(SynchronousTestCase):
         while not self.wires.wire.aborted:
             self.wires.protocol.dataReceived(piece)
             sent += len(piece)
-            self.assertLess(sent, 2 * HEADERS_LIMIT)
+            self.assertLess(sent, 2 * self.wires.limits.total)
         for _ in range(10):  # what was on its way
             self.wires.protocol.dataReceived(piece)
         self.wires.protocol.connectionLost(Failure(ConnectionAborted()))
-        self.assertEqual(str(self.failureResultOf(asked, RemoteProtocolError).value), "headers of more than 64 KiB")
+        self.assertEqual(str(self.failureResultOf(asked, RemoteProtocolError).value), f"headers of more than {self.wires.limits.total >> 10} KiB")
 
     def test_endless_headers(self) -> None:
         """Headers without an end are cut off."""
-        for ask in (self.head, lambda: self.get(10)):
-            self.wires.wire.aborted = False
-            asked = ask()
-            self.wires.protocol.dataReceived(b"HTTP/1.1 200 OK\r\n")
-            self.flood(asked, b"a: b\r\n" * 1000)
+        for limits in (PEER_HEADERS, MIRROR_HEADERS):
+            for ask in (self.head, lambda: self.get(10)):
+                self.ask(limits)
+                asked = ask()
+                self.wires.protocol.dataReceived(b"HTTP/1.1 200 OK\r\n")
+                self.flood(asked, b"a: b\r\n" * 1000)
+
+    def test_long_lines(self) -> None:
+        """A header of a mirror may have 100 KB, of a peer 16, and all together no more than three times that."""
+        for limits, size, taken in (
+            (MIRROR_HEADERS, 20_000, True),
+            (MIRROR_HEADERS, 100_000, True),
+            (MIRROR_HEADERS, 110_000, False),
+            (PEER_HEADERS, 16_000, True),
+            (PEER_HEADERS, 20_000, False),
+        ):
+            for ask in (self.head, lambda: self.get(10)):
+                self.ask(limits)
+                asked = ask()
+                self.wires.protocol.dataReceived(b"HTTP/1.1 200 OK\r\nSet-Cookie: " + b"x" * size)
+                self.assertEqual(self.wires.wire.disconnecting, not taken)
+                if not taken:
+                    self.wires.protocol.connectionLost(Failure(ConnectionAborted()))
+                    self.failureResultOf(asked, FetchError)
+                    continue
+                self.wires.protocol.dataReceived(b"\r\nContent-Length: 2\r\n\r\n" + (b"" if ask == self.head else b"ab"))
+                self.assertEqual(len(self.successResultOf(asked).header("Set-Cookie")), size)
 
     def test_endless_continues(self) -> None:
         """Interim answers without an end are cut off too."""
@@ -93,11 +120,11 @@ class BoundedTests(SynchronousTestCase):
 
     def test_large_body(self) -> None:
         """A body is not counted with the headers: whoever takes it bounds it."""
-        asked = self.get(10 * HEADERS_LIMIT)
-        self.wires.protocol.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (5 * HEADERS_LIMIT))
+        asked = self.get(10 * PEER_HEADERS.total)
+        self.wires.protocol.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (5 * PEER_HEADERS.total))
         for _ in range(5):
-            self.wires.protocol.dataReceived(b"x" * HEADERS_LIMIT)
-        self.assertEqual(len(self.successResultOf(asked).body), 5 * HEADERS_LIMIT)
+            self.wires.protocol.dataReceived(b"x" * PEER_HEADERS.total)
+        self.assertEqual(len(self.successResultOf(asked).body), 5 * PEER_HEADERS.total)
 
     def test_each_answer_counts_anew(self) -> None:
         """A kept-alive connection may be used for ever."""

@@ -137,7 +137,7 @@ class StreamTests(Setup):
             b"HTTP/1.1 999 x\r\nContent-Length: 10\r\n\r\n",
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
             b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20_000,
+            b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 60_000,
             b"nonsense\r\n\r\n",
         ):
             asked = self.ask()

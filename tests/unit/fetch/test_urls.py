@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import URI
 
-from pacserve.fetch.urls import URL, basic_authorization, is_localhost, literal_address, parse_url, resolve_reference
+from pacserve.fetch.urls import URL, basic_authorization, is_localhost, literal_address, parse_url, repaired, resolve_reference
 
 PIECES = st.sampled_from(
     [
@@ -68,7 +68,7 @@ class URLTests(SynchronousTestCase):
             "http://a.example/ x",
             "http://a.example/\r\nX: y",
             "http://\u0430.example/",
-            "http://a.example/" + "x" * 5000,
+            "http://a.example/" + "x" * 9000,
         ):
             with self.assertRaises(ValueError, msg=text):
                 parse_url(text)
@@ -93,6 +93,35 @@ class URLTests(SynchronousTestCase):
             ("//c.example/x", "http://c.example/x"),
         ):
             self.assertEqual(str(resolve_reference(base, reference)), expected)
+
+    def test_repaired(self) -> None:
+        """A Location with raw blanks, UTF-8 or characters that are to be encoded leads where curl takes it; one that is right stays as it is."""
+        base = parse_url("http://a.example/core/os/x.db")
+        for reference, expected in (
+            ("/my packages/x.db", "http://a.example/my%20packages/x.db"),
+            (" http://b.example/p\u00e4ckchen/x?a b=\u00e4 ", "http://b.example/p%C3%A4ckchen/x?a%20b=%C3%A4"),
+            (b"/p\xe4ck".decode("utf-8", "surrogateescape"), "http://a.example/p%E4ck"),
+            ("caf\u00e9.db#\u00e9", "http://a.example/core/os/caf%C3%A9.db"),
+            ('/{a}|"b"<^`>\\', "http://a.example/%7Ba%7D%7C%22b%22%3C%5E%60%3E%5C"),
+            ("/x%20y%zz+[1]?a=%2F&b?c", "http://a.example/x%20y%zz+[1]?a=%2F&b?c"),
+            ("//c.example/a b", "http://c.example/a%20b"),
+        ):
+            self.assertEqual(str(resolve_reference(base, reference)), expected)
+
+    def test_not_repaired(self) -> None:
+        """A host is not guessed, and control characters are not taken for a mistake."""
+        base = parse_url("http://a.example/")
+        hosts = ("http://b\u00e9.example/", "http://b c.example/", "http://a.example\\@127.0.0.1/")
+        for reference in (*hosts, "/x\r\nHost: y", "/x\0", "/x\x7f", "/x\ty"):
+            with self.assertRaises(ValueError, msg=reference):
+                resolve_reference(base, reference)
+
+    @given(st.text(st.characters(exclude_categories=["Cc", "Cs"])))
+    def test_repaired_twice(self, text: str) -> None:
+        """What has been repaired is ASCII without blanks behind the host, and is not changed once more."""
+        found = repaired("http://a.example/" + text)
+        self.assertRegex(found, r"\Ahttp://a\.example/[!-~]*\Z")
+        self.assertEqual(repaired(found), found)
 
     @given(st.lists(PIECES | st.text(max_size=3), max_size=12).map("".join))
     def test_any_reference(self, reference: str) -> None:

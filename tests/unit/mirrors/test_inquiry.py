@@ -9,13 +9,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
-from pacserve.errors import AbsentError, FetchError
+from pacserve.errors import AbsentError, FetchError, RemoteProtocolError
+from pacserve.fetch.client import HeadAnswer
 from pacserve.fetch.stream import StreamingClient
 from pacserve.fetch.urls import parse_url
-from pacserve.mirrors.inquiry import Found, InconclusiveError, Inquiry, Question, UnfitError
+from pacserve.mirrors.inquiry import Found, InconclusiveError, Inquiry, Question, UnfitError, target
 from pacserve.mirrors.mirror import Mirror
 
 NAME = "a-1-1-any.pkg.tar.zst"
@@ -105,6 +107,29 @@ class InquiryTests(SynchronousTestCase):
         for by_get in (False, True):
             self.ask(answers, user="u:secret@", by_get=by_get)
             self.assertEqual(self.world.authorized, [True, True, False])
+
+    def test_password_by_origin(self) -> None:
+        """The password goes with scheme, host and port, also where a redirect leads back; one that a Location names goes where that leads."""
+        hops = ("http://a.example:80/1", "https://a.example/2", "http://b.example/3", "http://v:other@b.example/4", "http://a.example/5")
+        answers = {f"http://a.example/core/{NAME}": (302, {"Location": hops[0]})}
+        for hop, following in zip(hops, (*hops[1:], ""), strict=True):
+            url = hop.replace(":80", "").replace("https", "http").replace("v:other@", "")
+            answers[url] = (302, {"Location": following}) if following else (200, {"Content-Length": "7"})
+        for by_get in (False, True):
+            self.assertIsInstance(self.ask(answers, user="u:secret@", by_get=by_get), Found)
+            self.assertEqual(self.world.authorized, [True, True, False, True])
+            self.assertEqual(self.guarded.authorized, [False, True])
+
+    def test_repaired_location(self) -> None:
+        """A Location with raw blanks and UTF-8 is repaired, as curl does for pacman; one of several is not chosen."""
+        start = f"http://a.example/core/{NAME}"
+        answers = {start: (302, {"Location": "/my pool/\u00e9"}), "http://a.example/my%20pool/%C3%A9": (200, {"Content-Length": "7"})}
+        for by_get in (False, True):
+            self.assertIsInstance(self.ask(answers, by_get=by_get), Found)
+        answer = HeadAnswer(302, None, Headers({"Location": ["/x", "/y"]}))
+        self.assertRaises(RemoteProtocolError, target, mirror(start), parse_url(start), answer)
+        answer = HeadAnswer(302, None, Headers({"Location": ["/x", "/x"]}))
+        self.assertEqual(target(mirror(start), parse_url(start), answer)[1], "http://a.example/x")
 
     def test_size(self) -> None:
         """A file of another size than the database states is not the one that is wanted; an unstated size passes."""

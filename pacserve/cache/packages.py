@@ -92,7 +92,9 @@ class CachedPackages(LocalPackages, PackageSource):
         return (Considered("cache", _rank(wanted), "this host has it", Offer(Holder.CACHE)),)
 
     def _lies_there(self, name: str) -> bool:
-        """Returns whether one of the folders has a file of that name, complete or not."""
+        """Returns whether one of the folders has a package file or signature of that name, complete or not."""
+        if shared_file(name) is None:
+            return False
         for folder in self._directories():
             try:
                 os.lstat(f"{folder}/{name}")

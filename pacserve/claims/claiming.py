@@ -16,6 +16,7 @@ from pacserve.claims.leader import Leader
 from pacserve.claims.lease import Lease
 from pacserve.errors import FetchError, RemoteProtocolError
 from pacserve.fetch.stream import StreamingClient
+from pacserve.http.request import path_part
 from pacserve.network.addresses import Endpoint
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.peers import fields
@@ -43,7 +44,7 @@ def claim_url(peer: Endpoint, action: str, key: str, instance: str) -> str:
     Args:
         action: `ask`, `renew`, `finish` or `release`.
     """
-    return f"{peer.url}/claim/{action}/{instance}/{key}"
+    return f"{peer.url}/claim/{action}/{instance}/{'/'.join(map(path_part, key.split('/')))}"
 
 
 def encode_verdict(verdict: Verdict) -> bytes:

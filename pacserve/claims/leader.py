@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from pacserve.errors import FetchError
 from pacserve.fetch.stream import BodyStream, StreamingClient
+from pacserve.http.request import path_part
 from pacserve.network.addresses import Endpoint
 from pacserve.packages.files import FileRequest
 from pacserve.peers.reputation import Failure, Reputations, identity_of
@@ -78,7 +79,7 @@ class Leader(Upstream):
 
 def fetch_url(peer: Endpoint, request: FileRequest) -> str:
     """Returns the URL at which a peer hands on a file while it downloads it (docs/protocol.md)."""
-    return f"{peer.url}/fetch/{request.repo}/{request.arch}/{request.name}"
+    return f"{peer.url}/fetch/{request.repo}/{request.arch}/{path_part(request.name)}"
 
 
 def stated_digest(etag: str | None) -> bytes | None:

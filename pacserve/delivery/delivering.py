@@ -18,6 +18,7 @@ from pacserve.errors import AbsentError, FetchError, RequestError
 from pacserve.network.addresses import IPAddress, LocalAddresses
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
+from pacserve.packages.names import shared_file
 from pacserve.resolver.history import History
 from pacserve.resolver.policy import all_considered, by_best, in_order
 from pacserve.resolver.resolver import Resolver, Search
@@ -171,10 +172,10 @@ class Deliverer(FileDelivery):
         visited = self._history.holders(client, request.name, self._clock.seconds())
         if request.kind is FileKind.SIGNATURE and visited - {_OWN_CACHE}:
             self._leaders_doubted_until = self._clock.seconds() + LEADERS_DOUBTED
-        size = None if expected is None else expected.size
+        size, shared = None if expected is None else expected.size, shared_file(request.name) is not None
         small = is_small(request, size)
         checked = checks(self._policy.hits, digest=_has_digest(expected), spool=self._policy.has_spool(), small=small)
-        return Wanted(request, size, client, expected, visited, checked, offset, head_only, mirrors_failed)
+        return Wanted(request, size, client, expected, visited, checked, offset, head_only, mirrors_failed, shared=shared)
 
     async def _elsewhere(self, wanted: Wanted, search: Search, doubted: Sequence[Candidate]) -> Answer | None:
         """
@@ -183,7 +184,7 @@ class Deliverer(FileDelivery):
         Args:
             doubted: Candidates of the local caches that come last.
         """
-        if wanted.size is None and wanted.request.kind is FileKind.PACKAGE and self._policy.has_peers():
+        if wanted.size is None and wanted.shared and wanted.request.kind is FileKind.PACKAGE and self._policy.has_peers():
             wanted = await self._sized(wanted, search.deadline)
         circumstances = self._circumstances(wanted)
         search.accepts = lambda offer: decide(offer, circumstances).delivery is not Delivery.NEXT

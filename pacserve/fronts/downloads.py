@@ -12,7 +12,7 @@ from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import FileKind, FileRequest, HeldFile
 from pacserve.packages.inventory import LocalPackages
 from pacserve.packages.marks import marked
-from pacserve.packages.names import ContentName, architecture, file_name, kind_of, shared_file
+from pacserve.packages.names import ContentName, architecture, kind_of, shared_file
 from pacserve.transfer.downloads import RunningDownloads
 from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, StreamAnswer
 from pacserve.web.front import Ask, Front
@@ -84,9 +84,9 @@ class ClaimFront(Front):
 
 def _is_file(parts: Sequence[str]) -> bool:
     """Returns whether the parts are REPO/ARCH/FILE."""
-    return len(parts) == 3 and architecture(parts[1]) and file_name(parts[2])
+    return len(parts) == 3 and architecture(parts[1]) and shared_file(parts[2]) is not None
 
 
 def _is_key(parts: Sequence[str]) -> bool:
     """Returns whether the parts are the key of a claim, FILE/SHA256."""
-    return len(parts) == 2 and file_name(parts[0]) and _DIGEST.match(parts[1]) is not None
+    return len(parts) == 2 and shared_file(parts[0]) is not None and _DIGEST.match(parts[1]) is not None

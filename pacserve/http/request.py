@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 _ABSOLUTE = b"http://"
 # 19 digits, as 2^63 has.
@@ -45,6 +45,15 @@ def query_number(query: str, field: str) -> int | None:
     """
     values = [value for name, _, value in (item.partition("=") for item in query.split("&")) if name == field]
     return int(values[0]) if len(values) == 1 and _NUMBER.match(values[0]) else None
+
+
+# Besides letters, digits and `-._~`: what RFC 3986, 3.3 lets stand in a part of a path.  pacman sends all names raw.
+_RAW = "!$&'()*+,;=:@"
+
+
+def path_part(name: str) -> str:
+    """Returns a name as one part of the path of a URL, percent-encoded only where that must be."""
+    return quote(name, safe=_RAW)
 
 
 _PACSERVE_PREFIX = "pacserve-"

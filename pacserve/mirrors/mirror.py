@@ -6,12 +6,9 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import quote
 
 from pacserve.fetch.urls import URL
-
-# What pacman leaves raw in a file name; names have passed a grammar that has nothing else in it.
-_RAW = "@:+~"
+from pacserve.http.request import path_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +32,8 @@ class Mirror:
         return bool(self.url.userinfo)
 
     def file_url(self, name: str) -> str:
-        """Returns the URL of a file, as pacman makes it: a slash and the name behind the Server line."""
-        return f"{self.base}/{quote(name, safe=_RAW)}"
+        """Returns the URL of a file: a slash and the name behind the Server line, as pacman makes it, and percent-encoded where that must be."""
+        return f"{self.base}/{path_part(name)}"
 
 
 class MirrorList(Protocol):

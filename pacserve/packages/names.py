@@ -1,31 +1,40 @@
 """
 The grammars of names: files of a repository, and files as hosts share them.  Pure, and the only door for names from outside.
 
-Package files of pacman are shared by name.  The files of every other package system are shared by content, as `LABEL@SHA256.blob`: one grammar for
-all of them, so that a host passes on files of systems that it does not have.
+A mirror may be asked for every file that is one part of a path.  Hosts share files under narrow names only: pacman's package files by name, the files
+of every other package system by content, as `LABEL@SHA256.blob`: one grammar for all of them, so that a host passes on files of systems that it does
+not have.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from pacserve.packages.files import FileKind
 
-_FILE = re.compile(r"(?=.{1,255}\Z)[A-Za-z0-9@_+:~-][A-Za-z0-9@._+:~-]*\Z")
 _SIGNATURE_SUFFIX = ".sig"
+# Bytes of the longest name on all file systems of Linux (NAME_MAX).
+_LONGEST_NAME = 255
+_SAFE = re.compile(r"[A-Za-z0-9@_+:~-][A-Za-z0-9@._+:~-]*\Z")
+# A package to pacman, whatever else its name has.
+_PACKAGE_LIKE = re.compile(r".*\.pkg\.tar(?:\.[A-Za-z0-9]+)?(?P<signature>\.sig)?\Z")
 _CONTENT_SUFFIX = ".blob"
 # The label is for people; no "@" in it, so that no package file of pacman has such a name.
 _CONTENT = re.compile(r"(?P<label>[A-Za-z0-9_+][A-Za-z0-9._+~-]{0,127})@(?P<sha256>[0-9a-f]{64})\.blob\Z")
 _ARCHITECTURE = re.compile(r"[a-z0-9_]{1,32}\Z")
+# The rules of makepkg (lint_pkgname, check_pkgver, check_epoch, check_pkgrel, lint_arch, lint_ext), all of them ASCII.  A version may have whatever
+# is printed, but for a slash, a colon, a hyphen, and the backslash, which makepkg forgets.
 _PACKAGE = re.compile(
     r"(?=.{1,255}\Z)"
     r"(?P<name>[A-Za-z0-9@_+][A-Za-z0-9@._+-]*)"
-    r"-(?P<version>(?:[0-9]+:)?[A-Za-z0-9@._+~]+-[0-9]+(?:\.[0-9]+)?)"
-    r"-(?P<arch>[a-z0-9_]+)"
+    r"-(?P<version>(?:[0-9]+:)?[!-,.0-9;-\[\]-~]+-[0-9]+(?:\.[0-9]+)?)"
+    r"-(?P<arch>[A-Za-z0-9_]+)"
     r"(?P<suffix>\.pkg\.tar(?:\.(?:gz|bz2|xz|zst|lzo|lrz|lz4|lz|Z))?)"
     r"(?P<signature>\.sig)?\Z"
 )
+_EARLY = re.compile(r"[A-Za-z0-9@._+~:-]*-[a-z0-9_]+\.pkg\.tar[.A-Za-z0-9]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +56,27 @@ class PackageName:
 
 
 def file_name(text: str) -> bool:
-    """Returns whether `text` may be the name of a file of a repository: one path part, not hidden, at most 255 bytes."""
-    return _FILE.match(text) is not None
+    """
+    Returns whether a mirror may be asked for a file of this name: one part of a path, of at most 255 bytes, all of which can be printed.
+
+    A name is refused that is hidden, since what servers hide is no file of a repository, and one that is a path to a server which decodes it again
+    or takes a backslash for a slash.
+    """
+    if _SAFE.match(text) and len(text) <= _LONGEST_NAME:
+        return True
+    if not 0 < len(text) <= _LONGEST_NAME or not text.isprintable() or len(text.encode()) > _LONGEST_NAME:
+        return False
+    return not _is_trick(text)
+
+
+def _is_trick(text: str) -> bool:
+    """Returns whether a name means something else than a file, as it is or decoded, however often."""
+    while True:
+        if text.startswith(".") or any(character in "/\\" or not character.isprintable() for character in text):
+            return True
+        text, before = unquote(text), text
+        if text == before:
+            return False
 
 
 def architecture(text: str) -> bool:
@@ -59,9 +87,19 @@ def architecture(text: str) -> bool:
 def parse_package_file(text: str) -> PackageName | None:
     """Returns the parts of the name of a package file or its signature (PKGBUILD(5)); None for every other name."""
     match = _PACKAGE.match(text)
-    if match is None:
-        return None
+    if match is None or ("%" in text and unquote(text) != text):
+        return None  # a name that a server which decodes it once more takes for another one is not shared
     return PackageName(match["name"], match["version"], match["arch"], match["suffix"], match["signature"] is not None)
+
+
+def is_early(name: str) -> bool:
+    """
+    Returns whether a package file's name is of the narrower grammar that there was at first: versions from then refuse a list that has any other.
+
+    Args:
+        name: It passed `parse_package_file`.
+    """
+    return _EARLY.match(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +148,11 @@ def shared_file(text: str) -> PackageName | ContentName | None:
 
 
 def kind_of(text: str) -> FileKind:
-    """Returns the kind of a file whose name passed `file_name`."""
+    """Returns the kind of a file whose name passed `file_name`.  A package may have a name under which no host shares it."""
     parsed = shared_file(text)
-    if parsed is None:
+    if parsed is not None:
+        return FileKind.SIGNATURE if parsed.signature else FileKind.PACKAGE
+    match = _PACKAGE_LIKE.match(text)
+    if match is None:
         return FileKind.DATABASE
-    return FileKind.SIGNATURE if parsed.signature else FileKind.PACKAGE
+    return FileKind.PACKAGE if match["signature"] is None else FileKind.SIGNATURE

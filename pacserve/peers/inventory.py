@@ -1,8 +1,9 @@
 """
 The wire format of `/info`: who a pacserver is and what it holds.
 
-Text from another host is bounded before it is unpacked, before it is parsed, and name by name after that.  pacman's files and the content of other
-package systems travel in different fields, since readers that know only the former must not meet names that they would refuse.
+Text from another host is bounded before it is unpacked, before it is parsed, and name by name after that.  pacman's files, those of them whose names
+were no names at first, and the content of other package systems travel in different fields, since readers that know only the former must not meet
+names that they would refuse.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pacserve.errors import RemoteProtocolError
-from pacserve.packages.names import is_content, parse_content_name, parse_package_file
+from pacserve.packages.names import is_content, is_early, parse_content_name, parse_package_file
 from pacserve.peers import fields
 
 PROTOCOL_VERSION = 1
@@ -34,6 +35,8 @@ _WHERE = "/info"
 
 _Grammar = Callable[[str], object]
 """Gives None for a name that a field must not hold."""
+# The fields that there were not at first, all of which may be missing.
+_LATER_FIELDS: Mapping[str, _Grammar] = {"content": parse_content_name, "further": parse_package_file}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +78,23 @@ def encode(info: PeerInfo) -> bytes:
     }
     if info.since is not None:
         document["since"] = info.since
-    content = info.content
-    document["files"] = {name: size for name, size in info.files.items() if name not in content} if content else dict(info.files)
-    if content:
-        document["content"] = content
+    later = {name: _later_field(name) for name in info.files if not is_early(name)}
+    document["files"] = {name: size for name, size in info.files.items() if name not in later} if later else dict(info.files)
+    for name, field in later.items():
+        listed: Any = document.setdefault(field, {})
+        listed[name] = info.files[name]
     if info.since is not None:
-        removed = [name for name in info.removed if is_content(name)]
-        document["removed"] = [name for name in info.removed if not is_content(name)]
-        if removed:
-            document["content_removed"] = removed
+        document["removed"] = [name for name in info.removed if is_early(name)]
+        for name in info.removed:
+            if not is_early(name):
+                removed: Any = document.setdefault(f"{_later_field(name)}_removed", [])
+                removed.append(name)
     return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _later_field(name: str) -> str:
+    """Returns the field for a name that readers of the first version don't know."""
+    return "content" if is_content(name) else "further"
 
 
 def pack(text: bytes) -> bytes:
@@ -138,22 +148,24 @@ def decode(text: bytes) -> PeerInfo:
     fields.version(document.get("protocol"), _WHERE, "protocol")
     generation = fields.generation(document.get("generation"), _WHERE)
     architectures = fields.architectures(document.get("arch"), _WHERE)
-    listed = [_object(document.get("files"), "files"), _object(document.get("content", {}), "content")]
+    listed = [_object(document.get("files"), "files"), *(_object(document.get(field, {}), field) for field in _LATER_FIELDS)]
     names = sum(map(len, listed))
     if names > NAMES_LIMIT:
         raise RemoteProtocolError(f"/info lists more than {NAMES_LIMIT:,} files")
     files = _sizes(listed[0], parse_package_file)
-    files.update(_sizes(listed[1], parse_content_name))
+    for entries, grammar in zip(listed[1:], _LATER_FIELDS.values(), strict=True):
+        files.update(_sizes(entries, grammar))
     if "since" not in document:
-        if "removed" in document or "content_removed" in document:
+        if "removed" in document or any(f"{field}_removed" in document for field in _LATER_FIELDS):
             raise RemoteProtocolError("/info: removed without since")
         return PeerInfo(instance, generation, architectures, files, skipped=names - len(files))
     since = fields.integer(document["since"], _WHERE, "since", 0, generation)
-    gone = [_list(document.get("removed"), "removed"), _list(document.get("content_removed", []), "content_removed")]
+    gone = [_list(document.get("removed"), "removed"), *(_list(document.get(f"{field}_removed", []), f"{field}_removed") for field in _LATER_FIELDS)]
     names += sum(map(len, gone))
     if names > NAMES_LIMIT:
         raise RemoteProtocolError(f"/info changes more than {NAMES_LIMIT:,} files")
-    removed = (*_understood(gone[0], parse_package_file), *_understood(gone[1], parse_content_name))
+    grammars = (parse_package_file, *_LATER_FIELDS.values())
+    removed = tuple(name for entries, grammar in zip(gone, grammars, strict=True) for name in _understood(entries, grammar))
     if not files.keys().isdisjoint(removed):
         raise RemoteProtocolError("/info removes what it lists")
     return PeerInfo(instance, generation, architectures, files, since, removed, names - len(files) - len(removed))

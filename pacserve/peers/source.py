@@ -96,7 +96,7 @@ class PeerSource(PackageSource):
         return Rank.PEERS
 
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
-        if not self._peers or not _comes_from_peers(wanted):
+        if not self._peers or not wanted.shared or not _comes_from_peers(wanted):
             return ()
         groups = self._groups(wanted)
         if groups:
@@ -117,7 +117,7 @@ class PeerSource(PackageSource):
         return found
 
     def consider(self, wanted: Wanted) -> Sequence[Considered]:
-        if wanted.request.kind is FileKind.DATABASE:
+        if wanted.request.kind is FileKind.DATABASE or not wanted.shared:
             return ()
         groups = self._groups(wanted) if _comes_from_peers(wanted) else {}
         signed = {slot for slot, _ in self._holdings.holders(f"{wanted.request.name}.sig")}

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from pacserve.errors import FetchError
 from pacserve.fetch.stream import BodyStream, StreamingClient
+from pacserve.http.request import path_part
 from pacserve.network.addresses import Endpoint
 from pacserve.sources.upstreams import Upstream
 
@@ -86,4 +87,4 @@ def package_url(peer: Endpoint, name: str) -> str:
     The last part is `data` and not the file's name: pacman then saves the file under the name that it asked for, and asks its own host, not the
     peer, for the signature (observed with pacman 6 and 7).
     """
-    return f"{peer.url}/package/{name}/data"
+    return f"{peer.url}/package/{path_part(name)}/data"

@@ -20,6 +20,7 @@ from pacserve.transfer.reading import DownloadedFile
 from pacserve.web.bodies.arriving import ArrivingFile
 
 _RUNNING, _UNASKED = Offer(Holder.RUNNING), Offer(Holder.UNASKED)
+_NOT_SHARED = "the LAN is not told of this file, so that nothing is downloaded for it"
 _NO_MIRROR = "there is no mirror to download it from"
 
 
@@ -38,7 +39,7 @@ class DownloadSource(PackageSource, RunningDownloads):
 
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
         request = wanted.request
-        if request.kind is FileKind.DATABASE:
+        if request.kind is FileKind.DATABASE or not wanted.shared:
             return ()
         if self._runs(request):
             return (Candidate(Rank.DOWNLOAD, _RUNNING, partial(self._join, request)),)
@@ -47,6 +48,8 @@ class DownloadSource(PackageSource, RunningDownloads):
     def consider(self, wanted: Wanted) -> Sequence[Considered]:
         if wanted.request.kind is FileKind.DATABASE:
             return ()
+        if not wanted.shared:
+            return (Considered("download", Rank.DOWNLOAD, _NOT_SHARED, None),)
         if self._runs(wanted.request):
             return (Considered("download", Rank.DOWNLOAD, "it arrives", _RUNNING),)
         if not self._upstreams.upstreams(wanted.request):

@@ -296,9 +296,11 @@ class CandidateTests(PackagesCase):
         answer.held.file.close()
 
     def test_none(self) -> None:
-        """What lies in no folder has no candidate, and neither has a database that does."""
-        self.write("core.db")
-        self.assertEqual([*self.packages.candidates(wanted()), *self.packages.candidates(wanted("core.db"))], [])
+        """What lies in no folder has no candidate, and neither has a database or a package that hosts do not share."""
+        for name in (ZLIB, "core.db", "my a-1-1-any.pkg.tar.zst"):
+            if name != ZLIB:
+                self.write(name)
+            self.assertEqual(self.packages.candidates(wanted(name)), ())
 
     def test_nothing_open(self) -> None:
         """Who only asks for candidates leaves no file open."""

@@ -357,6 +357,15 @@ class HistoryTests(Setup):
         self.assertEqual(answers, [PEER, PEER, PEER, SizeAnswer(AT_PEER.origin, AT_PEER.size), RELAYED])
         self.assertEqual([done for done, _ in self.streams.begun], ["relay"])
 
+    def test_not_shared(self) -> None:
+        """A package whose name hosts do not share is no matter of the LAN, and no mirror is asked for its size first."""
+        source = Source(Choice(Rank.MIRRORS, AT_MIRROR))
+        deliverer = self.resolver(Source(), source)
+        for name, shared in ((PACKAGE.name, True), ("my a-1-1-any.pkg.tar.zst", False), ("a-1^1-1-any.pkg.tar.zst", True)):
+            self.sizes.asked.clear()
+            self.assertEqual(self.successResultOf(self.resolve(deliverer, replace(PACKAGE, name=name))), MIRROR)
+            self.assertEqual((source.wanted[-1].shared, bool(self.sizes.asked)), (shared, shared))
+
     def test_forced(self) -> None:
         """The sources learn whether a client states no condition."""
         source = Source(Choice(Rank.MIRRORS, AT_MIRROR))

@@ -1,27 +1,42 @@
 """Tests for `pacserve.packages.names`."""
 
+import os
 import time
 from collections.abc import Callable
+from urllib.parse import unquote
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from pacserve.errors import RemoteProtocolError
 from pacserve.packages.files import FileKind
-from pacserve.packages.names import ContentName, PackageName, architecture, file_name, kind_of, parse_content_name, parse_package_file, shared_file
+from pacserve.packages.names import (
+    ContentName,
+    PackageName,
+    architecture,
+    file_name,
+    is_early,
+    kind_of,
+    parse_content_name,
+    parse_package_file,
+    shared_file,
+)
 from pacserve.pacman.configuration import repository_name
+from pacserve.peers.inventory import PeerInfo
+from tests.fakes import early_inventory
 
 SUFFIXES = tuple(f".pkg.tar{end}" for end in ("", ".gz", ".bz2", ".xz", ".zst", ".lzo", ".lrz", ".lz4", ".lz", ".Z"))
 PACKAGES = st.builds(
     PackageName,
     st.from_regex(r"[A-Za-z0-9@_+][A-Za-z0-9@._+-]{0,30}", fullmatch=True),
-    st.from_regex(r"([0-9]{1,2}:)?[A-Za-z0-9@._+~]{1,20}-[0-9]{1,3}(\.[0-9])?", fullmatch=True),
-    st.sampled_from(("x86_64", "any", "armv7h", "x86_64_v3")),
+    st.from_regex(r"([0-9]{1,2}:)?[A-Za-z0-9@._+~^,!=(){}#?<>;'\"*|&$`\[\]]{1,20}-[0-9]{1,3}(\.[0-9])?", fullmatch=True),
+    st.sampled_from(("x86_64", "any", "armv7h", "x86_64_v3", "Alpha")),
     st.sampled_from(SUFFIXES),
     st.booleans(),
 )
 # Texts that come near the grammar find more than arbitrary ones.
-NEAR = st.text(alphabet="ab01.:~+-_@/\\\n\0% pkgtarzsti", max_size=60)
+NEAR = st.text(alphabet="ab01.:~+-_@/\\\n\0% pkgtarzstiF25^,\u00e9\u2028", max_size=60)
 TEXTS = (
     st.text()
     | NEAR
@@ -36,6 +51,14 @@ def written(parts: PackageName) -> str:
 
 
 class AnyTextTests(SynchronousTestCase):
+    def assert_one_part(self, text: str) -> None:
+        """A name that passed is one visible path part to every server, however often it decodes it."""
+        self.assertTrue(0 < len(os.fsencode(text)) <= 255, text)
+        for _ in range(4):
+            self.assertTrue(text.isprintable(), text)
+            self.assertFalse(text.startswith(".") or set(text) & set("/\\"), text)
+            text = unquote(text)
+
     def assert_harmless(self, text: str, limit: int) -> None:
         """A name that passed is one visible path part."""
         self.assertTrue(text.isascii() and text.isprintable() and 0 < len(text) <= limit, text)
@@ -46,9 +69,15 @@ class AnyTextTests(SynchronousTestCase):
     @example("a\n")
     @example("a" * 256)
     def test_file_names(self, text: str) -> None:
-        """Whatever passes as a file name is one visible path part of harmless characters and at most 255 bytes."""
+        """Whatever passes as a file name is one visible path part of at most 255 bytes."""
         if file_name(text):
-            self.assert_harmless(text, 255)
+            self.assert_one_part(text)
+
+    @given(st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="/\\.%"), min_size=1, max_size=60))
+    def test_all_that_is_no_trick(self, text: str) -> None:
+        """Any text that can be printed and is no path passes."""
+        self.assertTrue(file_name(text))
+        self.assertTrue(file_name(f"{text} .{text}"))
 
     @given(TEXTS)
     @example("x-1-1-any.pkg.tar.zst\n")
@@ -57,7 +86,7 @@ class AnyTextTests(SynchronousTestCase):
         """Whatever passes as a package's name passes as a file name, and its parts make it up again."""
         parts = parse_package_file(text)
         if parts is not None:
-            self.assertTrue(file_name(text))
+            self.assertTrue(file_name(text) and text.isascii() and " " not in text and unquote(text) == text)
             self.assertEqual(written(parts), text)
             self.assertIs(kind_of(text), FileKind.SIGNATURE if parts.signature else FileKind.PACKAGE)
 
@@ -76,6 +105,46 @@ class AnyTextTests(SynchronousTestCase):
             self.assert_harmless(text, 32)
 
 
+class FileNameTests(SynchronousTestCase):
+    def test_taken(self) -> None:
+        """Mirrors are asked for names that no host shares: with blanks, UTF-8, percent signs, and whatever versions may have."""
+        for name in (
+            "a-1^2,3!4=5%6(7)-1-any.pkg.tar.zst",
+            "my package-1-1-any.pkg.tar.zst",
+            "p\u00e4ckchen-1-1-any.pkg.tar.zst.sig",
+            "a%20b.db",
+            "a?b#c",
+            "100%",
+            "%",
+            "a..b",
+            "-a",
+            "\u00e9" * 127,
+        ):
+            self.assertTrue(file_name(name), name)
+
+    def test_refused(self) -> None:
+        """Paths, names that are paths once they were decoded, hidden ones, and such as would spoil a line are asked of nobody."""
+        tricks = (
+            "",
+            ".",
+            "..",
+            ".htaccess",
+            "a/b",
+            "a\\b",
+            "..\\a",
+            "%2e%2e",
+            "a%2fb",
+            "a%5Cb",
+            "%252e%252e%252fetc",
+            "%25%32%66",
+            "a%00",
+            "a%0a",
+            "%2ea",
+        )
+        for name in (*tricks, "a\0", "a\n", "a\x7f", "a\x85", "a\u2028b", "a\u202eb", "a\udcff", "a" * 256, "\u00e9" * 128):
+            self.assertFalse(file_name(name), name)
+
+
 class PackageTests(SynchronousTestCase):
     @given(PACKAGES)
     def test_round_trip(self, parts: PackageName) -> None:
@@ -89,6 +158,7 @@ class PackageTests(SynchronousTestCase):
             "libstdc++5-3.3.6-9.1-x86_64.pkg.tar.xz.sig": ("libstdc++5", "3.3.6-9.1", "x86_64", ".pkg.tar.xz", True),
             "c++pkg-1:2.0+r3.gabc~rc1-1-any.pkg.tar": ("c++pkg", "1:2.0+r3.gabc~rc1-1", "any", ".pkg.tar", False),
             "linux-firmware-20240909.552ed9b8-1-any.pkg.tar.zst": ("linux-firmware", "20240909.552ed9b8-1", "any", ".pkg.tar.zst", False),
+            "a-1:2^3,4!5=6(7)%8-1-any.pkg.tar.zst": ("a", "1:2^3,4!5=6(7)%8-1", "any", ".pkg.tar.zst", False),
             "@x-1-1-armv7h.pkg.tar.Z": ("@x", "1-1", "armv7h", ".pkg.tar.Z", False),
         }.items():
             self.assertEqual(parse_package_file(name), PackageName(*expected))
@@ -113,6 +183,12 @@ class PackageTests(SynchronousTestCase):
             good.replace("-x86_64", ""),
             good.replace("-2", "-x"),
             good.replace(":", "%3A"),
+            good.replace("1.3.1", "1.3%2f1"),
+            good.replace("1.3.1", "1.3\\1"),
+            good.replace("1.3.1", "1 3"),
+            good.replace("1.3.1", "1.\u00e9"),
+            good.replace("zlib", "z,lib"),
+            good.replace("x86_64", "x86-64"),
             "core.db",
             "core.db.sig",
             "core.files.tar.gz",
@@ -120,6 +196,18 @@ class PackageTests(SynchronousTestCase):
             f"{'a' * 240}-1-1-any.pkg.tar.zst",
         ):
             self.assertIsNone(parse_package_file(name), name)
+
+    @given(PACKAGES)
+    def test_early(self, parts: PackageName) -> None:
+        """The names are told apart that versions from before take."""
+        name = written(parts)
+        listed = PeerInfo("0" * 32, 1, (), {name: 1})
+        try:
+            early_inventory.decode(early_inventory.encode(listed))
+        except RemoteProtocolError:
+            self.assertFalse(is_early(name))
+        else:
+            self.assertTrue(is_early(name))
 
     def test_longest(self) -> None:
         """A name may have as many bytes as a file system takes, and not one more."""
@@ -148,6 +236,8 @@ class KindTests(SynchronousTestCase):
             "core.db.sig": FileKind.DATABASE,
             "core.files": FileKind.DATABASE,
             "lastsync": FileKind.DATABASE,
+            "my zlib-1-1-any.pkg.tar.zst": FileKind.PACKAGE,
+            "my zlib-1-1-any.pkg.tar.zst.sig": FileKind.SIGNATURE,
         }.items():
             self.assertIs(kind_of(name), kind)
 

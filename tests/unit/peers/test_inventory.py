@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import RemoteProtocolError
-from pacserve.packages.names import architecture, is_content, parse_content_name, parse_package_file, shared_file
+from pacserve.packages.names import architecture, is_content, is_early, parse_content_name, shared_file
 from pacserve.peers.inventory import NAMES_LIMIT, UNPACKED_LIMIT, PeerInfo, decode, encode, pack, unpack
 from tests.fakes import early_inventory
 
 INSTANCE = "0123456789abcdef" * 2
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
+CARET = "zlib-1.3^rc1-2-x86_64.pkg.tar.zst"
 BLOB = f"zlib1g_1.2.13-1_amd64@{'3a' * 32}.blob"
 
 PACKAGES = st.builds(
@@ -32,22 +33,28 @@ PACKAGES = st.builds(
     st.sampled_from(("", ".sig")),
 )
 CONTENT = st.from_regex(r"[A-Za-z0-9_+][A-Za-z0-9._+~-]{0,20}@[0-9a-f]{64}\.blob", fullmatch=True)
-NAMES = PACKAGES | CONTENT
+# Names that versions before them did not have.
+FURTHER = st.builds("zlib-1{}{}-1-any.pkg.tar.zst".format, st.sampled_from("^!,=(;#"), st.integers(0, 99))
+NAMES = PACKAGES | CONTENT | FURTHER
 SIZES = st.integers(1, 1 << 40)
 INFOS = st.builds(
     PeerInfo,
     st.from_regex(r"[0-9a-f]{32}", fullmatch=True),
     st.integers(0, 1 << 63),
     st.lists(st.sampled_from(("x86_64", "x86_64_v3", "aarch64")), max_size=16).map(tuple),
-    st.dictionaries(NAMES, SIZES, max_size=20),
+    st.dictionaries(NAMES, SIZES, max_size=8),
 )
+
+
+def _place(name: str) -> int:
+    return 0 if is_early(name) else 1 if is_content(name) else 2
 
 
 @st.composite
 def deltas(draw: st.DrawFn) -> PeerInfo:
     """What a pacserver may say of changes."""
     whole = draw(INFOS)
-    removed = sorted(draw(st.lists(NAMES, max_size=20)), key=is_content)  # as they are read: what has a field of its own comes last
+    removed = sorted(draw(st.lists(NAMES, max_size=8)), key=_place)  # as they are read: what has a field of its own comes last
     return replace(whole, since=draw(st.integers(0, whole.generation)), removed=tuple(name for name in removed if name not in whole.files))
 
 
@@ -90,6 +97,8 @@ class RoundTripTests(SynchronousTestCase):
         delta = PeerInfo(INSTANCE, 7, ("x86_64",), {NAME: 95872}, 5, (NAME + ".sig",))
         self.assertEqual(json.loads(encode(delta)), document(since=5, removed=[NAME + ".sig"]))
         self.assertEqual(json.loads(encode(replace(delta, files={}, since=7, removed=()))), document(files={}, since=7, removed=[]))
+        delta = PeerInfo(INSTANCE, 7, ("x86_64",), {NAME: 95872, CARET: 5}, 5, (CARET + ".sig",))
+        self.assertEqual(json.loads(encode(delta)), document(since=5, removed=[], further={CARET: 5}, further_removed=[CARET + ".sig"]))
 
 
 class EarlierVersionTests(SynchronousTestCase):
@@ -97,29 +106,30 @@ class EarlierVersionTests(SynchronousTestCase):
 
     @given(INFOS | deltas())
     def test_earlier_reader(self, info: PeerInfo) -> None:
-        """The earlier reader accepts all that is sent today, and learns everything of pacman's files."""
+        """The earlier reader accepts all that is sent today, and learns everything of pacman's files whose names it takes."""
         seen = early_inventory.decode(encode(info))
         self.assertEqual(
             (seen.instance, seen.generation, seen.architectures, seen.since), (info.instance, info.generation, info.architectures, info.since)
         )
-        self.assertEqual(seen.files, {name: size for name, size in info.files.items() if parse_package_file(name)})
-        self.assertEqual(seen.removed, tuple(name for name in info.removed if parse_package_file(name)))
+        self.assertEqual(seen.files, {name: size for name, size in info.files.items() if is_early(name)})
+        self.assertEqual(seen.removed, tuple(name for name in info.removed if is_early(name)))
 
     @given(INFOS | deltas())
     def test_earlier_writer(self, info: PeerInfo) -> None:
         """All that the earlier version sends is read as it was meant."""
         sent = replace(
             info,
-            files={name: size for name, size in info.files.items() if parse_package_file(name)},
-            removed=tuple(name for name in info.removed if parse_package_file(name)),
+            files={name: size for name, size in info.files.items() if is_early(name)},
+            removed=tuple(name for name in info.removed if is_early(name)),
         )
         self.assertEqual(decode(early_inventory.encode(sent)), sent)
         self.assertEqual(early_inventory.encode(sent), encode(sent))
 
     def test_foreign_names_are_refused(self) -> None:
         """The earlier reader refuses a list with a name of another package system, which is why these have fields of their own."""
-        self.assertRaises(RemoteProtocolError, early_inventory.decode, json.dumps(document(files={NAME: 1, BLOB: 1})).encode())
-        self.assertRaises(RemoteProtocolError, early_inventory.decode, json.dumps(document(since=5, removed=[BLOB])).encode())
+        for name in (BLOB, CARET):
+            self.assertRaises(RemoteProtocolError, early_inventory.decode, json.dumps(document(files={NAME: 1, name: 1})).encode())
+            self.assertRaises(RemoteProtocolError, early_inventory.decode, json.dumps(document(since=5, removed=[name])).encode())
 
     @given(st.sampled_from(("protocol", "instance", "generation", "arch", "files", "since", "removed", "other")), JSON)
     def test_nothing_accepted_is_refused(self, field: str, value: Any) -> None:
@@ -276,15 +286,19 @@ class DecodeTests(SynchronousTestCase):
         self.assertEqual(self.skipped(2, since=7, removed=[BLOB], content_removed=[NAME + ".sig"]).removed, ())
         self.assertEqual(decoded(since=7, removed=[NAME + ".sig"], content_removed=[BLOB]).removed, (NAME + ".sig", BLOB))
 
-    def test_content_fields(self) -> None:
-        """The fields of content are objects and lists like those of pacman's files, and may be missing."""
-        wrong: tuple[Any, ...] = (None, BLOB, 5)
-        for value in (*wrong, [BLOB]):
-            self.refused(json.dumps(document(content=value)).encode(), "content")
-        for value in (*wrong, {BLOB: 5}):
-            self.refused(json.dumps(document(since=7, removed=[], content_removed=value)).encode(), "content_removed")
-        self.refused(json.dumps(document(content_removed=[])).encode(), "removed")
-        self.refused(json.dumps(document(content={BLOB: 5}, since=7, removed=[], content_removed=[BLOB])).encode(), "remove")
+        self.assertEqual(decoded(further={CARET: 5}, since=7, removed=[], further_removed=[NAME + ".sig"]).files, {NAME: 95872, CARET: 5})
+        self.assertEqual(self.skipped(1, further={BLOB: 5, CARET: 5}).files, {NAME: 95872, CARET: 5})
+
+    def test_later_fields(self) -> None:
+        """The fields of content and of further names are objects and lists like those of pacman's files, and may be missing."""
+        for field, name in (("content", BLOB), ("further", CARET)):
+            wrong: tuple[Any, ...] = (None, name, 5)
+            for value in (*wrong, [name]):
+                self.refused(json.dumps(document(**{field: value})).encode(), field)
+            for value in (*wrong, {name: 5}):
+                self.refused(json.dumps(document(since=7, removed=[], **{f"{field}_removed": value})).encode(), f"{field}_removed")
+            self.refused(json.dumps(document(**{f"{field}_removed": []})).encode(), "removed")
+            self.refused(json.dumps(document(since=7, removed=[], **{field: {name: 5}, f"{field}_removed": [name]})).encode(), "remove")
 
     def test_delta(self) -> None:
         """A delta leads on from a generation up to its own, and removes what it does not list."""

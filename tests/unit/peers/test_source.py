@@ -188,6 +188,14 @@ class CandidatesTests(Setup):
         self.add(UNKNOWN)
         self.assertEqual(self.candidates(DATABASE, None), [])
 
+    def test_not_shared(self) -> None:
+        """A file of which the LAN is not told is not asked for at peers, nor are they considered."""
+        self.add(files={PACKAGE.name: SIZE})
+        self.add(UNKNOWN)
+        for shared, count in ((True, 2), (False, 0)):
+            wanted = Wanted(PACKAGE, SIZE, parse_address("127.0.0.1"), shared=shared)
+            self.assertEqual((len(self.source.candidates(wanted)), len(self.source.consider(wanted))), (count, count))
+
     def test_states(self) -> None:
         """Peers that are dead, refused or not known to be who they say, and those that take their leave, are not asked."""
         self.add().observed.state = PeerState.DEAD

@@ -396,6 +396,14 @@ class DownloadsTests(Setup):
         """Databases are not downloaded here."""
         self.assertEqual(self.source.candidates(Wanted(DATABASE, None, parse_address("127.0.0.1"))), ())
 
+    def test_not_shared(self) -> None:
+        """A file of which the LAN is not told is not downloaded for it, and `why` says so."""
+        self.mirror()
+        wanted = Wanted(REQUEST, None, parse_address("127.0.0.1"), shared=False)
+        self.assertEqual(self.source.candidates(wanted), ())
+        (considered,) = self.source.consider(wanted)
+        self.assertEqual((considered.offer, "LAN" in considered.reason), (None, True))
+
     def test_full(self) -> None:
         """A file that the disk has no room for is not begun."""
         self.mirror()

@@ -16,6 +16,7 @@ complete -c pacserve -l interface -x -a '(__fish_print_interfaces)' -d 'a networ
 complete -c pacserve -l clients -x -d 'a network whose machines may point their pacman at this host (/request)'
 complete -c pacserve -l peers -x -d 'a further network whose pacservers may ask this one (/package, /info)'
 complete -c pacserve -l name -x -d 'a further name of this host by which clients and browsers ask for it'
+complete -c pacserve -l private -x -d 'a repository whose packages no other host learns of'
 complete -c pacserve -l misses -x -a 'auto redirect fetch' -d 'of a file that no one on the LAN has: send pacman to the mirror (redirect), download it once for all and hand it on meanwhile (fetch), or the latter as long as there is a peer'
 complete -c pacserve -l hits -x -a 'auto redirect relay' -d 'of a file that a peer has: send pacman to the peer (redirect), fetch it from there, check it and hand it on (relay), or the latter when pacman comes back for it, or can\'t reach that peer'
 complete -c pacserve -l spool -x -a '(__fish_complete_directories)' -d 'where fetched files are kept, and offered to peers'

@@ -28,6 +28,7 @@ from pacserve.app.reporting import Parts
 from pacserve.app.routes import Fronts, routes
 from pacserve.app.telling import Telling
 from pacserve.cache.packages import CachedPackages
+from pacserve.cache.shared import SharedPackages
 from pacserve.claims.claiming import LocalKeeper
 from pacserve.complaints import Complaints
 from pacserve.config.settings import Settings
@@ -47,6 +48,7 @@ from pacserve.pacman.databases import Databases
 from pacserve.pacman.front import PacmanFront
 from pacserve.pacman.kept_tables import KeptTables
 from pacserve.pacman.pacman_conf import PacmanConf
+from pacserve.pacman.privacy import PrivateRepositories
 from pacserve.pacman.servers import Servers
 from pacserve.peers.peer import Myself
 from pacserve.report.ledger import Ledger
@@ -121,12 +123,14 @@ class Daemon:
         run = ChildRunner(reactor)
         self._configuration = PacmanConf(settings.pacman_conf, run, self._beside, reactor, required=settings.pacman_required)
         self._databases = Databases(self._configuration, KeptTables(f"{settings.state}/databases"), run, reactor)
-        self._caches = caches = CachedPackages(self._cache_dirs, self._databases, self._in_thread, reactor, wall)
+        names = _own_names() | frozenset(settings.names)
+        servers = Servers(self._configuration, machine, names, settings.port)
+        self._private = private = PrivateRepositories(self._configuration, servers, settings.private)
+        self._caches = caches = CachedPackages(self._cache_dirs, self._databases, self._in_thread, reactor, wall, private.names)
+        shared = SharedPackages(caches, private.names, self._databases)
 
         self._peering = peering = Peering(settings, myself, machine, caches, self._in_thread, reactor)
         self._proxies = Proxies(process.environment)
-        names = _own_names() | frozenset(settings.names)
-        servers = Servers(self._configuration, machine, names, settings.port)
         folders = RepositoryFolders(servers, self._in_file_thread, reactor)
         mirroring = Mirroring(settings, servers, self._proxies, machine, instance, reactor)
         lan_rate = TokenBucket(settings.lan_limit)
@@ -140,6 +144,7 @@ class Daemon:
                 others=[folders, peering.source, *fetching.sources, mirroring.source],
                 mirrors=mirroring.source,
                 catalogue=self._databases,
+                private=private.names,
             ),
             machine,
             Resolver(reactor, errors.noted),
@@ -179,10 +184,10 @@ class Daemon:
         self._telling = Telling(parts, delivery, errors)
         fronts = Fronts(
             pacman=PacmanFront(self._configuration, delivery),
-            package=PackageFront(caches),
-            info=InfoFront(caches, self._architectures, instance),
+            package=PackageFront(shared),
+            info=InfoFront(shared, self._architectures, instance),
             claim=ClaimFront(LocalKeeper(peering.claims, reactor)),
-            fetch=FetchFront(fetching.packages, caches, self._databases, self._knows) if fetching.wanted else None,
+            fetch=FetchFront(fetching.packages, shared, self._databases, self._public) if fetching.wanted else None,
             report=self._telling.fronts,
         )
         self._router = Router(
@@ -268,8 +273,8 @@ class Daemon:
     def _architectures(self) -> Sequence[str]:
         return self._configuration.current().architectures
 
-    def _knows(self, repo: str) -> bool:
-        return repo in self._configuration.current().repositories
+    def _public(self, repo: str) -> bool:
+        return repo in self._configuration.current().repositories and repo not in self._private.names()
 
     def _pacman_cache_dirs(self) -> Sequence[str]:
         return self._settings.cache_dirs or self._configuration.current().cache_dirs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -13,6 +13,7 @@ from pacserve.cache.folders import SETTLING_TIME, FolderListing, changed_lately,
 from pacserve.complaints import Complaints
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.inventory import Delta, Inventory
+from pacserve.packages.privacy import is_private
 from pacserve.waiting import Waiters
 
 # Files of all folders together: the limit of what a peer accepts in an inventory.
@@ -32,6 +33,7 @@ class Listing:
         directories: Returns the folders; where two hold the same name, the first counts.
         in_thread: Reads the folders in a thread, so that the reactor goes on.
         wall: Returns the seconds since the epoch.
+        private: Returns the repositories whose packages are left out.
     """
 
     _log = Logger()
@@ -43,12 +45,15 @@ class Listing:
         in_thread: InThread,
         clock: IReactorTime,
         wall: Callable[[], float],
+        private: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self._directories = directories
         self._databases = databases
         self._in_thread = in_thread
         self._clock = clock
         self._wall = wall
+        self._private = private
+        self._left_out: Collection[str] = ()
         self._inventory = Inventory(1, {})
         self._changes = Changes(self._inventory)
         self._revision = 0
@@ -83,7 +88,7 @@ class Listing:
         self._readers.wake()
 
     def _outdated(self) -> bool:
-        if self._clock.seconds() >= self._read_again_at or self._databases.revision != self._revision:
+        if self._clock.seconds() >= self._read_again_at or self._databases.revision != self._revision or self._private() != self._left_out:
             return True
         return self._stamp() != self._stamps
 
@@ -94,6 +99,7 @@ class Listing:
         # These are taken before the folders are read, so that a change during the reading causes another one.
         stamps, revision, now = self._stamp(), self._databases.revision, self._wall()
         listings = await self._in_thread(lambda: [list_folder(folder, NAMES_LIMIT + 1) for folder, _ in stamps])
+        self._left_out = self._private()
         files, unsettled = self._judge(listings)
         self._stamps, self._revision = stamps, revision
         # The clock of mtimes is coarse: a file that appeared right after the reading may have left the folder's mtime as it was.
@@ -104,7 +110,7 @@ class Listing:
             self._changes.record(self._inventory)
 
     def _judge(self, listings: Sequence[FolderListing]) -> tuple[dict[str, int], bool]:
-        """Returns the complete files with their sizes, and whether one of the others may be complete soon."""
+        """Returns the complete files that are not private, with their sizes, and whether one of the others may be complete soon."""
         now = self._wall()
         files: dict[str, int] = {}
         unsettled = too_many = False
@@ -116,6 +122,8 @@ class Listing:
                 stated = () if found.signature else self._databases.sizes(found.name)
                 if not complete(found.size, found.changed, now, stated, signature=found.signature):
                     unsettled = unsettled or changed_lately(found.changed, now)
+                elif is_private(found.name, found.size, self._left_out, self._databases):
+                    continue
                 elif len(files) < NAMES_LIMIT:
                     files[found.name] = found.size
                 else:

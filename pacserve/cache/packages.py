@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from io import FileIO
 from typing import Any
@@ -31,6 +31,9 @@ class CachedPackages(LocalPackages, PackageSource):
 
     Every question is answered from the folders themselves, so that a file that pacman has just deleted is never promised.  Nothing is ever written
     to them.
+
+    Args:
+        private: Returns the repositories whose packages the inventory does not list.
     """
 
     def __init__(
@@ -40,12 +43,13 @@ class CachedPackages(LocalPackages, PackageSource):
         in_thread: Callable[[Callable[[], Any]], Awaitable[Any]],
         clock: IReactorTime,
         wall: Callable[[], float],
+        private: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self._directories = directories
         self._databases = databases
         self._wall = wall
         self._digests = Digests(in_thread, clock)
-        self._listing = Listing(directories, databases, in_thread, clock, wall)
+        self._listing = Listing(directories, databases, in_thread, clock, wall, private)
 
     def open(self, name: str, size: int | None) -> HeldFile | None:
         parsed = shared_file(name)

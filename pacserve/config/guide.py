@@ -89,7 +89,9 @@ PACSERVE NETWORKS
 
   Only complete files in a package cache are offered to peers, never
   databases, partial downloads, links, or files without the name of a
-  package.
+  package. Nor are packages of a private repository: one that --private
+  names, or whose only Servers need a password or are file://. They come from
+  this host's caches or from the mirror, and no peer is asked for them.
 
 DELIVERY
 

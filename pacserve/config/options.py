@@ -186,6 +186,14 @@ def build_parser() -> argparse.ArgumentParser:
         type=values.argument(values.name),
         help="a further name of this host by which clients and browsers ask for it; repeatable (always: localhost, its addresses and its host name)",
     )
+    audience.add_argument(
+        "--private",
+        metavar="REPOSITORY",
+        action="append",
+        default=[],
+        type=values.argument(values.repository),
+        help="a repository whose packages no other host learns of; repeatable (always: those that have only Servers with a password or file://)",
+    )
     delivery = parser.add_argument_group("delivering")
     delivery.add_argument(
         "--misses",
@@ -266,6 +274,7 @@ def parse_options(arguments: Sequence[str]) -> Settings:
         clients=_once(options.clients),
         peers=_once(options.peers),
         names=_once(options.name),
+        private=_once(options.private),
         log_level=options.log_level,
         multicast=options.multicast,
         multicast_filters=_once(options.multicast_filter),

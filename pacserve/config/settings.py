@@ -37,6 +37,7 @@ class Settings:
         clients: Who besides this host may ask `/request`.
         peers: Who besides the LAN may ask `/package` and `/info`.
         names: Further names of this host, in lower case.
+        private: The repositories whose packages the LAN does not learn of, besides those that only this host can get at.
         multicast: True if this host announces itself and uses the peers that announce themselves.
         multicast_filters: Which of those it uses; they mean nothing to `pacservers`.
         multicast_groups: IPv4 groups go out by IPv4, the others by IPv6.
@@ -78,3 +79,4 @@ class Settings:
     wan_limit: int | None = None
     lan_limit: int | None = None
     pacman_required: bool = False
+    private: tuple[str, ...] = ()

@@ -105,6 +105,13 @@ def name(text: str) -> str:
     return lower
 
 
+def repository(text: str) -> str:
+    """Returns the name of a repository."""
+    if not text or "/" in text or not text.isprintable() or text == "options":
+        raise ValueError(f"{text!r} is no repository: give a name in brackets of pacman.conf, without the brackets")
+    return text
+
+
 def rate(text: str) -> int:
     """Returns bytes per second."""
     bytes_a_second = amount(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import IPv4Address
@@ -99,12 +99,14 @@ class Sources:
         others: Folders, peers, downloads, mirrors and everything else.
         mirrors: Knows of the mirrors among the others what no catalogue states.
         catalogue: Knows what is stated of files.
+        private: Returns the repositories of whose files the LAN is not told.
     """
 
     local: Sequence[PackageSource]
     others: Sequence[PackageSource]
     mirrors: MirrorKnowledge
     catalogue: Catalogue
+    private: Callable[[], Collection[str]] = frozenset
 
 
 class Deliverer(FileDelivery):
@@ -122,6 +124,7 @@ class Deliverer(FileDelivery):
         self._others = by_best(sources.others)
         self._mirrors = sources.mirrors
         self._catalogue = sources.catalogue
+        self._private = sources.private
         self._local = local
         self._resolver = resolver
         self._streaming = streaming
@@ -172,7 +175,8 @@ class Deliverer(FileDelivery):
         visited = self._history.holders(client, request.name, self._clock.seconds())
         if request.kind is FileKind.SIGNATURE and visited - {_OWN_CACHE}:
             self._leaders_doubted_until = self._clock.seconds() + LEADERS_DOUBTED
-        size, shared = None if expected is None else expected.size, shared_file(request.name) is not None
+        size = None if expected is None else expected.size
+        shared = request.repo not in self._private() and shared_file(request.name) is not None
         small = is_small(request, size)
         checked = checks(self._policy.hits, digest=_has_digest(expected), spool=self._policy.has_spool(), small=small)
         return Wanted(request, size, client, expected, visited, checked, offset, head_only, mirrors_failed, shared=shared)

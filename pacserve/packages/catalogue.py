@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from pacserve.packages.files import ExpectedFile
@@ -63,3 +63,11 @@ class Catalogue(Protocol):
     @abstractmethod
     def sizes(self, name: str) -> Sequence[int]:
         """Returns the sizes that the databases of all repositories state for the package file `name`; empty where none knows it."""
+
+    @abstractmethod
+    def stated(self, name: str) -> Mapping[str, int]:
+        """Returns the size in bytes that each repository's database states for the package file `name`, by the names of the repositories."""
+
+    @abstractmethod
+    def packages(self, repo: str) -> Collection[str] | None:
+        """Returns the names of the packages, without versions, in the database of `repo`; None where it could not be read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
@@ -41,6 +41,7 @@ class _Database:
         table: What it stated when it was last read; None while that is not known.
         stamp: Of the file that `table` was read from, or that could not be read.
         failed_at: When it could not be read, None if it could.
+        packages: The names of its packages without versions; None where nobody has asked since it was read.
         reading: True if it is being read.
         ended: Those that wait for the end of that.
     """
@@ -48,6 +49,7 @@ class _Database:
     table: Table | None = None
     stamp: Stamp | None = None
     failed_at: float | None = None
+    packages: frozenset[str] | None = None
     reading: bool = False
     ended: Waiters = field(default_factory=Waiters)
 
@@ -55,7 +57,7 @@ class _Database:
         """Takes what is stated from now on."""
         if self.table is not None:
             self.table.close()
-        self.table, self.stamp, self.failed_at = table, stamp, None
+        self.table, self.stamp, self.failed_at, self.packages = table, stamp, None, None
 
 
 class Databases(Catalogue):
@@ -118,6 +120,19 @@ class Databases(Catalogue):
     def sizes(self, name: str) -> Sequence[int]:
         found = (self.size(repo, name) for repo in self._configuration.current().repositories)
         return [size for size in found if size is not None]
+
+    def stated(self, name: str) -> Mapping[str, int]:
+        found = {repo: self.size(repo, name) for repo in self._configuration.current().repositories}
+        return {repo: size for repo, size in found.items() if size is not None}
+
+    def packages(self, repo: str) -> Collection[str] | None:
+        database = self._databases.get(repo)
+        if database is None or database.table is None or database.failed_at is not None:
+            return None
+        if database.packages is None:
+            parsed = map(parse_package_file, database.table.names(""))
+            database.packages = frozenset(one.name for one in parsed if one is not None)
+        return database.packages
 
     def find(self, text: str, most: int) -> Sequence[tuple[str, str]]:
         """

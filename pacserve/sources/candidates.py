@@ -50,7 +50,7 @@ class Wanted:
         offset: The first byte that the client wants, as far as it has said so.
         head_only: True if the client does not want the file now (HEAD).
         mirrors_failed: True if every mirror of the repository failed lately, so that a signature is better taken from a peer.
-        shared: True if hosts of the LAN may learn of the file; False for a name that is not shared: it comes from this host or a mirror.
+        shared: True if hosts of the LAN may learn of the file.  If not, by its name or its repository, it comes from this host or a mirror.
         forced: True if the client states no condition (`pacman -Syy`): an index that the mirrors have is not compared by its date.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from io import FileIO
 from typing import Any
 
@@ -100,6 +100,13 @@ class Databases(Catalogue):
 
     def sizes(self, name: str) -> Sequence[int]:
         return [size for (_, known), size in self._sizes.items() if known == name]
+
+    def stated(self, name: str) -> Mapping[str, int]:
+        return {repo: size for (repo, known), size in self._sizes.items() if known == name}
+
+    def packages(self, repo: str) -> Collection[str] | None:
+        names = [known.rsplit("-", 3)[0] for known_repo, known in self._sizes if known_repo == repo]
+        return names or None
 
 
 class Packages(LocalPackages):

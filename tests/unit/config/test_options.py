@@ -19,7 +19,7 @@ from pacserve.discovery.filters import parse_filter
 from pacserve.network.addresses import Endpoint
 
 OPTIONS = (
-    *("--bind", "--port", "--pacman-conf", "--cache-dir", "--pacserver", "--clients", "--peers", "--name"),
+    *("--bind", "--port", "--pacman-conf", "--cache-dir", "--pacserver", "--clients", "--peers", "--name", "--private"),
     *("--multicast", "--multicast-filter", "--multicast-group", "--multicast-port", "--multicast-interval", "--interface"),
     *("--misses", "--hits", "--spool", "--spool-size", "--wan-limit", "--lan-limit"),
     *("--state", "--metrics-peers", "--log-level", "--help", "--more-help", "--version"),
@@ -62,6 +62,10 @@ class GoodTests(SynchronousTestCase):
     def test_names(self) -> None:
         """This host may have further names, whatever their case."""
         self.assertEqual(self.settings("--name", "Pacserve.LAN.", "--name", "atlas").names, ("pacserve.lan", "atlas"))
+
+    def test_private(self) -> None:
+        """Repositories are kept from the LAN by name; what can be none is refused."""
+        self.assertEqual(self.settings("--private", "ours", "--private", "my.repo", "--private", "ours").private, ("ours", "my.repo"))
 
     def test_endpoints(self) -> None:
         """Peers are named by name, IPv4 and IPv6 address, the port may be left out, and several may be named."""
@@ -187,6 +191,7 @@ class WrongTests(SynchronousTestCase):
                 "from 1 to 3600",
             ),
             ("--interface", ("", "x" * 16, "\u00e9" * 8, ".", "..", "a/b", "a b", "eth0:1", "a%b", "a\nb", "\0", "a\x1bb", "\ud800"), "such as eth0"),
+            ("--private", ("", "a/b", "options", "a\nb"), "pacman.conf"),
             ("--misses", ("", "Fetch", "relay"), "fetch"),
             ("--hits", ("", "fetch"), "relay"),
             ("--spool", ("", "a\0b"), "a path is missing"),

@@ -366,6 +366,16 @@ class HistoryTests(Setup):
             self.assertEqual(self.successResultOf(self.resolve(deliverer, replace(PACKAGE, name=name))), MIRROR)
             self.assertEqual((source.wanted[-1].shared, bool(self.sizes.asked)), (shared, shared))
 
+    def test_private(self) -> None:
+        """A file of a private repository is no matter of the LAN either."""
+        source = Source(Choice(Rank.MIRRORS, AT_MIRROR))
+        policy = Policy(Misses.FETCH, Hits.AUTO, lambda: True, lambda: True)
+        sources = Sources(Source(), [source], self.sizes, self.databases, lambda: {"core"})
+        deliverer = Deliverer(sources, Addresses(), Resolver(self.clock), self.streams, policy, self.clock)
+        for repo, shared in (("core", False), ("extra", True)):
+            self.assertEqual(self.successResultOf(self.resolve(deliverer, replace(PACKAGE, repo=repo))), MIRROR)
+            self.assertEqual(source.wanted[-1].shared, shared)
+
     def test_forced(self) -> None:
         """The sources learn whether a client states no condition."""
         source = Source(Choice(Rank.MIRRORS, AT_MIRROR))

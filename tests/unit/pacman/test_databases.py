@@ -93,6 +93,22 @@ class RefreshTests(DatabasesCase):
         command = self.children.commands[0]
         self.assertEqual((command[0], *command[-3:]), (sys.executable, "pacserve.pacman.database_reader", f"{self.sync.parent}/", "core"))
 
+    def test_packages(self) -> None:
+        """The names of the packages are known of a database that could be read, and those of the present one."""
+        self.assertIsNone(self.databases.packages("core"))
+        self.write("core")
+        waiting = self.refresh("core")
+        self.assertIsNone(self.databases.packages("core"))
+        self.children.end(printed(f"{ZLIB}\t1\n{BASH}\t2\n"))
+        self.successResultOf(waiting)
+        self.assertEqual((self.databases.packages("core"), self.databases.packages("core")), ({"zlib", "bash"}, {"zlib", "bash"}))
+        self.read("core", f"{BASH}\t2\n")
+        self.read("extra", f"{BASH}\t3\n")
+        self.assertEqual((self.databases.packages("core"), self.databases.stated(BASH)), ({"bash"}, {"core": 2, "extra": 3}))
+        (self.sync / "core.db").unlink()
+        self.successResultOf(self.refresh("core"))
+        self.assertIsNone(self.databases.packages("core"))
+
     def test_no_pyalpm(self) -> None:
         """Where pyalpm is missing one warning says so, and no size is known."""
         warnings: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.e2e.conftest import MakeLab
-from tests.e2e.lab import MIRROR, PACSERVE, Daemon, Depot, Site, small_packages
+from tests.e2e.lab import MIRROR, PACSERVE, Depot, Site, small_packages
 from tests.e2e.test_defaults import PASSWORD, spooled, start
 from tests.e2e.test_discovery import know_each_other
 

@@ -31,7 +31,7 @@ class PackageFront(Front):
         if len(ask.parts) == 1 or (len(ask.parts) == 2 and ask.parts[1] == "data"):
             held = self._packages.open(ask.parts[0], None)
             if held is not None:
-                return FileAnswer(held)
+                return FileAnswer(held, named=len(ask.parts) == 2)
         raise RequestError(404, "not in a local cache")
 
 

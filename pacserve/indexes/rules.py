@@ -12,7 +12,7 @@ from pacserve.packages.files import SIGNATURE_LIMIT
 @dataclass(frozen=True, slots=True)
 class Examined:
     """
-    What was found in an index.
+    The properties of an index that were found by reading it.
 
     Attributes:
         whole: True if nothing is missing at its end; None where that can't be told.

@@ -23,7 +23,7 @@ from pacserve.peers.peer import Peer, PeerState
 from pacserve.peers.questions import HEDGE_DELAY, PeerQuestions, fits
 from pacserve.peers.reputation import Failure, identity_of
 from pacserve.peers.roster import Roster
-from pacserve.peers.upstream import PeerUpstream, Relaying, package_url
+from pacserve.peers.upstream import PeerUpstream, Relaying, redirect_url
 from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
 from pacserve.sources.locations import Holder, Location, Offer, RemoteFile
 
@@ -295,7 +295,7 @@ class PeerSource(PackageSource):
             raise FetchError("no address")
         peer.reputation.chosen(size, self._clock.seconds())
         offer, holder = _OFFERS[self._sendable(peer, wanted)], str(endpoint)
-        url = package_url(endpoint, wanted.request.name)
+        url = redirect_url(endpoint, wanted.request.name)
         return RemoteFile(url, f"peer {holder}", size, PeerUpstream(endpoint, self._relaying), offer, holder)
 
     def _withheld(self, endpoint: Endpoint) -> None:

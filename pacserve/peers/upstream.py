@@ -81,10 +81,16 @@ class PeerUpstream(Upstream):
 
 
 def package_url(peer: Endpoint, name: str) -> str:
-    """
-    Returns the URL at which a peer has a package file or signature (docs/protocol.md).
-
-    The last part is `data` and not the file's name: pacman then saves the file under the name that it asked for, and asks its own host, not the
-    peer, for the signature (observed with pacman 6 and 7).
-    """
+    """Returns the URL at which this host asks a peer for a package file or signature (docs/protocol.md)."""
     return f"{peer.url}/package/{path_part(name)}/data"
+
+
+def redirect_url(peer: Endpoint, name: str) -> str:
+    """
+    Returns the URL to which a client is sent for it.
+
+    The last part of the path is `data` and not the file's name: pacman then asks its own host, not the peer, for the signature (observed with pacman
+    6 and 7).  The query, which peers of every version ignore, has `pacman -U` of several URLs save each under a name of its own: pacman 6 takes the
+    end of the URL for that, unless the peer states the name.
+    """
+    return f"{package_url(peer, name)}?{path_part(name)}"

@@ -17,10 +17,12 @@ class FileAnswer:
     Attributes:
         held: The open file, which whoever has the answer closes.
         origin: Where the file is from, for the access log.
+        named: True if the client is told the name of the file, since the URL does not end with it.
     """
 
     held: HeldFile
     origin: str = "cache"
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,7 +202,8 @@ class Router(Resource):
             self._responder.send(exchange.request, 200, "" if answer.size is None else f"Content-Length: {answer.size}\r\n")
             self._finished(exchange, Sent(200, 0), answer.origin)
         elif isinstance(answer, FileAnswer):
-            self._follow(exchange, send_file(exchange.request, self._responder, answer.held, self._pacing(exchange.client)), lambda: answer.origin)
+            sending_file = send_file(exchange.request, self._responder, answer.held, self._pacing(exchange.client), named=answer.named)
+            self._follow(exchange, sending_file, lambda: answer.origin)
         elif isinstance(answer, StreamAnswer):
             self._follow(
                 exchange, send_stream(exchange.request, self._responder, answer.file, self._pacing(exchange.client)), lambda: _origin(answer)

@@ -12,6 +12,7 @@ from tests.e2e.lab import MIRROR, PACSERVE, Daemon, Depot, Lab, Site, falsified,
 from tests.e2e.lab.pacman7 import Pacman7
 from tests.e2e.test_discovery import know_each_other, start
 from tests.e2e.test_lan_upgrades import payload
+from tests.e2e.test_packages_by_url import holding, urls
 
 NAMES = small_packages()[:10]
 # landlock_create_ruleset(2), asked for the version; a kernel without it lets pacman download only with its sandbox switched off.
@@ -179,3 +180,19 @@ def test_one_after_the_other(make_lab: MakeLab, depot: Depot, request: pytest.Fi
     assert downloaded <= 1.02 * payload(depot, names)
     for daemon in daemons:
         daemon.stop()
+
+
+def test_by_url(any_lab: Lab, depot: Depot, pacman7: Pacman7) -> None:
+    """-U of several URLs that end at a peer installs all of them, and keeps each under its name."""
+    host, other, _ = any_lab.hosts
+    configure(pacman7, "Server")
+    pacman7.run("-Sy")
+    names = NAMES[:3]
+    peer, daemon = holding(host, other, depot, names)
+    pacman7.run("-U", *urls(depot, names))
+    assert pacman7.installed() == set(names)
+    assert {path.name for path in host.pkg.iterdir()} == set(depot.filenames(names))
+    for file in depot.filenames(names, signatures=False):
+        assert " 307 from peer " in daemon.requests(file)[-1]
+    for one in (peer, daemon):
+        one.stop()

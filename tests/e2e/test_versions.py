@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.conftest import EARLIER, ROOT, MakeLab
 from tests.e2e.lab import PACKAGE_DIR, Daemon, Depot, Host, wait_until
 from tests.e2e.test_discovery import know_each_other
+from tests.e2e.test_packages_by_url import urls
 
 BLOB = f"zlib1g_1.2.13-1_amd64@{'3a' * 32}.blob"
 OPTIONS = {"redirect": ("--misses", "redirect"), "fetch": ("--misses", "fetch")}
@@ -75,6 +76,26 @@ def test_each_from_the_other(make_lab: MakeLab, depot: Depot, earlier: Path, mis
         assert any("peer" in line for line in daemon.requests(depot.packages[name].filename)), host
     for daemon in daemons:
         assert "can't be read" not in daemon.text()
+        daemon.stop()
+
+
+def test_by_url(make_lab: MakeLab, depot: Depot, earlier: Path) -> None:
+    """-U of several URLs that end at a peer of the earlier version installs all of them."""
+    lab = make_lab()
+    other, host = lab.hosts
+    daemons = start(lab.hosts, earlier, depot, "redirect")
+    names = ["pkg00", "pkg01", "pkg02"]
+    other.pacman("-Sy", *names)
+    host.pacman("-Sy")
+    wait_until(lambda: depot.packages["pkg02"].filename in str(listed(host, other.ip)["files"]), "the packages to be listed")
+    wait_until(lambda: "holds" in daemons[1].text(), "the peer to be known")
+    host.pacman("-U", *urls(depot, names))
+    assert host.installed() == set(names)
+    # The earlier version does not state names.
+    kept = {path.name for path in host.pkg.iterdir()}
+    assert {name.removeprefix("data?") for name in kept} == set(depot.filenames(names))
+    assert any(name.startswith("data?") for name in kept)
+    for daemon in daemons:
         daemon.stop()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ SINGLE_WRITE_BYTES = 48 * 1024
 """Bytes up to which a body is sent with its head in one write, which is cheaper than sendfile(2) for so few."""
 
 
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9@._+:~-]+\Z")
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """
@@ -41,7 +45,7 @@ class Sent:
     complete: bool = True
 
 
-async def send_file(request: Request, responder: Responder, held: HeldFile, pacing: Pacing | None = None) -> Sent:
+async def send_file(request: Request, responder: Responder, held: HeldFile, pacing: Pacing | None = None, *, named: bool = False) -> Sent:
     """
     Answers a GET or HEAD with a file, and closes it whatever happens.
 
@@ -49,6 +53,7 @@ async def send_file(request: Request, responder: Responder, held: HeldFile, paci
 
     Args:
         pacing: Limits how fast it is sent; None for no limit.
+        named: True if the name of the file is stated (RFC 6266), where it needs no quoting: pacman 6 takes it as it stands.
 
     Raises:
         RequestError: 500, the file can't be read, and nothing was sent yet.
@@ -56,6 +61,8 @@ async def send_file(request: Request, responder: Responder, held: HeldFile, paci
     try:
         decision = decide(request.method.decode("ascii"), header_getter(request), held.size, held.modified, held.etag)
         fields = f"Last-Modified: {format_date(held.modified)}\r\nETag: {held.etag}\r\nAccept-Ranges: bytes\r\n"
+        if named and _PLAIN_NAME.match(held.name):
+            fields += f'Content-Disposition: attachment; filename="{held.name}"\r\n'
         if decision.status == 304:
             responder.send(request, 304, fields)
             return Sent(304, 0)

@@ -85,7 +85,7 @@ class Daemon(Program):
     def requests(self, name: str, method: str = "GET") -> list[str]:
         """The log lines of the answered requests for a file, or for any path that ends so."""
         time.sleep(_LOGGING)
-        return [line for line in self.text().splitlines() if re.search(rf"\b{method} /\S*{re.escape(name)}(/data)?: ", line)]
+        return [line for line in self.text().splitlines() if re.search(rf"\b{method} /\S*{re.escape(name)}(/data(\?\S*)?)?: ", line)]
 
     def stop(self) -> None:
         """Ends it with SIGTERM.  It must leave with status 0, and must not have met a defect of its own."""

@@ -20,12 +20,12 @@ class PackageFrontTests(SynchronousTestCase):
         self.front = PackageFront(self.packages)
 
     def test_both_forms(self) -> None:
-        """FILE and FILE/data are the same file."""
+        """FILE and FILE/data are the same file; the name is stated of the second, whose URL does not end with it."""
         for parts in ((NAME,), (NAME, "data")):
             answer = self.successResultOf(Deferred.fromCoroutine(self.front.answer(ask(*parts))))
             assert isinstance(answer, FileAnswer)
             self.addCleanup(answer.held.file.close)
-            self.assertEqual((answer.held.name, answer.held.size), (NAME, 100))
+            self.assertEqual((answer.held.name, answer.held.size, answer.named), (NAME, 100, len(parts) == 2))
 
     def test_absent(self) -> None:
         """A file that is in no cache is 404, without a reason."""

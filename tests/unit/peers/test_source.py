@@ -21,7 +21,7 @@ from pacserve.peers.questions import CONFIRM_BUDGET, DOUBT_INTERVAL, HEDGE_DELAY
 from pacserve.peers.reputation import DISTRUST, HALF_LIFE, WITHHELD_PENALTY, Failure, Reputation
 from pacserve.peers.roster import Roster
 from pacserve.peers.source import HOLDERS_COMPARED, HOLDERS_PER_REQUEST, MISS_LIFETIME, PEERS_PER_MISS, Neighbourhood, PeerSource
-from pacserve.peers.upstream import package_url
+from pacserve.peers.upstream import package_url, redirect_url
 from pacserve.sources.candidates import Candidate, Rank, Wanted
 from pacserve.sources.locations import Location, RemoteFile
 from tests.fakes.interfaces import Addresses
@@ -48,7 +48,7 @@ def url(slot: int, name: str = NAME) -> str:
 
 def redirect(slot: int, size: int = SIZE, name: str = NAME) -> tuple[str, str, int | None, str]:
     """The location that is the peer in a slot."""
-    return url(slot, name), f"peer {address(slot)}", size, address(slot)
+    return f"{url(slot, name)}?{name}", f"peer {address(slot)}", size, address(slot)
 
 
 def shown(location: Location) -> tuple[str, str, int | None, str]:
@@ -879,8 +879,11 @@ class UnknownTests(Setup):
 
 class PackageURLTests(SynchronousTestCase):
     def test_last_part(self) -> None:
-        """The last part of a package's URL contains neither .pkg nor .db, so that pacman asks its own host for the signature."""
-        self.assertEqual(package_url(Endpoint("10.0.0.3", 15678), NAME).rpartition("/")[2], "data")
+        """The path ends with neither .pkg nor .db, so that pacman asks its own host for the signature; the query tells two files apart."""
+        place = Endpoint("10.0.0.3", 15678)
+        self.assertEqual(package_url(place, NAME).rpartition("/")[2], "data")
+        self.assertEqual(redirect_url(place, NAME).rpartition("/")[2], f"data?{NAME}")
+        self.assertEqual(redirect_url(place, "a-1?^2-1-any.pkg.tar.zst").count("?"), 1)
 
     def test_forms(self) -> None:
         """Every kind of address makes a URL that is read back as that address."""

@@ -39,6 +39,7 @@ class Files(Resource):
         self.path = path
         self.size: int | None = None
         self.document: bytes | None = None
+        self.named = False
         self.held: list[HeldFile] = []
         self.sent: list[Deferred[Sent]] = []
         self._responder = Responder(lambda: 0.0)
@@ -49,7 +50,7 @@ class Files(Resource):
         else:
             size = self.path.stat().st_size if self.size is None else self.size
             self.held.append(HeldFile(self.path.name, FileIO(str(self.path)), size, 784111777, '"tag"'))
-            sending = send_file(request, self._responder, self.held[-1])
+            sending = send_file(request, self._responder, self.held[-1], named=self.named)
         self.sent.append(Deferred.fromCoroutine(sending))
         return NOT_DONE_YET
 
@@ -84,6 +85,16 @@ class FileTests(BodyTestCase):
         )
         self.assertNotIn("content-encoding", response.headers)
         self.assertEqual(self.sent(), Sent(200, 10))
+
+    def test_named(self) -> None:
+        """The name is stated on demand, unless a client might take a part of it for something else."""
+        for name, stated in (("zlib-1:1.3+r1~rc_1@x.pkg", True), ("a;b", False), ('a"b', False), ("a b", False), ("caf\u00e9", False)):
+            self.path = self.files.path = self.path.rename(self.path.with_name(name))
+            for named in (True, False):
+                self.files.named = named
+                for method, *fields in (("GET",), ("HEAD",), ("GET", "Range: bytes=7-")):
+                    found = self.browser.get("/", *fields, method=method).headers.get("content-disposition")
+                    self.assertEqual(found, f'attachment; filename="{name}"' if named and stated else None)
 
     def test_head(self) -> None:
         """A HEAD gets the same headers and no body."""

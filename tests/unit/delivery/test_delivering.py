@@ -370,7 +370,7 @@ class HistoryTests(Setup):
         """A file of a private repository is no matter of the LAN either."""
         source = Source(Choice(Rank.MIRRORS, AT_MIRROR))
         policy = Policy(Misses.FETCH, Hits.AUTO, lambda: True, lambda: True)
-        sources = Sources(Source(), [source], self.sizes, self.databases, lambda: {"core"})
+        sources = Sources([Source()], [source], self.sizes, self.databases, lambda: {"core"})
         deliverer = Deliverer(sources, Addresses(), Resolver(self.clock), self.streams, policy, self.clock)
         for repo, shared in (("core", False), ("extra", True)):
             self.assertEqual(self.successResultOf(self.resolve(deliverer, replace(PACKAGE, repo=repo))), MIRROR)

@@ -23,7 +23,7 @@ from pacserve.app.fetching import Fetching, Surroundings, take
 from pacserve.app.listening import listen
 from pacserve.app.mirroring import Mirroring
 from pacserve.app.notify import ServiceNotifier
-from pacserve.app.peering import Peering
+from pacserve.app.peering import Peering, Time
 from pacserve.app.reporting import Parts
 from pacserve.app.routes import Fronts, routes
 from pacserve.app.telling import Telling
@@ -39,6 +39,7 @@ from pacserve.fetch.rate import Limits, TokenBucket
 from pacserve.fronts.downloads import ClaimFront, FetchFront
 from pacserve.fronts.peer import InfoFront, PackageFront
 from pacserve.indexes.signatures import SignatureSource
+from pacserve.lateness import Lateness
 from pacserve.metrics.errors import ErrorCounts
 from pacserve.mirrors.folders import RepositoryFolders
 from pacserve.network.addresses import Endpoint, IPAddress
@@ -120,22 +121,25 @@ class Daemon:
         instance = secrets.token_hex(16)
         machine, myself = Machine(reactor), Myself(instance, self._architectures)
 
+        self._lateness = lateness = Lateness(reactor)
         run = ChildRunner(reactor)
         self._configuration = PacmanConf(settings.pacman_conf, run, self._beside, reactor, required=settings.pacman_required)
-        self._databases = Databases(self._configuration, KeptTables(f"{settings.state}/databases"), run, reactor)
+        self._databases = Databases(self._configuration, KeptTables(f"{settings.state}/databases"), run, reactor, lateness)
         names = _own_names() | frozenset(settings.names)
         servers = Servers(self._configuration, machine, names, settings.port)
         self._private = private = PrivateRepositories(self._configuration, servers, settings.private)
         self._caches = caches = CachedPackages(self._cache_dirs, self._databases, self._in_thread, reactor, wall, private.names)
         shared = SharedPackages(caches, private.names, self._databases)
 
-        self._peering = peering = Peering(settings, myself, machine, caches, self._in_thread, reactor)
+        self._peering = peering = Peering(settings, myself, machine, caches, self._in_thread, Time(reactor, lateness))
         self._proxies = Proxies(process.environment)
         folders = RepositoryFolders(servers, self._in_file_thread, reactor)
         mirroring = Mirroring(settings, servers, self._proxies, machine, instance, reactor)
         lan_rate = TokenBucket(settings.lan_limit)
         limits = Limits(partial(take, TokenBucket(settings.wan_limit), reactor), partial(take, lan_rate, reactor))
-        around = Surroundings(mirroring.upstreams, self._databases, peering.claiming, limits, self._pacman_cache_dirs, self._in_thread, reactor, wall)
+        around = Surroundings(
+            mirroring.upstreams, self._databases, peering.claiming, limits, self._pacman_cache_dirs, self._in_thread, reactor, wall, lateness
+        )
         self._fetching = fetching = Fetching(settings, around)
         errors = ErrorCounts()
         delivery = Deliverer(
@@ -227,6 +231,7 @@ class Daemon:
                 await _settled(port.stopListening())
             self._fetching.stop()  # or the next start would take this one for a crash
             raise
+        self._lateness.start()
         self._in_background(self._prepare(), "preparing for the first requests")
         where = ", ".join(_shown(port) for port in self._ports)
         self._log.info("pacserve {version} listens on {where}", version=__version__, where=where)
@@ -245,6 +250,7 @@ class Daemon:
         for port in self._ports:
             await _settled(port.stopListening())
         self._peering.stop()
+        self._lateness.stop()
         self._telling.retire()
         self._configuration.stop()
         self._connections.retire()

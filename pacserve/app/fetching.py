@@ -19,6 +19,7 @@ from pacserve.delivery.table import Hits, Misses
 from pacserve.errors import ConfigurationError
 from pacserve.fetch.rate import Limits, TokenBucket
 from pacserve.indexes.databases import DatabaseSource, Runtime
+from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.packages.catalogue import Catalogue
 from pacserve.pacman.indexes import PACMAN_INDEXES
 from pacserve.sources.candidates import PackageSource
@@ -45,6 +46,7 @@ class Surroundings:
         limits: How fast bytes may flow.
         cache_dirs: Gives the folders of pacman.
         wall: Gives the seconds since the epoch.
+        lateness: How late the timers of this process are.
     """
 
     upstreams: Upstreams
@@ -55,6 +57,7 @@ class Surroundings:
     in_thread: InThread
     clock: IReactorTime
     wall: Callable[[], float]
+    lateness: Lateness = PUNCTUAL
 
 
 class Fetching:
@@ -84,13 +87,13 @@ class Fetching:
         clock, limits = around.clock, around.limits
         self.spool = Spool(settings.spool, settings.spool_size, self._fail)
         self.trimming = SpoolTrimming(self.spool, around.cache_dirs, around.in_thread, clock, around.wall)
-        self.downloads = Downloads(self.spool, clock, limits, around.claiming, lambda _: self.trimming.trim_soon())
+        self.downloads = Downloads(self.spool, clock, limits, around.claiming, lambda _: self.trimming.trim_soon(), around.lateness)
         self.packages = DownloadSource(self.downloads, around.upstreams, around.catalogue, clock)
         self.databases = DatabaseSource(
             f"{settings.spool}/databases", PACMAN_INDEXES, around.upstreams, Runtime(clock, around.wall, around.in_thread), limits
         )
-        self.passing = Downloads(TemporaryStore(), clock, limits, around.claiming)
-        self._small = Downloads(MemoryStore(), clock, limits, around.claiming)
+        self.passing = Downloads(TemporaryStore(), clock, limits, around.claiming, lateness=around.lateness)
+        self._small = Downloads(MemoryStore(), clock, limits, around.claiming, lateness=around.lateness)
         self.streaming = Streaming(Running(self.downloads, self.passing, self._small), around.upstreams, around.catalogue, clock)
 
     @property

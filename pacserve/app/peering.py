@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from random import SystemRandom
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 from pacserve.app.lan import LAN, LocalMachine
 from pacserve.app.mirroring import USER_AGENT, read_of
 from pacserve.claims.claiming import PeerClaiming
-from pacserve.claims.claims import Claims
+from pacserve.claims.claims import LEASE, LONGEST_LEASE, Claims
 from pacserve.config.settings import Settings
 from pacserve.fetch.agents import peer_agent
 from pacserve.fetch.hosts import resolve_host
 from pacserve.fetch.stream import StreamingClient
+from pacserve.lateness import Lateness
 from pacserve.network.addresses import Endpoint, LocalAddresses
 from pacserve.packages.inventory import LocalPackages
 from pacserve.peers.holdings import Holdings
@@ -22,6 +24,19 @@ from pacserve.peers.peer import Myself, named
 from pacserve.peers.roster import Roster
 from pacserve.peers.source import Neighbourhood, PeerSource
 from pacserve.peers.watch import Offload, PeerWatch
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """
+    The time of this process.
+
+    Attributes:
+        lateness: How late its timers are.
+    """
+
+    reactor: Any
+    lateness: Lateness
 
 
 class Peering:
@@ -40,7 +55,8 @@ class Peering:
         claiming: Claims files for downloads of this host.
     """
 
-    def __init__(self, settings: Settings, myself: Myself, local: LocalAddresses, packages: LocalPackages, in_thread: Any, reactor: Any) -> None:
+    def __init__(self, settings: Settings, myself: Myself, local: LocalAddresses, packages: LocalPackages, in_thread: Any, time: Time) -> None:
+        reactor, lateness = time.reactor, time.lateness
         client = StreamingClient(peer_agent(reactor, read_of(settings.lan_limit)), reactor, {"User-Agent": USER_AGENT})
         random = SystemRandom()
         self.roster, self.holdings = Roster(), Holdings()
@@ -48,9 +64,9 @@ class Peering:
             self.roster.add(partial(named, endpoint=endpoint))
         offload = Offload(lambda name: resolve_host(reactor, reactor, name), in_thread)
         self._watch = PeerWatch(self.roster, self.holdings, client, myself, offload, reactor)
-        self.source = PeerSource(self.roster, self.holdings, client, Neighbourhood(local, self._watch.suspect, random), reactor)
-        self.claims = Claims(self.roster.reputations)
-        self.claiming = PeerClaiming(self.roster, self.claims, client, reactor, myself.instance)
+        self.source = PeerSource(self.roster, self.holdings, client, Neighbourhood(local, self._watch.suspect, random, lateness), reactor)
+        self.claims = Claims(self.roster.reputations, lambda: lateness.widened(LEASE, LONGEST_LEASE))
+        self.claiming = PeerClaiming(self.roster, self.claims, client, reactor, myself.instance, lateness)
         self._lan: LAN | None = None
         if settings.multicast:
             self._lan = LAN(settings, self.roster, self._watch, packages, myself, LocalMachine(local, random, reactor))

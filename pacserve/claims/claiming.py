@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.claims.claims import Claims, Verdict
-from pacserve.claims.keepers import CLAIM_BUDGET, KEEPERS_ASKED, Keeper, KeeperCall, KeeperRound, rank_keepers
+from pacserve.claims.keepers import KEEPERS_ASKED, MESSAGE_TIMEOUT, Keeper, KeeperCall, KeeperRound, rank_keepers
 from pacserve.claims.leader import Leader
 from pacserve.claims.lease import Lease
 from pacserve.errors import FetchError, RemoteProtocolError
 from pacserve.fetch.stream import StreamingClient
 from pacserve.http.request import path_part
+from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.network.addresses import Endpoint
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.peers import fields
@@ -74,35 +77,50 @@ class PeerClaiming(Claiming):
     """
     Claims files with the peers that rendezvous hashing names, this host among them.
 
+    The first of them decides.  A host that did not hear it, since one of the two is busy, downloads the file meanwhile, and goes on asking: when the
+    keeper is heard in the end, and names another host, the two downloads become one.
+
     Args:
         table: The claims that this host keeps.
         instance: This daemon's own instance id.
     """
 
-    def __init__(self, peers: Roster, table: Claims, client: StreamingClient, clock: IReactorTime, instance: str) -> None:
+    def __init__(
+        self, peers: Roster, table: Claims, client: StreamingClient, clock: IReactorTime, instance: str, lateness: Lateness = PUNCTUAL
+    ) -> None:
         self._peers = peers
         self._table = table
         self._client = client
         self._clock = clock
         self._instance = instance
+        self._lateness = lateness
 
     async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
         if request.kind is FileKind.DATABASE or expected is None or expected.sha256 is None:
-            return _PeerClaim(None, None)  # nothing would tell whether another host downloads the same file
+            return _PeerClaim()  # nothing would tell whether another host downloads the same file
         key = claim_key(request.name, expected.sha256)
         known = self._known(request.name)
         order = rank_keepers(key, [*known, self._instance])[:KEEPERS_ASKED]
+        keepers = [self._keeper(instance, known, key) for instance in order]
+        find = partial(self._leader, request, expected.sha256)
         try:
-            verdict, keeper = await KeeperRound([self._keeper(instance, known, key) for instance in order], self._clock).run()
+            verdict, keeper = await KeeperRound(keepers, self._clock, self._lateness).run()
         except FetchError:
-            return _PeerClaim(None, None)
-        if verdict.granted:
-            return _PeerClaim(None, Lease(keeper.call, self._clock))
-        # A leader that is not known is ignored: no keeper makes this host talk to an address of the keeper's choice.
-        endpoint, peer = known.get(verdict.follow or "", (None, None))
+            return _PeerClaim(find).held_with(keepers[:1], self._clock)
+        if not verdict.granted:
+            return _PeerClaim(leader=find(verdict.follow or ""))
+        return _PeerClaim(find).held_with([keeper, *(first for first in keepers[:1] if first is not keeper)], self._clock)
+
+    def _leader(self, request: FileRequest, sha256: bytes, instance: str) -> Leader | None:
+        """
+        Returns the host to follow that a keeper has named; None where it may not be followed.
+
+        A leader that is not known is ignored: no keeper makes this host talk to an address of the keeper's choice.
+        """
+        endpoint, peer = self._known(request.name).get(instance, (None, None))
         if endpoint is None or peer is None or not peer.reputation.may_be_followed(self._clock.seconds()):
-            return _PeerClaim(None, None)
-        return _PeerClaim(Leader(endpoint, self._client, request, expected.sha256, self._peers.reputations, self._clock), None)
+            return None
+        return Leader(endpoint, self._client, request, sha256, self._peers.reputations, self._clock)
 
     def _known(self, name: str) -> dict[str, tuple[Endpoint, Peer]]:
         """
@@ -163,7 +181,7 @@ class _OwnTable(KeeperCall):
     key: str
     instance: str
 
-    def __call__(self, action: str, timeout: float = CLAIM_BUDGET) -> Deferred[Verdict]:
+    def __call__(self, action: str, timeout: float = MESSAGE_TIMEOUT) -> Deferred[Verdict]:
         return execute(self.table.handle, action, self.key, self.instance, _HERE, self.clock.seconds())
 
 
@@ -176,7 +194,7 @@ class _RemoteKeeper(KeeperCall):
     key: str
     instance: str
 
-    def __call__(self, action: str, timeout: float = CLAIM_BUDGET) -> Deferred[Verdict]:
+    def __call__(self, action: str, timeout: float = MESSAGE_TIMEOUT) -> Deferred[Verdict]:
         return Deferred.fromCoroutine(self._post(action, timeout))
 
     async def _post(self, action: str, timeout: float) -> Verdict:
@@ -187,17 +205,45 @@ class _RemoteKeeper(KeeperCall):
 
 
 class _PeerClaim(Claim):
-    def __init__(self, leader: Upstream | None, lease: Lease | None) -> None:
+    """
+    A claim that is held with any number of keepers, or a host to follow.
+
+    Args:
+        find: Gives the leader of an instance id, where it may be followed.
+    """
+
+    def __init__(self, find: Callable[[str], Upstream | None] = lambda _: None, leader: Upstream | None = None) -> None:
+        self._find = find
         self._leader = leader
-        self._lease = lease
+        self._leases: list[Lease] = []
+        self._lost: Callable[[], object] = _ignored
+
+    def held_with(self, keepers: Sequence[Keeper], clock: IReactorTime) -> _PeerClaim:
+        """Shows these keepers from now on that the download goes on; returns this claim."""
+        self._leases = [Lease(keeper.call, clock, self._moved) for keeper in keepers]
+        return self
 
     @property
     def leader(self) -> Upstream | None:
         return self._leader
 
+    def watch(self, lost: Callable[[], object]) -> None:
+        self._lost = lost
+
     def end(self, *, kept: bool) -> None:
-        if self._lease is not None:
-            self._lease.end("finish" if kept else "release")
+        for lease in self._leases:
+            lease.end("finish" if kept else "release")
+
+    def _moved(self, instance: str) -> None:
+        """Takes note that another host holds the claim."""
+        leader = self._find(instance)
+        if leader is not None:
+            self._leader = leader
+            self._lost()
+
+
+def _ignored() -> None:
+    return
 
 
 def _instance(peer: Peer) -> str:

@@ -8,14 +8,20 @@ their instance ids themselves, so that their rights go by the address that they 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from pacserve.bounded import ExpiringMemory
 from pacserve.claims.followers import Followers
 from pacserve.peers.reputation import Failure, Reputations
 
 # Seconds for which a claim holds without a sign of life of its holder.
 LEASE = 2.0
+# Seconds that this may become on a host that is late itself, and so hears its holders late.
+LONGEST_LEASE = 6.0
+# Seconds for which it is remembered who lost a lease: a machine that was only late is heard within a few.
+LAPSED = 30.0
+_LAPSED_LIMIT = 1024
 # Seconds for which a file that was downloaded is remembered; by then its holder has told what it holds.
 FINISHED = 10.0
 CLAIMS_LIMIT = 4096
@@ -46,7 +52,7 @@ _GRANTED = Verdict(None, granted=True)
 class _Claim:
     holder: str
     source: str
-    until: float
+    heard_at: float
     finished: bool
     followers: Followers
 
@@ -57,15 +63,19 @@ class Claims:
 
     Args:
         reputations: Those of the hosts that ask, by their addresses.
+        lease: Gives the seconds for which a claim holds without a sign of life: more while this host itself is late to hear it.
     """
 
-    def __init__(self, reputations: Reputations) -> None:
+    def __init__(self, reputations: Reputations, lease: Callable[[], float] = lambda: LEASE) -> None:
         self._reputations = reputations
+        self._lease = lease
         # By the time of their last sign of life, so that those which have run out stand first: there is one order for each of the two terms.
         self._leased: dict[str, _Claim] = {}
         self._finished: dict[str, _Claim] = {}
         self._by_source: Counter[str] = Counter()
         self._followers = 0
+        # Instance id and address of the host that lost the lease of a key.
+        self._lapsed: ExpiringMemory[str, tuple[str, str]] = ExpiringMemory(_LAPSED_LIMIT, LAPSED)
 
     def __len__(self) -> int:
         return len(self._leased) + len(self._finished)
@@ -110,10 +120,17 @@ class Claims:
         return _GRANTED
 
     def renew(self, key: str, instance: str, source: str, now: float) -> bool:
-        """Takes a sign of life of a holder; returns whether it still holds the claim."""
+        """
+        Takes a sign of life of a holder; returns whether it still holds the claim.
+
+        A host that lost its lease, and was only late, gets the claim back from the host that got it meanwhile: it has more of the file, and the
+        other one follows it as soon as that shows a sign of life.
+        """
         self._expire(now)
         claim = self._leased.get(key)
-        if claim is None or self._is_liar(source, now) or (claim.holder, claim.source) != (instance, source):
+        if claim is None or (claim.holder, claim.source) != (instance, source):
+            return self._return(key, claim, instance, source, now)
+        if self._is_liar(source, now):
             return False
         self._extend(key, claim, now, finished=False)
         return True
@@ -148,9 +165,19 @@ class Claims:
             return False
         if len(self) >= CLAIMS_LIMIT and not self._drop(iter(self._finished)):
             return False
-        self._leased[key] = _Claim(instance, source, now + LEASE, False, Followers(instance))
+        self._leased[key] = _Claim(instance, source, now, False, Followers(instance))
         self._by_source[source] += 1
         return True
+
+    def _return(self, key: str, claim: _Claim | None, instance: str, source: str, now: float) -> bool:
+        """Gives a claim back to a host that lost its lease, in place of the claim of another host; returns whether that may be."""
+        if self._lapsed.get(key, now) != (instance, source) or key in self._finished or not self._may_hold(source, now):
+            return False
+        if claim is not None:
+            self._end(key, claim)
+        self._lapsed.forget(key)
+        self._reputations.of(source).kept_lease()
+        return self._grant(key, instance, source, now)
 
     def _follow(self, claim: _Claim, instance: str, source: str) -> Verdict:
         known = len(claim.followers)
@@ -171,19 +198,21 @@ class Claims:
         self._leased.pop(key, None)
         self._finished.pop(key, None)
         claim.finished = finished
-        claim.until = now + (FINISHED if finished else LEASE)
+        claim.heard_at = now
         (self._finished if finished else self._leased)[key] = claim
 
     def _expire(self, now: float) -> None:
         """Forgets the claims that have run out, whether a host asks for them or not: each lost lease counts."""
-        for claims in (self._leased, self._finished):
+        for claims, term in ((self._leased, self._lease()), (self._finished, FINISHED)):
             while claims:
                 key, claim = next(iter(claims.items()))
-                if now < claim.until:
+                if now < claim.heard_at + term:
                     break
                 self._end(key, claim)
                 if not claim.finished:
-                    self._reputations.of(claim.source).failed(Failure.LOST_LEASE, claim.until)
+                    lost_at = claim.heard_at + term
+                    self._lapsed.remember(key, (claim.holder, claim.source), lost_at)
+                    self._reputations.of(claim.source).failed(Failure.LOST_LEASE, lost_at)
 
     def _is_liar(self, source: str, now: float) -> bool:
         reputation = self._reputations.find(source)

@@ -17,6 +17,7 @@ from pacserve.claims.claims import Verdict
 from pacserve.complaints import Complaints
 from pacserve.errors import FetchError, RemoteProtocolError
 from pacserve.fetch.hedging import first_yes
+from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.peers.reputation import Failure, Reputation
 from pacserve.waiting import Waiters
 
@@ -26,6 +27,11 @@ CLAIM_BUDGET = 0.15
 KEEPERS_ASKED = 3
 # Seconds for the whole round.
 ROUND_BUDGET = KEEPERS_ASKED * CLAIM_BUDGET
+# Seconds that both may become on a host that is late itself: a client waits meanwhile, and gives up after 10 s.
+LONGEST_CLAIM_BUDGET = 1.0
+LONGEST_ROUND_BUDGET = KEEPERS_ASKED * LONGEST_CLAIM_BUDGET
+# Seconds for every other message to a keeper, for which nobody waits: it is to come before a lease runs out.
+MESSAGE_TIMEOUT = 1.0
 
 _complaints = Complaints(Logger())
 
@@ -34,7 +40,7 @@ class KeeperCall(Protocol):
     """Calls a keeper, to say `ask`, `renew`, `finish` or `release`."""
 
     @abstractmethod
-    def __call__(self, action: str, timeout: float = CLAIM_BUDGET) -> Deferred[Verdict]:
+    def __call__(self, action: str, timeout: float = MESSAGE_TIMEOUT) -> Deferred[Verdict]:
         """
         Returns the answer of the keeper.
 
@@ -91,10 +97,11 @@ class KeeperRound:
 
     _log = Logger()
 
-    def __init__(self, keepers: Sequence[Keeper], clock: IReactorTime) -> None:
+    def __init__(self, keepers: Sequence[Keeper], clock: IReactorTime, lateness: Lateness = PUNCTUAL) -> None:
         self._keepers = keepers
         self._clock = clock
-        self._end = clock.seconds() + ROUND_BUDGET
+        self._budget = lateness.widened(CLAIM_BUDGET, LONGEST_CLAIM_BUDGET)
+        self._end = clock.seconds() + lateness.widened(ROUND_BUDGET, LONGEST_ROUND_BUDGET)
         self._unheard: set[int] = set()
         self._failures = Waiters()
 
@@ -105,7 +112,7 @@ class KeeperRound:
         Raises:
             FetchError: No keeper answered.
         """
-        return await first_yes([partial(self._ask, number) for number in range(len(self._keepers))], self._clock, CLAIM_BUDGET)
+        return await first_yes([partial(self._ask, number) for number in range(len(self._keepers))], self._clock, self._budget)
 
     async def _ask(self, number: int) -> tuple[Verdict, Keeper]:
         keeper = self._keepers[number]

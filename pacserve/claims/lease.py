@@ -23,19 +23,21 @@ class Lease:
     Shows the keeper that a download goes on, and tells it of the end.  One message is sent at a time: nothing piles up at a keeper that hangs, and
     nothing arrives out of order.
 
-    A keeper that says that the claim is lost was started anew, or took this host for dead.  It is asked once more: if no other host downloads the
-    file by now, others can still follow this host.  Otherwise the download goes on without a claim.
+    A keeper that says that the claim is lost was started anew, took this host for dead, or was not heard when the claim was made.  It is asked once
+    more: if no other host downloads the file by now, others can still follow this host.  Otherwise there is no claim any more.
 
     Args:
         call: Says to the keeper `ask`, `renew`, `finish` or `release`.  Raises `FetchError` where it does not answer.
+        lost: Called with the host to follow, should another one hold the claim.
     """
 
     _log = Logger()
 
-    def __init__(self, call: Callable[[str], Awaitable[Verdict]], clock: IReactorTime) -> None:
+    def __init__(self, call: Callable[[str], Awaitable[Verdict]], clock: IReactorTime, lost: Callable[[str], object] = lambda _: None) -> None:
         self._call = call
         self._clock = clock
         self._complaints = Complaints(self._log)
+        self._lost = lost
         self._last_words = ""
         self._tries = 0
         self._timer: IDelayedCall | None = clock.callLater(RENEWAL_INTERVAL, self._due)
@@ -74,6 +76,8 @@ class Lease:
         except FetchError as error:
             self._log.debug("the keeper of a claim was not told that the download goes on: {error}", error=error)
             return True
+        if verdict.follow is not None and not self._last_words:
+            self._lost(verdict.follow)
         return verdict.granted
 
     async def _farewell(self) -> bool:

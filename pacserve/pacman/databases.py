@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pacserve.errors import FetchError
+from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.children import Run
 from pacserve.packages.files import ExpectedFile
@@ -24,6 +25,8 @@ from pacserve.waiting import Waiters
 
 # Seconds that a request waits for a database that is being read; pacman itself waits 10 s for an answer.
 READING_TIMEOUT = 3.0
+# Seconds that this may become on a host that is short of CPU: a file of which nothing is known is fetched by each host for itself.
+LONGEST_READING_TIMEOUT = 5.0
 # Seconds after which a database that could not be read is tried again, though it has not changed.
 RETRY_INTERVAL = 60.0
 # Child processes at the same time: one for each core of a small machine.
@@ -65,11 +68,12 @@ class Databases(Catalogue):
 
     _log = Logger()
 
-    def __init__(self, configuration: ConfigurationSource, kept: KeptTables, run: Run, clock: IReactorTime) -> None:
+    def __init__(self, configuration: ConfigurationSource, kept: KeptTables, run: Run, clock: IReactorTime, lateness: Lateness = PUNCTUAL) -> None:
         self._configuration = configuration
         self._kept = kept
         self._run = run
         self._clock = clock
+        self._lateness = lateness
         self._databases: dict[str, _Database] = {}
         self._revision = 0
         self._children = DeferredSemaphore(CHILDREN_LIMIT)
@@ -187,7 +191,7 @@ class Databases(Catalogue):
 
     async def _wait_for(self, database: _Database, seconds: float = READING_TIMEOUT) -> None:
         """Waits for the end of a reading, but not too long, and without ending it for the others when this caller goes away."""
-        if not await database.ended.wait_for(seconds, self._clock):
+        if not await database.ended.wait_for(self._lateness.widened(seconds, LONGEST_READING_TIMEOUT), self._clock):
             self._log.debug("a database takes long to read")
 
     async def _read(self, database_dir: str, repo: str, database: _Database, stamp: Stamp) -> None:

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from pacserve.bounded import ExpiringMemory
 from pacserve.errors import AbsentError, FetchError, RemoteProtocolError
 from pacserve.fetch.client import HTTPClient
+from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.network.addresses import Endpoint
 from pacserve.packages.files import SIGNATURE_LIMIT, FileKind
 from pacserve.peers.holdings import Holdings
@@ -27,6 +28,9 @@ SIGNATURE_BUDGET = 2.0
 HEDGE_DELAY = 0.01
 # Seconds that peers have which probably have not got the file.  A wrong "no" costs bytes of the WAN, waiting costs each miss.
 MISS_BUDGET = 0.05
+# Seconds that these budgets may become on a host that is late itself: of the 10 s that pacman waits most are for the mirrors.
+LONGEST_CONFIRM_BUDGET = 1.0
+LONGEST_MISS_BUDGET = 0.5
 # Seconds for which a peer that was slow to say something is taken to be alive after it was looked at.
 DOUBT_INTERVAL = 2.0
 # Seconds for which a yes holds, so that a burst of requests for one file asks once.
@@ -42,12 +46,21 @@ class PeerQuestions:
         suspect: Called with a peer that did not answer a question and with the reason, which is empty for one that was slow.
     """
 
-    def __init__(self, peers: Roster, holdings: Holdings, client: HTTPClient, suspect: Callable[[Peer, str], object], clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        peers: Roster,
+        holdings: Holdings,
+        client: HTTPClient,
+        suspect: Callable[[Peer, str], object],
+        clock: IReactorTime,
+        lateness: Lateness = PUNCTUAL,
+    ) -> None:
         self._peers = peers
         self._holdings = holdings
         self._client = client
         self._suspect = suspect
         self._clock = clock
+        self._lateness = lateness
         self._yeses: ExpiringMemory[tuple[Endpoint, str], int] = ExpiringMemory(_YESES_LIMIT, YES_LIFETIME)
 
     def remembered(self, wanted: Wanted, peer: Peer, size: int | None) -> int | None:
@@ -71,7 +84,7 @@ class PeerQuestions:
             FetchError: The peer did not say so in time.
         """
         now = self._clock.seconds()
-        budget = CONFIRM_BUDGET
+        budget = self._lateness.widened(CONFIRM_BUDGET, LONGEST_CONFIRM_BUDGET)
         if deadline - now < budget:  # the peer would be blamed for what it had no time to do
             raise FetchError(f"peer {peer.endpoint}: no time left to ask it")
         if wanted.request.kind is FileKind.SIGNATURE:
@@ -107,7 +120,7 @@ class PeerQuestions:
         if peer.state is PeerState.UNKNOWN and not peer.discovered:
             return await self.confirm(wanted, peer, wanted.size, deadline)
         try:
-            return await self._ask(wanted, peer, wanted.size, MISS_BUDGET)
+            return await self._ask(wanted, peer, wanted.size, self._lateness.widened(MISS_BUDGET, LONGEST_MISS_BUDGET))
         except AbsentError:
             raise
         except FetchError as error:

@@ -189,6 +189,11 @@ class Reputation:
             self._waited_for_again_at = now + KEEPER_PENALTY
         return True
 
+    def kept_lease(self) -> None:
+        """Takes back the last lost lease: the host was only late to show a sign of life."""
+        if self._leases_lost_at:
+            self._leases_lost_at.pop()
+
     def lied(self, now: float) -> None:
         """Notes that the host gave wrong bytes: it is neither asked nor followed, and holds no claim, for `DISTRUST`."""
         self._distrusted_until = now + DISTRUST

@@ -16,6 +16,7 @@ from pacserve.bounded import ExpiringMemory
 from pacserve.errors import AbsentError, FetchError
 from pacserve.fetch.hedging import first_yes
 from pacserve.fetch.stream import StreamingClient
+from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.network.addresses import Endpoint, IPAddress, LocalAddresses, parse_address
 from pacserve.packages.files import FileKind
 from pacserve.peers.holdings import Holdings
@@ -68,11 +69,13 @@ class Neighbourhood:
         local: The addresses of this host.
         suspect: Called with a peer that did not answer a question and with the reason, which is empty for one that was slow.
         random: Spreads the load over several holders.
+        lateness: How late this host is, which is no fault of a peer.
     """
 
     local: LocalAddresses
     suspect: Callable[[Peer, str], object]
     random: Random
+    lateness: Lateness = PUNCTUAL
 
 
 class PeerSource(PackageSource):
@@ -86,7 +89,7 @@ class PeerSource(PackageSource):
         self._random = around.random
         # Settles which of many holders are asked next; it is drawn anew for each request, and not by `consider`, which tells of the next one.
         self._draw = around.random.getrandbits(32)
-        self._questions = PeerQuestions(peers, holdings, client, around.suspect, clock)
+        self._questions = PeerQuestions(peers, holdings, client, around.suspect, clock, around.lateness)
         self._relaying = Relaying(client, clock, self._withheld, self._lied)
         self._usable: Peer | None = None
         self._misses: ExpiringMemory[tuple[str, int | None], bool] = ExpiringMemory(_MISSES_LIMIT, MISS_LIFETIME)

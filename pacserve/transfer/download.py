@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pacserve.errors import AbsentError, FetchError, IntegrityError
 from pacserve.fetch.rate import UNLIMITED, Limits
 from pacserve.http.partial import Version
+from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.packages.files import ExpectedFile
 from pacserve.sources.upstreams import Upstream
 from pacserve.transfer.arrival import Arrival, OtherVersionError
@@ -22,17 +25,42 @@ from pacserve.transfer.pace import Pace
 # Seconds for the head of a leader's answer, and seconds without a byte after which a leader is followed no more: it is near.
 LEADER_HEAD_TIMEOUT = 2.0
 LEADER_STALL_TIMEOUT = 2.0
+# Seconds that both may become on a host that is late itself: its own client gives up after 10 s without a byte.
+LONGEST_LEADER_TIMEOUT = 5.0
+# Bytes that must be missing for a download to join that of another host: less is here before that host has answered.
+JOINING_BYTES = 64 << 10
 # Bytes per second that another leader, or the mirrors, are taken to give when a leader is judged.
 LEADER_RATE_ASSUMED = 20 << 10
 # Bytes from which on a transfer tells how fast a source is.
 _MEASURED_BYTES = 256 << 10
 
 T = TypeVar("T")
-NextLeader = Callable[[float, int], Awaitable[Upstream | None]]
 
 
-async def _no_leader(_: float, __: int) -> None:
-    return None
+class Leaders(Protocol):
+    """Knows the hosts of the LAN that download the file as well."""
+
+    @abstractmethod
+    async def next_leader(self, arrived_at: float, total: int) -> Upstream | None:
+        """
+        Returns the leader to ask for the bytes that are missing; None where the sources are to be asked.
+
+        Args:
+            arrived_at: When the last byte arrived.
+            total: Bytes that have arrived.
+        """
+
+    @abstractmethod
+    def watch(self, joined: Callable[[], object]) -> None:
+        """Has a function called when another host turns out to download the file as well, which is the next leader then."""
+
+
+class _NoLeaders(Leaders):
+    async def next_leader(self, arrived_at: float, total: int) -> None:
+        return None
+
+    def watch(self, joined: Callable[[], object]) -> None:
+        return
 
 
 class Download:
@@ -49,12 +77,21 @@ class Download:
 
     _log = Logger()
 
-    def __init__(self, name: str, arrival: Arrival, upstreams: Sequence[Upstream], clock: IReactorTime, limits: Limits = UNLIMITED) -> None:
+    def __init__(
+        self,
+        name: str,
+        arrival: Arrival,
+        upstreams: Sequence[Upstream],
+        clock: IReactorTime,
+        limits: Limits = UNLIMITED,
+        lateness: Lateness = PUNCTUAL,
+    ) -> None:
         self.name = name
         self._arrival = arrival
         self._sources = Sources(name, upstreams, arrival, clock)
         self._clock = clock
         self._limits = limits
+        self._lateness = lateness
         self._arrived_at = self.began = clock.seconds()
 
     @property
@@ -103,12 +140,12 @@ class Download:
             file = self.file
         return file.progress is not Progress.FAILED
 
-    async def run(self, next_leader: NextLeader = _no_leader) -> None:
+    async def run(self, leaders: Leaders | None = None) -> None:
         """
         Fetches the whole file and checks it.
 
         Args:
-            next_leader: Told when the last byte arrived and how many have, gives the leader to follow; None where the sources are to be asked.
+            leaders: The hosts of the LAN to follow; None where the sources are to be asked.
 
         Raises:
             AbsentError: Every source said that it has no such file.
@@ -117,21 +154,23 @@ class Download:
         """
         try:
             self.file.reserve()
-            if not await self._follow(next_leader):
-                await self._fetch()
+            known = _NoLeaders() if leaders is None else leaders
+            while not (await self._follow(known) or await self._fetch_or_join(known)):
+                pass
         except BaseException:
             self.file.end(Progress.FAILED)
             raise
         self.file.end(Progress.COMPLETE)
 
-    async def _follow(self, next_leader: NextLeader) -> bool:
+    async def _follow(self, leaders: Leaders) -> bool:
         """Fetches the file from hosts of the LAN that download it, one after the other; returns whether it is all here then."""
-        while (leader := await next_leader(self._arrived_at, self._arrival.total)) is not None:
+        while (leader := await leaders.next_leader(self._arrived_at, self._arrival.total)) is not None:
             try:
-                body = await self._sources.ask(leader, LEADER_HEAD_TIMEOUT)
+                body = await self._sources.ask(leader, self._lateness.widened(LEADER_HEAD_TIMEOUT, LONGEST_LEADER_TIMEOUT))
                 self._begin(OpenedSource(leader, body))
                 pace = Pace(LEADER_RATE_ASSUMED, self._clock.seconds())
-                await self._unless_all_here(body.consume(partial(self._arrived, leader, pace), LEADER_STALL_TIMEOUT))
+                stall = self._lateness.widened(LEADER_STALL_TIMEOUT, LONGEST_LEADER_TIMEOUT)
+                await self._unless_all_here(body.consume(partial(self._arrived, leader, pace), stall))
                 self._arrival.finish()
             except IntegrityError as error:
                 self._log.warn("{name}: {host} gave a wrong file: {error}", name=self.name, host=leader.label, error=error)
@@ -147,6 +186,37 @@ class Download:
                 leader.succeeded()
                 return True
         return False
+
+    async def _fetch_or_join(self, leaders: Leaders) -> bool:
+        """
+        Fetches from the sources what is missing, until another host turns out to download the file as well.
+
+        Returns:
+            False in that case: the source was dropped, and that host goes on at the byte that is missing.
+
+        Raises:
+            AbsentError: Every source said that it has no such file.
+            FetchError: No source gave the file.
+        """
+        fetching = Deferred.fromCoroutine(self._fetch())
+        joined = False
+
+        def join() -> None:
+            nonlocal joined
+            missing = self._arrival.missing
+            if not fetching.called and (missing is None or missing > JOINING_BYTES):
+                joined = True
+                fetching.cancel()
+
+        leaders.watch(join)
+        try:
+            await fetching
+        except CancelledError:
+            if not joined:  # the daemon stops
+                raise
+            self._log.debug("{name}: another host downloads it as well, and is followed", name=self.name)
+            return False
+        return True
 
     async def _fetch(self) -> None:
         """

@@ -14,6 +14,7 @@ from pacserve.complaints import Complaints
 from pacserve.errors import FetchError
 from pacserve.fetch.rate import Limits
 from pacserve.http.validators import parse_date
+from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.sources.upstreams import Upstream
 from pacserve.transfer.arrival import Arrival, storage_of
@@ -88,12 +89,14 @@ class Downloads:
         limits: Limits,
         claiming: Claiming,
         published: Callable[[str], object] = lambda _: None,
+        lateness: Lateness = PUNCTUAL,
     ) -> None:
         self._spool = spool
         self._clock = clock
         self._limits = limits
         self._published = published
         self._claiming = claiming
+        self._lateness = lateness
         self._ended = EndedDownloads(clock)
         self._complaints = Complaints(self._log)
         self._running: dict[Key, tuple[Download, Deferred[None]]] = {}
@@ -135,7 +138,7 @@ class Downloads:
             arrival = Arrival(expected, storage_of(request.name, self._spool.create, self._spool.has_room), look)
         except OSError as error:
             raise FetchError(f"the spool can't be written: {error.strerror}") from error
-        download = Download(request.name, arrival, upstreams, self._clock, self._limits)
+        download = Download(request.name, arrival, upstreams, self._clock, self._limits, self._lateness)
         running = Deferred.fromCoroutine(self._run(request, download, claimed))
         if not running.called:
             self._running[key] = download, running
@@ -149,10 +152,10 @@ class Downloads:
         self._ended.close()
 
     async def _run(self, request: FileRequest, download: Download, claimed: ExpectedFile | None) -> None:
-        search = LeaderSearch(self._claiming, request, claimed, self._clock)
+        search = LeaderSearch(self._claiming, request, claimed, self._clock, self._lateness)
         kept = False
         try:
-            await (download.run() if claimed is None else download.run(search.next_leader))
+            await download.run(None if claimed is None else search)
             kept = self._keep(request, download, claimed)
         except FetchError as error:
             self._log.debug("{name} could not be downloaded: {error}", name=download.name, error=error)

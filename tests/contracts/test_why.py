@@ -67,6 +67,9 @@ class Granted(Claim):
 
     leader = None
 
+    def watch(self, lost: Callable[[], object]) -> None:
+        return
+
     def end(self, *, kept: bool) -> None:
         return
 

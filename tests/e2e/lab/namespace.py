@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from tests.e2e.lab.shortage import CPUQuota
+
 T = TypeVar("T")
 
 _CLONE_NEWNET = 0x40000000  # linux/sched.h
@@ -81,7 +83,12 @@ class Namespace:
     def __init__(self, prefix: str, name: str, directory: Path) -> None:
         self.name, self.netns, self.dir = name, f"{prefix}-{name}", directory
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._quota: CPUQuota | None = None
         self.pid = 0
+
+    def confine(self, share: float) -> None:
+        """Gives what is started in here from now on a part of one core, between all of it."""
+        self._quota = CPUQuota(self.netns, share)
 
     def create(self) -> None:
         """Makes the namespaces; only `lo` is in the network."""
@@ -145,6 +152,8 @@ class Namespace:
             if output is not None:
                 output.close()
         self._processes.append(process)
+        if self._quota is not None:
+            self._quota.take(process.pid)
         return process
 
     def path(self, inside: str) -> Path:
@@ -221,6 +230,9 @@ class Namespace:
             process.wait()
         self._processes.clear()
         self.pid = 0
+        if self._quota is not None:
+            self._quota.remove()
+            self._quota = None
 
 
 def remove_networks(names: Sequence[str]) -> None:

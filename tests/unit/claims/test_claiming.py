@@ -1,7 +1,8 @@
 """Tests for `pacserve.claims.claiming`."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from hypothesis import given
@@ -14,8 +15,8 @@ from twisted.web.server import Request
 
 from pacserve.claims.claiming import LocalKeeper, PeerClaiming, claim_key, claim_url, decode_verdict, encode_verdict
 from pacserve.claims.claims import LEASE, Claims, Verdict
-from pacserve.claims.keepers import CLAIM_BUDGET, KEEPERS_ASKED, rank_keepers
-from pacserve.claims.lease import RENEWAL_INTERVAL
+from pacserve.claims.keepers import CLAIM_BUDGET, KEEPERS_ASKED, MESSAGE_TIMEOUT, rank_keepers
+from pacserve.claims.lease import FAREWELL_TRIES, RENEWAL_INTERVAL
 from pacserve.errors import RemoteProtocolError
 from pacserve.fetch.stream import StreamingClient
 from pacserve.fetch.urls import parse_url
@@ -49,6 +50,11 @@ class Keeper(Resource):
         parts = tuple(part.decode() for part in request.postpath or ())
         self.asked.append((request.method.decode(), *parts))
         return self._answer(parts[1], parts[2], "/".join(parts[3:]))
+
+
+def _answer(answers: Mapping[str, bytes], action: str, *_: str) -> bytes:
+    """Answers what is said to a keeper; what is not named is not granted."""
+    return answers.get(action, encode_verdict(Verdict(None, granted=False)))
 
 
 class VerdictTests(SynchronousTestCase):
@@ -264,11 +270,14 @@ class ClaimingTests(SynchronousTestCase):
         claiming = self.claim()
         self.clock.pump([0.01] * 49)
         self.assertLessEqual(len([line for line in self.network.asked if "/ask/" in line]), KEEPERS_ASKED)
-        self.successResultOf(claiming).end(kept=False)
-        self.clock.advance(CLAIM_BUDGET)
-        self.assertEqual(
-            len([line for line in self.network.asked if "/release/" in line]), len([line for line in self.network.asked if "/ask/" in line])
-        )
+        self.clock.pump([0.01] * 2)
+        claim = self.successResultOf(claiming)
+        self.clock.advance(MESSAGE_TIMEOUT)
+        asked = [line.partition("/claim/ask/") for line in self.network.asked if "/ask/" in line]
+        released = [line.partition("/claim/release/") for line in self.network.asked if "/release/" in line]
+        self.assertEqual([(host, key) for host, _, key in released], [(host, key) for host, _, key in asked])
+        claim.end(kept=False)
+        self.clock.pump([MESSAGE_TIMEOUT] * (FAREWELL_TRIES + 1))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_cancelled(self) -> None:
@@ -277,7 +286,7 @@ class ClaimingTests(SynchronousTestCase):
         claiming = self.claim()
         claiming.cancel()
         self.failureResultOf(claiming, CancelledError)
-        self.clock.advance(CLAIM_BUDGET)
+        self.clock.advance(MESSAGE_TIMEOUT)
         self.assertEqual([line.split("/")[4] for line in self.network.asked], ["ask", "release"])
         self.assertEqual((len(self.network.cancelled), self.clock.getDelayedCalls()), (2, []))
 
@@ -290,6 +299,27 @@ class ClaimingTests(SynchronousTestCase):
         claim.end(kept=True)
         self.clock.pump([RENEWAL_INTERVAL] * 4)
         self.assertEqual((self.clock.getDelayedCalls(), self.flushLoggedErrors()), ([], []))
+
+    def test_first_keeper_heard_later(self) -> None:
+        """A first keeper that nobody heard in time is told of the download, and decides as soon as it is heard: another host's is followed then."""
+        for follow in (None, "b" * 32):
+            self.setUp()
+            self.add(self.other_keeper(), Line.SILENT)
+            claiming = self.claim()
+            self.clock.pump([0.01] * 47)
+            claim = self.successResultOf(claiming)
+            lost: list[str] = []
+            claim.watch(partial(lost.append, "lost"))
+            self.assertIsNone(claim.leader)
+            self.add("b" * 32, lambda *_: encode_verdict(Verdict(None, granted=False)))
+            answers = {"ask": encode_verdict(Verdict(follow, granted=follow is None))}
+            self.network.hosts["10.0.0.2:15678"] = Keeper(partial(_answer, answers))
+            self.clock.pump([0.1] * 20)
+            self.assertEqual(lost, ["lost"] if follow else [])
+            self.assertEqual(None if claim.leader is None else claim.leader.label, f"peer {Endpoint('10.0.0.3', 15678)}" if follow else None)
+            claim.end(kept=True)
+            self.clock.pump([MESSAGE_TIMEOUT] * (FAREWELL_TRIES + 1))
+            self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_kept(self) -> None:
         """What is kept for others is what the table says."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.claims.claims import CLAIMS_LIMIT, CLAIMS_PER_SOURCE, FINISHED, LEASE, Claims, Verdict
+from pacserve.claims.claims import CLAIMS_LIMIT, CLAIMS_PER_SOURCE, FINISHED, LAPSED, LEASE, Claims, Verdict
 from pacserve.claims.followers import FOLLOWERS_PER_HOST
 from pacserve.peers.reputation import DISTRUST, LOST_LEASES_LIMIT, LOST_LEASES_PENALTY, LOST_LEASES_WINDOW, Reputations
 
@@ -65,7 +65,43 @@ class ClaimsTests(Setup):
         self.assertTrue(self.renew(FIRST, 1.9))
         self.assertEqual(self.ask(SECOND, 3.8), Verdict(FIRST, granted=False))
         self.assertEqual(self.ask(SECOND, 1.9 + LEASE), GRANTED)
-        self.assertFalse(self.renew(FIRST, 4.0))
+        self.assertFalse(self.renew(THIRD, 4.0))
+
+    def test_late(self) -> None:
+        """A holder that was only late gets its claim back, from another host as well, which then follows it; the lost lease is forgiven."""
+        for meanwhile in (None, SECOND):
+            self.setUp()
+            for number in range(LOST_LEASES_LIMIT + 1):
+                now = 10.0 * number
+                self.assertEqual(self.ask(FIRST, now), GRANTED)
+                if meanwhile:
+                    self.assertEqual(self.ask(meanwhile, now + LEASE), GRANTED)
+                self.assertTrue(self.renew(FIRST, now + 3.0))
+                if meanwhile:
+                    self.assertFalse(self.renew(meanwhile, now + 3.1))
+                    self.assertEqual(self.ask(meanwhile, now + 3.1), Verdict(FIRST, granted=False))
+                self.release(FIRST, now + 3.2)
+
+    def test_too_late(self) -> None:
+        """A claim is not given back after a while, nor for a file that another host has by now, nor to a host at another address."""
+        self.ask(FIRST)
+        self.assertFalse(self.renew(FIRST, LEASE + LAPSED))
+        self.setUp()
+        self.ask(FIRST)
+        self.ask(SECOND, LEASE)
+        self.assertFalse(self.renew(FIRST, LEASE, source=address(THIRD)))
+        self.finish(SECOND, LEASE)
+        self.assertFalse(self.renew(FIRST, LEASE))
+
+    def test_late_keeper(self) -> None:
+        """A keeper that is late itself gives a holder longer to be heard."""
+        lease = [LEASE]
+        self.claims = Claims(self.reputations, lambda: lease[0])
+        self.ask(FIRST)
+        lease[0] = 2 * LEASE
+        self.assertEqual(self.ask(SECOND, 1.9 * LEASE), Verdict(FIRST, granted=False))
+        lease[0] = LEASE
+        self.assertEqual(self.ask(SECOND, 1.9 * LEASE), GRANTED)
 
     def test_strangers(self) -> None:
         """Who does not hold a claim can neither renew nor end it."""
@@ -193,6 +229,7 @@ class ClaimsMachine(RuleBasedStateMachine):
         self.holders: dict[str, tuple[str, str, float]] = {}
         self.told: dict[str, dict[str, str]] = {}
         self.finished: set[str] = set()
+        self.lapsed: dict[str, tuple[str, str, float]] = {}
 
     def source(self, host: int) -> str:
         """Where a host asks from now."""
@@ -203,10 +240,24 @@ class ClaimsMachine(RuleBasedStateMachine):
         holder = self.holders.get(key)
         return holder[:2] if holder is not None and self.now < holder[2] else None
 
+    def lapse(self, key: str) -> None:
+        """A holder that was not heard in time has lost its lease."""
+        holder = self.holders.get(key)
+        if holder is not None and self.now >= holder[2] and key not in self.finished:
+            self.lapsed[key] = holder
+
+    def may_return(self, key: str, instance: str, source: str) -> bool:
+        """Whether a host that was late may have its claim back."""
+        self.lapse(key)
+        lapsed = self.lapsed.get(key)
+        of_another = self.live(key) is not None and key in self.finished
+        return lapsed is not None and lapsed[:2] == (instance, source) and self.now < lapsed[2] + LAPSED and not of_another
+
     @rule(host=HOSTS, key=KEYS)
     def ask(self, host: int, key: str) -> None:
         """One is granted the claim only when nobody else holds it, and nobody is told to follow itself, by any way round."""
         instance, source, live = f"i{host}", self.source(host), self.live(key)
+        self.lapse(key)
         verdict = self.claims.ask(key, instance, source, self.now)
         if verdict.granted:
             assert verdict.follow is None
@@ -231,11 +282,16 @@ class ClaimsMachine(RuleBasedStateMachine):
 
     @rule(host=HOSTS, key=KEYS)
     def renew(self, host: int, key: str) -> None:
-        """Who holds the claim renews it, and nobody else."""
+        """Who holds the claim renews it, or who lost it lately by being late, and nobody else."""
         instance, source, live = f"i{host}", self.source(host), self.live(key)
+        returns = live != (instance, source) and self.may_return(key, instance, source)
         renewed = self.claims.renew(key, instance, source, self.now)
         if renewed:
-            assert live == (instance, source)
+            assert live == (instance, source) or returns
+            if returns:
+                self.told[key] = {}
+                del self.lapsed[key]
+                self.finished.discard(key)
             assert key not in self.finished
             self.holders[key] = (instance, source, self.now + LEASE)
 

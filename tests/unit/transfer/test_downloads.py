@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.delivery.streaming import AHEAD_LIMIT, AHEAD_SECONDS, Running, Streaming, Whole
 from pacserve.errors import AbsentError, FetchError
 from pacserve.fetch.rate import UNLIMITED
+from pacserve.lateness import MEASURING_INTERVAL, Lateness
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.packages.marks import marked
@@ -329,6 +330,66 @@ class DownloadsTests(Setup):
             (leader_search.USELESS_LEADERS_LIMIT, [{"Range": f"bytes={100 * leader_search.USELESS_LEADERS_LIMIT}-"}]),
         )
         self.assertEqual(leader.verdicts, ["failed"] * leader_search.USELESS_LEADERS_LIMIT)
+
+    def join_late(self, data: bytes, leader: Mirror) -> tuple[Mirror, StreamAnswer]:
+        """A download from a mirror, which gives 4,000 bytes and then no more, learns that another host downloads the file."""
+        self.known.known = ExpectedFile(len(data), hashlib.sha256(data).digest())
+        mirror = self.mirror(data, dies_at=[4000], dying="stalls")
+        answer = self.successResultOf(self.settle())
+        assert isinstance(answer, StreamAnswer)
+        self.office.claims[-1].lose(leader)
+        return mirror, answer
+
+    def test_second_download(self) -> None:
+        """A download that began by mistake drops its mirror as soon as it learns of the first, and goes on there at the very byte."""
+        data = DATA * 20
+        leader = Mirror(self.clock, "leader", data, etag='"another"')
+        mirror, answer = self.join_late(data, leader)
+        self.assertEqual((len(mirror.asked), leader.asked), (1, [{"Range": "bytes=4000-"}]))
+        mirror.bodies[0].go_on(data[4000:])
+        self.assertEqual((self.content(answer), mirror.verdicts, leader.verdicts), (data, [], ["succeeded"]))
+        self.assertEqual((self.office.claims[-1].ended, len(self.office.claims)), ([True], 1))
+
+    def test_second_download_of_a_dead_one(self) -> None:
+        """Where the first download gives nothing, the second goes on with the mirror at the byte that is missing."""
+        data = DATA * 20
+        leader = Mirror(self.clock, "leader", data, refuses=True)
+        mirror, answer = self.join_late(data, leader)
+        self.clock.advance(leader_search.CLAIM_AGAIN_DELAY)
+        self.assertEqual([asked.get("Range") for asked in mirror.asked], [None, "bytes=4000-"])
+        self.assertEqual((self.content(answer), self.office.claims[0].ended), (data, [False]))
+
+    def test_second_download_that_is_nearly_done(self) -> None:
+        """Few missing bytes are not worth a change, and a mirror goes on to give them."""
+        leader = Mirror(self.clock, "leader", DATA)
+        mirror, answer = self.join_late(DATA, leader)
+        mirror.bodies[0].go_on(DATA[4000:])
+        self.assertEqual((self.content(answer), leader.asked, len(mirror.asked)), (DATA, [], 1))
+
+    def test_stopped_while_it_downloads(self) -> None:
+        """A daemon that stops ends its downloads, whoever else downloads the file."""
+        self.mirror(dies_at=[4000], dying="stalls")
+        self.settle()
+        self.downloads.stop()
+        self.assertEqual((self.downloads.running(), self.office.claims[0].ended), ([], [False]))
+
+    def test_late_host(self) -> None:
+        """A leader is given up later on a host that is late itself."""
+        lateness = Lateness(self.clock)
+        lateness.start()
+        self.addCleanup(lateness.stop)
+        self.clock.advance(MEASURING_INTERVAL + 1.0)
+        self.downloads = Downloads(self.spool, self.clock, UNLIMITED, self.office, self.published.append, lateness)
+        self.addCleanup(self.downloads.stop)
+        self.source = DownloadSource(self.downloads, self.upstreams, self.known, self.clock)
+        self.streaming = Streaming(Running(self.downloads, self.downloads, self.downloads), self.upstreams, self.known, self.clock)
+        self.office.leader = leader = Mirror(self.clock, "leader", DATA, dies_at=[4000], dying="stalls")
+        mirror = self.mirror()
+        self.settle()
+        self.clock.pump([0.1] * int(10 * (LEADER_STALL_TIMEOUT + 1)))
+        self.assertEqual((len(leader.asked), mirror.asked), (1, []))
+        leader.bodies[0].go_on(DATA[4000:])
+        self.assertEqual(((self.folder / "pkg" / NAME).read_bytes(), mirror.asked), (DATA, []))
 
     def test_lying_leader(self) -> None:
         """A leader whose bytes are wrong is told of, and the file comes from a mirror."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredQueue, fail
@@ -18,48 +20,113 @@ from pacserve.errors import AbsentError, FetchError
 # Reasons that an error message states: those of 32 peers would leave no room for those of the mirrors.
 _REASONS_LIMIT = 4
 
+# Sources that are asked at the same time at most, and of these at one moment: what they send until one has been chosen was sent for nothing.
+RUNNING_LIMIT = 32
+WIDEST_STEP = 8
+# Parts of the first wait below which those that follow do not fall.
+_SHORTEST_WAIT = 0.25
+
 T = TypeVar("T")
 
 _log = Logger()
 
 
-async def first_yes(questions: Sequence[Callable[[], Coroutine[Any, Any, T]]], clock: IReactorTime, patience: float = 0.0) -> T:
+class Widening:
+    """
+    The pace at which more sources are asked while none answers: ever more at once, ever sooner.
+
+    The first gets its time alone, since it is the one that is wanted.  Where the second and the third are silent as well, most others may be, and
+    the time until the answer is needed must do for all of them.
+
+    Args:
+        wait: Seconds that the first source is given.
+
+    Attributes:
+        wait: Seconds until more sources are asked.
+    """
+
+    def __init__(self, wait: float) -> None:
+        self.wait = wait
+        self._least = wait * _SHORTEST_WAIT
+        self._step = 1
+
+    def step(self, running: int) -> int:
+        """Returns how many more sources are asked when the wait is over, of which so many run."""
+        count = max(0, min(self._step, RUNNING_LIMIT - running))
+        self.wait = max(self._least, self.wait / 2)
+        self._step = min(2 * self._step, WIDEST_STEP)
+        return count
+
+
+async def first_yes(
+    questions: Sequence[Callable[[], Coroutine[Any, Any, T]]],
+    clock: IReactorTime,
+    patience: float = 0.0,
+    outrun: Callable[[int], object] | None = None,
+) -> T:
     """
     Asks the questions in order, and returns the result of the first that succeeds; the others are cancelled.
 
     Args:
         questions: At least one.
         patience: Seconds after which the next question is asked as well; it is asked at once when one has failed.  With 0 all are asked at once.
+        outrun: Given where most questions may have no answer at all: ever more are asked then, ever sooner.  It is called with the number of each
+            question that was asked no later than the one that succeeded, had no answer by then, and is cancelled.
 
     Raises:
         AbsentError: Every source said that it does not have the thing.
         FetchError: No source has it, and some could not say.
     """
-    waiting = deque(questions)
-    running: list[Deferred[None]] = []
+    waiting = deque(enumerate(questions))
+    running: dict[int, tuple[float, Deferred[None]]] = {}
     failures: list[Failure] = []
     events: DeferredQueue[_Ended[T] | None] = DeferredQueue()
+    widening = None if outrun is None else Widening(patience)
+    more = 1
     try:
         while len(failures) < len(questions):
-            if waiting:
-                running.append(Deferred.fromCoroutine(waiting.popleft()()).addBoth(lambda result: events.put(_Ended(result))))
-            event = await (_next_event(events, clock, patience) if waiting else events.get())
+            for number, question in islice(_taken(waiting), more):
+                began = clock.seconds()
+                running[number] = began, Deferred.fromCoroutine(question()).addBoth(partial(_end, events, number))
+            event = await (_next_event(events, clock, patience if widening is None else widening.wait) if waiting else events.get())
             if event is None:
+                more = 1 if widening is None else widening.step(len(running))
                 continue
+            began, _ = running.pop(event.number)
             if not isinstance(event.result, Failure):
                 _report_defects(failures)
+                for number, (since, _) in running.items():
+                    if outrun is not None and since <= began:
+                        outrun(number)
                 return event.result
             failures.append(event.result)
+            more = 1
     finally:
-        for question in running:
-            question.cancel()
+        for _, asked in running.values():
+            asked.cancel()
     raise _no_success(failures)
+
+
+def _end(events: DeferredQueue[_Ended[T] | None], number: int, result: T | Failure) -> None:
+    events.put(_Ended(number, result))
+
+
+def _taken(waiting: deque[T]) -> Iterator[T]:
+    """Takes what waits, one after the other."""
+    while waiting:
+        yield waiting.popleft()
 
 
 @dataclass(frozen=True, slots=True)
 class _Ended(Generic[T]):
-    """The result of a question that has ended."""
+    """
+    The result of a question that has ended.
 
+    Attributes:
+        number: Its place among the questions.
+    """
+
+    number: int
     result: T | Failure
 
 

@@ -76,6 +76,9 @@ class JudgedMirror(Upstream):
     def measured(self, rate: float) -> None:
         self._mirror.measured(rate)
 
+    def outrun(self) -> None:
+        self._mirror.outrun()
+
     async def inquire(self, timeout: float) -> IncomingBody | None:
         """
         Asks whether the mirror has something newer than the copy.

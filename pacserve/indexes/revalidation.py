@@ -67,7 +67,8 @@ async def ask(plan: Plan, until: float, clock: IReactorTime) -> tuple[JudgedMirr
 
     if not plan.mirrors:
         raise FetchError("no mirror")
-    return await first_yes([partial(inquire, mirror) for mirror in plan.mirrors], clock, SECOND_SOURCE_DELAY)
+    asking = [partial(inquire, mirror) for mirror in plan.mirrors]
+    return await first_yes(asking, clock, SECOND_SOURCE_DELAY, lambda number: plan.mirrors[number].outrun())
 
 
 async def begun(download: Download, until: float, clock: IReactorTime) -> bool:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from pacserve.errors import AbsentError, FetchError
+from pacserve.fetch.hedging import Widening
 from pacserve.mirrors.health import Fault, MirrorHealth
 from pacserve.mirrors.inquiry import Found, InconclusiveError, Inquiry, Question, UnfitError
 from pacserve.mirrors.mirror import Mirror
 
-# Seconds after which the next mirror is asked as well.  A new connection to another continent with TLS takes some 0.6 s.
+# Seconds after which the next mirror is asked as well, and then ever more of them ever sooner.  A new connection to another continent with TLS takes
+# some 0.6 s.
 NEXT_MIRROR_DELAY = 1.0
 # Seconds for which a mirror that said neither yes nor no is asked by GET.
 GET_TIMEOUT = 2.0
@@ -37,9 +40,10 @@ class Race:
     """
     Asks mirrors in the given order until one has the file.
 
-    The next one is asked when one has failed, and also when one has not answered within `NEXT_MIRROR_DELAY`, without giving that one up.  A mirror
-    that is still being asked when the race ends is let go, and counts as slow if it had `NEXT_MIRROR_DELAY`: it would make every following request
-    wait.
+    The next one is asked when one has failed, and also when one has not answered within `NEXT_MIRROR_DELAY`, without giving that one up; then two,
+    four and more at once (`Widening`), since the answer must be there before pacman gives up, however many mirrors are out of reach.  A mirror that
+    is still being asked when the race ends is let go.  It counts as slow if it had `NEXT_MIRROR_DELAY`, or was asked no later than the winner: it
+    would make every following request wait.
 
     Where none says that it has the file, those that answered without saying yes or no are asked once more, by GET.  Is there still no clear answer,
     the first of them is where pacman is best sent: it meets there what it would have met without pacserve.
@@ -55,6 +59,8 @@ class Race:
         self._failed: list[tuple[Mirror, FetchError]] = []
         self._events: DeferredQueue[_Ended | None] = DeferredQueue()
         self._timer: IDelayedCall | None = None
+        self._widening = Widening(NEXT_MIRROR_DELAY)
+        self._winner_asked_at: float | None = None
 
     async def run(self) -> tuple[Mirror, Found]:
         """
@@ -65,11 +71,13 @@ class Race:
             FetchError: There is neither, and some did not answer.  The message lists what was tried.
         """
         try:
-            self._ask_next()
+            self._ask(1)
             while self._running:
                 event = await self._events.get()
-                if event is None or not self._take(event):
-                    self._ask_next()
+                if event is None:
+                    self._ask(self._widening.step(len(self._running)))
+                elif not self._take(event):
+                    self._ask(1)
                 elif isinstance(event.result, Found):
                     return event.mirror, event.result
         finally:
@@ -102,8 +110,9 @@ class Race:
         return None if undecided is None else (undecided, Found(None, conclusive=False))
 
     def _take(self, event: _Ended) -> bool:
-        del self._running[event.mirror]
+        asked_at, _ = self._running.pop(event.mirror)
         if isinstance(event.result, Found):
+            self._winner_asked_at = asked_at
             self._health.succeeded(event.mirror.url.origin)
             return True
         error = event.result.value
@@ -116,15 +125,20 @@ class Race:
         self._failed.append((event.mirror, error))
         return False
 
-    def _ask_next(self) -> None:
+    def _ask(self, count: int) -> None:
+        """Asks so many more mirrors, as far as there are any and there is time."""
         self._stop_timer()
         now = self._clock.seconds()
         if not self._waiting or now >= self._question.deadline:
             return
-        mirror = self._waiting.popleft()
-        asked = Deferred.fromCoroutine(self._inquiry.ask(mirror, self._question))
-        self._timer = self._clock.callLater(NEXT_MIRROR_DELAY, self._events.put, None)
-        self._running[mirror] = now, asked.addBoth(lambda result: self._events.put(_Ended(mirror, result)))
+        self._timer = self._clock.callLater(self._widening.wait, self._events.put, None)
+        for _ in range(min(count, len(self._waiting))):
+            mirror = self._waiting.popleft()
+            asked = Deferred.fromCoroutine(self._inquiry.ask(mirror, self._question))
+            self._running[mirror] = now, asked.addBoth(partial(self._ended, mirror))
+
+    def _ended(self, mirror: Mirror, result: Found | Failure) -> None:
+        self._events.put(_Ended(mirror, result))
 
     def _stop_timer(self) -> None:
         if self._timer is not None and self._timer.active():
@@ -132,11 +146,11 @@ class Race:
 
     def _let_go(self) -> None:
         self._stop_timer()
-        now = self._clock.seconds()
+        now, winner_asked_at = self._clock.seconds(), self._winner_asked_at
         running, self._running = self._running, {}
-        for mirror, (started, asked) in running.items():
+        for mirror, (asked_at, asked) in running.items():
             asked.cancel()
-            if now - started >= NEXT_MIRROR_DELAY:
+            if now - asked_at >= NEXT_MIRROR_DELAY or (winner_asked_at is not None and asked_at <= winner_asked_at):
                 self._health.blame(mirror.url.origin, Fault.SLOW, now)
 
     def _no_mirror(self) -> FetchError:

@@ -138,6 +138,9 @@ class _MirrorUpstream(Upstream):
     def measured(self, rate: float) -> None:
         self._means.rates.remember(self._mirror.url.origin, rate, self._means.clock.seconds())
 
+    def outrun(self) -> None:
+        self._means.health.blame(self._mirror.url.origin, Fault.SLOW, self._means.clock.seconds())
+
     def succeeded(self) -> None:
         self._means.health.succeeded(self._mirror.url.origin)
 

@@ -55,6 +55,10 @@ class Upstream(Protocol):
         """Takes note of the bytes per second that the host gave."""
         return
 
+    def outrun(self) -> None:
+        """Takes note that another host, which was asked no earlier, has answered before this one."""
+        return
+
     @abstractmethod
     def succeeded(self) -> None:
         """Takes note that the host gave the file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -18,7 +18,8 @@ from pacserve.fetch.hedging import first_yes
 from pacserve.sources.upstreams import REFUSALS, Upstream
 from pacserve.transfer.arrival import Arrival
 
-# Seconds without a byte of a source after which the next one is asked as well, before the first byte of the source and after that.
+# Seconds without a byte of a source after which the next one is asked as well, and then ever more of them ever sooner (`Widening`): before the first
+# byte of the source, and after that.
 SECOND_SOURCE_DELAY = 2.0
 STALL_TIMEOUT = 3.0
 # Seconds for the head of an answer, and seconds without a byte after which a body has failed for good: pacman gives up after 10.
@@ -41,7 +42,7 @@ class OpenedSource:
     body: IncomingBody
 
 
-_Question = Callable[[], Coroutine[Any, Any, OpenedSource]]
+_Question = Callable[[Upstream], Coroutine[Any, Any, OpenedSource]]
 
 
 class Sources:
@@ -115,7 +116,7 @@ class Sources:
         asked = [source for source in self._order if self._attempts[source] < ATTEMPTS_PER_SOURCE]
         if not asked:
             raise FetchError("each source was tried several times")
-        opened = await self._race(partial(self._ask_in_order, source) for source in asked)
+        opened = await self._race(asked, self._ask_in_order)
         self._attempts[opened.source] += 1
         return opened
 
@@ -126,7 +127,7 @@ class Sources:
         Raises:
             FetchError: None has one.
         """
-        return await self._race(partial(self._ask_for_continuation, source) for source in [*self._others(silent), silent])
+        return await self._race([*self._others(silent), silent], self._ask_for_continuation)
 
     async def ask(self, source: Upstream, timeout: float) -> IncomingBody:
         """
@@ -150,22 +151,28 @@ class Sources:
         """Returns the other sources that have not been left."""
         return [other for other in self._order if other is not source and other not in self._left]
 
-    async def _race(self, questions: Iterable[_Question]) -> OpenedSource:
-        """Returns the first good answer, and drops those that came at the same moment."""
+    async def _race(self, sources: Sequence[Upstream], ask: _Question) -> OpenedSource:
+        """Returns the first good answer of the sources, and drops those that came at the same moment."""
         opened: list[OpenedSource] = []
 
-        async def answer(question: _Question) -> OpenedSource:
-            found = await question()
+        async def answer(source: Upstream) -> OpenedSource:
+            found = await ask(source)
             opened.append(found)
             return found
 
         try:
-            winner = await first_yes([partial(answer, question) for question in questions], self._clock, SECOND_SOURCE_DELAY)
+            questions = [partial(answer, source) for source in sources]
+            winner = await first_yes(questions, self._clock, SECOND_SOURCE_DELAY, lambda number: self._outrun(sources[number]))
             opened.remove(winner)
         finally:
             for unwanted in opened:
                 unwanted.body.drop()
         return winner
+
+    def _outrun(self, source: Upstream) -> None:
+        """Has a source that did not answer come last, for this file and for others."""
+        self.ask_last(source)
+        source.outrun()
 
     async def _ask_in_order(self, source: Upstream) -> OpenedSource:
         try:

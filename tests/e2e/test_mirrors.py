@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import MakeLab
-from tests.e2e.lab import MIRROR, PACSERVE, Daemon, Depot, Lab, Program, Site, small_packages
+from tests.e2e.lab import MIRROR, PACSERVE, Daemon, Depot, Lab, Mirror, Program, Site, sh, small_packages
 
 NAMES = small_packages()[:5]
 DEAD = MIRROR.replace("10.78.0.2", "10.78.0.2:9")
@@ -104,6 +104,27 @@ def test_silent_then_good(lab: Lab) -> None:
     silent = "import socket, time; s = socket.create_server(('', 81)); time.sleep(3600)"
     Program(lab.mirror, [sys.executable, "-c", silent], lab.mirror.dir / "silent.log", 81)
     assert assert_from_good_mirror(lab, [ODD_MIRROR]) < 8
+
+
+@pytest.mark.parametrize("misses", ["redirect", "fetch"])
+@pytest.mark.parametrize("kind", ["package", "database"])
+def test_black_holes(lab: Lab, depot: Depot, misses: str, kind: str) -> None:
+    """Behind 30 addresses that drop everything a good mirror answers the first request in time, and the next at once; pacman sees no error."""
+    host, _ = lab.hosts
+    sh(f"ip -n {lab.lan.netns} route add blackhole 203.0.113.0/24")
+    host.configure([PACSERVE, *(MIRROR.replace(Mirror.ip, f"203.0.113.{number}") for number in range(1, 31)), MIRROR])
+    daemon = Daemon(host, "--misses", misses, "--spool", str(host.dir / "spool"))
+    first, second = ("core.db", "core.db") if kind == "database" else (depot.packages[name].filename for name in ("pkg00", "pkg01"))
+    for name, most in ((first, 7.5), (second, 1.5)):
+        started = time.monotonic()
+        answer = host.request(f"/request/core/x86_64/{name}")
+        assert answer.status in (200, 307)
+        assert Mirror.ip in answer.headers.get("location", Mirror.ip)
+        assert time.monotonic() - started < most
+    done = host.pacman("-Sy", *NAMES)
+    assert host.installed() == set(NAMES)
+    assert "error" not in done.stderr
+    daemon.stop()
 
 
 def test_all_dead(lab: Lab, depot: Depot) -> None:

@@ -85,6 +85,7 @@ class Mirror(Upstream):
         dies_at: Offsets at which the connection breaks or stalls, one for each answer; None for an answer that is whole.
         asked: The headers of each request.
         verdicts: What was said of it.
+        outruns: How often another one answered before it.
         known: Bytes per second that it is known to give.
     """
 
@@ -98,6 +99,7 @@ class Mirror(Upstream):
         self.asked: list[Mapping[str, str]] = []
         self.bodies: list[Body] = []
         self.verdicts: list[str] = []
+        self.outruns = 0
 
     @property
     def label(self) -> str:
@@ -154,6 +156,9 @@ class Mirror(Upstream):
         body = Body(self.clock, head, data, int(str(self.faults.get("piece", 1000))), end)
         self.bodies.append(body)
         return body
+
+    def outrun(self) -> None:
+        self.outruns += 1
 
     def succeeded(self) -> None:
         self.verdicts.append("succeeded")

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import AbsentError, FetchError
-from pacserve.fetch.hedging import first_yes
+from pacserve.fetch.hedging import RUNNING_LIMIT, first_yes
 
 Question = Callable[[], Coroutine[Any, Any, str]]
 
@@ -36,9 +36,9 @@ class FirstYesTests(SynchronousTestCase):
 
         return ask
 
-    def run_all(self, *questions: Question, patience: float = 0.0) -> Deferred[str]:
+    def run_all(self, *questions: Question, patience: float = 0.0, outrun: Callable[[int], object] | None = None) -> Deferred[str]:
         """Begins to ask."""
-        return Deferred.fromCoroutine(first_yes(questions, self.clock, patience))
+        return Deferred.fromCoroutine(first_yes(questions, self.clock, patience, outrun))
 
     def test_all_at_once(self) -> None:
         """Without patience all are asked at once, and the first yes wins, whoever gives it."""
@@ -57,6 +57,30 @@ class FirstYesTests(SynchronousTestCase):
             self.assertEqual("".join(self.asked), asked)
         first.callback("late, but the first")
         self.assertEqual((self.successResultOf(answer), self.cancelled, self.clock.getDelayedCalls()), ("late, but the first", ["b", "c"], []))
+
+    def test_widening(self) -> None:
+        """Where most may be silent ever more are asked ever sooner, and those that were asked no later than the one that answers are named."""
+        answers = {name: Deferred[str]() for name in "abcdefghijklmnopqrst"}
+        outrun: list[int] = []
+        answer = self.run_all(*(self.question(name, answers[name]) for name in answers), patience=2.0, outrun=outrun.append)
+        for seconds, asked in ((1.9, 1), (0.1, 2), (0.9, 2), (0.1, 4), (0.5, 8), (0.5, 16)):
+            self.clock.advance(seconds)
+            self.assertEqual(len(self.asked), asked)
+        answers["c"].errback(FetchError("refused"))
+        self.assertEqual(len(self.asked), 17)
+        answers["f"].callback("yes")
+        self.assertEqual((self.successResultOf(answer), outrun), ("yes", [0, 1, 3, 4, 6, 7]))
+        self.assertEqual((len(self.cancelled), self.clock.getDelayedCalls()), (15, []))
+
+    def test_many_silent(self) -> None:
+        """However many are silent, so many are asked at the same time and no more."""
+        questions = [self.question(f"{number}", Deferred()) for number in range(100)]
+        answer = self.run_all(*questions, patience=1.0, outrun=bool)
+        self.clock.pump([0.25] * 100)
+        self.assertEqual(len(self.asked), RUNNING_LIMIT)
+        answer.cancel()
+        self.failureResultOf(answer, CancelledError)
+        self.assertEqual(len(self.cancelled), RUNNING_LIMIT)
 
     def test_no_need(self) -> None:
         """Who is not needed is not asked."""

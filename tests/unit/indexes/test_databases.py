@@ -705,6 +705,19 @@ class DownTests(Setup):
         self.clock.advance(0.5)
         self.assertEqual(self.content(self.successResultOf(answer)), (FIRST, "copy"))
 
+    def test_black_holes(self) -> None:
+        """Behind 30 mirrors that do not answer a good one gives the database in time, and all that it outran are told of."""
+        for number in range(28):
+            self.mirror(f"hole {number}")
+        self.down(*self.upstreams.mirrors, fault="silent")
+        good = self.mirror("good")
+        self.publish(good)
+        answer = self.settle()
+        self.clock.pump([0.25] * int(MIRRORS_BUDGET / 0.25 - 1))
+        self.assertEqual(self.content(self.successResultOf(answer)), (FIRST, "stream"))
+        self.assertEqual({mirror.label: mirror.outruns for mirror in self.upstreams.mirrors}["hole 27"], 1)
+        self.assertEqual(sum(mirror.outruns for mirror in self.upstreams.mirrors), 30)
+
     def test_mute_body(self) -> None:
         """A mirror that sends a head and nothing else is as good as silent, and is not waited for any longer by those who ask next."""
         self.seen()

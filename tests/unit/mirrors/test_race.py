@@ -1,5 +1,6 @@
 """Tests for `pacserve.mirrors.race`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -8,6 +9,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import AbsentError, FetchError
+from pacserve.fetch.hedging import RUNNING_LIMIT, WIDEST_STEP
 from pacserve.fetch.urls import parse_url
 from pacserve.mirrors.health import FIRST_PENALTY, MirrorHealth
 from pacserve.mirrors.inquiry import Found, Inquiry, Question, UnfitError
@@ -47,8 +49,8 @@ class RaceTests(SynchronousTestCase):
         self.health = MirrorHealth()
         self.inquiry = HandInquiry(self.clock)
 
-    def race(self, names: str = "abc", deadline: float = 8.0) -> Deferred[Any]:
-        """Starts a race of mirrors with one-letter names."""
+    def race(self, names: Sequence[str] = "abc", deadline: float = 8.0) -> Deferred[Any]:
+        """Starts a race of mirrors with such names."""
         mirrors = [mirror(name) for name in names]
         return Deferred.fromCoroutine(Race(self.inquiry, self.health, self.clock, mirrors, Question("x", None, deadline)).run())
 
@@ -65,9 +67,13 @@ class RaceTests(SynchronousTestCase):
         else:
             self.inquiry.waiting[name].errback(Failure(result))
 
-    def order(self) -> str:
+    def order(self, names: str = "abc") -> str:
         """The order in which mirrors would be asked now."""
-        return "".join(self.health.in_order("abc", lambda name: f"http://{name}", self.clock.seconds()))
+        return "".join(self.in_order(names))
+
+    def in_order(self, names: Sequence[str]) -> Sequence[str]:
+        """The order in which mirrors would be asked now."""
+        return self.health.in_order(names, lambda name: f"http://{name}", self.clock.seconds())
 
     def test_first_wins(self) -> None:
         """The first mirror is asked alone, and its yes ends the race."""
@@ -109,7 +115,7 @@ class RaceTests(SynchronousTestCase):
         self.assertEqual((self.inquiry.cancelled, self.order()), (["b"], "abc"))
 
     def test_all_slow(self) -> None:
-        """One more mirror is asked with each second, each once."""
+        """More mirrors are asked with each second, each once."""
         race = self.race()
         self.clock.pump([NEXT_MIRROR_DELAY] * 5)
         self.assertEqual(self.inquiry.asked, ["a", "b", "c"])
@@ -153,14 +159,42 @@ class RaceTests(SynchronousTestCase):
         self.assertEqual((self.winner(race), self.order()), ("b", "abc"))
 
     def test_deadline(self) -> None:
-        """Before the deadline it is over, with a message that also says who was not asked."""
-        race = self.race("abcdef", deadline=3.5)
-        self.clock.pump([0.1] * 34)
+        """Before the deadline it is over, with a message that also says who was not asked; all that were asked come last from then on."""
+        race = self.race("abcdef", deadline=1.65)
+        self.clock.pump([0.05] * 31)
         self.assertEqual(self.inquiry.asked, ["a", "b", "c", "d"])
         message = str(self.failureResultOf(race, FetchError).value)
         self.assertIn("mirror http://d: no answer", message)
         self.assertIn("; no time for 2 more", message)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual((self.clock.getDelayedCalls(), self.order("abcdef")), ([], "efabcd"))
+
+    def test_black_holes(self) -> None:
+        """Behind 30 mirrors that do not answer a good one is found within the deadline, and the next request asks it first."""
+        for answers_after in (0.03, 0.6):
+            self.setUp()
+            names = [*(f"hole{number}" for number in range(30)), "z"]
+            race = self.race(names, deadline=4.0)
+            while "z" not in self.inquiry.asked:
+                self.clock.advance(0.01)
+            self.clock.advance(answers_after)
+            self.answer("z", Found(5))
+            self.assertEqual(self.winner(race), "z")
+            self.inquiry.asked.clear()
+            race = self.race(self.in_order(names))
+            self.assertEqual(self.inquiry.asked, ["z"])
+            race.cancel()
+            self.failureResultOf(race, CancelledError)
+
+    def test_bounded(self) -> None:
+        """However many mirrors are silent, so many questions run at the same time and no more."""
+        race = self.race([f"hole{number}" for number in range(100)])
+        before = 0
+        while not race.called:
+            self.assertLessEqual(len(self.inquiry.asked) - before, WIDEST_STEP)
+            before = len(self.inquiry.asked)
+            self.clock.advance(0.05)
+        self.failureResultOf(race, FetchError)
+        self.assertEqual(len(self.inquiry.asked), RUNNING_LIMIT)
 
     def test_deadline_has_passed(self) -> None:
         """With no time left nobody is asked, and nobody has said no."""

@@ -220,6 +220,12 @@ class HealthTests(Setup):
             self.failureResultOf(opened, CancelledError)
             self.assertEqual(self.labels(upstreams), order)
 
+    def test_outrun(self) -> None:
+        """One that another one outran though it was asked no later comes later at once, however little time it had."""
+        upstreams = self.make("http://a", "http://b")
+        upstreams.upstreams(REQUEST)[0].outrun()
+        self.assertEqual(self.labels(upstreams), "ba")
+
     def test_rate(self) -> None:
         """How fast a mirror was is remembered for a while, for all files, and of so many mirrors only."""
         upstreams = self.make("http://a", "http://b")

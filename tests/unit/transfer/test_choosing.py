@@ -231,6 +231,18 @@ class SourcesTests(SynchronousTestCase):
         self.assertIs(self.successResultOf(opening).source, self.mirrors[1])
         self.assertEqual((self.asked(), self.clock.getDelayedCalls()), ("b", []))
 
+    def test_black_holes(self) -> None:
+        """Behind 30 sources that do not answer a good one is found within seconds, and these come last at once, for this file and for others."""
+        silent = [Mirror(self.clock, f"hole {number}", DATA, silent=True) for number in range(30)]
+        self.sources = Sources("file", [*silent, *self.mirrors], self.arrival, self.clock)
+        opening = Deferred.fromCoroutine(self.sources.first())
+        self.clock.pump([0.25] * 20)
+        self.assertIs(self.successResultOf(opening).source, self.mirrors[0])
+        self.assertEqual(([mirror.outruns for mirror in silent], self.clock.getDelayedCalls()), ([1] * 30, []))
+        self.asked()
+        self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.sources.first())).source, self.mirrors[0])
+        self.assertEqual((self.asked(), sum(len(mirror.asked) for mirror in silent)), ("a", 30))
+
     def test_absent(self) -> None:
         """A file that every source says it has not is absent; a source that could not say makes that a failure."""
         for mirror in self.mirrors:

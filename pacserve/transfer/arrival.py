@@ -51,8 +51,9 @@ class Arrival:
     """
     The file of a download, as far as it has arrived.
 
-    A source continues the bytes of another one only if both state the same size and an equal validator.  Otherwise the file is fetched again from
-    the start into a new file, and its readers go on as far as both are provably the same.
+    A source continues the bytes of another one only if both state the same size and an equal validator, and its own ones only under the strong entity
+    tag that it stated before: of two hosts the tags may differ for one file, of one host they don't.  Otherwise the file is fetched again from the
+    start into a new file, and its readers go on as far as both are provably the same.
 
     Args:
         late: Gives what the database states when the file has arrived, should it not have been known before.
@@ -78,11 +79,17 @@ class Arrival:
         self._storage = storage
         self._late = late
         self._givers: set[str] = set()
+        # The strong entity tags under which sources gave bytes of this file.
+        self._tags: dict[Upstream, str] = {}
 
-    @property
-    def request_headers(self) -> dict[str, str]:
-        """The headers that ask for the bytes that are missing."""
-        return {"Range": f"bytes={self.file.written}-"} if self.file.written else {}
+    def request_headers(self, source: Upstream) -> dict[str, str]:
+        """Returns the headers that ask a source for the bytes that are missing, or for all of them if its file has changed (RFC 9110, 13.1.5)."""
+        if not self.file.written:
+            return {}
+        headers = {"Range": f"bytes={self.file.written}-"}
+        if source in self._tags:
+            headers["If-Range"] = self._tags[source]
+        return headers
 
     @property
     def all_here(self) -> bool:
@@ -102,13 +109,18 @@ class Arrival:
         """
         return self._givers <= {source.label}
 
-    def is_continued_by(self, answer: AnswerHead) -> bool:
-        """Returns whether an answer begins at the byte that is missing, of the same version of the file."""
+    def is_continued_by(self, source: Upstream, answer: AnswerHead) -> bool:
+        """Returns whether the answer of a source begins at the byte that is missing, of the same version of the file."""
         offset = self.file.written
         if not offset:
             return answer.status == 200
         size = continued_at(answer.header("Content-Range"), offset) if answer.status == 206 else None
-        return size is not None and self.version is not None and version_of(answer.header, size).is_that_of(self.version)
+        if size is None or self.version is None:
+            return False
+        version = version_of(answer.header, size)
+        if version.etag and version.etag != self._tags.get(source, version.etag):
+            return False
+        return version.is_that_of(self.version)
 
     def begin(self, source: Upstream, answer: AnswerHead) -> None:
         """
@@ -131,12 +143,15 @@ class Arrival:
             if self.file.size is None and answer.length is not None:
                 self.file.size = answer.length
                 self.file.reserve()
-        elif not self.is_continued_by(answer):
+        elif not self.is_continued_by(source, answer):
             # With nothing on disk no other request would get a better answer from this source.
             error = OtherVersionError if self.file.written else FetchError
             self.restart()
             raise error(f"{answer.status}: what it has can't be shown to be the same file")
         self.file.held = self.file.held or not source.trusted
+        etag = version_of(answer.header, None).etag
+        if etag:
+            self._tags[source] = etag
 
     def add(self, source: Upstream, data: bytes) -> None:
         """
@@ -197,6 +212,7 @@ class Arrival:
         self.version = None
         self.authoritative = True
         self._givers.clear()
+        self._tags.clear()
         before.replace(self.file)
         self.file.reserve()
 

@@ -140,7 +140,7 @@ class Sources:
             AbsentError: The source has no such file.
             FetchError: It did not answer, or not well.
         """
-        body = await source.open(self._name, self._arrival.request_headers, timeout)
+        body = await source.open(self._name, self._arrival.request_headers(source), timeout)
         status = body.answer.status
         if status in (200, 206, 416):
             return body
@@ -183,7 +183,7 @@ class Sources:
 
     async def _ask_for_continuation(self, source: Upstream) -> OpenedSource:
         body = await self.ask(source, HEAD_TIMEOUT)
-        if not self._arrival.is_continued_by(body.answer):
+        if not self._arrival.is_continued_by(source, body.answer):
             body.drop()
             raise FetchError(f"{source.label}: it does not go on")
         return OpenedSource(source, body)

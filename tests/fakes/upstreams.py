@@ -128,11 +128,14 @@ class Mirror(Upstream):
             return self._body(Head(status, 0), b"", "ends")
         if faults.get("vanishes") and number > 0:
             return self._body(Head(404, 0), b"", "ends")
-        data = self.data
-        fields = {"ETag": str(faults.get("etag", '"same"')), "Last-Modified": str(faults.get("modified", "Thu, 01 Jan 2026 00:00:00 GMT"))}
+        changed = faults.get("changes") if number > 0 else None
+        data = changed if isinstance(changed, bytes) else self.data
+        etag = '"changed"' if changed else str(faults.get("etag", '"same"'))
+        fields = {"ETag": etag, "Last-Modified": str(faults.get("modified", "Thu, 01 Jan 2026 00:00:00 GMT"))}
         first = 0
         code = 200
-        if "Range" in headers and not faults.get("ignores_range"):
+        same = faults.get("ignores_if_range") or headers.get("If-Range") in (None, etag)
+        if "Range" in headers and same and not faults.get("ignores_range"):
             first = int(headers["Range"].removeprefix("bytes=").removesuffix("-"))
             if first >= len(data):
                 return self._body(Head(416, 0, fields), b"", "ends")

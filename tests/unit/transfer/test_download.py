@@ -204,14 +204,26 @@ class SlowTests(DownloadCase):
         running = Deferred.fromCoroutine(download.run())
         self.clock.advance(STALL_TIMEOUT)
         self.successResultOf(running)
-        self.assertEqual(mirror.asked[1:], [{"Range": "bytes=3000-"}])
+        self.assertEqual(mirror.asked[1:], [{"Range": "bytes=3000-", "If-Range": '"same"'}])
 
     def test_other_file(self) -> None:
         """A mirror that stalls is not given up for one that has another file: it is asked again itself."""
         stalled = self.mirror(dies_at=[3000], dying="stalls")
         reader, running, _ = self.fetch(stalled, self.mirror(etag='"other"', modified="Fri, 02 Jan 2026 00:00:00 GMT"))
         self.successResultOf(running)
-        self.assertEqual((reader.got, len(self.files), stalled.asked), (DATA, 1, [{}, {"Range": "bytes=3000-"}]))
+        self.assertEqual((reader.got, len(self.files), stalled.asked), (DATA, 1, [{}, {"Range": "bytes=3000-", "If-Range": '"same"'}]))
+
+    def test_changed(self) -> None:
+        """The only mirror has another file of that size and date when it is asked for the rest: it is fetched anew, and a reader gets no splice."""
+        changed = DATA[::-1]
+        for careless in (False, True):
+            mirror = self.mirror(dies_at=[3000], changes=changed, ignores_if_range=careless)
+            reader, running, download = self.fetch(mirror, expected=None)
+            self.successResultOf(running)
+            self.assertEqual((reader.got, reader.ended), (DATA[: 3000 - TRICKLE_RESERVE_BYTES], False))
+            self.assertEqual(mirror.asked[1], {"Range": "bytes=3000-", "If-Range": '"same"'})
+            late = Reader(download.file, self.clock)
+            self.assertEqual((late.got, late.ended), (changed, True))
 
     def test_slow(self) -> None:
         """A mirror that drips is left for another one, from the byte that is here."""

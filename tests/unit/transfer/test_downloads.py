@@ -290,7 +290,7 @@ class DownloadsTests(Setup):
         answer = self.successResultOf(self.settle())
         self.clock.advance(leader_search.CLAIM_AGAIN_DELAY)
         self.assertEqual(self.content(answer), DATA)
-        self.assertEqual((leader.asked, mirror.asked), ([{}, {"Range": "bytes=4000-"}], []))
+        self.assertEqual((leader.asked, mirror.asked), ([{}, {"Range": "bytes=4000-", "If-Range": '"another"'}], []))
         self.assertEqual([claim.ended for claim in self.office.claims], [[False], [True]])
 
     def test_leader_gone(self) -> None:

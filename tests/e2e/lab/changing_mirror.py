@@ -1,8 +1,8 @@
 """
 A mirror that puts another file under the same name, of the same size and date, while the first one is fetched.
 
-`changing_mirror.py PORT [--careless]`.  It breaks off in the middle of the first answer, and has the second file from then on.  A careless mirror ignores
-If-Range.
+`changing_mirror.py PORT [--careless]`.  It breaks off in the middle of the first answer, and has the second file from then on.  A careless one
+ignores If-Range.
 """
 
 from __future__ import annotations

@@ -10,9 +10,20 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.claims.claims import Verdict
-from pacserve.claims.keepers import CLAIM_BUDGET, ROUND_BUDGET, Keeper, KeeperCall, KeeperRound, rank_keepers
+from pacserve.claims.keepers import (
+    CLAIM_BUDGET,
+    LONGEST_CLAIM_BUDGET,
+    LONGEST_ROUND_BUDGET,
+    ROUND_BUDGET,
+    Keeper,
+    KeeperCall,
+    KeeperRound,
+    rank_keepers,
+)
 from pacserve.errors import FetchError, RemoteProtocolError
+from pacserve.lateness import PUNCTUAL
 from pacserve.peers.reputation import KEEPER_PENALTY, Reputations
+from tests.fakes.lateness import LateBy
 
 FOLLOW, GRANTED = Verdict("a" * 32, granted=False), Verdict(None, granted=True)
 
@@ -51,12 +62,13 @@ class RoundTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.reputations = Reputations()
+        self.lateness = PUNCTUAL
 
     def ask(self, *keepers: tuple[float, Verdict | Exception | None]) -> Deferred[tuple[Verdict, KeeperCall]]:
         """Begins a round with keepers that answer so, after so many seconds."""
         self.keepers = [Simulated(self.clock, delay, answer) for delay, answer in keepers]
         asked = [Keeper(f"{number}", call, self.reputations.of(f"{number}")) for number, call in enumerate(self.keepers)]
-        return Deferred.fromCoroutine(KeeperRound(asked, self.clock).run()).addCallback(lambda result: (result[0], result[1].call))
+        return Deferred.fromCoroutine(KeeperRound(asked, self.clock, self.lateness).run()).addCallback(lambda result: (result[0], result[1].call))
 
     def after(self, seconds: float) -> None:
         """Time goes by in small steps."""
@@ -65,6 +77,20 @@ class RoundTests(SynchronousTestCase):
     def released(self) -> list[int]:
         """Who was told that a claim is not needed."""
         return [number for number, keeper in enumerate(self.keepers) if "release" in keeper.told]
+
+    def test_late_host(self) -> None:
+        """A host that is late itself gives a keeper longer before it asks the next one, and longer to answer; a bound remains."""
+        self.lateness = LateBy(0.1)
+        asking = self.ask((0.5, FOLLOW), (0.0, GRANTED))
+        self.after(0.51)
+        self.assertEqual(self.successResultOf(asking), (FOLLOW, self.keepers[0]))
+        self.assertEqual(self.keepers[1].told, [])
+        self.lateness = LateBy(60.0)
+        asking = self.ask((0.0, None), (0.0, None), (0.0, None))
+        self.after(LONGEST_CLAIM_BUDGET - 0.01)
+        self.assertEqual([keeper.told for keeper in self.keepers], [["ask"], [], []])
+        self.after(LONGEST_ROUND_BUDGET - LONGEST_CLAIM_BUDGET + 0.02)
+        self.failureResultOf(asking, FetchError)
 
     def test_first(self) -> None:
         """The first keeper's word counts at once, and nobody else is asked."""

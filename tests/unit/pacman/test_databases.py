@@ -16,11 +16,12 @@ from pacserve.errors import FetchError
 from pacserve.packages.children import ChildOutcome
 from pacserve.packages.files import ExpectedFile
 from pacserve.pacman.configuration import PacmanConfiguration, Repository
-from pacserve.pacman.databases import CHILDREN_LIMIT, NO_PYALPM, READING_TIMEOUT, RETRY_INTERVAL, Databases
+from pacserve.pacman.databases import CHILDREN_LIMIT, LONGEST_READING_TIMEOUT, NO_PYALPM, READING_TIMEOUT, RETRY_INTERVAL, Databases
 from pacserve.pacman.kept_tables import KeptTables
 from pacserve.pacman.tables import Stamp, StatedPackage
 from tests.fakes.children import Children
 from tests.fakes.interfaces import Configuration
+from tests.fakes.lateness import LateBy
 from tests.fakes.tables import table
 
 ZLIB = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
@@ -265,6 +266,16 @@ class WaitingTests(DatabasesCase):
         for each in waiting:
             self.successResultOf(each)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_late_host(self) -> None:
+        """On a host that is short of CPU a request waits longer: without the database each host would fetch the file for itself."""
+        self.databases = Databases(self.configuration, KeptTables(str(self.sync.parent / "kept")), self.children, self.clock, LateBy(60.0))
+        self.write("core")
+        waiting = self.refresh("core")
+        self.clock.advance(LONGEST_READING_TIMEOUT - 0.1)
+        self.assertNoResult(waiting)
+        self.clock.advance(0.1)
+        self.successResultOf(waiting)
 
     def test_patience(self) -> None:
         """A request waits two seconds for a database, the next one for the same reading as long, and its outcome is used when it comes."""

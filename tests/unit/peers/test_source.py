@@ -13,11 +13,20 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.errors import AbsentError, FetchError
 from pacserve.fetch.stream import StreamingClient
 from pacserve.fetch.urls import parse_url
+from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.network.addresses import Endpoint, parse_address
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Announced, Identity, Peer, PeerState, named
-from pacserve.peers.questions import CONFIRM_BUDGET, DOUBT_INTERVAL, HEDGE_DELAY, MISS_BUDGET, SIGNATURE_BUDGET, YES_LIFETIME
+from pacserve.peers.questions import (
+    CONFIRM_BUDGET,
+    DOUBT_INTERVAL,
+    HEDGE_DELAY,
+    LONGEST_MISS_BUDGET,
+    MISS_BUDGET,
+    SIGNATURE_BUDGET,
+    YES_LIFETIME,
+)
 from pacserve.peers.reputation import DISTRUST, HALF_LIFE, WITHHELD_PENALTY, Failure, Reputation
 from pacserve.peers.roster import Roster
 from pacserve.peers.source import HOLDERS_COMPARED, HOLDERS_PER_REQUEST, MISS_LIFETIME, PEERS_PER_MISS, Neighbourhood, PeerSource
@@ -25,6 +34,7 @@ from pacserve.peers.upstream import package_url, redirect_url
 from pacserve.sources.candidates import Candidate, Rank, Wanted
 from pacserve.sources.locations import Location, RemoteFile
 from tests.fakes.interfaces import Addresses
+from tests.fakes.lateness import LateBy
 from tests.fakes.network import Line, Network, Page
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
@@ -69,11 +79,11 @@ class Setup(SynchronousTestCase):
         self.peers = Roster()
         self.source = self.make()
 
-    def make(self, seed: int = 1) -> PeerSource:
+    def make(self, seed: int = 1, lateness: Lateness = PUNCTUAL) -> PeerSource:
         """One more source of these peers, as on another host."""
         client = StreamingClient(self.network, self.clock)
         local = Addresses("10.0.0.200")
-        return PeerSource(self.peers, self.holdings, client, Neighbourhood(local, self.suspect, Random(seed)), self.clock)
+        return PeerSource(self.peers, self.holdings, client, Neighbourhood(local, self.suspect, Random(seed), lateness), self.clock)
 
     def suspect(self, peer: Peer, trouble: str) -> None:
         """Notes a suspicion as the watch does, and polls nobody."""
@@ -511,6 +521,16 @@ class ConfirmTests(Setup):
             self.clock.advance(HALF_LIFE)
             peer.answered(KNOWN)
 
+    def test_late_host(self) -> None:
+        """A host that is late itself gives a peer longer, whether the peer is known to hold the file or not."""
+        self.source = self.make(lateness=LateBy(0.05))
+        self.add(answer=Line.SILENT)
+        asked = self.only()
+        self.clock.advance(CONFIRM_BUDGET + 0.19)
+        self.assertNoResult(asked)
+        self.clock.advance(0.02)
+        self.failureResultOf(asked, FetchError)
+
     def test_penalties(self) -> None:
         """A peer that answers looks but no questions is asked less and less often."""
         peer = self.add(answer=Line.REFUSES)
@@ -706,6 +726,16 @@ class MissTests(Setup):
         self.clock.advance(0.001)
         self.failureResultOf(asked, FetchError)
         self.assertEqual((self.suspects, [(peer.state, peer.reputation.failures) for peer in self.peers]), ([0, 1, 2], [(KNOWN, 0)] * 3))
+
+    def test_late_host(self) -> None:
+        """A host that is late itself gives them longer: a no that is wrong costs bytes of the WAN."""
+        self.source = self.make(lateness=LateBy(60.0))
+        self.without(Line.SILENT)
+        asked = self.only()
+        self.clock.advance(LONGEST_MISS_BUDGET - 0.001)
+        self.assertNoResult(asked)
+        self.clock.advance(0.001)
+        self.failureResultOf(asked, FetchError)
 
     def test_changed_last(self) -> None:
         """Of many peers those are asked whose inventory changed last, and some of those of which nothing is known."""

@@ -15,7 +15,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.delivery.streaming import AHEAD_LIMIT, AHEAD_SECONDS, Running, Streaming, Whole
 from pacserve.errors import AbsentError, FetchError
 from pacserve.fetch.rate import UNLIMITED
-from pacserve.lateness import MEASURING_INTERVAL, Lateness
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.packages.marks import marked
@@ -35,6 +34,7 @@ from pacserve.web.answers import Answer, StreamAnswer
 from pacserve.web.bodies.arriving import ArrivingFile
 from tests.fakes.claims import AnsweredClaim
 from tests.fakes.interfaces import Databases
+from tests.fakes.lateness import LateBy
 from tests.fakes.upstreams import Mirror
 
 DATA = bytes(range(256)) * 40
@@ -375,11 +375,7 @@ class DownloadsTests(Setup):
 
     def test_late_host(self) -> None:
         """A leader is given up later on a host that is late itself."""
-        lateness = Lateness(self.clock)
-        lateness.start()
-        self.addCleanup(lateness.stop)
-        self.clock.advance(MEASURING_INTERVAL + 1.0)
-        self.downloads = Downloads(self.spool, self.clock, UNLIMITED, self.office, self.published.append, lateness)
+        self.downloads = Downloads(self.spool, self.clock, UNLIMITED, self.office, self.published.append, LateBy(0.5))
         self.addCleanup(self.downloads.stop)
         self.source = DownloadSource(self.downloads, self.upstreams, self.known, self.clock)
         self.streaming = Streaming(Running(self.downloads, self.downloads, self.downloads), self.upstreams, self.known, self.clock)

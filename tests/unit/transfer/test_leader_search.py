@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,6 +14,7 @@ from pacserve.transfer.leader_search import (
     CLAIM_AGAIN_DELAY,
     LEADER_PROGRESS_TIMEOUT,
     LEADERS_LIMIT,
+    LONGEST_PROGRESS_TIMEOUT,
     USEFUL_BYTES,
     USELESS_LEADERS_LIMIT,
     Claim,
@@ -19,6 +22,7 @@ from pacserve.transfer.leader_search import (
     LeaderSearch,
 )
 from tests.fakes.claims import AnsweredClaim
+from tests.fakes.lateness import LateBy
 from tests.unit.transfer.simulator import EXPECTED, NAME, Behaviour, SimulatedMirror
 
 REQUEST = FileRequest("core", "x86_64", NAME, FileKind.PACKAGE)
@@ -95,6 +99,42 @@ class LeaderSearchTests(SynchronousTestCase):
         for _ in range(2):
             self.assertIsNone(self.successResultOf(self.ask(0.0)))
         self.assertEqual(([paper.ended for paper in self.keeper.papers], self.host.verdicts), ([[False]], ["failed"]))
+
+    def test_late_host(self) -> None:
+        """A host that is late itself bears the silence of its leader for longer."""
+        self.search = LeaderSearch(self.keeper, REQUEST, EXPECTED, self.clock, LateBy(0.5))
+        self.keeper.leader = self.host
+        self.successResultOf(self.ask(0.0))
+        self.clock.advance(LEADER_PROGRESS_TIMEOUT)
+        asked = self.ask(0.0)
+        self.clock.advance(CLAIM_AGAIN_DELAY)
+        self.assertIs(self.successResultOf(asked), self.host)
+        self.clock.advance(LONGEST_PROGRESS_TIMEOUT)
+        self.assertIsNone(self.successResultOf(self.ask(0.0)))
+
+    def test_joined(self) -> None:
+        """A claim that turns out to be another host's tells of it at once, and that host is the next leader; the keeper is not asked again."""
+        told: list[str] = []
+        self.search.watch(partial(told.append, "joined"))
+        self.assertIsNone(self.successResultOf(self.ask(0.0)))
+        self.clock.advance(LEADER_PROGRESS_TIMEOUT)
+        self.keeper.papers[0].lose(self.host)
+        self.assertEqual(told, ["joined"])
+        self.assertIs(self.successResultOf(self.ask(0.0, USEFUL_BYTES)), self.host)
+        self.assertEqual((len(self.keeper.asked), self.keeper.papers[0].ended), (1, []))
+        self.assertIsNone(self.successResultOf(self.ask(0.0, USEFUL_BYTES)))
+        self.assertEqual((self.keeper.papers[0].ended, self.host.verdicts), ([False], ["failed"]))
+
+    def test_joined_too_often(self) -> None:
+        """A keeper that takes a claim away again and again can't keep a download from its mirrors for ever."""
+        told: list[str] = []
+        self.search.watch(partial(told.append, "joined"))
+        for number in range(2 * LEADERS_LIMIT):
+            self.keeper.leader = None
+            self.successResultOf(self.ask(self.clock.seconds(), number * USEFUL_BYTES))
+            self.keeper.papers[-1].lose(self.host)
+            self.successResultOf(self.ask(self.clock.seconds(), number * USEFUL_BYTES))
+        self.assertLessEqual(len(told), LEADERS_LIMIT)
 
     def test_useless(self) -> None:
         """Leaders that give a little, and then nothing, are told so, and followed only a few times for one file."""

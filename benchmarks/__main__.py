@@ -31,12 +31,13 @@ BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
     holdings.NAME: holdings.measure,
     traffic.NAME: traffic.measure,
     together.NAME: together.measure,
+    together.BUSY: together.measure_busy,
     watched.NAME: watched.measure,
     weight.MEMORY: weight.measure_memory,
     weight.START: weight.measure_start,
 }
 # Benchmarks that take minutes, and run only if they are named.
-_LONG = frozenset({together.NAME})
+_LONG = frozenset({together.NAME, together.BUSY})
 # Load average of the last minute from which on figures are not to be trusted.
 _BUSY_LOAD = 0.7
 _PROGRAMS = ("nginx", "wrk", "taskset", "pacman-conf")

@@ -18,13 +18,18 @@ from benchmarks.servers import BenchmarkError, SkippedError, caching_nginx_comma
 from tests.e2e.lab import MIRROR, PACSERVE, Daemon, Depot, Host, Mirror, Program, Site, small_packages, wait_until
 from tests.e2e.lab import Lab as Hosts
 from tests.e2e.lab.requirements import PREFIX, missing, trial
+from tests.e2e.lab.shortage import why_not
 
 NAME = "together"
+BUSY = "together-busy"
 _HOSTS = 8
 # Rates of the WAN in Mbit/s, and its round trip in milliseconds.
 _RATES = (100, 12)
 _QUICK_RATES = (100,)
 _RTT = 20.0
+# Parts of one core that each host has when its CPU is short.
+_SHARES = (0.25, 0.1)
+_QUICK_SHARES = (0.25,)
 # Seconds after which a request that has ended is certainly in the mirror's log.
 _LOG_DELAY = 0.5
 # Seconds until all hosts must know each other, and until all must have upgraded: eight times the payload takes 140 s at 12 Mbit/s.
@@ -85,6 +90,29 @@ def measure(lab: Lab) -> Iterator[Result]:
         raise SkippedError(f"{_APT_CACHER_NG} is not installed, the others were measured")
 
 
+def measure_busy(lab: Lab) -> Iterator[Result]:
+    """
+    Measures the same where each host has a part of one core, for pacserve and pacman together.
+
+    What is late on such a host is not gone: the bytes must not become more.
+
+    Raises:
+        SkippedError: The LAN can't be made here, or no CPU can be made short.
+    """
+    reason = missing() or trial(lab.folder / "trial") or why_not()
+    if reason:
+        raise SkippedError(reason.replace("end-to-end tests need", "needs"))
+    depot = Depot(lab.path("depot"))
+    try:
+        for share in _QUICK_SHARES if lab.quick else _SHARES:
+            upgrades = [_upgrade(lab, depot, _QUICK_RATES[0], _by_pacserve, share) for _ in range(lab.repetitions)]
+            what = f"{_HOSTS} hosts with {share:.0%} of a core each"
+            yield Result(BUSY, f"{what}: WAN bytes for each of the payload", max(one.ratio for one in upgrades), "", aim=Aim(1.1, least=False))
+            yield Result(BUSY, f"{what}: until the last has upgraded", statistics.median(one.seconds for one in upgrades), "s")
+    except (RuntimeError, TimeoutError, subprocess.TimeoutExpired) as error:
+        raise BenchmarkError(str(error)) from error
+
+
 def _measure(lab: Lab, depot: Depot, rate: int) -> Iterator[Result]:
     """Measures at a rate in Mbit/s; slow measurements are done only once."""
     repetitions = lab.repetitions if rate >= 100 else 1
@@ -120,16 +148,24 @@ def _measure(lab: Lab, depot: Depot, rate: int) -> Iterator[Result]:
         yield Result(NAME, f"{what}: the same by {name} instead, until the last", other.seconds, "s")
 
 
-def _upgrade(lab: Lab, depot: Depot, rate: int, way: Callable[[Hosts], None]) -> Upgrade:
-    """Makes a LAN, sets up one way of delivery, and upgrades its hosts."""
+def _upgrade(lab: Lab, depot: Depot, rate: int, way: Callable[[Hosts], None], share: float | None = None) -> Upgrade:
+    """
+    Makes a LAN, sets up one way of delivery, and upgrades its hosts.
+
+    Args:
+        share: The part of one core that each host has; None for as much as there is.
+    """
     number = next(_numbers)
     names = [*small_packages(), "big"]
     sites = (Site(80, depot.signed),)
     with Hosts(
         lab.folder / f"lan{number}", f"{PREFIX}-{os.getpid()}-b{number}", depot.keyring, sites, hosts=_HOSTS + 1, wan_mbit=rate, rtt_ms=_RTT
     ) as lan:
-        way(lan)
         hosts = lan.hosts[:_HOSTS]
+        if share is not None:
+            for host in hosts:
+                host.confine(share)
+        way(lan)
         for host in hosts:
             host.pacman("-Sy")
         began = time.monotonic()

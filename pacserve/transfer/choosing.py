@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from pacserve.errors import AbsentError, FetchError
 from pacserve.fetch.answers import IncomingBody
 from pacserve.fetch.hedging import first_yes
+from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.sources.upstreams import REFUSALS, Upstream
 from pacserve.transfer.arrival import Arrival
 
@@ -22,6 +23,9 @@ from pacserve.transfer.arrival import Arrival
 # byte of the source, and after that.
 SECOND_SOURCE_DELAY = 2.0
 STALL_TIMEOUT = 3.0
+# Seconds that these may become on a host that is late itself: the bytes of a second answer come over the WAN for nothing.
+LONGEST_SECOND_SOURCE_DELAY = 4.0
+LONGEST_STALL_TIMEOUT = 5.0
 # Seconds for the head of an answer, and seconds without a byte after which a body has failed for good: pacman gives up after 10.
 HEAD_TIMEOUT = 7.0
 BODY_TIMEOUT = 7.0
@@ -53,13 +57,15 @@ class Sources:
         name: The file.
         upstreams: The sources, best first.
         arrival: The bytes that have arrived; the sources are asked for the others.
+        lateness: How late this host is, which is no fault of a source.
     """
 
-    def __init__(self, name: str, upstreams: Sequence[Upstream], arrival: Arrival, clock: IReactorTime) -> None:
+    def __init__(self, name: str, upstreams: Sequence[Upstream], arrival: Arrival, clock: IReactorTime, lateness: Lateness = PUNCTUAL) -> None:
         self._name = name
         self._order = deque(upstreams)
         self._arrival = arrival
         self._clock = clock
+        self._lateness = lateness
         self._attempts: Counter[Upstream] = Counter()
         self._left: set[Upstream] = set()
         self._unreliable: set[Upstream] = set()
@@ -162,7 +168,8 @@ class Sources:
 
         try:
             questions = [partial(answer, source) for source in sources]
-            winner = await first_yes(questions, self._clock, SECOND_SOURCE_DELAY, lambda number: self._outrun(sources[number]))
+            patience = self._lateness.widened(SECOND_SOURCE_DELAY, LONGEST_SECOND_SOURCE_DELAY)
+            winner = await first_yes(questions, self._clock, patience, lambda number: self._outrun(sources[number]))
             opened.remove(winner)
         finally:
             for unwanted in opened:

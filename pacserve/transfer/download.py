@@ -18,7 +18,15 @@ from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.packages.files import ExpectedFile
 from pacserve.sources.upstreams import Upstream
 from pacserve.transfer.arrival import Arrival, OtherVersionError
-from pacserve.transfer.choosing import SECOND_SOURCE_DELAY, STALL_TIMEOUT, OpenedSource, Overtaking, Sources
+from pacserve.transfer.choosing import (
+    LONGEST_SECOND_SOURCE_DELAY,
+    LONGEST_STALL_TIMEOUT,
+    SECOND_SOURCE_DELAY,
+    STALL_TIMEOUT,
+    OpenedSource,
+    Overtaking,
+    Sources,
+)
 from pacserve.transfer.growing import GrowingFile, Progress
 from pacserve.transfer.pace import Pace
 
@@ -88,7 +96,7 @@ class Download:
     ) -> None:
         self.name = name
         self._arrival = arrival
-        self._sources = Sources(name, upstreams, arrival, clock)
+        self._sources = Sources(name, upstreams, arrival, clock, lateness)
         self._clock = clock
         self._limits = limits
         self._lateness = lateness
@@ -270,7 +278,9 @@ class Download:
         pace = Pace(self._sources.rate_to_beat(source), self._clock.seconds())
 
         def silence() -> float:
-            return STALL_TIMEOUT if pace.total else SECOND_SOURCE_DELAY
+            if pace.total:
+                return self._lateness.widened(STALL_TIMEOUT, LONGEST_STALL_TIMEOUT)
+            return self._lateness.widened(SECOND_SOURCE_DELAY, LONGEST_SECOND_SOURCE_DELAY)
 
         take = partial(self._arrived, source, pace)
         try:

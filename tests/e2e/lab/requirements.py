@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.e2e.lab.host import DATABASE_DIR, PACKAGE_DIR
 from tests.e2e.lab.namespace import remove_networks, sh
+from tests.e2e.lab.shortage import remove_groups
 
 _TOOLS = ("gpg", "gpgconf", "ip", "mount", "nft", "nginx", "nsenter", "pacman", "pacman-conf", "setpriv", "ss", "sysctl", "tc", "unshare")
 _TRIAL = """set -e; cd "$1"; mkdir upper work
@@ -50,3 +51,4 @@ def remove_leftovers() -> None:
     known = [line.split()[0] for line in sh("ip netns list", check=False).stdout.splitlines() if line.strip()]
     owners = {name: re.match(rf"{PREFIX}-(\d+)-", name) for name in known}
     remove_networks([name for name, owner in owners.items() if owner and not Path(f"/proc/{owner[1]}").exists()])
+    remove_groups(PREFIX)

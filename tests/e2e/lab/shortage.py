@@ -60,7 +60,7 @@ def why_not() -> str:
 
 def remove_groups(prefix: str) -> None:
     """Removes the groups of test runs that were killed: their names begin with the prefix and the run's process id."""
-    for path in _hierarchy().glob(f"{prefix}-*"):
+    for path in [*_ROOT.glob(f"{prefix}-*"), *(_ROOT / "cpu").glob(f"{prefix}-*")]:
         owner = re.match(rf"{prefix}-(\d+)-", path.name)
         if owner and not Path(f"/proc/{owner[1]}").exists() and not (path / "cgroup.procs").read_text():
             path.rmdir()

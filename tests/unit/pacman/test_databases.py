@@ -270,6 +270,7 @@ class WaitingTests(DatabasesCase):
     def test_late_host(self) -> None:
         """On a host that is short of CPU a request waits longer: without the database each host would fetch the file for itself."""
         self.databases = Databases(self.configuration, KeptTables(str(self.sync.parent / "kept")), self.children, self.clock, LateBy(60.0))
+        self.addCleanup(self.databases.close)
         self.write("core")
         waiting = self.refresh("core")
         self.clock.advance(LONGEST_READING_TIMEOUT - 0.1)

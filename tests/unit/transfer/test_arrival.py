@@ -113,6 +113,9 @@ class ArrivalTests(SynchronousTestCase):
         head = Head(206, 990, {"Content-Range": "bytes 10-999/1000", "ETag": '"b"'})
         self.assertRaises(OtherVersionError, arrival.begin, self.other, head)
         self.assertEqual((arrival.file.written, arrival.request_headers(self.other)), (0, {}))
+        arrival.begin(self.other, Head(headers={"ETag": '"b"'}))
+        arrival.add(self.other, DATA[:10])
+        self.assertEqual(arrival.request_headers(self.source), {"Range": "bytes=10-"})  # what it gave is not here any more
 
     def test_changed(self) -> None:
         """A source that states another strong entity tag than before has another file now, whatever else is equal, and gives the whole one."""

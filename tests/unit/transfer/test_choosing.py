@@ -15,6 +15,7 @@ from pacserve.fetch.answers import AnswerHead, IncomingBody
 from pacserve.packages.files import ExpectedFile
 from pacserve.transfer.arrival import Arrival, Storage
 from pacserve.transfer.choosing import BODY_TIMEOUT, MIRROR_RATE_ASSUMED, PEER_RATE_ASSUMED, SECOND_SOURCE_DELAY, Overtaking, Sources
+from tests.fakes.lateness import LateBy
 from tests.fakes.upstreams import Mirror
 
 SILENCE = 3.0
@@ -230,6 +231,16 @@ class SourcesTests(SynchronousTestCase):
         self.clock.advance(0.1)
         self.assertIs(self.successResultOf(opening).source, self.mirrors[1])
         self.assertEqual((self.asked(), self.clock.getDelayedCalls()), ("b", []))
+
+    def test_late_host(self) -> None:
+        """A host that is late itself gives a source longer before it asks another one, whose bytes would be of no use."""
+        self.sources = Sources("file", self.mirrors, self.arrival, self.clock, LateBy(0.25))
+        self.mirrors[0].faults["silent"] = True
+        opening = Deferred.fromCoroutine(self.sources.first())
+        self.clock.advance(SECOND_SOURCE_DELAY + 0.9)
+        self.assertEqual(self.asked(), "a")
+        self.clock.advance(0.2)
+        self.assertIs(self.successResultOf(opening).source, self.mirrors[1])
 
     def test_black_holes(self) -> None:
         """Behind 30 sources that do not answer a good one is found within seconds, and these come last at once, for this file and for others."""

@@ -12,13 +12,14 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import AbsentError, FetchError
-from pacserve.fetch.rate import Limits
+from pacserve.fetch.rate import UNLIMITED, Limits
 from pacserve.packages.files import ExpectedFile
 from pacserve.transfer.arrival import Arrival, Storage
 from pacserve.transfer.choosing import SECOND_SOURCE_DELAY, STALL_TIMEOUT
 from pacserve.transfer.download import Download
 from pacserve.transfer.growing import GrowingFile
 from pacserve.transfer.reading import TRICKLE_RESERVE_BYTES, DownloadReader
+from tests.fakes.lateness import LateBy
 from tests.fakes.upstreams import Mirror
 
 DATA = bytes(range(256)) * 40
@@ -212,6 +213,16 @@ class SlowTests(DownloadCase):
         reader, running, _ = self.fetch(stalled, self.mirror(etag='"other"', modified="Fri, 02 Jan 2026 00:00:00 GMT"))
         self.successResultOf(running)
         self.assertEqual((reader.got, len(self.files), stalled.asked), (DATA, 1, [{}, {"Range": "bytes=3000-", "If-Range": '"same"'}]))
+
+    def test_late_host(self) -> None:
+        """A host that is late itself bears the silence of a mirror for longer."""
+        mirror, other = self.mirror(dies_at=[3000], dying="stalls"), self.mirror()
+        download = Download(NAME, Arrival(EXPECTED, Storage(self.create)), [mirror, other], self.clock, UNLIMITED, LateBy(0.25))
+        running = Deferred.fromCoroutine(download.run())
+        self.clock.advance(STALL_TIMEOUT + 0.9)
+        self.assertEqual(other.asked, [])
+        self.clock.advance(0.2)
+        self.successResultOf(running)
 
     def test_changed(self) -> None:
         """The only mirror has another file of that size and date when it is asked for the rest: it is fetched anew, and a reader gets no splice."""

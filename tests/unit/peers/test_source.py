@@ -572,8 +572,8 @@ class ConfirmTests(Setup):
 
     def test_defect(self) -> None:
         """What is no matter of the network comes through, and no peer is blamed."""
-        peer = self.add(answer=OSError())
-        self.failureResultOf(self.only(), OSError)
+        peer = self.add(answer=ZeroDivisionError())
+        self.failureResultOf(self.only(), ZeroDivisionError)
         self.assertEqual(peer.reputation.failures, 0)
 
     def test_gone_meanwhile(self) -> None:
@@ -905,6 +905,7 @@ class UnknownTests(Setup):
         self.failureResultOf(self.only(), ZeroDivisionError)
         self.add(UNKNOWN)
         self.assertEqual(self.successResultOf(self.only()), redirect(1))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
 
 class PackageURLTests(SynchronousTestCase):

@@ -168,12 +168,12 @@ class Downloads:
             self._log.failure("downloading {name}", name=download.name)
         finally:
             # Whatever happened, no reader waits for ever, no claim is renewed for ever, and no part of a file stays on the disk.
+            self._ended.add(download)
             download.file.end(Progress.FAILED)
             search.end(kept=kept)
             for file in download.files:
                 if not (file is download.file and file.progress is Progress.COMPLETE):
                     self._spool.discard(file.file)
-            self._ended.add(download)
 
     def _forget(self, key: Key, download: Download) -> None:
         """Forgets a download that has ended; another one may have taken its place already."""

@@ -67,9 +67,10 @@ class Listing:
         """
         Returns the inventory, after reading it again if need be.  All callers wait for the same reading, and none of them can cancel it.
 
-        The databases are refreshed first: on a host that only serves peers nothing else would notice that they changed.
+        The databases are refreshed as well: on a host that only serves peers nothing else would notice that they changed.  While a new one is read
+        files are judged by the former one; peers compare each size with what their own databases state.
         """
-        await self._databases.refresh_all()
+        await self._databases.refresh_unknown()
         if self._reading is None and self._outdated():
             reading = Deferred.fromCoroutine(self._read())
             if not reading.called:

@@ -168,7 +168,7 @@ class Deliverer(FileDelivery):
             mirrors_failed = self._mirrors.all_failed(request)
             await self._catalogue.refresh(request.repo)  # a download claims a signature by what it signs
         if request.kind is FileKind.PACKAGE:
-            await self._catalogue.refresh(request.repo)
+            await self._catalogue.refresh(request.repo, request.name)
             expected = self._catalogue.expected(request.repo, request.name)
         if self._local.owns(client):
             client = _THIS_HOST  # pacman may come back by another of this host's addresses

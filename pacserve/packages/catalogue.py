@@ -10,7 +10,7 @@ from pacserve.packages.files import ExpectedFile
 
 
 class Catalogue(Protocol):
-    """Knows what the sync databases state of package files."""
+    """Knows what the sync databases state of package files.  What is stated may be asked for in any thread."""
 
     @property
     @abstractmethod
@@ -18,15 +18,26 @@ class Catalogue(Protocol):
         """Grows whenever the databases may state something else than before."""
 
     @abstractmethod
-    async def refresh(self, repo: str) -> None:
+    async def refresh(self, repo: str, name: str | None = None) -> None:
         """
         Reads the database of `repo` again if it changed since it was last read.  Returns without waiting when it did not, and after a bounded
         time when reading takes long or fails; never raises.
+
+        Args:
+            name: The package file for which that is done: where the former database answers for it as well as the new one, nothing is waited for.
         """
 
     @abstractmethod
     async def refresh_all(self) -> None:
         """Refreshes the databases of all repositories as `refresh` does, all at once."""
+
+    @abstractmethod
+    async def refresh_unknown(self) -> None:
+        """
+        Refreshes the databases of all repositories, and waits only for those of which nothing is known yet.
+
+        What the former ones stated is known meanwhile, and `revision` grows when that has changed.
+        """
 
     @abstractmethod
     async def read_all(self) -> bool:

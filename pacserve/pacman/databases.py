@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
@@ -29,6 +29,9 @@ READING_TIMEOUT = 3.0
 LONGEST_READING_TIMEOUT = 5.0
 # Seconds after which a database that could not be read is tried again, though it has not changed.
 RETRY_INTERVAL = 60.0
+# Packages from which on a database is a distribution's.  Their files never change under a name, since no mirror and no cache could tell the versions
+# apart; it is in a small database of one's own that a package is built again without a new release, and such a database is read in no time.
+DISTRIBUTION_SIZE = 5000
 # Child processes at the same time: one for each core of a small machine.
 CHILDREN_LIMIT = 2
 # The exit status of `pacserve.pacman.database_reader` where pyalpm is not installed.
@@ -62,6 +65,10 @@ class _Database:
             self.table.close()
         self.table, self.stamp, self.failed_at, self.packages = table, stamp, None, None
 
+    def answers(self, name: str | None) -> bool:
+        """Returns whether a file may be looked up here while a newer version of the database is read; see `Databases.refresh`."""
+        return name is not None and self.table is not None and len(self.table) >= DISTRIBUTION_SIZE and self.table.size(name) is not None
+
 
 class Databases(Catalogue):
     """The sync databases of the repositories in pacman.conf, read by `pacserve.pacman.database_reader` in child processes."""
@@ -83,17 +90,24 @@ class Databases(Catalogue):
     def revision(self) -> int:
         return self._revision
 
-    async def refresh(self, repo: str) -> None:
+    async def refresh(self, repo: str, name: str | None = None) -> None:
+        """
+        Reads a database again if it changed.
+
+        Most of a new database is what the former one stated.  So a request for a file that the former database knows does not wait for the new one,
+        if both are large: such a database is a distribution's (see `DISTRIBUTION_SIZE`), and takes a second to be read on a small machine.  In all
+        other cases the new database decides: a new version is in that alone, and a package that was built again under its old name has another size
+        and digest there, with which a peer's old file would end pacman's transaction.
+        """
         reading = self._begin_reading(repo)
-        if reading is not None:
+        if reading is not None and not reading.answers(name):
             await self._wait_for(reading)
 
     async def refresh_all(self) -> None:
-        until = self._clock.seconds() + READING_TIMEOUT
-        running = [self._begin_reading(repo) for repo in self._configuration.current().repositories]  # all begin before the first is waited for
-        for database in running:
-            if database is not None and database.reading:
-                await self._wait_for(database, until - self._clock.seconds())
+        await self._refresh(lambda database: True)
+
+    async def refresh_unknown(self) -> None:
+        await self._refresh(lambda database: database.table is None)
 
     async def read_all(self) -> bool:
         repositories = tuple(self._configuration.current().repositories)
@@ -158,6 +172,14 @@ class Databases(Catalogue):
         """Closes the files; nothing is known after that."""
         for database in self._databases.values():
             database.take(None, None)
+
+    async def _refresh(self, needed: Callable[[_Database], bool]) -> None:
+        """Begins to read all databases that changed, and waits for those that are needed, at most `READING_TIMEOUT` for all together."""
+        deadline = self._clock.seconds() + READING_TIMEOUT
+        running = [self._begin_reading(repo) for repo in self._configuration.current().repositories]  # all begin before the first is waited for
+        for database in running:
+            if database is not None and database.reading and needed(database):
+                await self._wait_for(database, deadline - self._clock.seconds())
 
     def _table(self, repo: str) -> Table | None:
         database = self._databases.get(repo)

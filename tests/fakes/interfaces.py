@@ -75,10 +75,13 @@ class Databases(Catalogue):
         self._sizes[repo, name] = size
         self.revision += 1
 
-    async def refresh(self, repo: str) -> None:
+    async def refresh(self, repo: str, name: str | None = None) -> None:
         self.refreshed.append(repo)
 
     async def refresh_all(self) -> None:
+        self.refreshed.append("*")
+
+    async def refresh_unknown(self) -> None:
         self.refreshed.append("*")
 
     async def read_all(self) -> bool:

@@ -16,7 +16,15 @@ from pacserve.errors import FetchError
 from pacserve.packages.children import ChildOutcome
 from pacserve.packages.files import ExpectedFile
 from pacserve.pacman.configuration import PacmanConfiguration, Repository
-from pacserve.pacman.databases import CHILDREN_LIMIT, LONGEST_READING_TIMEOUT, NO_PYALPM, READING_TIMEOUT, RETRY_INTERVAL, Databases
+from pacserve.pacman.databases import (
+    CHILDREN_LIMIT,
+    DISTRIBUTION_SIZE,
+    LONGEST_READING_TIMEOUT,
+    NO_PYALPM,
+    READING_TIMEOUT,
+    RETRY_INTERVAL,
+    Databases,
+)
 from pacserve.pacman.kept_tables import KeptTables
 from pacserve.pacman.tables import Stamp, StatedPackage
 from tests.fakes.children import Children
@@ -231,6 +239,48 @@ class RefreshTests(DatabasesCase):
 
 
 class WaitingTests(DatabasesCase):
+    def read_large(self, *packages: StatedPackage) -> None:
+        """Reads a database of a distribution, with these packages."""
+        self.read("core", *packages, *(StatedPackage(f"p{number}-1-1-any.pkg.tar.zst", 1) for number in range(DISTRIBUTION_SIZE)))
+
+    def test_known_before(self) -> None:
+        """While the new database of a distribution is read, nobody waits for a file that the former one states."""
+        self.read_large(StatedPackage(ZLIB, 7, None, b"signed"))
+        self.write("core")
+        self.successResultOf(Deferred.fromCoroutine(self.databases.refresh("core", ZLIB)))
+        self.assertEqual((self.databases.size("core", ZLIB), self.databases.signature("core", ZLIB)), (7, b"signed"))
+        self.assertEqual(len(self.children.running), 1)
+        new = Deferred.fromCoroutine(self.databases.refresh("core", BASH))
+        self.assertNoResult(new)
+        self.end(StatedPackage(BASH, 8))
+        self.successResultOf(new)
+        self.assertEqual((self.databases.size("core", ZLIB), self.databases.size("core", BASH)), (None, 8))
+
+    def test_small(self) -> None:
+        """A package may have been built again under its old name in a small database, so the new one is waited for."""
+        self.read("core", StatedPackage(ZLIB, 7))
+        self.write("core")
+        waiting = Deferred.fromCoroutine(self.databases.refresh("core", ZLIB))
+        self.assertNoResult(waiting)
+        self.end(StatedPackage(ZLIB, 8))
+        self.successResultOf(waiting)
+        self.assertEqual(self.databases.size("core", ZLIB), 8)
+
+    def test_unknown(self) -> None:
+        """Where what the former databases stated will do, only those are waited for of which nothing is known; all that changed are read."""
+        self.read("core", StatedPackage(ZLIB, 7))
+        self.write("core")
+        self.successResultOf(Deferred.fromCoroutine(self.databases.refresh_unknown()))
+        self.assertEqual(len(self.children.running), 1)
+        self.write("extra")
+        waiting = Deferred.fromCoroutine(self.databases.refresh_unknown())
+        self.assertNoResult(waiting)
+        self.end(StatedPackage(ZLIB, 8))
+        self.assertNoResult(waiting)
+        self.end(StatedPackage(BASH, 9))
+        self.successResultOf(waiting)
+        self.assertEqual(([8], [9]), (self.databases.sizes(ZLIB), self.databases.sizes(BASH)))
+
     def test_read_all(self) -> None:
         """Whoever has to know waits for all databases, also for longer than a request does."""
         self.write("core")
@@ -294,6 +344,18 @@ class WaitingTests(DatabasesCase):
         self.end(StatedPackage(ZLIB, 1))
         self.assertEqual(self.databases.size("core", ZLIB), 1)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_all_cancelled(self) -> None:
+        """A caller that goes away while all databases are read leaves no error that nobody hears."""
+        self.write("core")
+        self.write("extra")
+        for all_of_them in (self.databases.refresh_all, self.databases.refresh_unknown):
+            waiting = Deferred.fromCoroutine(all_of_them())
+            waiting.cancel()
+            self.failureResultOf(waiting, CancelledError)
+        gc.collect()
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertEqual((self.children.cancelled, self.clock.getDelayedCalls()), (0, []))
 
     def test_cancelled(self) -> None:
         """Who goes away does not end the reading for the others."""

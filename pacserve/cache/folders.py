@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import FileIO
 
@@ -23,12 +23,14 @@ class FoundFile:
     Attributes:
         size: Bytes.
         changed: The ctime in seconds since the epoch.
+        inode: Another file under the same name has another one.
     """
 
     name: str
     signature: bool
     size: int
     changed: float
+    inode: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,32 +80,43 @@ def stamp(folder: str) -> int | None:
         return None
 
 
-def list_folder(folder: str, limit: int) -> FolderListing:
+def list_folder(folder: str, limit: int, known: Mapping[str, FoundFile]) -> FolderListing:
     """
     Returns the package files and signatures of a folder.  It may take a while, so it runs in a thread.
 
     Args:
         limit: The most files.
+        known: Files of an earlier listing that need not be looked at again as long as their names still lead to them: one look at a file costs as
+            much as ten of these.
     """
     files: list[FoundFile] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                parsed = shared_file(entry.name)
-                if parsed is None:
-                    continue
-                try:
-                    if not entry.is_file(follow_symlinks=False) or not os.access(entry.path, os.R_OK):
-                        continue
-                    found = entry.stat(follow_symlinks=False)
-                except OSError:
-                    continue  # pacman has just removed it
-                files.append(FoundFile(entry.name, parsed.signature, found.st_size, found.st_ctime))
-                if len(files) >= limit:
-                    break
+                found = known.get(entry.name)
+                if found is None or found.inode != entry.inode():
+                    found = _look_at(entry)
+                if found is not None:
+                    files.append(found)
+                    if len(files) >= limit:
+                        break
     except OSError as error:
         return FolderListing(folder, (error.strerror or str(error)).lower(), ())
     return FolderListing(folder, "", files)
+
+
+def _look_at(entry: os.DirEntry[str]) -> FoundFile | None:
+    """Returns what there is to know of a package file or signature; None for everything else, and for files that can't be read."""
+    parsed = shared_file(entry.name)
+    if parsed is None:
+        return None
+    try:
+        if not entry.is_file(follow_symlinks=False) or not os.access(entry.path, os.R_OK):
+            return None
+        found = entry.stat(follow_symlinks=False)
+    except OSError:
+        return None  # pacman has just removed it
+    return FoundFile(entry.name, parsed.signature, found.st_size, found.st_ctime, entry.inode())
 
 
 # Seconds for which a file that no database names must not have changed: a program that copies a package into the folder writes more often than that.

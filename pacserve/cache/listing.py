@@ -1,15 +1,20 @@
-"""The inventory of the local caches, read when they may have changed; while they have not, it is the same object."""
+"""
+The inventory of the local caches, read when they may have changed; while they have not, it is the same object.
+
+Of a large cache only what changed is looked at: a reading costs the names of its folders, and one look at each file that is new.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pacserve.cache.changes import Changes
-from pacserve.cache.folders import SETTLING_TIME, FolderListing, changed_lately, complete, list_folder, stamp
+from pacserve.cache.folders import SETTLING_TIME, FolderListing, FoundFile, changed_lately, complete, list_folder, stamp
 from pacserve.complaints import Complaints
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.inventory import Delta, Inventory
@@ -18,11 +23,32 @@ from pacserve.waiting import Waiters
 
 # Files of all folders together: the limit of what a peer accepts in an inventory.
 NAMES_LIMIT = 100_000
-# Seconds after which the folders are read again even if their mtimes are the same: a file that is overwritten in place does not change that of its
-# folder.
+# Seconds after which each file is looked at again even if the mtimes of the folders are the same: a file that is overwritten in place does not change
+# that of its folder.
 RESCAN_INTERVAL = 60.0
 
-InThread = Callable[[Callable[[], list[FolderListing]]], Awaitable[list[FolderListing]]]
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """
+    The outcome of one reading of the folders.
+
+    Attributes:
+        listings: The contents of each folder.
+        files: The complete files that are not private, with their sizes.
+        settled: The files that had been as they were for a while when they were looked at, by folder and name.
+        unsettled: True if one of the others may be complete soon.
+        too_many: True if there are more complete files than `NAMES_LIMIT`.
+    """
+
+    listings: Sequence[FolderListing]
+    files: Mapping[str, int]
+    settled: Mapping[str, Mapping[str, FoundFile]]
+    unsettled: bool
+    too_many: bool
+
+
+InThread = Callable[[Callable[[], Reading]], Awaitable[Reading]]
 
 
 class Listing:
@@ -59,6 +85,8 @@ class Listing:
         self._revision = 0
         self._stamps: Sequence[tuple[str, int | None]] | None = None
         self._read_again_at = 0.0
+        self._look_at_all_at = 0.0
+        self._settled: Mapping[str, Mapping[str, FoundFile]] = {}
         self._reading: Deferred[None] | None = None
         self._readers = Waiters()
         self._complaints = Complaints(self._log)
@@ -68,9 +96,10 @@ class Listing:
         Returns the inventory, after reading it again if need be.  All callers wait for the same reading, and none of them can cancel it.
 
         The databases are refreshed as well: on a host that only serves peers nothing else would notice that they changed.  While a new one is read
-        files are judged by the former one; peers compare each size with what their own databases state.
+        files are judged by the former one, since peers compare each size with what their own databases state; but which packages are private must be
+        known for certain.
         """
-        await self._databases.refresh_unknown()
+        await (self._databases.refresh_all() if self._private() else self._databases.refresh_unknown())
         if self._reading is None and self._outdated():
             reading = Deferred.fromCoroutine(self._read())
             if not reading.called:
@@ -99,38 +128,59 @@ class Listing:
     async def _read(self) -> None:
         # These are taken before the folders are read, so that a change during the reading causes another one.
         stamps, revision, now = self._stamp(), self._databases.revision, self._wall()
-        listings = await self._in_thread(lambda: [list_folder(folder, NAMES_LIMIT + 1) for folder, _ in stamps])
-        self._left_out = self._private()
-        files, unsettled = self._judge(listings)
-        self._stamps, self._revision = stamps, revision
+        everything = self._clock.seconds() >= self._look_at_all_at
+        known: Mapping[str, Mapping[str, FoundFile]] = {} if everything else self._settled
+        private = self._private()
+        judged_alike = not everything and revision == self._revision and private == self._left_out
+        listed_before: Mapping[str, int] = self._inventory.files if judged_alike else {}
+
+        def work() -> Reading:
+            listings = [list_folder(folder, NAMES_LIMIT + 1, known.get(folder, {})) for folder, _ in stamps]
+            return self._judge(listings, listed_before, private, now)
+
+        reading = await self._in_thread(work)
+        for listing in reading.listings:
+            self._report(listing)
+        excess = f"the package caches hold more than {NAMES_LIMIT:,} files: peers learn of no more than these" if reading.too_many else ""
+        self._complaints.about("", excess)
+        self._stamps, self._revision, self._left_out = stamps, revision, private
+        self._settled = reading.settled
         # The clock of mtimes is coarse: a file that appeared right after the reading may have left the folder's mtime as it was.
-        unsettled = unsettled or any(changed is not None and changed_lately(changed / 1e9, now) for _, changed in stamps)
-        self._read_again_at = self._clock.seconds() + (SETTLING_TIME if unsettled else RESCAN_INTERVAL)
-        if files != self._inventory.files:
-            self._inventory = Inventory(self._inventory.generation + 1, files)
+        unsettled = reading.unsettled or any(changed is not None and changed_lately(changed / 1e9, now) for _, changed in stamps)
+        if everything:
+            self._look_at_all_at = self._clock.seconds() + RESCAN_INTERVAL
+        self._read_again_at = self._clock.seconds() + SETTLING_TIME if unsettled else self._look_at_all_at
+        if reading.files != self._inventory.files:
+            self._inventory = Inventory(self._inventory.generation + 1, reading.files)
             self._changes.record(self._inventory)
 
-    def _judge(self, listings: Sequence[FolderListing]) -> tuple[dict[str, int], bool]:
-        """Returns the complete files that are not private, with their sizes, and whether one of the others may be complete soon."""
-        now = self._wall()
+    def _judge(self, listings: Sequence[FolderListing], listed_before: Mapping[str, int], private: Collection[str], now: float) -> Reading:
+        """
+        Returns which files are complete and not private.
+
+        Args:
+            listed_before: Those that were so by the same databases, with their sizes: where one has not changed, no database is asked again.
+        """
         files: dict[str, int] = {}
         unsettled = too_many = False
         for listing in listings:
-            self._report(listing)
             for found in listing.files:
                 if found.name in files:
                     continue
-                stated = () if found.signature else self._databases.sizes(found.name)
-                if not complete(found.size, found.changed, now, stated, signature=found.signature):
-                    unsettled = unsettled or changed_lately(found.changed, now)
-                elif is_private(found.name, found.size, self._left_out, self._databases):
-                    continue
-                elif len(files) < NAMES_LIMIT:
+                fresh = changed_lately(found.changed, now)
+                if fresh or listed_before.get(found.name) != found.size:
+                    stated = () if found.signature else self._databases.sizes(found.name)
+                    if not complete(found.size, found.changed, now, stated, signature=found.signature):
+                        unsettled = unsettled or fresh
+                        continue
+                    if is_private(found.name, found.size, private, self._databases):
+                        continue
+                if len(files) < NAMES_LIMIT:
                     files[found.name] = found.size
                 else:
                     too_many = True
-        self._complaints.about("", f"the package caches hold more than {NAMES_LIMIT:,} files: peers learn of no more than these" if too_many else "")
-        return files, unsettled
+        settled = {listing.folder: {found.name: found for found in listing.files if not changed_lately(found.changed, now)} for listing in listings}
+        return Reading(listings, files, settled, unsettled, too_many)
 
     def _report(self, listing: FolderListing) -> None:
         trouble = listing.trouble

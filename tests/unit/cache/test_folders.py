@@ -80,13 +80,13 @@ class OpenTests(FolderCase):
 
 class ListTests(FolderCase):
     def names(self, limit: int = 100) -> list[str]:
-        return sorted(found.name for found in list_folder(str(self.folder), limit).files)
+        return sorted(found.name for found in list_folder(str(self.folder), limit, {}).files)
 
     def test_packages(self) -> None:
         """Package files and signatures are listed with size and ctime, complete or not."""
         self.write(f"{ZLIB}.sig", b"")
         path = self.write(ZLIB, b"package")
-        listing = list_folder(str(self.folder), 100)
+        listing = list_folder(str(self.folder), 100, {})
         self.assertEqual((listing.folder, listing.trouble), (str(self.folder), ""))
         package, signature = sorted(listing.files, key=lambda found: found.name)
         self.assertEqual((package.name, package.signature, package.size, package.changed), (ZLIB, False, 7, path.stat().st_ctime))
@@ -114,8 +114,8 @@ class ListTests(FolderCase):
     def test_missing(self) -> None:
         """A folder that can't be read is empty, and the listing says why."""
         missing = str(self.folder / "none")
-        self.assertEqual(list_folder(missing, 100), FolderListing(missing, "no such file or directory", ()))
-        self.assertEqual(list_folder(str(self.write(ZLIB)), 100).trouble, "not a directory")
+        self.assertEqual(list_folder(missing, 100, {}), FolderListing(missing, "no such file or directory", ()))
+        self.assertEqual(list_folder(str(self.write(ZLIB)), 100, {}).trouble, "not a directory")
 
     @skipUnless(os.geteuid() == 0, "only root can become another user")
     def test_unreadable(self) -> None:
@@ -135,7 +135,7 @@ class ListTests(FolderCase):
                 os.setresgid(NOBODY, NOBODY, NOBODY)
                 os.setresuid(NOBODY, NOBODY, NOBODY)
                 openable = [name for name in (BASH, ZLIB) if open_file(str(self.folder), name) is not None]
-                if self.names() == openable == [BASH] and list_folder(str(closed), 100).trouble == "permission denied":
+                if self.names() == openable == [BASH] and list_folder(str(closed), 100, {}).trouble == "permission denied":
                     status = 0
             finally:
                 os._exit(status)
@@ -154,7 +154,7 @@ class ListTests(FolderCase):
             written = {name for name in names if name not in (".", "..")}
             for name in written:
                 (Path(folder) / name).write_bytes(b"x")
-            listed = {found.name for found in list_folder(folder, 100).files}
+            listed = {found.name for found in list_folder(folder, 100, {}).files}
             self.assertEqual(listed, {name for name in written if parse_package_file(name) is not None})
 
 

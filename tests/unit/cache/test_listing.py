@@ -1,7 +1,7 @@
 """Tests for `pacserve.cache.listing`."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,8 +10,9 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
+from pacserve.cache import folders, listing
 from pacserve.cache.folders import SETTLING_TIME, FolderListing, FoundFile
-from pacserve.cache.listing import NAMES_LIMIT, RESCAN_INTERVAL, Listing
+from pacserve.cache.listing import NAMES_LIMIT, RESCAN_INTERVAL, Listing, Reading
 from pacserve.packages.inventory import Delta, Inventory
 from tests.fakes.interfaces import Databases
 
@@ -24,23 +25,23 @@ class Thread:
     Does its work at once, or when it is told to.
 
     Attributes:
-        listings: Given instead of what the work finds.
+        error: Raised instead of working.
         count: How often there was work.
         held: Work that waits for `go_on`, None as long as none has to.
     """
 
     def __init__(self) -> None:
-        self.listings: list[FolderListing] | Exception | None = None
+        self.error: Exception | None = None
         self.count = 0
         self.held: Deferred[None] | None = None
 
-    async def __call__(self, work: Callable[[], list[FolderListing]]) -> list[FolderListing]:
+    async def __call__(self, work: Callable[[], Reading]) -> Reading:
         self.count += 1
         if self.held is not None:
             await self.held
-        if isinstance(self.listings, Exception):
-            raise self.listings
-        return work() if self.listings is None else self.listings
+        if self.error is not None:
+            raise self.error
+        return work()
 
     def go_on(self) -> None:
         """Lets the work be done, and all that comes after."""
@@ -144,6 +145,68 @@ class ReadingTests(ListingCase):
         self.inventory()
         self.assertEqual(self.thread.count, 2)
 
+    def test_only_what_is_new(self) -> None:
+        """Of a large cache only the new files are looked at, and only of these the databases are asked, however often the folder changes."""
+        for number in range(50):
+            self.write(f"p{number}-1-1-any.pkg.tar.zst")
+        self.inventory()
+        looked, asked = self.looks(), self.questions()
+        for number in range(50, 60):
+            self.write(f"p{number}-1-1-any.pkg.tar.zst", mtime=number)
+            self.assertEqual(len(self.inventory().files), number + 1)
+        self.assertEqual((len(looked), len(asked)), (10, 10))
+
+    def test_all_again(self) -> None:
+        """Once a minute each file is looked at: one that was overwritten in place changes nothing in its folder; also while others come and go."""
+        self.write()
+        self.inventory()
+        for number in range(6):
+            self.advance(RESCAN_INTERVAL / 6)
+            (self.folder / ZLIB).write_bytes(b"in place")
+            self.write(BASH, mtime=100 + number)
+            self.assertEqual(self.inventory().files, {ZLIB: 8 if number == 5 else 4, BASH: 4})
+
+    def test_replaced(self) -> None:
+        """A file that takes the name of another is looked at when the folder changes."""
+        self.write()
+        self.inventory()
+        (self.folder / "new").write_bytes(b"another")
+        (self.folder / "new").rename(self.folder / ZLIB)
+        os.utime(self.folder, (2, 2))
+        self.assertEqual(self.inventory().files, {ZLIB: 7})
+
+    def test_growing(self) -> None:
+        """A file that was being written when it was looked at is looked at again."""
+        self.now = (self.folder / self.write().name).stat().st_ctime
+        self.assertEqual(self.inventory().files, {})
+        self.write(data=b"longer now", mtime=1)
+        self.advance(SETTLING_TIME + 0.1)
+        self.assertEqual(self.inventory().files, {ZLIB: 10})
+
+    def looks(self) -> list[str]:
+        """The names of the files that are looked at from now on."""
+        looked: list[str] = []
+        look_at = folders._look_at
+
+        def noted(entry: os.DirEntry[str]) -> FoundFile | None:
+            looked.append(entry.name)
+            return look_at(entry)
+
+        self.patch(folders, "_look_at", noted)
+        return looked
+
+    def questions(self) -> list[str]:
+        """The names of the files that the databases are asked for from now on."""
+        asked: list[str] = []
+        sizes = self.databases.sizes
+
+        def noted(name: str) -> Sequence[int]:
+            asked.append(name)
+            return sizes(name)
+
+        self.patch(self.databases, "sizes", noted)
+        return asked
+
     def test_same_tick(self) -> None:
         """A file that comes right after the reading, within the tick of the clock that gave the folder its mtime, is listed two seconds later."""
         self.now = 1_000_000.0
@@ -207,10 +270,10 @@ class ReadingTests(ListingCase):
         self.write()
         first = self.inventory()
         self.write(BASH, mtime=2)
-        self.thread.listings = ZeroDivisionError()
+        self.thread.error = ZeroDivisionError()
         self.assertIs(self.inventory(), first)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-        self.thread.listings = None
+        self.thread.error = None
         self.assertEqual(set(self.inventory().files), {ZLIB, BASH})
 
 
@@ -311,16 +374,17 @@ class SharingTests(ListingCase):
 
 
 class TroubleTests(ListingCase):
-    def listed(self, count: int) -> list[FolderListing]:
-        """What a folder with so many packages gives."""
-        return [FolderListing(str(self.folder), "", [FoundFile(f"a{number}-1-1-any.pkg.tar", False, 1, 0.0) for number in range(count)])]
+    def hold(self, count: int) -> None:
+        """Makes the folder one with so many packages."""
+        files = [FoundFile(f"a{number}-1-1-any.pkg.tar", False, 1, 0.0, number) for number in range(count)]
+        self.patch(listing, "list_folder", lambda folder, limit, known: FolderListing(folder, "", files))
 
     def test_limit(self) -> None:
         """Of too many files as many are listed as peers take, and it is told once."""
-        self.thread.listings = self.listed(NAMES_LIMIT)
+        self.hold(NAMES_LIMIT)
         self.assertEqual(self.warnings(), [])
         self.advance(RESCAN_INTERVAL)
-        self.thread.listings = self.listed(NAMES_LIMIT + 1)
+        self.hold(NAMES_LIMIT + 1)
         self.assertRegex("".join(self.warnings()), "more than 100,000 files")
         self.assertEqual(len(self.inventory().files), NAMES_LIMIT)
         self.advance(RESCAN_INTERVAL)

@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.cache.folders import SETTLING_TIME, FolderListing
-from pacserve.cache.listing import RESCAN_INTERVAL
+from pacserve.cache.folders import SETTLING_TIME
+from pacserve.cache.listing import RESCAN_INTERVAL, Reading
 from pacserve.cache.packages import CachedPackages
 from pacserve.cache.watch import LOOK_INTERVAL, CacheWatch
 from pacserve.packages.inventory import Inventory
@@ -142,7 +142,7 @@ class FolderTests(SynchronousTestCase):
         packages = CachedPackages(lambda: [str(self.folder)], self.databases, self.in_thread, self.clock, lambda: self.now)
         self.watch = CacheWatch(packages, self.clock, lambda inventory: self.told.append(dict(inventory.files)))
 
-    async def in_thread(self, work: Callable[[], list[FolderListing]]) -> list[FolderListing]:
+    async def in_thread(self, work: Callable[[], Reading]) -> Reading:
         self.readings += 1
         return work()
 

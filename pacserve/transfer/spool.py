@@ -27,6 +27,9 @@ from pacserve.transfer.stores import Store
 # Seconds without use after which a file that another package cache holds as well is given up: by then every host that was told a moment ago to
 # fetch it from here has begun, and reads on.
 UNUSED_TIME = 60.0
+# The part of its limit that a spool is below it after files were removed, so that a full one is not read again for each file that arrives: with
+# packages of 20 KB and 20,000 files that is once for a thousand.
+_SLACK = 1 / 20
 # Locked by the daemon that has the spool.  A folder with this file is a spool: in any other nothing is renamed or removed, ever.
 _LOCK = ".pacserve-spool"
 _UNVERIFIED = ".unverified-"
@@ -70,7 +73,7 @@ class Spool(Store):
     Holds complete files in a folder `pkg`, which is a package cache like any other, and beside it the files that are still arriving.
 
     Args:
-        limit: Bytes of all complete files together; the least recently used go first.
+        limit: Bytes of all complete files together; the least recently used go first, and a few more of them than need be.
         failed: Called with what is wrong and what to do, when the folder could not be used although it was open.  A full disk is no such case.
 
     Attributes:
@@ -88,6 +91,9 @@ class Spool(Store):
         self._complaints = Complaints(self._log)
         # Bytes of the largest file that the disk had no room for, of which the log knows.
         self._refused: int | None = None
+        # Bytes of the files when they were read last, None before that, and of those that were published since.
+        self._counted: int | None = None
+        self._added = 0
 
     def open(self, filled: str | None = None) -> None:
         """
@@ -258,10 +264,12 @@ class Spool(Store):
             self.remove(f"{name}.sig")  # it signs the file of that name that was here before
         elif not marks:
             raise OSError(errno.ENOTSUP, "its file system takes no extended attributes")
-        now = os.fstat(file.fileno()).st_mtime  # it was written a moment ago
+        found = os.fstat(file.fileno())
+        now = found.st_mtime  # it was written a moment ago
         well = modified is not None and modified >= 0 and not is_to_come(modified, now)
         os.utime(file.fileno(), (now, modified if well and modified is not None else now))
         os.rename(partial.path_of(file), f"{self.packages}/{name}")  # noqa: PTH104
+        self._added += found.st_size
         self._complaints.about("full", "")
 
     def discard(self, file: FileIO) -> None:
@@ -310,23 +318,35 @@ class Spool(Store):
                 removed.append(file.name)
         return removed
 
+    @property
+    def fits(self) -> bool:
+        """
+        True if the files are within the limit for certain, as far as this spool has written them.
+
+        This costs nothing.  Files that others have put there count from the next `trim` on.
+        """
+        return self._counted is not None and self._counted + self._added <= self._limit
+
     def trim(self, elsewhere: Elsewhere) -> list[str]:
         """
-        Removes files until the spool is within its limit, first those that another package cache holds as well; readers of a file read on.
+        Removes files if the spool is beyond its limit, first those that another package cache holds as well; readers of a file read on.
 
         Returns:
             The names of the files.
         """
+        self._added = 0  # first: what is published while the folder is read counts twice rather than not at all
         kept = list(self.files())
-        excess = sum(file.size for file in kept) - self._limit
+        size = sum(file.size for file in kept)
         removed = []
-        if excess > 0:
+        if size > self._limit:
+            least = self._limit - int(self._limit * _SLACK)
             for file in sorted(kept, key=lambda file: (elsewhere(file) is None, file.used)):
-                if excess <= 0:
+                if size <= least:
                     break
                 self.remove(file.name)
                 removed.append(file.name)
-                excess -= file.size
+                size -= file.size
+        self._counted = size
         return removed
 
 

@@ -26,7 +26,7 @@ InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 class SpoolTrimming:
     """
-    Removes files from the spool, in a thread: at once after each download, and once a minute.
+    Removes files from the spool, in a thread: once a minute, and at once after a download that it does not take.
 
     Args:
         cache_dirs: Gives the package caches of this host; the spool's own folder may be one of them.
@@ -44,7 +44,7 @@ class SpoolTrimming:
         self._wall = wall
         self._turn = DeferredLock()
         self._complaints = Complaints(self._log)
-        self._loop = LoopingCall(self.trim_soon)
+        self._loop = LoopingCall(self._begin)
         self._loop.clock = clock
 
     def start(self) -> None:
@@ -57,7 +57,11 @@ class SpoolTrimming:
             self._loop.stop()
 
     def trim_soon(self) -> None:
-        """Trims the spool in the background."""
+        """Trims the spool in the background, if it is beyond its limit; this costs nothing for all other downloads, however many files there are."""
+        if not self._spool.fits:
+            self._begin()
+
+    def _begin(self) -> None:
         if not self._turn.waiting:  # the one that waits for its turn sees everything that this one would
             self._complaints.hear(Deferred.fromCoroutine(self.trim()), "trimming the spool")
 

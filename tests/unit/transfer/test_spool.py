@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,7 +13,7 @@ from zope.interface import implementer
 from pacserve.errors import ConfigurationError
 from pacserve.packages.files import ExpectedFile
 from pacserve.transfer import partial
-from pacserve.transfer.spool import UNUSED_TIME, Elsewhere, Spool
+from pacserve.transfer.spool import UNUSED_TIME, Elsewhere, Spool, SpooledFile
 
 ZLIB, XZ = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst", "xz-5.6.3-1-x86_64.pkg.tar.zst"
 
@@ -202,6 +202,42 @@ class SpoolTests(SynchronousTestCase):
         self.assertEqual([name[0] for name in removed], ["d", "a"])
         self.assertEqual({name[0] for name in self.names()}, {"b", "c"})
         self.assertEqual(spool.trim(lambda file: 0.0), [])
+
+    def test_slack(self) -> None:
+        """A spool that was full has room for some more files after it was trimmed, so that it is not full again with the next one."""
+        spool = self.spool(limit=1000)
+        for number in range(101):
+            self.put(spool, f"p{number}-1-1-any.pkg.tar.zst", bytes(10))
+        self.assertEqual(len(spool.trim(lambda file: None)), 6)
+        self.assertEqual(len(self.names()), 95)
+
+    def test_fits(self) -> None:
+        """Whether the files are within the limit is known from what was published since they were counted, and not before that."""
+        spool = self.spool(limit=25)
+        self.put(spool, ZLIB, bytes(10))
+        self.assertFalse(spool.fits)
+        spool.trim(lambda file: None)
+        self.assertTrue(spool.fits)
+        self.put(spool, XZ, bytes(15))
+        self.assertTrue(spool.fits)
+        self.put(spool, f"{XZ}.sig", bytes(1))
+        self.assertFalse(spool.fits)
+        spool.trim(lambda file: None)
+        self.assertTrue(spool.fits)
+
+    def test_published_meanwhile(self) -> None:
+        """A file that is published while the folder is read counts, whether it was seen there or not."""
+        spool = self.spool(limit=25)
+        read = spool.files
+
+        def files() -> Iterator[SpooledFile]:
+            found = list(read())
+            self.put(spool, ZLIB, bytes(26))
+            return iter(found)
+
+        self.patch(spool, "files", files)
+        spool.trim(lambda file: None)
+        self.assertFalse(spool.fits)
 
     def test_date_to_come(self) -> None:
         """A time that a mirror states is kept, also 1970, but for one that is to come by more than a clock may be ahead, or that there is not."""

@@ -1,7 +1,7 @@
 """Tests for `pacserve.transfer.trimming`."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -119,6 +119,29 @@ class SpoolTrimmingTests(Folders):
         (self.pacman / NEW).write_bytes(b"good")
         self.trimming.trim_soon()
         self.assertEqual(self.files(), {ZLIB, XZ})
+
+    def test_counted(self) -> None:
+        """The folder is not read for downloads that the spool takes, and for a full one once in many downloads."""
+        spool = Spool(f"{self.pacman}/spool", 10_000)
+        spool.open()
+        self.addCleanup(spool.close)
+        trimming = SpoolTrimming(spool, list, self.in_thread, self.clock, lambda: self.now)
+        read, readings = spool.files, []
+
+        def files() -> Iterator[SpooledFile]:
+            readings.append(len(list(Path(spool.packages).iterdir())))
+            return read()
+
+        self.patch(spool, "files", files)
+        for number in range(1000):
+            with spool.create() as file:
+                file.write(bytes(20))
+                spool.publish(file, f"p{number}-1-1-any.pkg.tar.zst", None)
+            trimming.trim_soon()
+        # Each time the spool is given up from and trimmed: two readings.
+        self.assertEqual(sorted(set(readings)), [1, 501])
+        self.assertEqual(len(readings), 2 * (1 + 500 // 26 + 1))
+        self.assertLessEqual(len(list(Path(spool.packages).iterdir())), 500)
 
     def test_one_at_a_time(self) -> None:
         """While one thread works another one waits, which sees what came meanwhile, and no more than that one."""

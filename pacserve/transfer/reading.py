@@ -10,7 +10,7 @@ from pacserve.http.validators import parse_date
 from pacserve.packages.files import ExpectedFile
 from pacserve.transfer.download import Download
 from pacserve.transfer.growing import GrowingFile, Progress
-from pacserve.web.bodies.arriving import ArrivingFile, ArrivingReader
+from pacserve.web.bodies.arriving import ArrivingFile, ArrivingReader, Span
 
 # Seconds for which a client is sent nothing: pacman gives up after 10.
 FIRST_TRICKLE_DELAY = 8.0
@@ -82,12 +82,15 @@ class DownloadReader(ArrivingReader):
         return self._file.progress is Progress.COMPLETE
 
     def read(self, offset: int, size: int) -> bytes:
-        if self._file.progress is Progress.FAILED:
-            return b""
-        data = os.pread(self._descriptor.fileno(), max(0, min(size, self._readable() - offset)), offset)
-        if offset + len(data) > self._trickled:  # it flows again
+        span = self.span(offset, size)
+        return os.pread(span.descriptor, span.length, offset)
+
+    def span(self, offset: int, size: int) -> Span:
+        # Nothing that may be sent changes any more: a file is only appended to, and what is begun again is another file.
+        length = 0 if self._file.progress is Progress.FAILED else max(0, min(size, self._readable() - offset))
+        if offset + length > self._trickled:  # it flows again
             self._sent_at, self._trickle_delay = self._clock.seconds(), FIRST_TRICKLE_DELAY
-        return data
+        return Span(self._descriptor.fileno(), length)
 
     async def more(self, offset: int) -> bool:
         while True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class ArrivingFile(Protocol):
@@ -34,6 +34,19 @@ class ArrivingFile(Protocol):
         """Returns a new reader, which reads from any offset on and must be closed."""
 
 
+class Span(NamedTuple):
+    """
+    A part of an open file.
+
+    Attributes:
+        descriptor: Of the file.
+        length: Bytes, from the offset on that was asked for.
+    """
+
+    descriptor: int
+    length: int
+
+
 class ArrivingReader(Protocol):
     """Reads a file while it arrives."""
 
@@ -46,6 +59,15 @@ class ArrivingReader(Protocol):
 
         Raises:
             OSError: The file can't be read any more.
+        """
+
+    @abstractmethod
+    def span(self, offset: int, size: int) -> Span | None:
+        """
+        Returns what `read` would, as a part of a file that the kernel can send; its length is 0 where no more have arrived.
+
+        Returns:
+            None where the bytes are in no file.
         """
 
     @abstractmethod

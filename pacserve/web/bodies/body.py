@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from twisted.internet.tcp import Connection
 from twisted.web.http import Request
 
 from pacserve.errors import RequestError
@@ -19,7 +18,7 @@ from pacserve.web.bodies.arriving import ArrivingFile
 from pacserve.web.bodies.copying import CopyingProducer
 from pacserve.web.bodies.following import FollowingProducer
 from pacserve.web.bodies.pacing import HeldReader, Pacing
-from pacserve.web.bodies.sendfile import SendfileProducer
+from pacserve.web.bodies.sendfile import SendfileProducer, sendfile_transport
 from pacserve.web.server.responses import Responder, header_getter
 from pacserve.web.server.twisted_internals import close_after
 
@@ -161,8 +160,8 @@ def _read_at_once(held: HeldFile, first: int, length: int) -> bytes:
 
 
 def _file_producer(request: Request, descriptor: int, first: int, length: int) -> SendfileProducer | CopyingProducer:
-    transport: object = request.transport
-    if isinstance(transport, Connection) and not request.isSecure():
+    transport = sendfile_transport(request)
+    if transport is not None:
         return SendfileProducer(request.channel, transport, descriptor, first, length)
     return CopyingProducer(request, lambda offset, size: os.pread(descriptor, size, offset), first, length)
 

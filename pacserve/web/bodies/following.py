@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.task import deferLater
+from twisted.internet.tcp import Connection
 from twisted.logger import Logger
 from twisted.web.http import Request
 from zope.interface import implementer
 
 from pacserve.waiting import Done, begin
-from pacserve.web.bodies.arriving import ArrivingReader
+from pacserve.web.bodies.arriving import ArrivingReader, Span
 from pacserve.web.bodies.copying import PIECE_BYTES as PACED_PIECE_BYTES
 from pacserve.web.bodies.pacing import Pacing
-from pacserve.web.server.twisted_internals import abort, write_body
+from pacserve.web.bodies.sendfile import CLIENT_ERRORS, sendfile_transport
+from pacserve.web.server.twisted_internals import abort, has_unsent, resume_when_writable, write_body
 
 PIECE_BYTES = 512 * 1024
 """Bytes that are written at once, where the rate is not limited: with a limit a client would get at once what it may have in many seconds."""
@@ -48,6 +53,8 @@ class FollowingProducer:
         self._length = length
         self._pacing = pacing
         self._chunked = chunked
+        # Takes bytes straight from the file, where they go out as they are and as fast as they can.
+        self._socket = sendfile_transport(request) if pacing is None and not chunked else None
         self._pausing: Deferred[None] | None = None
         self._flowing: Deferred[None] | None = None
         self._arriving: Deferred[bool] | None = None
@@ -70,12 +77,15 @@ class FollowingProducer:
                 await self._writable()
                 if not self._gone:
                     written = self._write_piece()
+                    if written is None:
+                        continue  # the socket is full
                     if not written and read_nothing:
                         break  # the file was truncated meanwhile: twice there was nothing to read where there should have been
                     read_nothing = not written
                     await self._pace(written)
         except OSError as error:
-            self._log.warn("a file could not be sent any further: {error}", error=error)
+            if error.errno not in CLIENT_ERRORS:
+                self._log.warn("a file could not be sent any further: {error}", error=error)
             abort(self._request)
             self._gone = True
             return
@@ -117,14 +127,36 @@ class FollowingProducer:
         if self._flowing is not None:
             await self._flowing
 
-    def _write_piece(self) -> int:
+    def _write_piece(self) -> int | None:
+        """Returns how many bytes were written; None where the socket takes none now, and `_writable` is to be waited for."""
         most = PIECE_BYTES if self._pacing is None else PACED_PIECE_BYTES
-        piece = self._reader.read(self._offset, most if self._length is None else min(most, self._length - self.sent))
+        most = most if self._length is None else min(most, self._length - self.sent)
+        span = None if self._socket is None else self._reader.span(self._offset, most)
+        if self._socket is not None and span is not None:
+            return self._send(self._socket, span)
+        piece = self._reader.read(self._offset, most)
         if piece:
-            self._offset += len(piece)
-            self.sent += len(piece)
+            self._count(len(piece))
             write_body(self._request, b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
         return len(piece)
+
+    def _send(self, socket: Connection, span: Span) -> int | None:
+        """Has the kernel send a part of the file, once everything that was written before is out."""
+        if not span.length:
+            return 0
+        sent = None
+        if not has_unsent(socket):
+            with contextlib.suppress(BlockingIOError):
+                sent = os.sendfile(socket.fileno(), span.descriptor, self._offset, span.length)
+                self._count(sent)
+        if sent in (None, PIECE_BYTES):  # there may be much more, and other clients have their turn first
+            self.pauseProducing()
+            resume_when_writable(socket)
+        return sent
+
+    def _count(self, written: int) -> None:
+        self._offset += written
+        self.sent += written
 
     async def _pace(self, count: int) -> None:
         """Waits until the limit lets more be sent; ends when the client leaves."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.packages.files import HeldFile
-from pacserve.web.bodies.arriving import ArrivingReader
+from pacserve.web.bodies.arriving import ArrivingReader, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,9 @@ class HeldReader(ArrivingReader):
 
     def read(self, offset: int, size: int) -> bytes:
         return os.pread(self._held.file.fileno(), size, offset)
+
+    def span(self, offset: int, size: int) -> Span:
+        return Span(self._held.file.fileno(), max(0, min(size, self._held.size - offset)))
 
     async def more(self, offset: int) -> bool:
         return offset < os.fstat(self._held.file.fileno()).st_size  # it may have become shorter

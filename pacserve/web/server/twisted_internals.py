@@ -157,3 +157,15 @@ def return_transport(transport: Connection, channel: HTTPChannel) -> None:
     transport.unregisterProducer()
     transport.registerProducer(channel, True)
     channel.resumeProducing()  # it may have been paused when the transport was taken away
+
+
+def has_unsent(connection: Connection) -> bool:
+    """Returns whether bytes that were written to a connection wait in its own buffer: the socket must not be written to before these."""
+    transport: Any = connection
+    return bool(transport.dataBuffer or transport._tempDataBuffer)
+
+
+def resume_when_writable(connection: Connection) -> None:
+    """Has the push producer of a connection resumed, as after a pause, when its buffer is empty and its socket takes more; never at once."""
+    connection.producerPaused = True
+    connection.startWriting()

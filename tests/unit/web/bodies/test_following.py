@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from tempfile import TemporaryFile
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from pacserve.web.bodies import following
-from pacserve.web.bodies.arriving import ArrivingFile, ArrivingReader
+from pacserve.web.bodies.arriving import ArrivingFile, ArrivingReader, Span
 from pacserve.web.bodies.body import Sent, send_stream
 from pacserve.web.bodies.copying import PIECE_BYTES
 from pacserve.web.bodies.pacing import Pacing
 from pacserve.web.server.responses import Responder
+from pacserve.web.server.site import Site
 from tests.fakes.browser import Browser, site_of
+from tests.fakes.sockets import HandReactor, Pair
 
+LARGE = os.urandom(1 << 20) * 3
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 
 
@@ -70,6 +78,9 @@ class Growing(ArrivingFile, ArrivingReader):
 
     def read(self, offset: int, size: int) -> bytes:
         return b"" if self.cut_off else self.data[offset : offset + size]
+
+    def span(self, offset: int, size: int) -> Span | None:
+        return None
 
     async def more(self, offset: int) -> bool:
         while offset >= len(self.data):
@@ -247,3 +258,152 @@ class FollowingTests(SynchronousTestCase):
         self.browser.close(cleanly=False)
         self.assertEqual((self.sent(), self.file.closed), (Sent(200, 3, complete=False), 1))
         self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class OnDisk(Growing):
+    """A file that arrives by hand, and that the kernel can send."""
+
+    def __init__(self, size: int | None) -> None:
+        super().__init__(size)
+        self.file = TemporaryFile(buffering=0)  # noqa: SIM115 - the test closes it
+        self.on_disk = 0
+        self.copied = 0
+
+    def arrive(self, data: bytes = b"", *, end: bool = False) -> None:
+        self.file.write(data)
+        self.on_disk += len(data)
+        super().arrive(data, end=end)
+
+    def read(self, offset: int, size: int) -> bytes:
+        self.copied += 1
+        return super().read(offset, size)
+
+    def span(self, offset: int, size: int) -> Span:
+        return Span(self.file.fileno(), max(0, min(size, self.on_disk - offset)))
+
+
+class SendfileTests(SynchronousTestCase):
+    """Real sockets, whose reactor is turned by hand."""
+
+    def setUp(self) -> None:
+        self.reactor = HandReactor()
+
+    def connect(self, size: int | None, *, buffer: int | None = None) -> Pair:
+        """A client that asks for a file of this size of which nothing has arrived."""
+        self.file = OnDisk(size)
+        self.addCleanup(self.file.file.close)
+        self.stream = Stream(self.file)
+        channel = Site(self.stream, self.reactor).buildProtocol(StringTransport().getPeer())
+        assert channel is not None
+        pair = Pair(self.reactor, channel, buffer=buffer)
+        self.addCleanup(pair.close)
+        return pair
+
+    def ask(self, pair: Pair, *headers: str) -> None:
+        pair.client.send("\r\n".join(["GET / HTTP/1.1", "Host: x", *headers, "", ""]).encode())
+        pair.settle(5)
+
+    def body(self, pair: Pair, size: int) -> bytes:
+        """Reads one response, whose body has so many bytes."""
+        return pair.read(lambda data: len(data.partition(b"\r\n\r\n")[2]) >= size).partition(b"\r\n\r\n")[2]
+
+    def pieces(self) -> list[int]:
+        """The bytes of each call of sendfile(2) from now on."""
+        pieces: list[int] = []
+        sendfile = os.sendfile
+
+        def noted(to: int, source: int, offset: int, count: int) -> int:
+            sent = sendfile(to, source, offset, count)
+            pieces.append(sent)
+            return sent
+
+        self.patch(os, "sendfile", noted)
+        return pieces
+
+    def test_not_copied(self) -> None:
+        """The kernel sends what has arrived, and the process copies none of it; the connection goes on with the next request."""
+        pieces = self.pieces()
+        pair = self.connect(len(LARGE))
+        self.ask(pair)
+        self.file.arrive(LARGE[:7])
+        self.file.arrive(LARGE[7:])
+        self.assertEqual(self.body(pair, len(LARGE)), LARGE)
+        self.assertEqual(self.successResultOf(self.stream.sent[0]), Sent(200, len(LARGE)))
+        self.ask(pair, "Range: bytes=5-104")
+        self.assertEqual(self.body(pair, 100), LARGE[5:105])
+        self.assertEqual((sum(pieces), self.file.copied, self.file.closed), (len(LARGE) + 100, 0, 2))
+
+    def test_last_connection(self) -> None:
+        """A connection that is to be closed after the answer is, wherever the last piece ends."""
+        for size in (10, following.PIECE_BYTES, 2 * following.PIECE_BYTES):
+            pair = self.connect(size)
+            self.ask(pair, "Connection: close")
+            self.file.arrive(LARGE[:size], end=True)
+            self.assertEqual(pair.read(lambda _: False).partition(b"\r\n\r\n")[2], LARGE[:size])
+
+    def test_slow_client(self) -> None:
+        """A client that takes less than arrives gets everything in the end, and is waited for without being asked."""
+        pair = self.connect(len(LARGE), buffer=8192)
+        self.ask(pair)
+        self.file.arrive(LARGE)
+        pieces = self.pieces()
+        pair.settle()
+        self.assertEqual(sum(pieces), 0)
+        self.assertEqual(self.body(pair, len(LARGE)), LARGE)
+        self.assertEqual(self.successResultOf(self.stream.sent[0]), Sent(200, len(LARGE)))
+
+    def test_turns(self) -> None:
+        """However much of the file is there, one client gets a piece of it in a turn of the reactor."""
+        pair = self.connect(len(LARGE))
+        self.file.arrive(LARGE)
+        pieces = self.pieces()
+        self.ask(pair)
+        turn = self.reactor.turn
+        while sum(pieces) < len(LARGE):
+            before = len(pieces)
+            turn()
+            self.assertLessEqual(len(pieces) - before, 1)
+            with contextlib.suppress(BlockingIOError):
+                pair.client.recv(1 << 20)
+        self.assertEqual(max(pieces), following.PIECE_BYTES)
+
+    def test_client_gone(self) -> None:
+        """A client that goes away in the middle is no trouble of the file."""
+        pair = self.connect(len(LARGE), buffer=8192)
+        self.ask(pair)
+        self.file.arrive(LARGE[:1000])
+        pair.settle()
+        pair.client.close()
+        self.file.arrive(LARGE[1000:])
+        with capturedLogs() as logs:
+            pair.settle(40)
+        self.assertFalse(self.successResultOf(self.stream.sent[0]).complete)
+        self.assertEqual([event for event in logs if event["log_level"] is LogLevel.warn], [])
+        self.assertEqual(self.file.closed, 1)
+
+    def test_cut_off(self) -> None:
+        """A file that is shorter than it should be ends the connection."""
+        pair = self.connect(100)
+        self.ask(pair)
+        self.file.arrive(LARGE[:10])
+        pair.settle()
+        self.file.file.truncate(10)
+        self.file.arrive()
+        self.file.on_disk = 50
+        self.file.data = LARGE[:50]
+        self.file.arrive()
+        pair.settle()
+        self.assertEqual(self.successResultOf(self.stream.sent[0]), Sent(200, 10, complete=False))
+
+    def test_copied(self) -> None:
+        """Chunks, and bodies whose speed is limited, are not the file as it is, or not as fast as it can be sent."""
+        pair = self.connect(None)
+        self.file.arrive(b"abc", end=True)
+        self.ask(pair)
+        self.assertIn(b"\r\n3\r\nabc\r\n0\r\n", pair.read(lambda data: data.endswith(b"0\r\n\r\n")))
+        pair = self.connect(3)
+        self.stream.pacing = Pacing(lambda _: 0.0, self.reactor)
+        self.file.arrive(b"abc", end=True)
+        self.ask(pair)
+        self.assertEqual(self.body(pair, 3), b"abc")
+        self.assertGreater(self.file.copied, 0)

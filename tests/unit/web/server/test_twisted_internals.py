@@ -63,7 +63,7 @@ METHODS: dict[type, dict[str, tuple[str, ...]]] = {
 ATTRIBUTES: dict[type, dict[str, object]] = {
     HTTPChannel: {"MAX_LENGTH": 16384, "factory": None, "length": 0, "persistent": 1, "timeOut": None, "totalHeadersSize": 16384},
     Request: {"startedWriting": 0, "code": 200},
-    Connection: {"connected": False, "disconnecting": False},
+    Connection: {"connected": False, "dataBuffer": b"", "disconnecting": False, "producerPaused": False},
 }
 PRIVATE = re.compile(r"_[A-Za-z]*[a-z][A-Z]|startedWriting|persistent|doWrite\b|\bchannel\.(?:write|persistent|length|requests)")
 
@@ -99,6 +99,12 @@ class TwistedTests(SynchronousTestCase):
         source = inspect.getsource(Request.finish)
         self.assertIn("if not self.startedWriting:", source)
         self.assertIn("self.channel.factory is not None", source)
+
+    def test_buffer(self) -> None:
+        """What a connection has not sent is in two places, and a producer that counts as paused is resumed when both are empty."""
+        source = inspect.getsource(Connection.doWrite)
+        self.assertIn('b"".join(self._tempDataBuffer)', source)
+        self.assertLess(source.index("len(self.dataBuffer) and not self._tempDataLen"), source.index("self.producerPaused = False"))
 
     def test_below_tls(self) -> None:
         """A protocol that wraps a TCP connection has it as its transport."""

@@ -15,6 +15,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
 from pacserve.errors import FetchError, RemoteProtocolError
 from pacserve.fetch.client import HeadAnswer, HTTPClient, head_answer
+from pacserve.fetch.gathering import Gathering
 from pacserve.fetch.reasons import translate
 
 
@@ -81,7 +82,7 @@ class BodyStream:
         """
         self._taken = True
         ended: Deferred[None] = Deferred()
-        flow = _Flow(ended, take, stall, self._clock)
+        flow = _Flow(ended, take, stall, self._clock, self.answer.length)
         self._response.deliverBody(flow)
         try:
             await ended
@@ -102,13 +103,17 @@ class _Flow(Protocol):
 
     Args:
         stall: Seconds without a byte after which the connection is given up; None for a body that is not wanted.
+        length: Bytes of the body; None where that is not known.
     """
 
-    def __init__(self, ended: Deferred[None], take: Callable[[bytes], float], stall: float | None, clock: IReactorTime) -> None:
+    def __init__(
+        self, ended: Deferred[None], take: Callable[[bytes], float], stall: float | None, clock: IReactorTime, length: int | None = None
+    ) -> None:
         self._ended: Deferred[None] | None = ended
         self._take = take
         self._stall = stall
         self._clock = clock
+        self._gathering = Gathering(length, clock.seconds())
         self._timer: IDelayedCall | None = None
         self._paused = False
 
@@ -128,6 +133,9 @@ class _Flow(Protocol):
         timer = self._timer
         if timer is None or self._stall is None:  # `take` led to a cancellation
             return
+        gathering = self._gathering.arrived(len(data), self._clock.seconds())
+        if wait <= 0 and not self._paused:
+            wait = gathering  # of this pause `take` knows nothing: it is no limit, and the source goes on sending meanwhile
         if wait > 0:
             # Even a paused connection may deliver more: a read may hold several chunks, and Twisted resumes the connection after delivering them.
             self._pause()

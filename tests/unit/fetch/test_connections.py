@@ -5,6 +5,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.logger import LogEvent, globalLogPublisher
@@ -16,7 +17,17 @@ from zope.interface import implementer
 
 from pacserve.errors import FetchError, RemoteProtocolError
 from pacserve.fetch.client import HTTPClient
-from pacserve.fetch.connections import CLOSE_TIMEOUT, MIRROR_HEADERS, PEER_HEADERS, BoundedEndpoint, Endpoints, HeaderLimits
+from pacserve.fetch.connections import (
+    CLOSE_TIMEOUT,
+    MIRROR_HEADERS,
+    PEER_HEADERS,
+    READ,
+    READ_LIMITED,
+    READ_SLOW,
+    BoundedEndpoint,
+    Endpoints,
+    HeaderLimits,
+)
 
 
 class Wire(StringTransport):
@@ -125,6 +136,17 @@ class BoundedTests(SynchronousTestCase):
         for _ in range(5):
             self.wires.protocol.dataReceived(b"x" * PEER_HEADERS.total)
         self.assertEqual(len(self.successResultOf(asked).body), 5 * PEER_HEADERS.total)
+
+    def test_read_size(self) -> None:
+        """Room is made for a large read where the one before was not small; a limit of speed keeps all reads small."""
+        for read, sizes in ((READ, (READ_SLOW, READ_SLOW, READ, READ, READ_SLOW)), (READ_LIMITED, (READ_LIMITED,) * 5)):
+            self.successResultOf(BoundedEndpoint(self.wires, self.clock, read).connect(Factory.forProtocol(Protocol)))
+            wire: Any = self.wires.wire
+            found = [wire.bufferSize]
+            for received in (1, READ_SLOW, READ_SLOW + 1, READ_SLOW - 1):
+                self.wires.protocol.dataReceived(bytes(received))
+                found.append(wire.bufferSize)
+            self.assertEqual(tuple(found), sizes)
 
     def test_each_answer_counts_anew(self) -> None:
         """A kept-alive connection may be used for ever."""

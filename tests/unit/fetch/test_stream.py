@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import FetchError, IntegrityError, RemoteProtocolError
+from pacserve.fetch.gathering import GATHERING_PAUSE, JUDGING_TIME
 from pacserve.fetch.stream import BodyStream, StreamingClient
 from tests.fakes.wires import Wire, Wires
 
@@ -222,6 +223,37 @@ class FlowTests(Setup):
         consumed = self.consume(stream, lambda _: 5.0)
         wire.give(b"2")
         self.assertEqual(wire.producerState, "paused")
+        consumed.cancel()
+        self.failureResultOf(consumed, CancelledError)
+
+    def test_gathering(self) -> None:
+        """The bytes of a slow source are read together, of which the taker knows nothing, and which is no stall."""
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+        stream, wire = self.opened(head)
+        consumed = self.consume(stream)
+        self.clock.advance(JUDGING_TIME)
+        wire.give(b"1")
+        self.assertEqual((wire.producerState, self.taken), ("paused", [b"1"]))
+        self.clock.advance(GATHERING_PAUSE)
+        self.assertEqual(wire.producerState, "producing")
+        self.clock.advance(STALL - 0.01)
+        self.assertNoResult(consumed)
+        self.clock.advance(0.01)
+        self.failureResultOf(consumed, FetchError)
+        self.assert_free(wire)
+
+    def test_limit_and_gathering(self) -> None:
+        """A pause that the taker asks for is not made shorter by what comes meanwhile."""
+        waits = [5.0, 0.0]
+        stream, wire = self.opened(UNSTATED)
+        consumed = self.consume(stream, lambda _: waits.pop(0))
+        self.clock.advance(JUDGING_TIME)
+        wire.give(b"1")
+        wire.give(b"2")
+        self.clock.advance(4.9)
+        self.assertEqual(wire.producerState, "paused")
+        self.clock.advance(0.1)
+        self.assertEqual(wire.producerState, "producing")
         consumed.cancel()
         self.failureResultOf(consumed, CancelledError)
 

@@ -7,7 +7,7 @@ their instance ids themselves, so that their rights go by the address that they 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -70,8 +70,9 @@ class Claims:
         self._reputations = reputations
         self._lease = lease
         # By the time of their last sign of life, so that those which have run out stand first: there is one order for each of the two terms.
-        self._leased: dict[str, _Claim] = {}
-        self._finished: dict[str, _Claim] = {}
+        # The one in front ends first; a dict would look for it behind all those that have ended.
+        self._leased: OrderedDict[str, _Claim] = OrderedDict()
+        self._finished: OrderedDict[str, _Claim] = OrderedDict()
         self._by_source: Counter[str] = Counter()
         self._followers = 0
         # Instance id and address of the host that lost the lease of a key.

@@ -166,7 +166,7 @@ class Deliverer(FileDelivery):
         mirrors_failed = False
         if request.kind is FileKind.SIGNATURE:
             mirrors_failed = self._mirrors.all_failed(request)
-            await self._catalogue.refresh(request.repo)  # a download claims a signature by what it signs
+            await self._catalogue.refresh(request.repo, request.name.removesuffix(".sig"))  # a download claims a signature by what it signs
         if request.kind is FileKind.PACKAGE:
             await self._catalogue.refresh(request.repo, request.name)
             expected = self._catalogue.expected(request.repo, request.name)

@@ -58,6 +58,7 @@ class Databases(Catalogue):
 
     Attributes:
         refreshed: The repositories that were asked to be read again, `*` for all of them.
+        needed: The package files for which that was done, where it was done for one.
         digest: The SHA-256 that is stated of every file.
         signatures: The signatures that the databases carry, by repository and name of the package file.
     """
@@ -67,6 +68,7 @@ class Databases(Catalogue):
     def __init__(self, sizes: Mapping[tuple[str, str], int] | None = None) -> None:
         self._sizes = dict(sizes or {})
         self.refreshed: list[str] = []
+        self.needed: list[str] = []
         self.digest: bytes | None = None
         self.signatures: dict[tuple[str, str], bytes] = {}
 
@@ -77,6 +79,8 @@ class Databases(Catalogue):
 
     async def refresh(self, repo: str, name: str | None = None) -> None:
         self.refreshed.append(repo)
+        if name is not None:
+            self.needed.append(name)
 
     async def refresh_all(self) -> None:
         self.refreshed.append("*")

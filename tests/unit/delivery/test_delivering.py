@@ -197,6 +197,13 @@ class DeliverTests(Setup):
         self.successResultOf(self.resolve(resolver))
         self.assertEqual((source.wanted[0].size, source.wanted[0].request, self.databases.refreshed), (SIZE, PACKAGE, ["core"]))
 
+    def test_for_which_file(self) -> None:
+        """A database that changed is waited for where it concerns the package, or that whose signature is wanted; for a database none is."""
+        resolver = self.resolver(Source(), Source(Choice(Rank.MIRRORS, AT_MIRROR)))
+        for request in (PACKAGE, SIGNATURE, DATABASE):
+            self.resolve(resolver, request).addErrback(lambda _: None)
+        self.assertEqual((self.databases.needed, self.databases.refreshed), ([NAME, NAME], ["core", "core"]))
+
     def test_no_size(self) -> None:
         """For signatures and databases no size is known."""
         source = Source(Choice(Rank.MIRRORS, AT_MIRROR))

@@ -13,6 +13,10 @@ from pacserve.packages.inventory import Inventory, LocalPackages
 
 # Seconds from the end of one look to the next: hosts that upgrade one after the other wait longer for pacman to start.
 LOOK_INTERVAL = 0.25
+# The next look waits at least so many times as long as the last one took, in which folders with tens of thousands of files may have been read; but no
+# longer than so many seconds.
+REST_RATIO = 20
+LONGEST_LOOK_INTERVAL = 1.0
 
 
 class CacheWatch:
@@ -37,9 +41,10 @@ class CacheWatch:
         self._looking: Deferred[None] | None = None
         self._stopped = True
         self._complaints = Complaints(self._log)
+        self._began = 0.0
 
     def start(self) -> None:
-        """Looks now, and `LOOK_INTERVAL` after each look has ended."""
+        """Looks now, and `LOOK_INTERVAL` after each look has ended, later where that took long."""
         self._stopped = False
         self._look()
 
@@ -54,13 +59,15 @@ class CacheWatch:
 
     def _look(self) -> None:
         self._timer = None
+        self._began = self._clock.seconds()
         self._looking = looking = Deferred.fromCoroutine(self._read())
         self._complaints.hear(looking, "looking at the package caches").addCallback(lambda _: self._looked())
 
     def _looked(self) -> None:
         self._looking = None
         if not self._stopped:
-            self._timer = self._clock.callLater(LOOK_INTERVAL, self._look)
+            rest = min(LONGEST_LOOK_INTERVAL, REST_RATIO * (self._clock.seconds() - self._began))
+            self._timer = self._clock.callLater(max(LOOK_INTERVAL, rest), self._look)
 
     async def _read(self) -> None:
         inventory = await self._packages.inventory()

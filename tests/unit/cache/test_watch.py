@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.cache.folders import SETTLING_TIME
 from pacserve.cache.listing import RESCAN_INTERVAL, Reading
 from pacserve.cache.packages import CachedPackages
-from pacserve.cache.watch import LOOK_INTERVAL, CacheWatch
+from pacserve.cache.watch import LONGEST_LOOK_INTERVAL, LOOK_INTERVAL, REST_RATIO, CacheWatch
 from pacserve.packages.inventory import Inventory
 from tests.fakes.interfaces import Databases, Packages
 
@@ -72,8 +72,22 @@ class LoopTests(SynchronousTestCase):
         self.packages.reading.callback(None)
         self.packages.reading = None
         self.assertEqual((self.told, len(self.clock.getDelayedCalls())), ([1], 1))
-        self.clock.advance(LOOK_INTERVAL)
+        self.clock.advance(LONGEST_LOOK_INTERVAL)
         self.assertEqual((self.packages.asked, len(self.clock.getDelayedCalls())), (2, 1))
+
+    def test_rest(self) -> None:
+        """After a look at a large cache the next one waits in proportion, but never for long."""
+        self.packages.reading = Deferred()
+        self.watch.start()
+        for took, rest in ((0.0, LOOK_INTERVAL), (1 / 32, REST_RATIO / 32), (8.0, LONGEST_LOOK_INTERVAL)):
+            self.clock.advance(took)
+            reading, self.packages.reading = self.packages.reading, Deferred()
+            reading.callback(None)
+            asked = self.packages.asked
+            self.clock.advance(rest - 1 / 32)
+            self.assertEqual(self.packages.asked, asked)
+            self.clock.advance(1 / 32)
+            self.assertEqual(self.packages.asked, asked + 1)
 
     def test_failures(self) -> None:
         """No exception ends the looking, neither one of reading nor one of who is told, and one that comes four times a second is logged once."""

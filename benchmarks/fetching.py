@@ -69,7 +69,7 @@ class _Place:
         self.size = size
         self.asked_by_nginx = 0
         self._core = lab.client_core
-        self._names = _write(lab.path("mirror"), size, 2 * 2 * lab.repetitions)
+        self._names = write_mirror(lab.path("mirror"), size, 2 * 2 * lab.repetitions)
         self._mirror = lab.run(nginx(lab.folder / "nginx", lab.path("mirror"), free_port(), lab.client_core))
         wait_for_port(self._mirror)
         self._requests = lab.folder / "nginx" / "access.log"
@@ -80,7 +80,7 @@ class _Place:
         cache, self._spool = lab.path("cache"), lab.path("spool")
         own = write_package(cache, "own", 1000)
         configuration = lab.configuration("daemon", cache, upstream)
-        _databases(lab.folder / "daemon.db", lab.path("mirror"))
+        copy_databases(lab.folder / "daemon.db", lab.path("mirror"))
         lab.settle()
         self._daemon = lab.pacserve(cache, configuration, launch=Launch(("--misses", "fetch", "--spool", str(self._spool)), core=lab.server_core))
         latencies(self._daemon.port, [request_path(own)], 200)  # now the sync database is read
@@ -128,7 +128,7 @@ class _Place:
         return self._requests.read_text("utf-8").count(f'"GET /{name} ')
 
 
-def _write(mirror: Path, size: int, count: int) -> list[str]:
+def write_mirror(mirror: Path, size: int, count: int) -> list[str]:
     """Writes the mirror's sync database, and one file under many names, and returns the names."""
     first = mirror / write_package(mirror, "large", size)
     with first.open("rb") as file:
@@ -143,7 +143,7 @@ def _write(mirror: Path, size: int, count: int) -> list[str]:
     return [package.filename for package in packages]
 
 
-def _databases(database_dir: Path, mirror: Path) -> None:
+def copy_databases(database_dir: Path, mirror: Path) -> None:
     """Copies the mirror's sync database to the place where pacman keeps its copy."""
     (database_dir / "sync").mkdir(parents=True)
     shutil.copyfile(mirror / f"{REPO}.db", database_dir / "sync" / f"{REPO}.db")

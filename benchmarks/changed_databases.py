@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from io import FileIO
+from pathlib import Path
 
 from benchmarks.lab import Lab, free_port, wait_for_port
 from benchmarks.load import latencies
@@ -98,14 +99,17 @@ class _Place:
     def start(self) -> float:
         """Returns the median seconds of a start, of which none is the first."""
         taken = []
-        log, bytecode = self._lab.folder / "start.log", self._lab.path("bytecode")
+        log, bytecode = self._folder / "start.log", self._lab.path("bytecode")
+        kept = Path(f"{log}.state") / "databases" / f"{REPO}.table"
         for _ in range(_REPETITIONS + 1):
             port = free_port()
             daemon = self._lab.run(pacserve(log, self._configuration, self._cache, port, launch=Launch(("--bind", "127.0.0.1"), bytecode=bytecode)))
             wait_for_port(daemon)
             self._ask(daemon, _OLD)
             taken.append(time.perf_counter() - daemon.started)
-            time.sleep(_READ)
+            while not kept.exists():
+                daemon.check()
+                time.sleep(0.1)
             daemon.stop()
         return statistics.median(taken[1:])
 

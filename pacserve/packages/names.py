@@ -86,9 +86,9 @@ def architecture(text: str) -> bool:
 
 def parse_package_file(text: str) -> PackageName | None:
     """Returns the parts of the name of a package file or its signature (PKGBUILD(5)); None for every other name."""
-    match = _PACKAGE.match(text)
-    if match is None or ("%" in text and unquote(text) != text):
-        return None  # a name that a server which decodes it once more takes for another one is not shared
+    match = _match_package(text)
+    if match is None:
+        return None
     return PackageName(match["name"], match["version"], match["arch"], match["suffix"], match["signature"] is not None)
 
 
@@ -100,6 +100,19 @@ def is_early(name: str) -> bool:
         name: It passed `parse_package_file`.
     """
     return _EARLY.match(name) is not None
+
+
+def package_file(text: str) -> bool:
+    """Returns whether `text` is the name of a package file, and not of its signature; cheap, since databases have many."""
+    match = _match_package(text)
+    return match is not None and match["signature"] is None
+
+
+def _match_package(text: str) -> re.Match[str] | None:
+    match = _PACKAGE.match(text)
+    if match is None or ("%" in text and unquote(text) != text):
+        return None  # a name that a server which decodes it once more takes for another one is not shared
+    return match
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ is not installed.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 import sys
@@ -22,7 +21,7 @@ except ImportError:
     sys.exit(69)
 
 from pacserve.packages.files import SIGNATURE_LIMIT
-from pacserve.packages.names import parse_package_file
+from pacserve.packages.names import package_file
 from pacserve.pacman import tables
 from pacserve.pacman.tables import Stamp, StatedPackage
 
@@ -68,16 +67,15 @@ def stated(packages: Iterable[pyalpm.Package]) -> Iterator[StatedPackage]:
             name, size, digest = package.filename or "", package.size, package.sha256sum or ""
         except UnicodeDecodeError:
             continue  # no package file has such a name
-        parsed = parse_package_file(name)
-        if parsed is not None and not parsed.signature and 0 < size < _SIZE_LIMIT:  # libalpm gives 0 where the database states no size
+        if 0 < size < _SIZE_LIMIT and package_file(name):  # libalpm gives 0 where the database states no size
             yield StatedPackage(name, size, bytes.fromhex(digest) if _SHA256.match(digest) else None, _signature(package))
 
 
 def _signature(package: pyalpm.Package) -> bytes | None:
     """Returns the detached signature that a database carries for a package; None where there is none that pacman would take."""
     try:
-        signature = base64.b64decode(package.base64_sig or "", validate=True)
-    except (binascii.Error, UnicodeDecodeError, ValueError):
+        signature = binascii.a2b_base64(package.base64_sig or "", strict_mode=True)
+    except ValueError:  # it is no base64, or no text at all
         return None
     return signature if 0 < len(signature) <= SIGNATURE_LIMIT else None
 

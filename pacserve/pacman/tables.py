@@ -69,12 +69,13 @@ def write(file: BinaryIO, stamp: Stamp, packages: Iterable[StatedPackage]) -> No
         if len(known) >= PACKAGES_LIMIT:
             break
     buckets: list[list[bytes]] = [[] for _ in range(1 << len(known).bit_length())]
+    mask = len(buckets) - 1
     names, signatures, name_at, signature_at = [], [], 0, 0
     for package in known.values():
         name, signature = package.name.encode("ascii"), package.signature or b""
         if not (len(signature) <= SIGNATURE_LIMIT and signature_at + len(signature) <= SIGNATURES_LIMIT):
             signature = b""
-        bucket = buckets[zlib.crc32(name) & len(buckets) - 1]
+        bucket = buckets[zlib.crc32(name) & mask]
         if len(bucket) < _BUCKET_LIMIT:
             digest, size = package.sha256 or bytes(32), package.size
             place = (name_at, len(name), signature_at, len(signature), zlib.crc32(signature))

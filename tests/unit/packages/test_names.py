@@ -18,6 +18,7 @@ from pacserve.packages.names import (
     file_name,
     is_early,
     kind_of,
+    package_file,
     parse_content_name,
     parse_package_file,
     shared_file,
@@ -89,6 +90,12 @@ class AnyTextTests(SynchronousTestCase):
             self.assertTrue(file_name(text) and text.isascii() and " " not in text and unquote(text) == text)
             self.assertEqual(written(parts), text)
             self.assertIs(kind_of(text), FileKind.SIGNATURE if parts.signature else FileKind.PACKAGE)
+
+    @given(TEXTS | PACKAGES.map(written))
+    def test_package_files(self, text: str) -> None:
+        """What is a package file, and not its signature, is known without its parts as well."""
+        parsed = parse_package_file(text)
+        self.assertEqual(package_file(text), parsed is not None and not parsed.signature)
 
     @given(TEXTS)
     @example("core\n")

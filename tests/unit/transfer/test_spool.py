@@ -220,7 +220,7 @@ class SpoolTests(SynchronousTestCase):
         self.assertTrue(spool.fits)
         self.put(spool, XZ, bytes(15))
         self.assertTrue(spool.fits)
-        self.put(spool, f"{XZ}.sig", bytes(1))
+        self.put(spool, "one-more-1-1-any.pkg.tar", bytes(1))
         self.assertFalse(spool.fits)
         spool.trim(lambda file: None)
         self.assertTrue(spool.fits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from tempfile import TemporaryFile
 from typing import Any
@@ -26,6 +27,7 @@ from pacserve.web.server.site import Site
 from tests.fakes.browser import Browser, site_of
 from tests.fakes.sockets import HandReactor, Pair
 
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 LARGE = os.urandom(1 << 20) * 3
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 
@@ -353,16 +355,15 @@ class SendfileTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(self.stream.sent[0]), Sent(200, len(LARGE)))
 
     def test_turns(self) -> None:
-        """However much of the file is there, one client gets a piece of it in a turn of the reactor."""
+        """However much of the file is there, one client gets a piece of it in a turn of the reactor, and one more with the head."""
         pair = self.connect(len(LARGE))
         self.file.arrive(LARGE)
         pieces = self.pieces()
-        self.ask(pair)
-        turn = self.reactor.turn
+        pair.client.send(REQUEST)
         while sum(pieces) < len(LARGE):
             before = len(pieces)
-            turn()
-            self.assertLessEqual(len(pieces) - before, 1)
+            self.reactor.turn()
+            self.assertLessEqual(len(pieces) - before, 1 if before else 2)
             with contextlib.suppress(BlockingIOError):
                 pair.client.recv(1 << 20)
         self.assertEqual(max(pieces), following.PIECE_BYTES)
@@ -380,6 +381,22 @@ class SendfileTests(SynchronousTestCase):
         self.assertFalse(self.successResultOf(self.stream.sent[0]).complete)
         self.assertEqual([event for event in logs if event["log_level"] is LogLevel.warn], [])
         self.assertEqual(self.file.closed, 1)
+
+    def test_errors(self) -> None:
+        """What goes wrong with a client ends its connection; a file that can't be read is told as well."""
+        for error, told in ((BrokenPipeError(errno.EPIPE, "gone"), 0), (OSError(errno.EIO, "a broken disk"), 1)):
+
+            def fail(*_: int, error: OSError = error) -> int:
+                raise error
+
+            pair = self.connect(10)
+            self.patch(os, "sendfile", fail)
+            self.file.arrive(LARGE[:10])
+            with capturedLogs() as logs:
+                self.ask(pair)
+            self.assertEqual(self.successResultOf(self.stream.sent[0]), Sent(200, 0, complete=False))
+            self.assertEqual([event["log_level"] for event in logs], [LogLevel.warn] * told)
+            self.assertFalse(pair.transport.connected)
 
     def test_cut_off(self) -> None:
         """A file that is shorter than it should be ends the connection."""

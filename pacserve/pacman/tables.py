@@ -24,8 +24,8 @@ PACKAGES_LIMIT = 500_000
 SIGNATURES_LIMIT = 128 << 20
 # Names that share a bucket.  By chance it is a handful; without a limit a database could be made so that each lookup goes through all names.
 _BUCKET_LIMIT = 64
-# Begins the file.  It names the version, since another one may accept other names.
-_MAGIC = f"pacserve {__version__}".encode().ljust(32)[:32]
+# Begins the file.  It names the version, since another one may accept other names, and behind it the layout below.
+_MAGIC = f"pacserve {__version__[:20]} 1".encode().ljust(32)
 # Magic, stamp (mtime in nanoseconds, inode, size), buckets, rows, bytes of all names, CRC-32 of the index.
 _HEADER = struct.Struct("<32sqQQIIII")
 # Size, SHA-256, whether that is stated; where the name is, and its length; the same for the signature, and its CRC-32.

@@ -7,7 +7,7 @@ BIN := .venv/bin
 PACMAN7 := .pacman7
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pacman7 lint demo man bench clean setup-run setup-test setup-bench setup-pacman7
+.PHONY: help run test test-pacman7 lint demo soak man bench clean setup-run setup-test setup-bench setup-pacman7
 
 help:  ## Shows this list.
 	@echo 'Usage: make TARGET [ARGS="--port 15680"] [PYTHON=/path/to/python3] [PYTEST_ARGS="-k words"]'
@@ -33,6 +33,9 @@ lint: setup-test  ## Runs ruff, mypy and import-linter.
 
 demo: setup-test  ## Upgrades three hosts at once, with and without pacserve, and shows who got what from where; needs root (ARGS=--keep).
 	@$(BIN)/python -m tools.demo $(ARGS)
+
+soak: setup-test  ## Upgrades six hosts again and again while all around them changes, and ends with a table; needs root (ARGS="--minutes 60").
+	@$(BIN)/python -m tools.soak $(ARGS)
 
 man: setup-test  ## Makes the man pages (man/) and shell completions (contrib/completion/) anew; to be committed with what they are made from.
 	$(BIN)/python -m tools.manual

@@ -1,0 +1,1 @@
+"""Hosts that upgrade again and again while everything around them changes: `make soak`."""

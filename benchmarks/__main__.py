@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import burst, crowd, fetching, files, growth, holdings, idle, latency, redirects, together, traffic, watched, weight
+from benchmarks import burst, crowd, fetching, files, growth, holdings, idle, latency, redirects, restarts, together, traffic, watched, weight
 from benchmarks.lab import Lab
 from benchmarks.report import Result, as_json, shown, table
 from benchmarks.servers import BenchmarkError, SkippedError
@@ -32,13 +32,14 @@ BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
     traffic.NAME: traffic.measure,
     together.NAME: together.measure,
     together.BUSY: together.measure_busy,
+    restarts.NAME: restarts.measure,
     watched.NAME: watched.measure,
     weight.MEMORY: weight.measure_memory,
     weight.START: weight.measure_start,
     growth.NAME: growth.measure,
 }
 # Benchmarks that take minutes, and run only if they are named.
-_LONG = frozenset({growth.NAME, together.NAME, together.BUSY})
+_LONG = frozenset({growth.NAME, restarts.NAME, together.NAME, together.BUSY})
 # Load average of the last minute from which on figures are not to be trusted.
 _BUSY_LOAD = 0.7
 _PROGRAMS = ("nginx", "wrk", "taskset", "pacman-conf")

@@ -20,7 +20,7 @@ from twisted.python.threadpool import ThreadPool
 
 from pacserve import __version__
 from pacserve.app.fetching import Fetching, Surroundings, take
-from pacserve.app.listening import listen
+from pacserve.app.listening import close, listen
 from pacserve.app.mirroring import Mirroring
 from pacserve.app.notify import ServiceNotifier
 from pacserve.app.peering import Peering, Time
@@ -64,8 +64,10 @@ from pacserve.web.server.site import Site
 
 T = TypeVar("T")
 
-# Seconds that running transfers get to end.  Service managers kill after 90 s, and people wait less.
+# Seconds that running transfers get to end.  Service managers kill after 90 s, people wait less, and pacman waits 10 s for the next daemon.
 GRACE = 5.0
+# Seconds after that in which a request gets its answer: together they are the longest that `FileDelivery.deliver` takes.
+LAST_ANSWERS = 3.0
 # Seconds for the last responses to leave this process.
 FAREWELL = 1.0
 
@@ -153,7 +155,7 @@ class Daemon:
             machine,
             Resolver(reactor, errors.noted),
             fetching.streaming,
-            Policy(settings.misses, settings.hits, peering.source.has_usable, fetching.usable),
+            Policy(settings.misses, settings.hits, peering.source.has_usable, self._downloads),
             reactor,
         )
         rules = AccessRules(
@@ -227,8 +229,7 @@ class Daemon:
             self._in_background(self._telling.start(), "reading the history")
             self._peering.start(listening.port)
         except (ConfigurationError, StartError):
-            for port in self._ports:
-                await _settled(port.stopListening())
+            await close(self._ports, accepting=False)
             self._fetching.stop()  # or the next start would take this one for a crash
             raise
         self._lateness.start()
@@ -244,24 +245,28 @@ class Daemon:
         await self._fetching.verify()
 
     async def stop(self) -> None:
-        """Takes no new connections, gives running transfers `GRACE` seconds, and lets go of everything."""
+        """
+        Gives running transfers `GRACE` seconds, in which requests are answered as before but nothing new is downloaded, and lets go of everything.
+
+        The port is closed last.  Whatever was accepted is answered; connections of a socket that the service manager has wait there for the next
+        daemon.
+        """
         self.stopping = True
         self._notifier.stopping()
-        for port in self._ports:
-            await _settled(port.stopListening())
         self._peering.stop()
         self._lateness.stop()
         self._telling.retire()
         self._configuration.stop()
         self._connections.retire()
-        if await self._in_time(self._router.drained(), GRACE):
-            await self._in_time(self._connections.gone(), FAREWELL)
-        else:
+        if not await self._in_time(self._connections.gone(), GRACE) and self._router.running:
             self._log.info("{count} transfers were cut", count=self._router.running)
         self._fetching.stop()
         # Connections are aborted in the next turn: without it, a client that knows no chunks would take a file that was cut off for the whole.
         await deferLater(self._reactor, 0)
         await self._in_time(self._telling.stop(), FAREWELL)
+        await close(self._ports, accepting=not self._inherited)
+        if not await self._in_time(self._connections.gone(), FAREWELL):
+            await self._in_time(self._router.answered(), LAST_ANSWERS)
         # Nothing is aborted: the kernel may still have megabytes to send, and goes on to do so after this process has ended.
         self._access_log.flush()
         self._databases.close()
@@ -275,6 +280,10 @@ class Daemon:
         if await self._configuration.reload() and not self._configuration.current().missing:
             self._log.info("pacman.conf was read again")
         self._notifier.ready("Listening on " + ", ".join(_shown(port) for port in self._ports))
+
+    def _downloads(self) -> bool:
+        """Returns whether something new may be downloaded now."""
+        return not self.stopping and self._fetching.usable()
 
     def _architectures(self) -> Sequence[str]:
         return self._configuration.current().architectures
@@ -333,8 +342,3 @@ def _own_names() -> frozenset[str]:
 def _shown(port: IListeningPort) -> str:
     address: Any = port.getHost()
     return str(Endpoint(address.host, address.port))
-
-
-async def _settled(result: Any) -> None:
-    if isinstance(result, Deferred):
-        await result

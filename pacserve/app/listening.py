@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Any, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
@@ -54,6 +56,31 @@ def listen(reactor: ListeningReactor, factory: IProtocolFactory, bind: Sequence[
                 opened.stopListening()
             raise StartError(_explain(error, address, port)) from error
     return ports
+
+
+async def close(ports: Sequence[IListeningPort], *, accepting: bool) -> None:
+    """
+    Listens no more.
+
+    Args:
+        accepting: True to accept the connections first that wait in the sockets, which would be reset otherwise.  Where the service manager has the
+            sockets as well they go on waiting, for the next daemon.
+    """
+    for port in ports:
+        if accepting:
+            _accept_waiting(port)
+        closed = port.stopListening()
+        if isinstance(closed, Deferred):
+            await closed
+
+
+def _accept_waiting(port: Any) -> None:
+    waiting = select.poll()
+    waiting.register(port.fileno(), select.POLLIN)
+    for _ in range(BACKLOG):  # no more can wait; and it ends where one can't be accepted
+        if not waiting.poll(0):
+            return
+        port.doRead()
 
 
 def _listen_everywhere(reactor: ListeningReactor, factory: IProtocolFactory, port: int) -> list[IListeningPort]:

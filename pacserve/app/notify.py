@@ -41,7 +41,7 @@ class ServiceNotifier:
         self._send(f"RELOADING=1\nMONOTONIC_USEC={int(monotonic * 1_000_000)}")
 
     def stopping(self) -> None:
-        """Tells that the daemon answers no new requests."""
+        """Tells that the daemon is about to end."""
         self._send("STOPPING=1\nSTATUS=Waiting for running transfers")
 
     def _send(self, message: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -30,6 +30,8 @@ from pacserve.web.routes import HostHeader, Route
 from pacserve.web.server.responses import Responder, field_value, header_getter
 from pacserve.web.server.twisted_internals import abort, response_has_begun
 from pacserve.web.witness import Answered, ClientLeft, Witness
+
+T = TypeVar("T")
 
 
 def _unlimited(_: IPAddress) -> None:
@@ -124,13 +126,14 @@ class Router(Resource):
         self._pacing = pacing
         self._witnesses = tuple(witnesses)
         self._responder = Responder(clock.seconds if wall is None else wall)
-        self._idle = Waiters()
         self._complaints = Complaints(self._log)
+        self._unanswered = 0
+        self._all_answered = Waiters()
 
-    async def drained(self) -> None:
-        """Returns when no response is under way any more."""
-        while self.running:
-            await self._idle.wait()
+    async def answered(self) -> None:
+        """Returns when no client waits for a front to answer; bodies may still be under way."""
+        while self._unanswered:
+            await self._all_answered.wait()
 
     def render(self, request: Request) -> int:
         self.running += 1
@@ -178,8 +181,16 @@ class Router(Resource):
             pending.cancel()
 
         exchange.request.notifyFinish().addErrback(client_left)
+        self._unanswered += 1
+        pending.addBoth(self._asked)
         pending.addCallbacks(lambda answer: self._deliver(exchange, answer), lambda failure: self._fail(exchange, failure))
         self._complaints.hear(pending, "answering a request")
+
+    def _asked(self, result: T) -> T:
+        self._unanswered -= 1
+        if not self._unanswered:
+            self._all_answered.wake()
+        return result
 
     def _deliver(self, exchange: _Exchange, answer: Answer) -> None:
         if exchange.gone:
@@ -265,8 +276,6 @@ class Router(Resource):
 
     def _ended(self) -> None:
         self.running -= 1
-        if not self.running:
-            self._idle.wake()
 
 
 def _prepared(route: Route, rules: AccessRules) -> _Entry:

@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.lab import MIRROR, PACSERVE, PORT, Daemon, Depot, Host, Lab, Program, command, small_packages, wait_until
+from tests.e2e.conftest import MakeLab
+from tests.e2e.lab import MIRROR, PACSERVE, PORT, Daemon, Depot, Host, Lab, Program, Service, command, small_packages, wait_until
+from tests.e2e.lab.restarts import restarted
 
 NAME = "pkg00-1.0.0-1-x86_64.pkg.tar.zst"
+# Upgrades during which the daemon is restarted; `python -m benchmarks restarts` does a hundred.
+RESTARTS = 8
 PACKAGE, REQUEST = f"/package/{NAME}", f"/request/core/x86_64/{NAME}"
 
 
@@ -28,7 +32,7 @@ def download(host: Host, other: Host, name: str) -> tuple[socket.socket, int]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_end_during_a_transfer(lab: Lab, depot: Depot, number: signal.Signals) -> None:
-    """A transfer that runs when the daemon is told to stop is finished, nothing new is begun, and the status is 0."""
+    """A transfer that runs when the daemon is told to stop is finished, requests are answered meanwhile, and the status is 0."""
     host, other = lab.hosts
     depot.settled()
     lab.limit_sending(host, 120)
@@ -37,12 +41,37 @@ def test_end_during_a_transfer(lab: Lab, depot: Depot, number: signal.Signals) -
     with connection:
         daemon.process.send_signal(number)
         time.sleep(0.3)
-        with pytest.raises(ConnectionError):
-            host.request(PACKAGE)
+        for answer in (host.request(PACKAGE), host.request(f"{REQUEST}.sig")):
+            assert answer.status == 200
+            assert answer.headers["connection"] == "close"
         while chunk := connection.recv(1 << 20):
             missing -= len(chunk)
     assert missing == 0
     assert daemon.process.wait(10) == 0
+    with pytest.raises(ConnectionError):
+        host.request(PACKAGE)
+
+
+def test_nothing_is_downloaded_at_the_end(lab: Lab, depot: Depot) -> None:
+    """While the daemon waits for its last transfer, what it would download otherwise is left to pacman and the mirror."""
+    host, other = lab.hosts
+    depot.settled()
+    lab.limit_sending(host, 120)
+    folder = depot.shelf("big", ["big"])
+    daemon = Daemon(host, "--misses", "fetch", "--spool", str(host.dir / "spool"), "--cache-dir", str(folder))
+    assert host.request(REQUEST).status == 200
+    connection, _ = download(host, other, depot.packages["big"].filename)
+    with connection:
+        daemon.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        for name in (depot.packages["pkg01"].filename, "core.db"):
+            answer = host.request(f"/request/core/x86_64/{name}")
+            assert answer.status == 307
+            assert answer.headers["location"] == f"http://10.78.0.2/core/os/x86_64/{name}"
+        while connection.recv(1 << 20):
+            pass
+    assert daemon.process.wait(10) == 0
+    assert [request.name for request in lab.mirror.requests("GET")] == [NAME]
 
 
 def test_end_in_spite_of_a_stalled_transfer(lab: Lab, depot: Depot) -> None:
@@ -121,6 +150,30 @@ def test_socket_activation(lab: Lab, depot: Depot) -> None:
     daemon.process.send_signal(signal.SIGTERM)
     assert daemon.process.wait(10) == 0
     assert "Traceback" not in daemon.text()
+
+
+@pytest.mark.parametrize("activated", [True, False])
+def test_restarts(make_lab: MakeLab, depot: Depot, activated: bool) -> None:
+    """
+    Under socket activation upgrades end well whenever the daemon is restarted.
+
+    Without it only a request fails that falls between the end of the old daemon and the beginning of the new one.
+    """
+    lab = make_lab(wan_mbit=200)
+    host, other = lab.hosts
+    names = [*small_packages()[:10], "big"]
+    depot.settled()
+    Daemon(other, "--cache-dir", str(depot.shelf("half", names[:5])))
+    options = ("--pacserver", other.ip, "--misses", "auto", "--hits", "auto", "--spool", str(host.dir / "spool"))
+    service = Service(host, *options, activated=activated)
+    service.wait_for(r"peer \S+ holds")
+    for upgrade in restarted(service, host, names, RESTARTS):
+        if activated:
+            assert upgrade.status == 0, upgrade.output
+            assert upgrade.closed == 0
+        elif upgrade.status:
+            assert "Couldn't connect to server" in upgrade.output
+    service.stop()
 
 
 def test_notification(lab: Lab, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from twisted.web.resource import IResource
 
 from pacserve.network.addresses import IPAddress
 from pacserve.web.server.connections import ClientConnection, Connections
-from pacserve.web.server.sockets import Flusher, Outgoing, outgoing
+from pacserve.web.server.sockets import Flusher, Outgoing, has_unread, outgoing
 from pacserve.web.server.twisted_internals import BareChannel
 
 LONGEST_LINE = 8192
@@ -34,6 +34,10 @@ HEAD_TIMEOUT = 15.0
 
 IDLE_TIMEOUT = 60.0
 """Seconds that a connection is kept between two requests."""
+
+RETIRED_IDLE_TIMEOUT = 0.5
+"""The same when the daemon is to end.  A client sends its first request as soon as it is connected, and pacman asks for a signature as soon as it has
+the package: after this time none is on its way."""
 
 STALL_TIMEOUT = 60.0
 """Seconds in which a client must acknowledge at least one byte of those that wait for it."""
@@ -214,15 +218,13 @@ class Channel(BareChannel, ClientConnection):
     def check(self, now: float) -> None:
         if self._since is None or (self._phase is Phase.RESPONSE and not self._stalls()):
             self._since = now
-        elif now - self._since > _TIMEOUTS[self._phase]:
+        elif now - self._since > (RETIRED_IDLE_TIMEOUT if self._retired and self._waits else _TIMEOUTS[self._phase]):
             self._time_out()
 
     def retire(self) -> None:
         self._retired = True
-        if self._phase in (Phase.FRESH, Phase.IDLE):
-            self._close()
-        elif self._phase is Phase.RESPONSE:
-            self.close_afterwards()
+        if self._phase is Phase.RESPONSE and not self.response_has_begun:
+            self.close_afterwards()  # otherwise the client was told that it may ask again, and the answer to that says that it is the last
 
     def abort(self) -> None:
         self.transport.abortConnection()
@@ -230,6 +232,11 @@ class Channel(BareChannel, ClientConnection):
     def _enter(self, phase: Phase) -> None:
         self._phase = phase
         self._since = None
+
+    @property
+    def _waits(self) -> bool:
+        """True if nothing of a request has been read."""
+        return self._phase in (Phase.FRESH, Phase.IDLE)
 
     def _stalls(self) -> bool:
         """Returns whether bytes wait for the client, and it has acknowledged none since the last check."""
@@ -240,6 +247,8 @@ class Channel(BareChannel, ClientConnection):
         return now.waiting > 0 and now.acknowledged == before
 
     def _time_out(self) -> None:
+        if self._waits and has_unread(self.transport):
+            return  # a request came in this turn of the reactor, and closing would reset the connection
         self._log.debug("{client} took too long: {phase}", client=self._client, phase=self._phase.value)
         if self._phase is Phase.HEAD:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)

@@ -19,6 +19,9 @@ MOST_PER_ADDRESS = 256
 _SWEEP_INTERVAL = 2.0
 """Seconds between two checks of all connections.  One timer for all of them costs a request nothing, unlike one for each."""
 
+_RETIRING_SWEEP_INTERVAL = 0.1
+"""The same at the end of the daemon, which waits for the connections to go."""
+
 _RESERVED_FILES = 256
 """Open files that are left for everything but connections of clients: packages, mirrors, peers, the log."""
 
@@ -42,7 +45,7 @@ class ClientConnection(Protocol):
 
     @abstractmethod
     def retire(self) -> None:
-        """Ends the connection as soon as the response under way was sent; at once where there is none."""
+        """Ends the connection after the next response, which tells its client so, or as soon as it is certain that no request is on its way."""
 
     @abstractmethod
     def abort(self) -> None:
@@ -59,6 +62,7 @@ class Connections:
         self._all: set[ClientConnection] = set()
         self._counts: dict[int, int] = {}  # by the address as a number, which is found faster
         self._sweeping: IDelayedCall | None = None
+        self._retiring = False
         self._none_left = Waiters()
 
     def __len__(self) -> int:
@@ -75,8 +79,10 @@ class Connections:
         self._all.add(connection)
         client = int(connection.client)
         self._counts[client] = self._counts.get(client, 0) + 1
+        if self._retiring:
+            connection.retire()
         if self._sweeping is None:
-            self._sweeping = self._clock.callLater(_SWEEP_INTERVAL, self._sweep)
+            self._sweeping = self._clock.callLater(self._interval, self._sweep)
 
     def remove(self, connection: ClientConnection) -> None:
         """Forgets a connection that has ended."""
@@ -102,17 +108,25 @@ class Connections:
             await self._none_left.wait()
 
     def retire(self) -> None:
-        """Ends every connection, each after the response that is under way on it."""
+        """Retires every connection, and those that come from now on."""
+        self._retiring = True
         for connection in tuple(self._all):
             connection.retire()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweep()
 
     def abort(self) -> None:
         """Ends every connection now, and throws away what the kernel has still to send."""
         for connection in tuple(self._all):
             connection.abort()
 
+    @property
+    def _interval(self) -> float:
+        return _RETIRING_SWEEP_INTERVAL if self._retiring else _SWEEP_INTERVAL
+
     def _sweep(self) -> None:
-        self._sweeping = self._clock.callLater(_SWEEP_INTERVAL, self._sweep)  # first, so that nothing that is raised below ends the sweeps
+        self._sweeping = self._clock.callLater(self._interval, self._sweep)  # first, so that nothing that is raised below ends the sweeps
         now = self._clock.seconds()
         for connection in tuple(self._all):
             connection.check(now)

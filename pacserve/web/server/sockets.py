@@ -55,6 +55,17 @@ class Outgoing:
     acknowledged: int
 
 
+def has_unread(transport: object) -> bool:
+    """Returns whether the kernel has bytes of a TCP connection that were not read yet; False where it has no answer."""
+    connection = tcp_connection(transport)
+    if connection is None:
+        return False
+    try:
+        return any(fcntl.ioctl(connection.getHandle().fileno(), termios.FIONREAD, bytes(4)))
+    except OSError:
+        return False
+
+
 def outgoing(transport: object) -> Outgoing | None:
     """
     Asks the kernel about a TCP connection, or the one below a TLS connection.

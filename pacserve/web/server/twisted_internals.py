@@ -81,6 +81,11 @@ class BareChannel(HTTPChannel):
         """True if the connection is kept after the response under way."""
         return bool(self.persistent)
 
+    @property
+    def response_has_begun(self) -> bool:
+        """True if the head of the response under way was written."""
+        return bool(self.requests) and response_has_begun(self.requests[0])
+
     def close_afterwards(self) -> None:
         """Has the connection closed after the response under way, of which its head tells the client."""
         self.persistent = 0

@@ -7,6 +7,7 @@ from tests.e2e.lab.mirror import Mirror, MirrorRequest, Site
 from tests.e2e.lab.namespace import Namespace, Response, sh, wait_until
 from tests.e2e.lab.network import Lab
 from tests.e2e.lab.packages import Package, SigningKey, build
+from tests.e2e.lab.service import Service
 
 __all__ = [
     "BIG_SIZE",
@@ -25,6 +26,7 @@ __all__ = [
     "Package",
     "Program",
     "Response",
+    "Service",
     "SigningKey",
     "Site",
     "build",

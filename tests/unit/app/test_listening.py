@@ -6,11 +6,12 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.app.listening import BACKLOG, listen
+from pacserve.app.listening import BACKLOG, close, listen
 from pacserve.errors import StartError
 
 
@@ -119,3 +120,37 @@ class ListenTests(SynchronousTestCase):
             listen(FakeReactor(), Factory(), (), 15678, (other.fileno(),))
         with Path(os.devnull).open("rb") as file, self.assertRaisesRegex(StartError, "no socket"):
             listen(FakeReactor(), Factory(), (), 15678, (file.fileno(),))
+
+
+class AcceptingPort:
+    """A listening port with a real socket, which counts the connections that it accepted."""
+
+    def __init__(self, server: socket.socket) -> None:
+        self.server = server
+        self.accepted = 0
+
+    def fileno(self) -> int:
+        """The descriptor of the socket."""
+        return self.server.fileno()
+
+    def doRead(self) -> None:  # noqa: N802
+        """Accepts one connection."""
+        self.server.accept()[0].close()
+        self.accepted += 1
+
+    def stopListening(self) -> Deferred[None]:  # noqa: N802
+        """Closes the socket."""
+        self.server.close()
+        return succeed(None)
+
+
+class CloseTests(SynchronousTestCase):
+    def test_waiting_connections(self) -> None:
+        """Connections that wait are accepted before the socket is closed; where others have the socket they go on waiting in it."""
+        for accepting, expected in ((True, 3), (False, 0)):
+            port: Any = AcceptingPort(socket.create_server(("127.0.0.1", 0)))
+            clients = [socket.create_connection(port.server.getsockname()) for _ in range(3)]
+            self.successResultOf(Deferred.fromCoroutine(close([port], accepting=accepting)))
+            for client in clients:
+                client.close()
+            self.assertEqual((port.accepted, port.server.fileno()), (expected, -1))

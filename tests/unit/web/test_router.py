@@ -583,30 +583,30 @@ class WitnessTests(RouterTestCase):
             self.assertEqual([answered.target for answered in told.all], [b"/request/%d" % number for number in range(20)])
 
 
-class DrainedTests(RouterTestCase):
+class AnsweredTests(RouterTestCase):
     def test_idle(self) -> None:
-        """Where nothing is under way there is nothing to wait for."""
-        self.successResultOf(Deferred.fromCoroutine(self.router.drained()))
+        """Where nobody asks there is nothing to wait for."""
+        self.successResultOf(Deferred.fromCoroutine(self.router.answered()))
 
     def test_waits(self) -> None:
-        """Everything that is under way is waited for, answered or not."""
+        """Every client that waits for its answer is waited for, until it has one or leaves."""
         results = []
         browsers = [Browser(self.site), Browser(self.site)]
         for browser in browsers:
             results.append(self.waiting())
             browser.ask("/request/a")
-        drained = Deferred.fromCoroutine(self.router.drained())
+        answered = Deferred.fromCoroutine(self.router.answered())
         results[0].callback(REDIRECT)
-        self.assertNoResult(drained)
+        self.assertNoResult(answered)
         browsers[1].close()
-        self.successResultOf(drained)
+        self.successResultOf(answered)
 
     def test_given_up(self) -> None:
         """A caller that gives up waiting breaks nothing."""
         result = self.waiting()
         self.browser.ask("/request/a")
-        drained = Deferred.fromCoroutine(self.router.drained())
-        drained.cancel()
-        self.failureResultOf(drained, CancelledError)
+        answered = Deferred.fromCoroutine(self.router.answered())
+        answered.cancel()
+        self.failureResultOf(answered, CancelledError)
         result.callback(REDIRECT)
         self.assertEqual(self.router.running, 0)

@@ -10,9 +10,11 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from pacserve.web.server import channel
 from pacserve.web.server.channel import HEAD_TIMEOUT, IDLE_TIMEOUT, STALL_TIMEOUT
 from pacserve.web.server.responses import Responder
 from pacserve.web.server.sockets import Outgoing
+from pacserve.web.server.twisted_internals import write_body
 from tests.fakes.browser import Browser, Response, site_of
 
 SWEEP = 2
@@ -285,21 +287,78 @@ class TimeTests(ChannelTestCase):
 
 
 class EndTests(ChannelTestCase):
-    def test_retire_idle(self) -> None:
-        """When the daemon stops, connections without a request are closed at once."""
-        fresh = Browser(self.site)
-        self.browser.get("/a")
+    def retire(self, seconds: float = 0.0) -> None:
+        """Lets the daemon be about to end, for so many seconds."""
         self.site.connections.retire()
-        self.assertTrue(self.browser.closed and fresh.closed)
+        self.clock.pump([0.1] * round(seconds * 10))
+
+    def test_retire_idle(self) -> None:
+        """When the daemon stops, connections are closed as soon as it is certain that no request is on its way."""
+        self.browser.get("/a")
+        self.pass_time(SWEEP * 2)
+        fresh = Browser(self.site)
+        self.retire()
+        self.assertEqual((self.browser.closed, fresh.closed), (True, False))
+        self.clock.pump([0.1] * 7)
+        self.assertTrue(fresh.closed)
+
+    def test_retire_between_requests(self) -> None:
+        """A request that follows at once on a connection, as a signature follows its package, is answered, and told that it is the last."""
+        self.browser.get("/a")
+        fresh = Browser(self.site)
+        self.retire(0.3)
+        for browser in (self.browser, fresh):
+            response = browser.get("/b")
+            self.assertEqual((response.body, response.headers["connection"]), (b"/b", "close"))
+            self.assertTrue(browser.closed)
+
+    def test_retire_unread(self) -> None:
+        """A connection whose request the kernel has, and nobody has read yet, is not closed: that would reset it."""
+        unread = True
+        self.patch(channel, "has_unread", lambda _: unread)
+        self.retire(2.0)
+        self.assertFalse(self.browser.closed)
+        unread = False
+        self.clock.advance(0.1)
+        self.assertTrue(self.browser.closed)
 
     def test_retire_busy(self) -> None:
-        """A response that is under way comes to its end, and then its connection is closed."""
+        """A response that has not begun says that it is the last, and then its connection is closed."""
         self.browser.ask("/later")
-        self.site.connections.retire()
+        self.retire(2.0)
         self.assertFalse(self.browser.closed)
         self.echo.answer(self.echo.waiting[0])
-        self.assertEqual([response.body for response in self.browser.responses()], [b"/later"])
+        (response,) = self.browser.responses()
+        self.assertEqual((response.body, response.headers["connection"]), (b"/later", "close"))
         self.assertTrue(self.browser.closed)
+
+    def test_retire_body(self) -> None:
+        """After a body that was under way the client may ask once more, as it was told; otherwise the connection is closed."""
+        for asks in (True, False):
+            self.site = site_of(self.echo, self.clock)
+            browser = Browser(self.site)
+            browser.ask("/later")
+            request = self.echo.waiting.pop()
+            Responder(lambda: 0.0).begin(request, 200, "Content-Length: 2\r\n", b"a")
+            self.retire(2.0)
+            self.assertFalse(browser.closed)
+            write_body(request, b"b")
+            request.finish()
+            (response,) = browser.responses()
+            self.assertEqual((response.body, "connection" in response.headers), (b"ab", False))
+            self.assertFalse(browser.closed)
+            if asks:
+                self.assertEqual(browser.get("/a.sig").headers["connection"], "close")
+            else:
+                self.clock.pump([0.1] * 7)
+            self.assertTrue(browser.closed)
+
+    def test_late(self) -> None:
+        """A connection that comes when the daemon is about to end is answered once."""
+        self.retire()
+        late = Browser(self.site)
+        self.assertEqual(late.get("/a").headers["connection"], "close")
+        self.assertTrue(late.closed)
 
     def test_retire_half(self) -> None:
         """A request that is half there is answered, and then its connection is closed."""

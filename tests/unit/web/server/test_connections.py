@@ -114,6 +114,18 @@ class ConnectionsTests(SynchronousTestCase):
         for connection in connections:
             self.assertEqual(connection.told, ["retire", "abort"])
 
+    def test_retiring(self) -> None:
+        """At the end of the daemon connections are checked more often, and those that come are told, too."""
+        first = self.added(NEAR)
+        self.connections.retire()
+        self.clock.pump([0.1, 0.1])
+        second = self.added(OTHER)
+        self.clock.pump([0.1])
+        self.assertEqual((len(first.checks), second.told, len(second.checks)), (4, ["retire"], 1))
+        self.connections.remove(first)
+        self.connections.remove(second)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_gone(self) -> None:
         """A caller that waits for the end of all connections is told when the last one has ended, and at once when there is none."""
         self.successResultOf(Deferred.fromCoroutine(self.connections.gone()))

@@ -7,7 +7,7 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.web.server.sockets import Flusher, Outgoing, outgoing
+from pacserve.web.server.sockets import Flusher, Outgoing, has_unread, outgoing
 from tests.fakes.sockets import HandReactor, Pair
 
 
@@ -96,3 +96,17 @@ class OutgoingTests(SynchronousTestCase):
         self.assertIsNone(outgoing(None))
         self.pair.close()
         self.assertIsNone(outgoing(self.pair.transport))
+
+
+class UnreadTests(SynchronousTestCase):
+    def test_unread(self) -> None:
+        """Bytes that the kernel has of a client are known until they are read; transports without a kernel have none."""
+        reactor = HandReactor()
+        pair = Pair(reactor, Protocol())
+        self.addCleanup(pair.close)
+        self.assertFalse(has_unread(pair.transport))
+        pair.client.send(b"GET")
+        self.assertTrue(has_unread(pair.transport))
+        reactor.turn()
+        self.assertFalse(has_unread(pair.transport))
+        self.assertFalse(has_unread(StringTransport()))

@@ -20,7 +20,7 @@ from twisted.python.threadpool import ThreadPool
 
 from pacserve import __version__
 from pacserve.app.fetching import Fetching, Surroundings, take
-from pacserve.app.listening import close, listen
+from pacserve.app.listening import close, listen, unused_options
 from pacserve.app.mirroring import Mirroring
 from pacserve.app.notify import ServiceNotifier
 from pacserve.app.peering import Peering, Time
@@ -221,7 +221,8 @@ class Daemon:
         await self._configuration.load()
         # Before the spool is touched: the port may be in use.
         self._ports = listen(self._reactor, self._site, self._settings.bind, self._settings.port, self._inherited)
-        for complaint in self._proxies.complaints:
+        unused = unused_options(self._settings.bind, self._settings.port, self._ports) if self._inherited else ""
+        for complaint in (*self._proxies.complaints, *([unused] if unused else [])):
             self._log.warn("{complaint}", complaint=complaint)
         listening: Any = self._ports[0].getHost()
         try:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Any, Protocol
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
@@ -56,6 +57,17 @@ def listen(reactor: ListeningReactor, factory: IProtocolFactory, bind: Sequence[
                 opened.stopListening()
             raise StartError(_explain(error, address, port)) from error
     return ports
+
+
+def unused_options(bind: Sequence[str], port: int, ports: Sequence[IListeningPort]) -> str:
+    """Returns what is to be said of options that the sockets of the service manager overrule, in words; empty where there is nothing."""
+    actual = [address.port for address in (opened.getHost() for opened in ports) if isinstance(address, (IPv4Address, IPv6Address))]
+    if port not in actual:
+        where = ", ".join(map(str, actual))
+        return f"--port {port} has no effect: the service manager opened port {where}; change --port, or ListenStream= of pacserve.socket"
+    if bind:
+        return "--bind has no effect: the service manager opened the port; name the addresses in ListenStream= of pacserve.socket, or mask that unit"
+    return ""
 
 
 async def close(ports: Sequence[IListeningPort], *, accepting: bool) -> None:

@@ -147,6 +147,7 @@ def test_socket_activation(lab: Lab, depot: Depot) -> None:
     for client, address in ((host, "127.0.0.1"), (host, "::1"), (other, host.ip), (other, host.ip6)):
         assert client.request(PACKAGE, address).status == 200
     assert not host.listens(15999)
+    assert "--port 15999 has no effect" in daemon.text()
     daemon.process.send_signal(signal.SIGTERM)
     assert daemon.process.wait(10) == 0
     assert "Traceback" not in daemon.text()

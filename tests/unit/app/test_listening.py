@@ -6,12 +6,13 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.app.listening import BACKLOG, close, listen
+from pacserve.app.listening import BACKLOG, close, listen, unused_options
 from pacserve.errors import StartError
 
 
@@ -154,3 +155,31 @@ class CloseTests(SynchronousTestCase):
             for client in clients:
                 client.close()
             self.assertEqual((port.accepted, port.server.fileno()), (expected, -1))
+
+
+class OpenedPort:
+    """A listening port that only has an address."""
+
+    def __init__(self, address: Any) -> None:
+        self.address = address
+
+    def getHost(self) -> Any:  # noqa: N802
+        """Returns the address."""
+        return self.address
+
+
+class UnusedOptionsTests(SynchronousTestCase):
+    def test_same(self) -> None:
+        """Options that say what the service manager does are fine, also where it has opened further ports."""
+        ports: list[Any] = [
+            OpenedPort(IPv4Address("TCP", "127.0.0.1", 80)),
+            OpenedPort(IPv6Address("TCP", "::", 15678)),
+            OpenedPort(UNIXAddress("a")),
+        ]
+        self.assertEqual(unused_options((), 15678, ports), "")
+
+    def test_overruled(self) -> None:
+        """A port or an address of the options that is not used is said, with the place to change it."""
+        ports: list[Any] = [OpenedPort(IPv6Address("TCP", "::", 15678))]
+        self.assertRegex(unused_options((), 15680, ports), r"\A--port 15680 has no effect.* port 15678;.*ListenStream=")
+        self.assertRegex(unused_options(("127.0.0.1",), 15678, ports), r"\A--bind has no effect.*ListenStream=")

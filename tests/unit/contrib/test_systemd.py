@@ -11,6 +11,7 @@ from unittest import skipUnless
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pacserve.app.daemon import FAREWELL, GRACE, LAST_ANSWERS
 from pacserve.config.settings import DEFAULT_SPOOL, DEFAULT_STATE
 
 UNITS = Path(__file__).parents[3] / "contrib/systemd"
@@ -64,6 +65,18 @@ class UnitTests(SynchronousTestCase):
         service = unit("pacserve.service")["Service"]
         self.assertEqual(service["Restart"], "on-failure")
         self.assertEqual(sorted(service["RestartPreventExitStatus"].split()), ["2", "78"])
+
+    def test_restart(self) -> None:
+        """The service brings the socket up, is enabled together with it, and can do without; nothing ends it when the service restarts."""
+        service, socket = unit("pacserve.service"), unit("pacserve.socket")
+        self.assertEqual((service["Unit"]["Wants"], service["Install"]["Also"]), ("pacserve.socket", "pacserve.socket"))
+        self.assertFalse({"PartOf", "BindsTo", "Requires", "StopPropagatedFrom"} & {*service["Unit"], *socket["Unit"]})
+        self.assertFalse({"Service", "Accept", "FlushPending"} & set(socket["Socket"]))
+
+    def test_time_to_stop(self) -> None:
+        """The service manager waits for as long as the daemon may take to end."""
+        seconds = int(unit("pacserve.service")["Service"]["TimeoutStopSec"].removesuffix("s"))
+        self.assertGreater(seconds, GRACE + 2 * FAREWELL + LAST_ANSWERS)
 
     def test_socket(self) -> None:
         """The socket is on pacserve's port, takes both families, and queues as many connections as pacserve's own."""

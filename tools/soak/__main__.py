@@ -120,11 +120,12 @@ class Soak:
         return interrupted
 
     def save(self, folder: Path) -> None:
-        """Copies the logs of the daemons, and writes the output of the runs that failed."""
+        """Copies the logs of the daemons and of the mirror, and writes the output of the runs that failed."""
         folder.mkdir(parents=True, exist_ok=True)
-        for station in self._stations:
-            if station.log.exists():
-                shutil.copy(station.log, folder / f"{station.name}.log")
+        logs = {station.name: station.log for station in self._stations} | {"mirror": self._folder / "lan" / "wan" / "access.log"}
+        for name, log in logs.items():
+            if log.exists():
+                shutil.copy(log, folder / f"{name}.log")
         with (folder / "failed.log").open("w") as out:
             for kind, runs in self._record.by_cause().items():
                 for run in runs if kind is not Cause.GOOD else ():

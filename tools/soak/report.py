@@ -41,7 +41,7 @@ def report(record: Record, hosts: Sequence[HostFigures], wan: int, seconds: floa
         seconds: The duration of the soak.
     """
     by_cause = record.by_cause()
-    payload = sum(record.landed.values()) or 1
+    payload = sum(record.landed.values())
     alone = sum(run.landed for run in record.runs if not run.own_daemon)
     lines = Counter[str]()
     for host in hosts:
@@ -56,14 +56,18 @@ def report(record: Record, hosts: Sequence[HostFigures], wan: int, seconds: floa
         "",
         f"  wrong files                    {len(record.wrong_files)}",
         f"  tracebacks                     {broken}",
-        f"  WAN bytes over payload         {wan / payload:.2f}   ({wan / _MEGABYTE:.0f} MB for {payload / _MEGABYTE:.0f} MB)",
-        f"  the same with own daemons      {(wan - alone) / payload:.2f}   ({alone / _MEGABYTE:.0f} MB came in runs that began without one)",
+        f"  WAN bytes over payload         {_ratio(wan, payload)}   ({wan / _MEGABYTE:.0f} MB for {payload / _MEGABYTE:.0f} MB)",
+        f"  the same with own daemons      {_ratio(wan - alone, payload)}   ({alone / _MEGABYTE:.0f} MB came in runs that began without one)",
         f"  changes                        {', '.join(f'{name} {count}' for name, count in sorted(record.counts.items()))}",
         "",
         f"  log lines above info           {sum(lines.values())}",
         *(f"    {count:6} {line[:160]}" for line, count in lines.most_common(_MOST_SHOWN)),
     ]
     return "\n".join(text) + "\n", _faults(record, hosts, len(by_cause.get(Cause.UNEXPLAINED, ())), broken)
+
+
+def _ratio(part: float, whole: float) -> str:
+    return f"{part / whole:.2f}" if whole else "-"
 
 
 def _runs(by_cause: Mapping[Cause, Sequence[Run]]) -> Iterable[str]:

@@ -81,4 +81,7 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(len(faults), 4)
         self.record.runs.clear()
         self.record.wrong_files.clear()
-        self.assertEqual(self.report(self.host)[1], ["pacman never ran"])
+        self.record.landed.clear()
+        text, faults = self.report(self.host)
+        self.assertIn("WAN bytes over payload         -", text)
+        self.assertEqual(faults, ["pacman never ran"])

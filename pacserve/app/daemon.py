@@ -259,15 +259,16 @@ class Daemon:
         self._telling.retire()
         self._configuration.stop()
         self._connections.retire()
-        if not await self._in_time(self._connections.gone(), GRACE) and self._router.running:
-            self._log.info("{count} transfers were cut", count=self._router.running)
-        self._fetching.stop()
-        # Connections are aborted in the next turn: without it, a client that knows no chunks would take a file that was cut off for the whole.
-        await deferLater(self._reactor, 0)
-        await self._in_time(self._telling.stop(), FAREWELL)
+        await self._in_time(self._connections.gone(), GRACE)
         await close(self._ports, accepting=not self._inherited)
         if not await self._in_time(self._connections.gone(), FAREWELL):
             await self._in_time(self._router.answered(), LAST_ANSWERS)
+        if self._router.running:
+            self._log.info("{count} transfers were cut", count=self._router.running)
+        self._fetching.stop()  # not before: a signature may still have to be fetched
+        # Connections are aborted in the next turn: without it, a client that knows no chunks would take a file that was cut off for the whole.
+        await deferLater(self._reactor, 0)
+        await self._in_time(self._telling.stop(), FAREWELL)
         # Nothing is aborted: the kernel may still have megabytes to send, and goes on to do so after this process has ended.
         self._access_log.flush()
         self._databases.close()

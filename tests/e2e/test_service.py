@@ -64,14 +64,15 @@ def test_nothing_is_downloaded_at_the_end(lab: Lab, depot: Depot) -> None:
     with connection:
         daemon.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
-        for name in (depot.packages["pkg01"].filename, "core.db"):
-            answer = host.request(f"/request/core/x86_64/{name}")
-            assert answer.status == 307
-            assert answer.headers["location"] == f"http://10.78.0.2/core/os/x86_64/{name}"
+        name = depot.packages["pkg01"].filename
+        answer = host.request(f"/request/core/x86_64/{name}")
+        assert answer.status == 307
+        assert answer.headers["location"] == f"http://10.78.0.2/core/os/x86_64/{name}"
+        assert host.request(f"/request/core/x86_64/{name}.sig").status == 200
         while connection.recv(1 << 20):
             pass
     assert daemon.process.wait(10) == 0
-    assert [request.name for request in lab.mirror.requests("GET")] == [NAME]
+    assert [request.name for request in lab.mirror.package_downloads()] == [NAME]
 
 
 def test_end_in_spite_of_a_stalled_transfer(lab: Lab, depot: Depot) -> None:

@@ -88,6 +88,8 @@ class _Closed:
             elif listening and closed is not None:
                 self._seconds += now - closed
                 closed = None
+        if closed is not None:  # it listens since a moment ago, or there would be no end
+            self._seconds += time.monotonic() - closed
 
 
 def _listens(table: Path) -> bool:

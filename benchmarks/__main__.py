@@ -12,7 +12,23 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import burst, crowd, fetching, files, growth, holdings, idle, latency, redirects, restarts, together, traffic, watched, weight
+from benchmarks import (
+    attacked,
+    burst,
+    crowd,
+    fetching,
+    files,
+    growth,
+    holdings,
+    idle,
+    latency,
+    redirects,
+    restarts,
+    together,
+    traffic,
+    watched,
+    weight,
+)
 from benchmarks.lab import Lab
 from benchmarks.report import Result, as_json, shown, table
 from benchmarks.servers import BenchmarkError, SkippedError
@@ -24,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
     fetching.NAME: fetching.measure,
     latency.NAME: latency.measure,
     latency.MISS: latency.measure_miss,
+    attacked.NAME: attacked.measure,
     burst.BURST: burst.measure_burst,
     burst.NOT_FOUND: burst.measure_not_found,
     idle.NAME: idle.measure,

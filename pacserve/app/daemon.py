@@ -20,7 +20,7 @@ from twisted.python.threadpool import ThreadPool
 
 from pacserve import __version__
 from pacserve.app.fetching import Fetching, Surroundings, take
-from pacserve.app.listening import close, listen, unused_options
+from pacserve.app.listening import close, listen, listen_on_loopback, unused_options
 from pacserve.app.mirroring import Mirroring
 from pacserve.app.notify import ServiceNotifier
 from pacserve.app.peering import Peering, Time
@@ -55,7 +55,7 @@ from pacserve.peers.peer import Myself
 from pacserve.report.ledger import Ledger
 from pacserve.resolver.resolver import Resolver
 from pacserve.web.access_log import AccessLog
-from pacserve.web.admission import AccessRules, ClientAdmission, PeerAdmission
+from pacserve.web.admission import AccessRules, ClientAdmission, PeerAdmission, ranked
 from pacserve.web.bodies.pacing import Pacing
 from pacserve.web.hosts import Hosts
 from pacserve.web.router import Router
@@ -116,6 +116,7 @@ class Daemon:
         self._settings = settings
         self._inherited = process.inherited
         self._ports: list[IListeningPort] = []
+        self._loopback: list[IListeningPort] = []
         self._notifier = ServiceNotifier(process.environment.get("NOTIFY_SOCKET"))
         self._threads = ThreadPool(minthreads=0, maxthreads=THREADS, name="folders and inventories")
         # They may wait for a file system that does not answer any more.
@@ -204,7 +205,8 @@ class Daemon:
             wall=wall,
             pacing=_pacing_of(settings.lan_limit, machine, Pacing(partial(take, lan_rate, reactor), reactor)),
         )
-        self._connections = Connections(reactor, most=affordable(process.open_files))
+        ranking = ranked(machine, settings.clients)
+        self._connections = Connections(reactor, most=affordable(process.open_files), ranking=ranking)
         self._site = Site(self._router, reactor, connections=self._connections)
 
     async def start(self) -> None:
@@ -233,9 +235,13 @@ class Daemon:
             await close(self._ports, accepting=False)
             self._fetching.stop()  # or the next start would take this one for a crash
             raise
+        if not self._inherited:  # the service manager's sockets outlive this process, and others would not
+            self._loopback = listen_on_loopback(self._reactor, self._site, self._ports)
+        for wide in self._ports if self._loopback else ():
+            self._site.share(wide)
         self._lateness.start()
         self._in_background(self._prepare(), "preparing for the first requests")
-        where = ", ".join(_shown(port) for port in self._ports)
+        where = self._shown_ports()
         self._log.info("pacserve {version} listens on {where}", version=__version__, where=where)
         self._notifier.ready(f"Listening on {where}")
 
@@ -260,7 +266,7 @@ class Daemon:
         self._configuration.stop()
         self._connections.retire()
         await self._in_time(self._connections.gone(), GRACE)
-        await close(self._ports, accepting=not self._inherited)
+        await close((*self._ports, *self._loopback), accepting=not self._inherited)
         if not await self._in_time(self._connections.gone(), FAREWELL):
             await self._in_time(self._router.answered(), LAST_ANSWERS)
         if self._router.running:
@@ -281,7 +287,10 @@ class Daemon:
     async def _reload(self) -> None:
         if await self._configuration.reload() and not self._configuration.current().missing:
             self._log.info("pacman.conf was read again")
-        self._notifier.ready("Listening on " + ", ".join(_shown(port) for port in self._ports))
+        self._notifier.ready(f"Listening on {self._shown_ports()}")
+
+    def _shown_ports(self) -> str:
+        return ", ".join(_shown(port) for port in self._ports)
 
     def _downloads(self) -> bool:
         """Returns whether something new may be downloaded now."""

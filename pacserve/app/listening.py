@@ -95,6 +95,55 @@ def _accept_waiting(port: Any) -> None:
         port.doRead()
 
 
+def listen_on_loopback(reactor: ListeningReactor, factory: IProtocolFactory, ports: Sequence[IListeningPort]) -> list[IListeningPort]:
+    """
+    Gives loopback sockets of its own beside those that listen on all addresses.
+
+    Connections wait in the kernel for being accepted, and other hosts can keep that queue full: a SYN of this host's pacman would be dropped, and
+    sent again after a second.  The kernel prefers the socket with the closer address.
+
+    It allows two of one port where both have SO_REUSEPORT.  They have it only while the second one is bound, so that no other process can join.
+
+    Returns:
+        The further ports; none where the kernel or the service manager's sockets do not allow any, which is no reason not to run.
+    """
+    found: list[IListeningPort] = []
+    for port in ports:
+        listening: Any = port
+        wide: socket.socket = listening.socket
+        address = wide.getsockname()
+        if not ip_address(address[0]).is_unspecified:
+            continue
+        if wide.family == socket.AF_INET6:
+            found += _adopted(reactor, factory, wide, (socket.AF_INET6, "::1"), address[1])
+        if wide.family == socket.AF_INET or not wide.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
+            found += _adopted(reactor, factory, wide, (socket.AF_INET, "127.0.0.1"), address[1])
+    return found
+
+
+def _adopted(
+    reactor: ListeningReactor, factory: IProtocolFactory, wide: socket.socket, address: tuple[socket.AddressFamily, str], port: int
+) -> list[IListeningPort]:
+    family, host = address
+    try:
+        wide.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            with socket.socket(family) as own:
+                own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                if family == socket.AF_INET6:
+                    own.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                own.setblocking(False)
+                own.bind((host, port))
+                own.listen(BACKLOG)
+                own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
+                return [reactor.adoptStreamPort(own.fileno(), family, factory)]
+        finally:
+            wide.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
+    except OSError:  # no IPv6, or the service manager's socket belongs to another user
+        return []
+
+
 def _listen_everywhere(reactor: ListeningReactor, factory: IProtocolFactory, port: int) -> list[IListeningPort]:
     try:
         first = reactor.listenTCP(port, factory, BACKLOG, "::")

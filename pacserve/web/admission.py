@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pacserve.network.addresses import IPAddress, IPNetwork, LocalAddresses, in_private_range
+from pacserve.web.fairness import Rank, Ranking
 from pacserve.web.hosts import Hosts
 from pacserve.web.routes import Audience
 
@@ -56,6 +57,18 @@ class PeerAdmission(Admission):
             or _within(client, self._networks)
             or self._is_peer(client)
         )
+
+
+def ranked(local: LocalAddresses, networks: Iterable[IPNetwork]) -> Ranking:
+    """Returns the ranking of clients: this host, then the networks that `--clients` names, then all others."""
+    named = tuple(networks)
+
+    def rank(client: IPAddress) -> Rank:
+        if local.owns(client):
+            return Rank.OWN
+        return Rank.CLIENT if _within(client, named) else Rank.OTHER
+
+    return rank
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from twisted.python.failure import Failure
 from twisted.web.http import Request
 from twisted.web.resource import IResource
 
-from pacserve.network.addresses import IPAddress
-from pacserve.web.server.connections import ClientConnection, Connections
+from pacserve.web.server.connections import ClientConnection, Connections, Visitor
 from pacserve.web.server.sockets import Flusher, Outgoing, has_unread, outgoing
+from pacserve.web.server.turns import Turns
 from pacserve.web.server.twisted_internals import BareChannel
 
 LONGEST_LINE = 8192
@@ -28,6 +28,9 @@ MOST_HEADERS = 100
 
 MOST_HEADER_BYTES = 16384
 """All headers of a request together."""
+
+MOST_PIPELINED = 20
+"""Requests that may wait behind the one that is answered: apt sends 10 at once, pacman and peers none."""
 
 HEAD_TIMEOUT = 15.0
 """Seconds from the beginning of a connection, or from the first byte of a further request, to the end of its head."""
@@ -80,6 +83,8 @@ class Channel(BareChannel, ClientConnection):
 
     Twisted starts a timer for each request; here `Connections` checks all of them, which also gives the head of a request an absolute deadline: a
     byte now and then does not extend it.  Requests with a body are refused before a byte of it is kept.
+
+    One request is answered in a turn of the reactor, however many have arrived: others have their turn before the next one.
     """
 
     MAX_LENGTH = LONGEST_LINE
@@ -89,9 +94,10 @@ class Channel(BareChannel, ClientConnection):
     def __init__(
         self,
         resource: IResource,
-        client: IPAddress,
+        visitor: Visitor,
         connections: Connections,
         flusher: Flusher,
+        turns: Turns,
         measure: Callable[[object], Outgoing | None] = outgoing,
     ) -> None:
         """
@@ -103,9 +109,10 @@ class Channel(BareChannel, ClientConnection):
         """
         super().__init__()
         self.resource = resource
-        self._client = client
+        self._visitor = visitor
         self._connections = connections
         self._flusher = flusher
+        self._turns = turns
         self._measure = measure
         self._phase = Phase.FRESH
         self._since: float | None = None  # set by the first check after a change, which costs a request less than asking the clock
@@ -115,13 +122,19 @@ class Channel(BareChannel, ClientConnection):
         self._discarded = 0
         self._retired = False
         self._congested = False
+        self._receiving = False
+        self._waiting = False
         self._flushable: Connection | None = None
-        self._done: Request | None = None
+        self._done: Request | None = None  # the request that was answered, until the next one may follow
         self._peer: IAddress | None = None
 
     @property
-    def client(self) -> IPAddress:
-        return self._client
+    def visitor(self) -> Visitor:
+        return self._visitor
+
+    @property
+    def idle(self) -> bool:
+        return self._phase is not Phase.RESPONSE or self._done is not None
 
     # The connection begins and ends.
 
@@ -129,9 +142,12 @@ class Channel(BareChannel, ClientConnection):
         super().connectionMade()
         if isinstance(self.transport, Connection) and not ISSLTransport.providedBy(self.transport):
             self._flushable = self.transport
+            if not self._visitor.own:
+                self._turns.share(self.transport)
         self._connections.add(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
+        self._done = None
         self._connections.remove(self)
         super().connectionLost(reason)
 
@@ -155,7 +171,17 @@ class Channel(BareChannel, ClientConnection):
             if self._discarded > _MOST_DISCARDED_BYTES:
                 self._close()
             return
-        super().dataReceived(data)
+        allowance = self._visitor.allowance
+        began = 0.0 if allowance is None else self._turns.seconds()
+        self._receiving = True
+        try:
+            super().dataReceived(data)
+        finally:
+            self._receiving = False
+        if allowance is not None:
+            allowance.use(0, self._turns.seconds() - began)
+        if self._done is not None:
+            self._proceed()
 
     def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802
         self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if self.has_request_line else HTTPStatus.REQUEST_URI_TOO_LONG)
@@ -185,6 +211,8 @@ class Channel(BareChannel, ClientConnection):
 
     def allContentReceived(self) -> None:  # noqa: N802
         self._enter(Phase.RESPONSE)
+        if self._visitor.allowance is not None:
+            self._visitor.allowance.use(1, 0.0)
         super().allContentReceived()
 
     # A response goes out.
@@ -195,12 +223,9 @@ class Channel(BareChannel, ClientConnection):
             self._flusher.add(self._flushable)
 
     def requestDone(self, request: Request) -> None:  # noqa: N802
-        if self._congested and self.stays_open:
-            self._done = request  # the next one of a pipeline waits until this client takes what it has asked for
-            return
-        if self.stays_open:
-            self._enter(Phase.IDLE)
-        super().requestDone(request)
+        self._done = request
+        if not self._receiving:  # else what has arrived behind the request is still on its way to where it waits
+            self._proceed()
 
     def pauseProducing(self) -> None:  # noqa: N802
         self._congested = True
@@ -209,21 +234,64 @@ class Channel(BareChannel, ClientConnection):
     def resumeProducing(self) -> None:  # noqa: N802
         self._congested = False
         super().resumeProducing()
-        request, self._done = self._done, None
-        if request is not None:
-            self.requestDone(request)
+        if not self._receiving:
+            self._proceed()
+
+    def _proceed(self, *, in_turn: bool = False) -> None:
+        """
+        Goes on to the next request, or has that done later.
+
+        Args:
+            in_turn: True if it is this connection's turn.
+        """
+        request = self._done
+        if request is None or self._waiting:
+            return
+        if self.stays_open:
+            if self._congested or self._waits(in_turn):
+                return
+            self._enter(Phase.IDLE)
+        self._done = None
+        super().requestDone(request)
+
+    def _waits(self, in_turn: bool) -> bool:
+        """
+        Returns whether the next request must wait.
+
+        It does until this client takes what it has asked for before, until its host may use more of this one, and until others had their turn.
+        """
+        pipelined = sum([piece.count(b"\r\n\r\n") for piece in self.waiting_bytes])
+        if pipelined > MOST_PIPELINED:
+            self._done = None
+            self._refuse(HTTPStatus.TOO_MANY_REQUESTS)
+            return True
+        allowance = self._visitor.allowance
+        if in_turn or not (pipelined or (allowance is not None and allowance.wait(self._turns.seconds()) > 0)):
+            return False
+        self._waiting = True
+        self._turns.next(allowance, self._go_on)
+        return True
+
+    def _go_on(self) -> None:
+        self._waiting = False
+        self._proceed(in_turn=True)
 
     # The connection is looked after.
 
     def check(self, now: float) -> None:
         if self._since is None or (self._phase is Phase.RESPONSE and not self._stalls()):
             self._since = now
-        elif now - self._since > (RETIRED_IDLE_TIMEOUT if self._retired and self._waits else _TIMEOUTS[self._phase]):
+        elif now - self._since > (RETIRED_IDLE_TIMEOUT if self._retired and self._is_silent else _TIMEOUTS[self._phase]):
             self._time_out()
 
     def retire(self) -> None:
         self._retired = True
-        if self._phase is Phase.RESPONSE and not self.response_has_begun:
+        allowance = self._visitor.allowance
+        if self._waiting and allowance is not None and allowance.wait(self._turns.seconds()) > 0:
+            self.close_afterwards()  # the end of the daemon does not wait for a host that has used too much of it
+            self._waiting = False
+            self._proceed()
+        elif self._phase is Phase.RESPONSE and not self.response_has_begun:
             self.close_afterwards()  # otherwise the client was told that it may ask again, and the answer to that says that it is the last
 
     def abort(self) -> None:
@@ -234,7 +302,7 @@ class Channel(BareChannel, ClientConnection):
         self._since = None
 
     @property
-    def _waits(self) -> bool:
+    def _is_silent(self) -> bool:
         """True if nothing of a request has been read."""
         return self._phase in (Phase.FRESH, Phase.IDLE)
 
@@ -247,9 +315,9 @@ class Channel(BareChannel, ClientConnection):
         return now.waiting > 0 and now.acknowledged == before
 
     def _time_out(self) -> None:
-        if self._waits and has_unread(self.transport):
+        if self._is_silent and has_unread(self.transport):
             return  # a request came in this turn of the reactor, and closing would reset the connection
-        self._log.debug("{client} took too long: {phase}", client=self._client, phase=self._phase.value)
+        self._log.debug("{client} took too long: {phase}", client=self._visitor.address, phase=self._phase.value)
         if self._phase is Phase.HEAD:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         elif self._phase in (Phase.RESPONSE, Phase.CLOSING):
@@ -268,7 +336,7 @@ class Channel(BareChannel, ClientConnection):
         """Answers a request that can't be accepted, and ends the connection in such a way that its client can read the answer."""
         if self._phase is Phase.REFUSED:
             return
-        self._log.debug("{client} sent a request that is refused: {status}", client=self._client, status=status.value)
+        self._log.debug("{client} sent a request that is refused: {status}", client=self._visitor.address, status=status.value)
         body = f"{status.phrase}\n"
         head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         self.transport.write((head + body).encode("ascii"))

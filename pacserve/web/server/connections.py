@@ -1,20 +1,28 @@
-"""The connections of clients: their number is bounded, and idle ones are closed."""
+"""The connections of clients: their number is bounded, those of this host have places of their own, and idle ones are closed."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from pacserve.network.addresses import IPAddress, is_loopback
+from pacserve.network.addresses import IPAddress
 from pacserve.waiting import Waiters
+from pacserve.web.fairness import Allowance, Allowances, Places, Rank, Ranking, Source, loopback_first, source_of
 
 MOST_CONNECTIONS = 4096
 """Connections at the same time, where the limit of open files allows it."""
 
 MOST_PER_ADDRESS = 256
-"""Connections of one other host at the same time: pacman opens 5, a peer a handful, a whole LAN behind one address some more."""
+"""Connections of one IPv4 address at the same time: pacman opens 5, a peer a handful, a whole LAN behind one address some more."""
+
+MOST_PER_NETWORK = 4 * MOST_PER_ADDRESS
+"""Connections of one /64 of IPv6 at the same time: a host can have any of its addresses, but the whole LAN may be in it."""
+
+_MOST_RESERVED = 256
+"""Places that no other host can take; as many more are for this host and `--clients`."""
 
 _SWEEP_INTERVAL = 2.0
 """Seconds between two checks of all connections.  One timer for all of them costs a request nothing, unlike one for each."""
@@ -31,13 +39,38 @@ def affordable(open_files: int) -> int:
     return max(min(MOST_CONNECTIONS, (open_files - _RESERVED_FILES) // 2), 64)
 
 
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """
+    The client of a connection.
+
+    Attributes:
+        source: The ones that it shares its limits with.
+        allowance: What they may use; None for this host, which is not limited.
+    """
+
+    address: IPAddress
+    source: Source
+    allowance: Allowance | None
+
+    @property
+    def own(self) -> bool:
+        """True if the client is on this host."""
+        return self.source.rank is Rank.OWN
+
+
 class ClientConnection(Protocol):
     """A connection as its registry sees it."""
 
     @property
     @abstractmethod
-    def client(self) -> IPAddress:
-        """The address of the other end."""
+    def visitor(self) -> Visitor:
+        """The client."""
+
+    @property
+    @abstractmethod
+    def idle(self) -> bool:
+        """True if nothing is lost to a client that keeps to HTTP when the connection ends now: no request is being answered."""
 
     @abstractmethod
     def check(self, now: float) -> None:
@@ -55,12 +88,21 @@ class ClientConnection(Protocol):
 class Connections:
     """Counts, checks and ends the connections of clients."""
 
-    def __init__(self, clock: IReactorTime, *, most: int = MOST_CONNECTIONS, most_per_address: int = MOST_PER_ADDRESS) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        *,
+        most: int = MOST_CONNECTIONS,
+        most_per_address: int = MOST_PER_ADDRESS,
+        ranking: Ranking = loopback_first,
+    ) -> None:
         self._clock = clock
-        self._most = most
         self._most_per_address = most_per_address
-        self._all: set[ClientConnection] = set()
-        self._counts: dict[int, int] = {}  # by the address as a number, which is found faster
+        self._ranking = ranking
+        self._all: dict[ClientConnection, None] = {}
+        self._of: dict[Source, dict[ClientConnection, None]] = {}  # the oldest first
+        self._places = Places(most, min(_MOST_RESERVED, most // 4))
+        self._allowances = Allowances()
         self._sweeping: IDelayedCall | None = None
         self._retiring = False
         self._none_left = Waiters()
@@ -68,17 +110,35 @@ class Connections:
     def __len__(self) -> int:
         return len(self._all)
 
-    def admits(self, client: IPAddress) -> bool:
-        """Returns whether there is room for one more of this client.  This machine itself is limited only by the total."""
-        if len(self._all) >= self._most:
-            return False
-        return is_loopback(client) or self._counts.get(int(client), 0) < self._most_per_address
+    def admit(self, client: IPAddress) -> Visitor | None:
+        """
+        Makes room for one more connection of this client, where need be by ending an idle one.
+
+        One of the client's own source ends where that has as many as one may have; where all places are taken, one of the source that has most.
+
+        Returns:
+            None where the client must be refused.
+        """
+        source = source_of(client, self._ranking(client))
+        allowance = self._allowances.of(source, self._clock.seconds())
+        if allowance is not None:
+            if not allowance.connect(self._clock.seconds()):
+                return None
+            most = self._most_per_address * (MOST_PER_NETWORK // MOST_PER_ADDRESS if source.is_network else 1)
+            if self._places.taken(source) >= most and not self._end_idle(source):
+                return None
+        if not self._places.has_room(source.rank):
+            giving_way = self._places.giving_way(source)
+            if giving_way is None or not self._end_idle(giving_way):
+                return None
+        return Visitor(client, source, allowance)
 
     def add(self, connection: ClientConnection) -> None:
         """Counts a connection, and checks it from time to time."""
-        self._all.add(connection)
-        client = int(connection.client)
-        self._counts[client] = self._counts.get(client, 0) + 1
+        self._all[connection] = None
+        source = connection.visitor.source
+        self._of.setdefault(source, {})[connection] = None
+        self._places.take(source)
         if self._retiring:
             connection.retire()
         if self._sweeping is None:
@@ -88,13 +148,13 @@ class Connections:
         """Forgets a connection that has ended."""
         if connection not in self._all:
             return
-        self._all.remove(connection)
-        client = int(connection.client)
-        left = self._counts[client] - 1
-        if left:
-            self._counts[client] = left
-        else:
-            del self._counts[client]
+        del self._all[connection]
+        source = connection.visitor.source
+        self._places.give_back(source)
+        of_source = self._of[source]
+        del of_source[connection]
+        if not of_source:
+            del self._of[source]
         if self._all:
             return
         if self._sweeping is not None:
@@ -124,6 +184,15 @@ class Connections:
     @property
     def _interval(self) -> float:
         return _RETIRING_SWEEP_INTERVAL if self._retiring else _SWEEP_INTERVAL
+
+    def _end_idle(self, source: Source) -> bool:
+        """Ends the oldest idle connection of a source; returns whether there was one."""
+        for connection in self._of[source]:
+            if connection.idle:
+                self.remove(connection)  # its place is free at once; the socket is closed in the next turn
+                connection.abort()
+                return True
+        return False
 
     def _sweep(self) -> None:
         self._sweeping = self._clock.callLater(self._interval, self._sweep)  # first, so that nothing that is raised below ends the sweeps

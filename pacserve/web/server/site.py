@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
+from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IReactorTime
 from twisted.web.resource import IResource
 from zope.interface import implementer
 
@@ -13,6 +13,7 @@ from pacserve.network.addresses import parse_address
 from pacserve.web.server.channel import Channel
 from pacserve.web.server.connections import Connections
 from pacserve.web.server.sockets import Flusher, Outgoing, outgoing
+from pacserve.web.server.turns import Turns
 
 
 @implementer(IProtocolFactory)
@@ -44,15 +45,21 @@ class Site:
         self.connections = Connections(clock) if connections is None else connections
         self._resource = resource
         self._flusher = Flusher(clock)
+        self._turns = Turns(clock)
         self._measure = measure
 
     def buildProtocol(self, addr: IAddress) -> Channel | None:  # noqa: N802
         """Returns a channel for the connection; None, upon which Twisted closes it, where there is no room for one more of its client."""
         address: Any = addr
-        client = parse_address(address.host)
-        if not self.connections.admits(client):
+        visitor = self.connections.admit(parse_address(address.host))
+        if visitor is None:
             return None
-        return Channel(self._resource, client, self.connections, self._flusher, self._measure)
+        return Channel(self._resource, visitor, self.connections, self._flusher, self._turns, self._measure)
+
+    def share(self, port: IListeningPort) -> None:
+        """Accepts what comes to a port as far as its share of a turn is enough: one that no request of this host needs."""
+        descriptor: Any = port
+        self._turns.share(descriptor)
 
     def doStart(self) -> None:  # noqa: N802
         """Does nothing: the first connection needs nothing to be there."""

@@ -579,6 +579,7 @@ class WitnessTests(RouterTestCase):
     def test_pipeline(self) -> None:
         """Each request of a connection is told of, in the order of the answers."""
         self.browser.send(b"".join([b"GET /request/%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % number for number in range(20)]))
+        self.clock.advance(0)
         for told in self.told:
             self.assertEqual([answered.target for answered in told.all], [b"/request/%d" % number for number in range(20)])
 

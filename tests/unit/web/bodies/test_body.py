@@ -64,7 +64,8 @@ class BodyTestCase(SynchronousTestCase):
         self.path = pathlib.Path(folder.name) / "name"
         self.path.write_bytes(b"0123456789")
         self.files = Files(self.path)
-        self.site = site_of(self.files, Clock())
+        self.clock = Clock()
+        self.site = site_of(self.files, self.clock)
         self.browser = Browser(self.site)
 
     def sent(self) -> Sent:
@@ -149,6 +150,7 @@ class FileTests(BodyTestCase):
         """Files that are asked for without waiting come one after the other, large and small."""
         self.path.write_bytes(LARGE)
         self.browser.send(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nRange: bytes=-1\r\n\r\nGET / HTTP/1.1\r\n\r\n")
+        self.clock.advance(0)
         self.assertEqual([response.body for response in self.browser.responses()], [LARGE, LARGE[-1:], LARGE])
 
     def test_slow_client(self) -> None:

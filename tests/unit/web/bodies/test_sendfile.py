@@ -230,4 +230,4 @@ class SendfileTests(SynchronousTestCase):
         """The site knows its client by the address that the connection came from."""
         channel = self.site.buildProtocol(StringTransport().getPeer())
         assert channel is not None
-        self.assertEqual(channel.client, parse_address("192.168.1.1"))
+        self.assertEqual(channel.visitor.address, parse_address("192.168.1.1"))

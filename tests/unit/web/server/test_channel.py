@@ -10,8 +10,9 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from pacserve.web.fairness import REQUEST_BURST
 from pacserve.web.server import channel
-from pacserve.web.server.channel import HEAD_TIMEOUT, IDLE_TIMEOUT, STALL_TIMEOUT
+from pacserve.web.server.channel import CLOSE_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT, MOST_PIPELINED, STALL_TIMEOUT
 from pacserve.web.server.responses import Responder
 from pacserve.web.server.sockets import Outgoing
 from pacserve.web.server.twisted_internals import write_body
@@ -78,11 +79,43 @@ class RequestTests(ChannelTestCase):
         self.assertFalse(self.browser.closed)
 
     def test_pipelining(self) -> None:
-        """Requests that are sent without waiting are answered in their order, also where the first of them waits."""
+        """Requests that are sent without waiting are answered in their order, each in a turn of its own, also where one of them waits."""
         self.browser.send(b"".join(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % target for target in (b"/a", b"/later", b"/b", b"/c")))
         self.assertEqual([response.body for response in self.browser.responses()], [b"/a"])
+        self.clock.advance(0)
         self.echo.answer(self.echo.waiting[0])
-        self.assertEqual([response.body for response in self.browser.responses()], [b"/later", b"/b", b"/c"])
+        self.assertEqual([response.body for response in self.browser.responses()], [b"/later"])
+        self.clock.advance(0)
+        self.assertEqual([response.body for response in self.browser.responses()], [b"/b", b"/c"])
+        self.assertEqual(self.browser.get("/d").body, b"/d")
+
+    def test_as_many_as_apt(self) -> None:
+        """Ten requests at once, as apt sends them, are all answered."""
+        self.browser.send(b"GET /a HTTP/1.1\r\n\r\n" * 10)
+        self.clock.pump([0] * 10)
+        self.assertEqual([response.body for response in self.browser.responses()], [b"/a"] * 10)
+        self.assertFalse(self.browser.closed)
+
+    def test_too_many_at_once(self) -> None:
+        """More than some twenty requests at once end the connection after the first answer, in which the client is told why."""
+        self.browser.send(b"GET /a HTTP/1.1\r\n\r\n" * (MOST_PIPELINED + 1))
+        self.clock.pump([0] * 50)
+        self.assertEqual(len(self.browser.responses()), MOST_PIPELINED + 1)
+        self.browser.send(b"GET /a HTTP/1.1\r\n\r\n" * (MOST_PIPELINED + 2))
+        self.clock.pump([0] * 50)
+        self.assertEqual([response.status for response in self.browser.responses()], [200, 429])
+        self.assertEqual(self.echo.count, MOST_PIPELINED + 2)
+        self.assertTrue(self.browser.wire.half_closed)
+        self.pass_time(CLOSE_TIMEOUT + SWEEP)
+        self.assertTrue(self.browser.closed)
+
+    def test_gone_before_its_turn(self) -> None:
+        """A client that leaves while its next request waits for a turn has none of it answered."""
+        self.browser.send(b"GET /a HTTP/1.1\r\n\r\n" * 3)
+        self.browser.close()
+        self.clock.pump([0] * 5)
+        self.assertEqual(self.echo.count, 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_byte_by_byte(self) -> None:
         """A request may come in as many pieces as it has bytes."""
@@ -97,25 +130,74 @@ class RequestTests(ChannelTestCase):
 
     def test_no_reading_ahead(self) -> None:
         """A client that does not take its answers gets no more of them made: a pipeline does not fill the memory."""
-        self.browser.wire.limit = 10_000
+        self.browser.wire.limit = 5_000
         request = b"GET /%s HTTP/1.1\r\n\r\n" % (b"x" * 1000)
-        self.browser.send(request * 50)
-        self.assertLess(self.echo.count, 15)
-        while self.echo.count < 50:
+        self.browser.send(request * 20)
+        self.clock.pump([0] * 30)
+        self.assertLess(self.echo.count, 8)
+        while self.echo.count < 20:
             before = self.echo.count
             self.browser.wire.take()
+            self.clock.pump([0] * 30)
             self.assertGreater(self.echo.count, before)
-            self.assertLess(self.echo.count, before + 15)
-        self.assertEqual(len(self.browser.responses()), 50)
+            self.assertLess(self.echo.count, before + 8)
+        self.assertEqual(len(self.browser.responses()), 20)
 
     def test_no_reading_ahead_to_the_end(self) -> None:
         """The last request of a pipeline, too, whose connection is to be closed, waits for its client."""
         self.browser.wire.limit = 100
         self.browser.send(b"GET /%s HTTP/1.1\r\n\r\nGET /z HTTP/1.1\r\nConnection: close\r\n\r\n" % (b"x" * 1000))
+        self.clock.advance(0)
         self.assertEqual(self.echo.count, 1)
         self.browser.wire.take()
+        self.clock.advance(0)
         self.assertEqual([response.body[-1:] for response in self.browser.responses()], [b"x", b"z"])
         self.assertTrue(self.browser.closed)
+
+
+class AllowanceTests(ChannelTestCase):
+    def test_too_much_used(self) -> None:
+        """A host that has used too much of this one is answered as its allowance grows, whatever the number of its connections."""
+        browsers = [Browser(self.site, "10.0.0.7") for _ in range(4)]
+        allowance = browsers[0].channel.visitor.allowance
+        assert allowance is not None
+        allowance.use(int(REQUEST_BURST), 0)
+        for browser in browsers:
+            browser.ask("/a")
+            self.assertEqual(len(browser.responses()), 1)  # those that were let in; what follows waits
+            browser.ask("/b")
+        self.assertEqual(sum(len(browser.responses()) for browser in browsers), 0)
+        self.clock.pump([0] * 10)
+        self.assertEqual(sum(len(browser.responses()) for browser in browsers), 0)
+        self.assertEqual(self.browser.get("/own").body, b"/own")
+        self.assertEqual(Browser(self.site, "10.0.0.8").get("/other").body, b"/other")
+        self.clock.pump([0.02] * 5)
+        self.assertEqual(sum(len(browser.responses()) for browser in browsers), 4)
+
+    def test_retired_while_it_waits(self) -> None:
+        """A connection that waits for its allowance is closed at once when the daemon stops: nothing more is answered on it."""
+        browser = Browser(self.site, "10.0.0.7")
+        allowance = browser.channel.visitor.allowance
+        assert allowance is not None
+        allowance.use(2 * int(REQUEST_BURST), 0)
+        browser.ask("/a")
+        browser.ask("/b")
+        self.assertTrue(browser.channel.idle)
+        browser.channel.retire()
+        self.assertTrue(browser.closed)
+        self.assertEqual(len(browser.responses()), 1)
+        browser.close()
+        self.clock.pump([1] * 5)
+
+    def test_idle(self) -> None:
+        """A connection is idle unless a request is being answered."""
+        self.assertTrue(self.browser.channel.idle)
+        self.browser.send(b"GET /later HTTP/1.1\r\n")
+        self.assertTrue(self.browser.channel.idle)
+        self.browser.send(b"\r\n")
+        self.assertFalse(self.browser.channel.idle)
+        self.echo.answer(self.echo.waiting[0])
+        self.assertTrue(self.browser.channel.idle)
 
 
 class RefusalTests(ChannelTestCase):

@@ -1,28 +1,39 @@
 """Tests for `pacserve.web.server.connections`."""
 
+from collections.abc import Iterable
+
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.network.addresses import IPAddress, parse_address
-from pacserve.web.server.connections import MOST_CONNECTIONS, ClientConnection, Connections, affordable
+from pacserve.web.fairness import CONNECTION_BURST, CONNECTIONS_PER_SECOND, Rank, loopback_first
+from pacserve.web.server.connections import MOST_CONNECTIONS, ClientConnection, Connections, Visitor, affordable
 
 LOCAL = parse_address("127.0.0.1")
 NEAR = parse_address("10.0.0.7")
+FAR = parse_address("10.0.0.8")
+CROWD = parse_address("10.0.0.9")
 OTHER = parse_address("fd77::7")
+CLIENT = parse_address("172.16.0.1")
 
 
 class Recorder(ClientConnection):
     """A connection that keeps what it was told."""
 
-    def __init__(self, client: IPAddress) -> None:
-        self._client = client
+    def __init__(self, visitor: Visitor, *, idle: bool = True) -> None:
+        self._visitor = visitor
+        self._idle = idle
         self.checks: list[float] = []
         self.told: list[str] = []
 
     @property
-    def client(self) -> IPAddress:
-        return self._client
+    def visitor(self) -> Visitor:
+        return self._visitor
+
+    @property
+    def idle(self) -> bool:
+        return self._idle
 
     def check(self, now: float) -> None:
         self.checks.append(now)
@@ -41,41 +52,107 @@ class Faulty(Recorder):
         raise ZeroDivisionError
 
 
+def ranking(address: IPAddress) -> Rank:
+    """Loopback is this host, and 172.16.0.1 was named by `--clients`."""
+    return Rank.CLIENT if address == CLIENT else loopback_first(address)
+
+
 class ConnectionsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.connections = Connections(self.clock, most=5, most_per_address=2)
+        self.connections = Connections(self.clock, most=12, most_per_address=4, ranking=ranking)
 
-    def added(self, client: IPAddress) -> Recorder:
+    def visitor(self, client: IPAddress) -> Visitor:
+        """A client that is admitted."""
+        visitor = self.connections.admit(client)
+        assert visitor is not None
+        return visitor
+
+    def added(self, client: IPAddress, *, idle: bool = True) -> Recorder:
         """A connection of this client."""
-        connection = Recorder(client)
+        connection = Recorder(self.visitor(client), idle=idle)
         self.connections.add(connection)
         return connection
 
+    def ended(self, connections: Iterable[Recorder]) -> list[int]:
+        """The positions of those that were ended."""
+        return [number for number, connection in enumerate(connections) if connection.told]
+
     def test_limit_of_one_address(self) -> None:
-        """One host has so many connections and no more, which leaves others alone, and one more when one of them ends."""
-        first = self.added(NEAR)
-        self.assertTrue(self.connections.admits(NEAR))
+        """For one more than a host may have its oldest idle connection ends, which leaves others alone; where none is idle it is refused."""
+        other = self.added(OTHER)
+        mine = [self.added(NEAR, idle=number != 0) for number in range(4)]
+        self.added(NEAR, idle=False)
+        self.assertEqual(self.ended(mine), [1])
+        for _ in range(2):
+            self.added(NEAR, idle=False)
+        self.assertEqual(self.ended(mine), [1, 2, 3])
+        self.assertIsNone(self.connections.admit(NEAR))
+        self.assertEqual(self.ended([other]), [])
+
+    def test_network(self) -> None:
+        """The addresses of one /64 of IPv6 share their connections, which are more than those of one address."""
+        for number in range(6):
+            self.added(parse_address(f"fd77::{number}"), idle=False)
+        few = Connections(self.clock, most=100, most_per_address=1)
+        for number in range(4):
+            visitor = few.admit(parse_address(f"fd77::{number}"))
+            assert visitor is not None
+            few.add(Recorder(visitor, idle=False))
+        self.assertIsNone(few.admit(parse_address("fd77::99")))
+        self.assertIsNotNone(few.admit(parse_address("fd77:0:0:1::99")))
+
+    def test_reserved(self) -> None:
+        """However many hosts come, they leave places for `--clients`, and these for this host."""
+        for number in range(6):
+            self.added(parse_address(f"10.0.0.{number}"), idle=False)
+        self.assertIsNone(self.connections.admit(OTHER))
+        for _ in range(3):
+            self.added(CLIENT, idle=False)
+        self.assertIsNone(self.connections.admit(CLIENT))
+        self.assertIsNone(self.connections.admit(OTHER))
+        for _ in range(3):
+            self.added(LOCAL, idle=False)
+        self.assertIsNone(self.connections.admit(LOCAL))
+        self.assertEqual(len(self.connections), 12)
+
+    def test_host_with_most(self) -> None:
+        """Where all places are taken, the oldest idle connection of the host that has most ends for a newcomer, and for none that has as many."""
+        single, *pair = [self.added(NEAR), self.added(FAR), self.added(FAR)]
+        crowd = [self.added(CROWD, idle=number != 0) for number in range(3)]
+        self.added(OTHER)
+        self.assertEqual((self.ended([single, *pair]), self.ended(crowd)), ([], [1]))
         self.added(NEAR)
-        self.assertFalse(self.connections.admits(NEAR))
-        self.assertTrue(self.connections.admits(OTHER))
-        self.connections.remove(first)
-        self.assertTrue(self.connections.admits(NEAR))
+        self.assertEqual((len(self.connections), self.ended(pair), self.ended(crowd)), (6, [0], [1]))
+        for _ in range(2):
+            self.assertIsNone(self.connections.admit(CROWD))
+
+    def test_own_before_others(self) -> None:
+        """This host, and `--clients` before all but this host, take the places of others where theirs are not enough."""
+        others = [self.added(parse_address(f"10.0.0.{number}")) for number in range(6)]
+        mine = [self.added(LOCAL) for _ in range(6)]
+        self.added(LOCAL)
+        self.assertEqual((self.ended(others), self.ended(mine)), ([0], []))
+        self.added(CLIENT)
+        self.assertEqual((self.ended(others), self.ended(mine)), ([0, 1], []))
 
     def test_this_machine(self) -> None:
         """This machine itself is limited by the total alone."""
-        for _ in range(4):
-            self.added(LOCAL)
-        self.assertTrue(self.connections.admits(LOCAL))
-        self.added(LOCAL)
-        self.assertFalse(self.connections.admits(LOCAL))
+        mine = [self.added(LOCAL) for _ in range(12)]
+        self.assertIsNone(self.connections.admit(LOCAL))
+        self.assertEqual(self.ended(mine), [])
 
-    def test_total(self) -> None:
-        """All connections together are limited."""
-        for number in range(5):
-            self.added(parse_address(f"10.0.0.{number}"))
-        self.assertFalse(self.connections.admits(OTHER))
-        self.assertEqual(len(self.connections), 5)
+    def test_connects_again_and_again(self) -> None:
+        """A host that connects too often is refused until its allowance has grown, and this host never."""
+        for _ in range(int(CONNECTION_BURST)):
+            self.visitor(NEAR)
+        self.assertIsNone(self.connections.admit(NEAR))
+        self.assertIsNotNone(self.connections.admit(OTHER))
+        for _ in range(2 * int(CONNECTION_BURST)):
+            self.visitor(LOCAL)
+        self.clock.advance(1 / CONNECTIONS_PER_SECOND)
+        self.assertIsNotNone(self.connections.admit(NEAR))
+        self.assertIsNone(self.connections.admit(NEAR))
 
     def test_removed_twice(self) -> None:
         """A connection that is removed twice, or was never added, is not counted for another."""
@@ -83,7 +160,7 @@ class ConnectionsTests(SynchronousTestCase):
         self.added(NEAR)
         self.connections.remove(connection)
         self.connections.remove(connection)
-        self.connections.remove(Recorder(NEAR))
+        self.connections.remove(Recorder(self.visitor(NEAR)))
         self.assertEqual(len(self.connections), 1)
 
     def test_nothing_is_kept(self) -> None:
@@ -91,7 +168,7 @@ class ConnectionsTests(SynchronousTestCase):
         for connection in [self.added(NEAR), self.added(OTHER)]:
             self.connections.remove(connection)
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertEqual(self.connections._counts, {})
+        self.assertEqual((self.connections._of, self.connections._places._by_source), ({}, {}))
 
     def test_checked(self) -> None:
         """Every connection is checked every few seconds, by the clock."""
@@ -101,7 +178,7 @@ class ConnectionsTests(SynchronousTestCase):
 
     def test_faulty_check(self) -> None:
         """A check that fails does not end the checks."""
-        self.connections.add(Faulty(NEAR))
+        self.connections.add(Faulty(self.visitor(NEAR)))
         for _ in range(2):
             self.assertRaises(ZeroDivisionError, self.clock.advance, 2)
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)

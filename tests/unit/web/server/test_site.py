@@ -11,16 +11,14 @@ from tests.fakes.browser import Browser, site_of
 
 class SiteTests(SynchronousTestCase):
     def test_one_address(self) -> None:
-        """One host can't take all connections, whether it comes by IPv4 or as an IPv4-mapped IPv6 address."""
+        """One host can't take all connections, whether it comes by IPv4 or as an IPv4-mapped IPv6 address: its oldest idle one ends instead."""
         clock = Clock()
         site = site_of(Resource(), clock, connections=Connections(clock, most_per_address=2))
+        first, second = Browser(site, "10.0.0.7"), Browser(site, "::ffff:10.0.0.7")
+        other = Browser(site, "10.0.0.8")
         self.assertTrue(Browser(site, "10.0.0.7").admitted)
-        last = Browser(site, "::ffff:10.0.0.7")
-        self.assertTrue(last.admitted)
-        self.assertFalse(Browser(site, "10.0.0.7").admitted)
-        self.assertTrue(Browser(site, "10.0.0.8").admitted)
-        last.close()
-        self.assertTrue(Browser(site, "10.0.0.7").admitted)
+        self.assertEqual([browser.closed for browser in (first, second, other)], [True, False, False])
+        self.assertEqual(len(site.connections), 3)
 
     def test_silent_connections(self) -> None:
         """500 connections of this machine that send nothing are held, and let go after a while."""
@@ -34,7 +32,7 @@ class SiteTests(SynchronousTestCase):
     def test_client(self) -> None:
         """A connection knows its client without zone and mapping."""
         browser = Browser(site_of(Resource(), Clock()), "fe80::7%eth0")
-        self.assertEqual(browser.channel.client, parse_address("fe80::7"))
+        self.assertEqual(browser.channel.visitor.address, parse_address("fe80::7"))
 
     def test_no_timers(self) -> None:
         """A site without connections does not wake the machine."""

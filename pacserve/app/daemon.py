@@ -71,6 +71,9 @@ LAST_ANSWERS = 3.0
 # Seconds for the last responses to leave this process.
 FAREWELL = 1.0
 
+# Open files below which a warning is given: some 100 clients at a time, each with a connection and a file, and what peers and mirrors need.
+FEWEST_OPEN_FILES = 512
+
 # Threads for reading folders and inventories.  The reactor's own may all hang in name lookups when the way out of the LAN is broken, which is just
 # when peers matter most.
 THREADS = 2
@@ -115,6 +118,7 @@ class Daemon:
         self._reactor = reactor
         self._settings = settings
         self._inherited = process.inherited
+        self._open_files = process.open_files
         self._ports: list[IListeningPort] = []
         self._loopback: list[IListeningPort] = []
         self._notifier = ServiceNotifier(process.environment.get("NOTIFY_SOCKET"))
@@ -123,6 +127,7 @@ class Daemon:
         self._thread_beside, self._file_thread = _lone_thread("pacman.conf"), _lone_thread("file:// repositories")
         instance = secrets.token_hex(16)
         machine, myself = Machine(reactor), Myself(instance, self._architectures)
+        ranking = ranked(machine, settings.clients)
 
         self._lateness = lateness = Lateness(reactor)
         run = ChildRunner(reactor)
@@ -164,7 +169,7 @@ class Daemon:
             peers=PeerAdmission(machine, settings.peers, peering.source.is_peer),
             hosts=Hosts(machine, names),
         )
-        self._access_log = AccessLog(process.write, reactor, wall=wall, debug=settings.log_level == "debug")
+        self._access_log = AccessLog(process.write, reactor, wall=wall, ranking=ranking, debug=settings.log_level == "debug")
         logs = (self._access_log,) if settings.log_level in ("debug", "info") else ()
         parts = Parts(
             settings=settings,
@@ -187,6 +192,7 @@ class Daemon:
             in_thread=self._in_thread,
             clock=reactor,
             wall=wall,
+            ranking=ranking,
         )
         self._telling = Telling(parts, delivery, errors)
         fronts = Fronts(
@@ -205,7 +211,6 @@ class Daemon:
             wall=wall,
             pacing=_pacing_of(settings.lan_limit, machine, Pacing(partial(take, lan_rate, reactor), reactor)),
         )
-        ranking = ranked(machine, settings.clients)
         self._connections = Connections(reactor, most=affordable(process.open_files), ranking=ranking)
         self._site = Site(self._router, reactor, connections=self._connections)
 
@@ -223,6 +228,12 @@ class Daemon:
         await self._configuration.load()
         # Before the spool is touched: the port may be in use.
         self._ports = listen(self._reactor, self._site, self._settings.bind, self._settings.port, self._inherited)
+        if self._open_files < FEWEST_OPEN_FILES:
+            self._log.warn(
+                "only {count} files may be open at a time, and {wanted} are wanted: raise LimitNOFILE= of the service, or ulimit -n",
+                count=self._open_files,
+                wanted=FEWEST_OPEN_FILES,
+            )
         unused = unused_options(self._settings.bind, self._settings.port, self._ports) if self._inherited else ""
         for complaint in (*self._proxies.complaints, *([unused] if unused else [])):
             self._log.warn("{complaint}", complaint=complaint)

@@ -192,7 +192,7 @@ class Deliverer(FileDelivery):
             wanted = await self._sized(wanted, search.deadline)
         circumstances = self._circumstances(wanted)
         search.accepts = lambda offer: decide(offer, circumstances).delivery is not Delivery.NEXT
-        search.hand_over = partial(self._hand_over, wanted, circumstances)
+        search.hand_over = partial(self._opened, wanted, circumstances)
         return await self._resolver.find(chain(in_order(self._others, wanted), doubted), search)
 
     async def _sized(self, wanted: Wanted, deadline: float) -> Wanted:
@@ -214,6 +214,21 @@ class Deliverer(FileDelivery):
         if location.holder is Holder.CACHE:
             self._doubt(wanted, _OWN_CACHE)
         return FileAnswer(location.held, location.origin)
+
+    async def _opened(self, wanted: Wanted, circumstances: Circumstances, location: Location) -> Answer:
+        """
+        Makes an answer of a location, with the file opened that it is sent from.
+
+        Raises:
+            FetchError: It can't be handed over, or no more files can be opened: the next candidate is tried.
+        """
+        answer = await self._hand_over(wanted, circumstances, location)
+        if not isinstance(answer, StreamAnswer) or wanted.head_only:
+            return answer
+        try:
+            return answer.opened()
+        except OSError as error:
+            raise FetchError(f"{answer.origin}: it can't be opened: {error.strerror}") from error
 
     async def _hand_over(self, wanted: Wanted, circumstances: Circumstances, location: Location) -> Answer:  # noqa: PLR0911 - a case for each delivery
         """

@@ -48,7 +48,7 @@ class FetchFront(Front):
             request = FileRequest(repo, arch, name, kind_of(name))
             running = await self._downloads.running(request)
             if running is not None:
-                return StreamAnswer(running, "downloaded")
+                return _opened(StreamAnswer(running, "downloaded"), head_only=ask.method == "HEAD")
             if request.kind is not FileKind.DATABASE:
                 held = self._packages.open(name, self._databases.size(repo, name))
                 if held is not None:
@@ -80,6 +80,19 @@ class ClaimFront(Front):
             raise RequestError(404, "ask for /claim/ask/INSTANCE/KEY")
         body = self._keeper.keep(verb, instance, "/".join(key), str(ask.client))
         return DocumentAnswer(body, (("Content-Type", "application/json"), ("Cache-Control", "no-store")), quiet=True)
+
+
+def _opened(answer: StreamAnswer, *, head_only: bool) -> StreamAnswer:
+    """
+    Returns an answer with its file opened, unless only the head of it is sent.
+
+    Raises:
+        RequestError: 503, no more files can be opened: the peer tries another host.
+    """
+    try:
+        return answer if head_only else answer.opened()
+    except OSError as error:
+        raise RequestError(503, f"the file can't be opened now: {error.strerror}") from error
 
 
 def _is_file(parts: Sequence[str]) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from pacserve.packages.files import HeldFile
-from pacserve.web.bodies.arriving import ArrivingFile
+from pacserve.web.bodies.arriving import ArrivingFile, ArrivingReader
 from pacserve.web.bodies.events import Events
 
 
@@ -78,10 +78,21 @@ class StreamAnswer:
     Attributes:
         file: Knows its source as soon as there is one.
         origin: How it arrives: `downloaded`, `relayed`.
+        reader: Reads the file for this answer, which whoever has the answer closes; None for one that is opened when the answer is sent.
     """
 
     file: ArrivingFile
     origin: str
+    reader: ArrivingReader | None = field(default=None, compare=False)
+
+    def opened(self) -> StreamAnswer:
+        """
+        Returns this answer with the file opened, as long as another one can still be given in its place.
+
+        Raises:
+            OSError: It can't be opened: too many files are open, say.
+        """
+        return self if self.reader is not None else replace(self, reader=self.file.reader())
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,9 +194,11 @@ class Router(Resource):
 
     def _deliver(self, exchange: _Exchange, answer: Answer) -> None:
         if exchange.gone:
-            # A front that was cancelled may have had its answer already.  Only a file must be let go: streams are opened when they are sent.
+            # A front that was cancelled may have had its answer already.
             if isinstance(answer, FileAnswer):
                 answer.held.file.close()
+            elif isinstance(answer, StreamAnswer) and answer.reader is not None:
+                answer.reader.close()
             self._left(exchange)
             return
         try:
@@ -216,9 +218,8 @@ class Router(Resource):
             sending_file = send_file(exchange.request, self._responder, answer.held, self._pacing(exchange.client), named=answer.named)
             self._follow(exchange, sending_file, lambda: answer.origin)
         elif isinstance(answer, StreamAnswer):
-            self._follow(
-                exchange, send_stream(exchange.request, self._responder, answer.file, self._pacing(exchange.client)), lambda: _origin(answer)
-            )
+            sending = send_stream(exchange.request, self._responder, answer.file, self._pacing(exchange.client), answer.reader)
+            self._follow(exchange, sending, lambda: _origin(answer))
         elif isinstance(answer, EventsAnswer):
             self._follow(exchange, answer.events.send(exchange.request, self._responder), str, quiet=True)
         else:

@@ -202,6 +202,8 @@ class WhyContract(SynchronousTestCase):
         answer: Answer = self.successResultOf(Deferred.fromCoroutine(house.delivery.deliver(REQUEST, THIS_HOST)))
         if isinstance(answer, FileAnswer):
             answer.held.file.close()
+        elif isinstance(answer, StreamAnswer) and answer.reader is not None:
+            answer.reader.close()
         return answer
 
     def went(self, answer: Answer, who: str) -> tuple[str, Delivery]:

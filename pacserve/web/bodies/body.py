@@ -14,7 +14,7 @@ from pacserve.errors import RequestError
 from pacserve.http.conditional import decide
 from pacserve.http.validators import format_date
 from pacserve.packages.files import HeldFile
-from pacserve.web.bodies.arriving import ArrivingFile
+from pacserve.web.bodies.arriving import ArrivingFile, ArrivingReader
 from pacserve.web.bodies.copying import CopyingProducer
 from pacserve.web.bodies.following import FollowingProducer
 from pacserve.web.bodies.pacing import HeldReader, Pacing
@@ -87,13 +87,52 @@ async def send_file(request: Request, responder: Responder, held: HeldFile, paci
         held.file.close()
 
 
-async def send_stream(request: Request, responder: Responder, file: ArrivingFile, pacing: Pacing | None = None) -> Sent:
+async def send_stream(
+    request: Request, responder: Responder, file: ArrivingFile, pacing: Pacing | None = None, reader: ArrivingReader | None = None
+) -> Sent:
     """
     Answers a GET or HEAD with a file that may still be arriving.
 
     Where the file fails when the head was sent already, the connection is aborted.  A file whose size is not known yet is sent without ranges and in
     chunks: if its end were that of the connection, a daemon that is killed would seem to have sent all.  HTTP/1.0 knows no chunks.
+
+    Args:
+        pacing: Limits how fast it is sent; None for no limit.
+        reader: Reads the file; it is closed whatever happens.  Without it one is opened as soon as the body is sent.
     """
+    try:
+        decided = _begin_stream(request, responder, file)
+        if isinstance(decided, Sent):
+            return decided
+        if reader is None:
+            reader = file.reader()
+        responder.begin(request, decided.status, decided.fields)
+        return await _follow(
+            request, decided.status, FollowingProducer(request, reader, decided.first, decided.length, pacing, chunked=decided.chunked)
+        )
+    finally:
+        if reader is not None:
+            reader.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _StreamHead:
+    """
+    The head of a response with a file that may still be arriving, and the part of it that is sent.
+
+    Attributes:
+        length: Bytes; None for everything up to the end of the file.
+    """
+
+    status: int
+    fields: str
+    first: int
+    length: int | None
+    chunked: bool
+
+
+def _begin_stream(request: Request, responder: Responder, file: ArrivingFile) -> Sent | _StreamHead:
+    """Returns the head of the response; sends it where no body follows."""
     # All three may become known while the file is sent; what the head says is decided once.
     size, modified, etag = file.size, file.modified, file.etag
     fields = "".join(
@@ -125,12 +164,7 @@ async def send_stream(request: Request, responder: Responder, file: ArrivingFile
     if request.method == b"HEAD":
         responder.send(request, status, fields)
         return Sent(status, 0)
-    reader = file.reader()
-    try:
-        responder.begin(request, status, fields)
-        return await _follow(request, status, FollowingProducer(request, reader, first, length, pacing, chunked=chunked))
-    finally:
-        reader.close()
+    return _StreamHead(status, fields, first, length, chunked)
 
 
 async def send_document(request: Request, responder: Responder, status: int, fields: str, body: bytes) -> Sent:

@@ -9,9 +9,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.app.daemon import Daemon, Process
+from pacserve.app.daemon import FEWEST_OPEN_FILES, Daemon, Process
 from pacserve.app.peering import Peering
 from pacserve.app.telling import Telling
 from pacserve.config.settings import Settings
@@ -59,10 +60,10 @@ class FailedStartTests(SynchronousTestCase):
         self.patch(Telling, "start", nothing)
         self.patch(Daemon, "_beside", at_once)
 
-    def start(self) -> Exception:
+    def start(self, open_files: int = 1024) -> Exception:
         """Starts a daemon, which fails, and returns why."""
         settings = Settings(spool=str(self.spool), state=str(self.folder), pacman_conf=f"{self.folder}/pacman.conf", misses=Misses.FETCH)
-        daemon = Daemon(self.reactor, settings, Process(lambda _: None, lambda: 1_800_000_000.0, {}, 1024, ()))
+        daemon = Daemon(self.reactor, settings, Process(lambda _: None, lambda: 1_800_000_000.0, {}, open_files, ()))
         for pool in (daemon._threads, daemon._thread_beside):
             self.addCleanup(pool.stop)
         error = self.failureResultOf(Deferred.fromCoroutine(daemon.start())).value
@@ -88,6 +89,19 @@ class FailedStartTests(SynchronousTestCase):
         self.patch(Peering, "start", failing)
         self.assertIsInstance(self.start(), StartError)
         self.assert_clean()
+
+    def test_few_open_files(self) -> None:
+        """A limit of open files that is too low for a LAN is warned of, with what to do."""
+
+        def failing(*_: object) -> None:
+            raise StartError("the UDP port is in use")
+
+        self.patch(Peering, "start", failing)
+        for open_files, warnings in ((FEWEST_OPEN_FILES, 0), (FEWEST_OPEN_FILES - 1, 1)):
+            with capturedLogs() as events:
+                self.start(open_files)
+            texts = [str(formatEvent(event)) for event in events if event["log_level"] is LogLevel.warn]
+            self.assertEqual(len([text for text in texts if f"only {open_files} files" in text and "LimitNOFILE" in text]), warnings)
 
     def test_spool_of_another(self) -> None:
         """A daemon that does not get the spool which its options demand leaves it as it was."""

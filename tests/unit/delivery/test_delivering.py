@@ -1,7 +1,8 @@
 """Tests for `pacserve.delivery.delivering` and `pacserve.resolver.resolver`."""
 
+import errno
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import FileIO
 from itertools import product
 from typing import Any
@@ -21,6 +22,7 @@ from pacserve.sources.candidates import PackageSource, Rank
 from pacserve.sources.locations import Holder, LocalFile, Location, Offer, RemoteFile, RunningDownload, UnaskedMirrors
 from pacserve.sources.upstreams import Upstream
 from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, RedirectAnswer, SizeAnswer, StreamAnswer
+from tests.fakes.arriving import Arriving
 from tests.fakes.interfaces import Addresses, Choice, Databases, NoUpstream, Source
 
 SIZE = 100_000
@@ -59,13 +61,6 @@ class Stating(MirrorKnowledge):
 
     def all_failed(self, request: FileRequest) -> bool:
         return self.failed
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A file, as far as it matters who gave it."""
-
-    giver: str
 
 
 class Streams(Streaming):
@@ -107,8 +102,7 @@ class Streams(Streaming):
 
     def whole(self) -> Whole:
         """A small file that came from `giver`, empty for a mirror."""
-        file: Any = Given(self.giver)
-        return Whole(StreamAnswer(file, "whole"), not self.giver)
+        return Whole(StreamAnswer(Arriving(self.giver), "whole"), not self.giver)
 
 
 DOWNLOADED, RELAYED, SENT_THROUGH = DocumentAnswer(b"downloaded"), DocumentAnswer(b"relayed"), DocumentAnswer(b"sent through")
@@ -482,11 +476,23 @@ class HandOverTests(Setup):
 
     def test_running(self) -> None:
         """A download that runs is joined whatever the options are."""
-        file: Any = object()
+        file = Arriving()
         running = Choice(Rank.DOWNLOAD, RunningDownload(file, "downloaded"), Offer(Holder.RUNNING))
         for self.misses in Misses:
             answer = self.successResultOf(self.resolve(self.deliverer(Source(), Source(running))))
             self.assertEqual(answer, StreamAnswer(file, "downloaded"))
+            assert isinstance(answer, StreamAnswer)
+            self.assertIs(answer.reader, file.readers[-1])
+
+    def test_nothing_can_be_opened(self) -> None:
+        """Where no file can be opened any more, the client is sent to the next candidate; a client that only looks needs none."""
+        file = Arriving(error=OSError(errno.EMFILE, "Too many open files"))
+        running = Choice(Rank.DOWNLOAD, RunningDownload(file, "downloaded"), Offer(Holder.RUNNING))
+        deliverer = self.deliverer(Source(), Source(running), Source(Choice(Rank.MIRRORS, AT_MIRROR)))
+        self.assertEqual(self.successResultOf(self.resolve(deliverer)), MIRROR)
+        self.assertEqual(self.successResultOf(self.resolve(deliverer, head_only=True)), StreamAnswer(file, "downloaded"))
+        alone = self.deliverer(Source(), Source(running))
+        self.assertIn("Too many open files", str(self.refused(self.resolve(alone))))
 
     def test_file_that_no_database_knows(self) -> None:
         """The size that a mirror states is the only one that will do; peers are told of it, and caches are asked before any mirror."""

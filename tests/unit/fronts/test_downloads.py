@@ -1,5 +1,6 @@
 """Tests for `pacserve.fronts.downloads`."""
 
+import errno
 from tempfile import TemporaryFile
 
 from hypothesis import given
@@ -16,6 +17,7 @@ from pacserve.packages.marks import mark
 from pacserve.transfer.downloads import RunningDownloads
 from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, StreamAnswer
 from pacserve.web.bodies.arriving import ArrivingFile
+from tests.fakes.arriving import Arriving
 from tests.fakes.interfaces import Databases, Packages, ask
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
@@ -57,10 +59,17 @@ class FetchFrontTests(SynchronousTestCase):
 
     def test_running(self) -> None:
         """A running download is handed on."""
-        self.downloads.files[NAME] = file = object()  # type: ignore[assignment]
+        self.downloads.files[NAME] = file = Arriving()
         answer = self.successResultOf(self.answer("core", "x86_64", NAME))
         assert isinstance(answer, StreamAnswer)
-        self.assertIs(answer.file, file)
+        self.assertEqual((answer.file, [answer.reader]), (file, file.readers))
+
+    def test_nothing_can_be_opened(self) -> None:
+        """Where no file can be opened any more, the peer is told to ask elsewhere."""
+        self.downloads.files[NAME] = Arriving(error=OSError(errno.EMFILE, "Too many open files"))
+        error = self.failureResultOf(self.answer("core", "x86_64", NAME), RequestError).value
+        assert isinstance(error, RequestError)
+        self.assertEqual(error.status, 503)
 
     def test_ended(self) -> None:
         """A file that was downloaded is in a local cache, in the size that the database states."""
@@ -116,7 +125,7 @@ class FetchFrontTests(SynchronousTestCase):
             assert isinstance(answer, FileAnswer)
             answer.held.file.close()
             self.assertEqual((answer.held.size, answer.held.etag), (5, f'"{"3a" * 32}"'))
-        self.downloads.files[BLOB] = object()  # type: ignore[assignment]
+        self.downloads.files[BLOB] = Arriving()
         self.assertIsInstance(self.successResultOf(self.answer("debian", "any", BLOB)), StreamAnswer)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import pathlib
@@ -22,13 +23,14 @@ from pacserve.network.addresses import IPAddress, parse_address
 from pacserve.packages.files import HeldFile
 from pacserve.web.access_log import AccessLog
 from pacserve.web.admission import AccessRules, Admission
-from pacserve.web.answers import Answer, DocumentAnswer, EventsAnswer, FileAnswer, RedirectAnswer, SizeAnswer
+from pacserve.web.answers import Answer, DocumentAnswer, EventsAnswer, FileAnswer, RedirectAnswer, SizeAnswer, StreamAnswer
 from pacserve.web.bodies.events import Events
 from pacserve.web.front import Ask, Front
 from pacserve.web.hosts import Hosts
 from pacserve.web.router import Router
 from pacserve.web.routes import Audience, HostHeader, Methods, Route
 from pacserve.web.witness import Answered, ClientLeft, Witness
+from tests.fakes.arriving import Arriving
 from tests.fakes.browser import Browser, router_of, site_of
 from tests.fakes.interfaces import Addresses, Everyone
 
@@ -385,6 +387,24 @@ class LeavingTests(RouterTestCase):
         result.callback(None)
         self.assertTrue(held.file.closed)
         self.assertIn("the client has left", self.logged())
+
+    def test_late_stream(self) -> None:
+        """So is the reader of a file that is still downloaded; one that is sent is closed afterwards."""
+        file = Arriving()
+        cancelled: Deferred[None] = Deferred()
+
+        async def wait() -> Answer:
+            with contextlib.suppress(CancelledError):
+                await cancelled
+            return StreamAnswer(file, "downloaded").opened()
+
+        self.front.next = wait
+        self.browser.ask("/request/a")
+        self.browser.close()
+        for method in ("GET", "HEAD"):
+            self.front.next = StreamAnswer(file, "downloaded").opened()
+            Browser(self.site).ask("/request/a", method=method)
+        self.assertEqual([reader.closed for reader in file.readers], [True] * 3)
 
     def test_defect_after_leaving(self) -> None:
         """A defect is logged also where nobody waits for the answer any more; an error on purpose is not."""

@@ -1,0 +1,65 @@
+"""A file that is downloaded, of which only matters whether it can be opened."""
+
+from __future__ import annotations
+
+from pacserve.web.bodies.arriving import ArrivingFile, ArrivingReader
+
+
+class Opened(ArrivingReader):
+    """
+    Reads an empty file.
+
+    Attributes:
+        closed: True if it was closed.
+    """
+
+    closed = False
+
+    def read(self, offset: int, size: int) -> bytes:
+        return b""
+
+    async def more(self, offset: int) -> bool:
+        return False
+
+    @property
+    def whole(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Arriving(ArrivingFile):
+    """
+    An empty file.
+
+    Attributes:
+        giver: The host that it is from.
+        error: Raised instead of opening it.
+        readers: Those that were opened.
+    """
+
+    giver = ""
+
+    def __init__(self, giver: str = "", error: OSError | None = None) -> None:
+        self.giver = giver
+        self.error = error
+        self.readers: list[Opened] = []
+
+    @property
+    def size(self) -> int | None:
+        return 0
+
+    @property
+    def modified(self) -> int | None:
+        return None
+
+    @property
+    def etag(self) -> str:
+        return ""
+
+    def reader(self) -> ArrivingReader:
+        if self.error is not None:
+            raise self.error
+        self.readers.append(Opened())
+        return self.readers[-1]

@@ -102,7 +102,7 @@ def listen_on_loopback(reactor: ListeningReactor, factory: IProtocolFactory, por
     Connections wait in the kernel for being accepted, and other hosts can keep that queue full: a SYN of this host's pacman would be dropped, and
     sent again after a second.  The kernel prefers the socket with the closer address.
 
-    It allows two of one port where both have SO_REUSEPORT.  They have it only while the second one is bound, so that no other process can join.
+    It allows two of one port where both have SO_REUSEPORT.  They have it only while the second one is bound: a second daemon finds the port in use.
 
     Returns:
         The further ports; none where the kernel or the service manager's sockets do not allow any, which is no reason not to run.

@@ -26,6 +26,7 @@ from pacserve.peers.peer import Peer
 from pacserve.peers.roster import Roster
 from pacserve.report.ledger import Ledger
 from pacserve.report.status import FolderStatus, HostStatus, MirrorStatus, PeerStatus, SpoolStatus, Status, TransferStatus
+from pacserve.web.fairness import Ranking
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Parts:
         left_out: Gives where hosts announced themselves that the filters leave out.
         heard_at: Gives when another host was last heard by multicast.
         wall: Gives the seconds since the epoch.
+        ranking: Returns how near a client is to this host.
     """
 
     settings: Settings
@@ -60,6 +62,7 @@ class Parts:
     in_thread: Callable[[Callable[[], Any]], Awaitable[Any]]
     clock: IReactorTime
     wall: Callable[[], float]
+    ranking: Ranking
 
 
 class Reporting:

@@ -50,7 +50,7 @@ class Telling:
         self._reporting = Reporting(parts)
         explaining = Explaining(parts, delivery)
         status, requests = self._reporting.status, RequestCounts()
-        self._events = Events(watched(status, parts.wall), parts.clock)
+        self._events = Events(watched(status, parts.wall), parts.clock, ranking=parts.ranking)
         self._errors = ErrorObserver(errors)
         self.fronts = ReportFronts(
             page=PageFront(status, parts.wall),

@@ -86,7 +86,7 @@ def loopback_first(address: IPAddress) -> Rank:
     return Rank.OWN if is_loopback(address) else Rank.OTHER
 
 
-class _Bucket:
+class Bucket:
     """
     Something that may be used at a rate, and at once what was not used before.
 
@@ -118,9 +118,9 @@ class Allowance:
     """What one source may use of this host: new connections, requests, and the CPU for them."""
 
     def __init__(self, now: float) -> None:
-        self._connections = _Bucket(CONNECTIONS_PER_SECOND, CONNECTION_BURST)
-        self._requests = _Bucket(REQUESTS_PER_SECOND, REQUEST_BURST)
-        self._cpu = _Bucket(CPU_SHARE, CPU_BURST)
+        self._connections = Bucket(CONNECTIONS_PER_SECOND, CONNECTION_BURST)
+        self._requests = Bucket(REQUESTS_PER_SECOND, REQUEST_BURST)
+        self._cpu = Bucket(CPU_SHARE, CPU_BURST)
         self._at = now
 
     def connect(self, now: float) -> bool:

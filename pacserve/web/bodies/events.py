@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
@@ -14,12 +15,17 @@ from zope.interface import implementer
 
 from pacserve.complaints import reason_of
 from pacserve.errors import RequestError
+from pacserve.network.addresses import parse_address
 from pacserve.web.bodies.body import Sent
+from pacserve.web.fairness import Places, Ranking, Source, loopback_first, source_of
 from pacserve.web.server.responses import Responder
 from pacserve.web.server.twisted_internals import close_after, write_body
 
 MOST_LISTENERS = 16
 """Pages that get events at the same time.  Each has a connection for as long as it is open."""
+
+_RESERVED = 4
+"""Pages of this host that have a place whoever else has opened some."""
 
 POLL_INTERVAL = 1.0
 """Seconds between two looks at the state, while any page is open."""
@@ -46,11 +52,13 @@ class _Listener:
     For a client that takes none only the newest state of each part is kept, so that a slow client costs no more than one state, and sees fewer steps.
 
     Attributes:
+        source: The ones that the client shares its places with.
         sent: Bytes that were written.
         ended: Fires when the stream has ended, with True if that was this side's doing.
     """
 
-    def __init__(self, request: Request, sent: int) -> None:
+    def __init__(self, request: Request, source: Source, sent: int) -> None:
+        self.source = source
         self.sent = sent
         self.ended: Deferred[bool] = Deferred()
         self._request = request
@@ -105,7 +113,9 @@ class Events:
 
     _log = Logger()
 
-    def __init__(self, look: Callable[[], Awaitable[Parts]], clock: IReactorTime, *, most: int = MOST_LISTENERS) -> None:
+    def __init__(
+        self, look: Callable[[], Awaitable[Parts]], clock: IReactorTime, *, most: int = MOST_LISTENERS, ranking: Ranking = loopback_first
+    ) -> None:
         """
         Begins without clients.
 
@@ -116,6 +126,8 @@ class Events:
         self._look = look
         self._clock = clock
         self._most = most
+        self._ranking = ranking
+        self._places = Places(most, min(_RESERVED, most // 4))
         self._listeners: dict[_Listener, None] = {}
         self._state: dict[str, str] = {}
         self._timer: IDelayedCall | None = None
@@ -131,20 +143,28 @@ class Events:
         """
         Answers a request with events, until the client leaves or `stop` is called.
 
+        Where all places are taken, the stream ends that the client with most of them has had for longest; it may come back.
+
         Raises:
             RequestError: 503, there is no room for one more.
         """
         close_after(request)  # the body ends with the connection
-        if self._stopped or len(self._listeners) >= self._most:
-            raise RequestError(503, "pacserve stops" if self._stopped else f"{self._most} pages are open already: close one")
+        if self._stopped:
+            raise RequestError(503, "pacserve stops")
+        address: Any = request.getClientAddress()
+        client = parse_address(address.host)
+        source = source_of(client, self._ranking(client))
+        if not self._places.has_room(source.rank) and (request.method == b"HEAD" or not self._end_one(source)):
+            raise RequestError(503, f"{self._most} pages are open already: close one")
         if request.method == b"HEAD":
             responder.send(request, 200, _FIELDS)
             return Sent(200, 0)
         responder.begin(request, 200, _FIELDS, _BEGINNING)
-        listener = _Listener(request, len(_BEGINNING))
+        listener = _Listener(request, source, len(_BEGINNING))
         request.notifyFinish().addErrback(lambda _: listener.stopProducing())
         request.registerProducer(listener, True)
         self._listeners[listener] = None
+        self._places.take(source)
         try:
             if self._state:
                 listener.tell(self._state)
@@ -163,8 +183,18 @@ class Events:
         for listener in tuple(self._listeners):
             listener.end(complete=True)
 
+    def _end_one(self, newcomer: Source) -> bool:
+        """Ends the oldest stream of the source that must give way to a newcomer; returns whether there is one."""
+        source = self._places.giving_way(newcomer)
+        oldest = next((listener for listener in self._listeners if listener.source == source), None)
+        if oldest is None:
+            return False
+        oldest.end(complete=True)
+        return True
+
     def _leave(self, listener: _Listener) -> None:
-        self._listeners.pop(listener, None)
+        del self._listeners[listener]
+        self._places.give_back(listener.source)
         if self._listeners:
             return
         self._state.clear()

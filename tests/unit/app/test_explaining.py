@@ -40,6 +40,7 @@ from pacserve.sources.locations import Holder, Offer
 from pacserve.transfer.downloads import Downloads
 from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.stores import TemporaryStore
+from pacserve.web.fairness import loopback_first
 from pacserve.web.witness import Answered
 from tests.fakes.interfaces import Addresses, Configuration, Databases
 from tests.fakes.upstreams import Mirror
@@ -170,6 +171,7 @@ class Setup(SynchronousTestCase):
             in_thread=at_once,
             clock=self.clock,
             wall=lambda: NOW,
+            ranking=loopback_first,
         )
         self.reporting = Reporting(parts)
         anything: Any = None

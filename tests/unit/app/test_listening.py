@@ -12,7 +12,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.app.listening import BACKLOG, close, listen, unused_options
+from pacserve.app.listening import BACKLOG, close, listen, listen_on_loopback, unused_options
 from pacserve.errors import StartError
 
 
@@ -183,3 +183,71 @@ class UnusedOptionsTests(SynchronousTestCase):
         ports: list[Any] = [OpenedPort(IPv6Address("TCP", "::", 15678))]
         self.assertRegex(unused_options((), 15680, ports), r"\A--port 15680 has no effect.* port 15678;.*ListenStream=")
         self.assertRegex(unused_options(("127.0.0.1",), 15678, ports), r"\A--bind has no effect.*ListenStream=")
+
+
+class Adopting(FakeReactor):
+    """A reactor that keeps the sockets that it takes over."""
+
+    def adoptStreamPort(self, descriptor: int, family: Any, factory: object) -> Any:  # noqa: N802
+        return WidePort(socket.socket(fileno=os.dup(descriptor)))
+
+
+class WidePort:
+    """A listening port with a real socket."""
+
+    def __init__(self, wide: socket.socket) -> None:
+        self.socket = wide
+
+
+class LoopbackTests(SynchronousTestCase):
+    def listening(self, host: str) -> socket.socket:
+        """A socket that listens."""
+        wide = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET, dualstack_ipv6=host == "::")
+        self.addCleanup(wide.close)
+        return wide
+
+    def on_loopback(self, wide: socket.socket) -> list[socket.socket]:
+        """The further sockets."""
+        port: Any = WidePort(wide)
+        found: Any = listen_on_loopback(Adopting(), Factory(), [port])
+        for each in found:
+            self.addCleanup(each.socket.close)
+        return [each.socket for each in found]
+
+    def test_own_queue(self) -> None:
+        """Connections over loopback wait for being accepted in queues of their own, which nobody else can fill."""
+        for host, loopback in (("0.0.0.0", ["127.0.0.1"]), ("::", ["::1", "127.0.0.1"])):
+            wide = self.listening(host)
+            own = self.on_loopback(wide)
+            self.assertEqual([each.getsockname()[0] for each in own], loopback)
+            for each in own:
+                with socket.create_connection(each.getsockname()[:2], timeout=5) as client:
+                    each.setblocking(True)
+                    each.settimeout(5)
+                    accepted, _ = each.accept()
+                    accepted.close()
+                    self.assertEqual(client.recv(1), b"")
+
+    def test_port_is_taken(self) -> None:
+        """The port is as much in use as it was before: a second daemon does not start."""
+        wide = self.listening("0.0.0.0")
+        own = self.on_loopback(wide)
+        self.assertEqual([each.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT) for each in (wide, *own)], [0, 0])
+        for address in ("0.0.0.0", "127.0.0.1", "127.0.0.2"):
+            with socket.socket() as other:
+                other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                self.assertRaises(OSError, other.bind, (address, wide.getsockname()[1]))
+
+    def test_one_address(self) -> None:
+        """Where one address is listened on, that is all."""
+        self.assertEqual(self.on_loopback(self.listening("127.0.0.1")), [])
+
+    def test_not_allowed(self) -> None:
+        """Where no further socket can be had, nothing else is done."""
+
+        class Full(FakeReactor):
+            def adoptStreamPort(self, *_: object) -> Any:  # noqa: N802
+                raise OSError(errno.EMFILE, "Too many open files")
+
+        port: Any = WidePort(self.listening("0.0.0.0"))
+        self.assertEqual(listen_on_loopback(Full(), Factory(), [port]), [])

@@ -10,7 +10,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.network.addresses import parse_address
-from pacserve.web.access_log import FLUSH_DELAY, AccessLog
+from pacserve.web.access_log import FLUSH_DELAY, LINE_BURST, LINES_PER_SECOND, SUMMARY_INTERVAL, AccessLog
+from pacserve.web.fairness import Rank
 from pacserve.web.witness import Answered, ClientLeft
 
 LOCAL = parse_address("127.0.0.1")
@@ -128,3 +129,56 @@ class AccessLogTests(SynchronousTestCase):
         self.written.clear()
         self.log.answered(answered(404, origin, 0, target=target, method=method.decode("latin-1")))
         self.assertLess(len(self.line()), 4000)
+
+
+class ShareTests(SynchronousTestCase):
+    """How much of the log one host can fill."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.written: list[str] = []
+        ranking = {parse_address("10.0.0.1"): Rank.OWN}
+        self.log = AccessLog(self.written.append, self.clock, wall=self.clock.seconds, ranking=lambda client: ranking.get(client, Rank.OTHER))
+
+    def lines(self) -> list[str]:
+        """The lines that were written since the last time."""
+        self.log.flush()
+        text = "".join(self.written)
+        self.written.clear()
+        return text.splitlines()
+
+    def test_flood(self) -> None:
+        """Of a host that asks without end so many requests are listed, and then some a second; the number of the others is written now and then."""
+        flood = answered(200, "cache", 1, client=parse_address("10.0.0.7"))
+        for _ in range(int(LINE_BURST) + 500):
+            self.log.answered(flood)
+        self.log.client_left(ClientLeft("request", "GET", TARGET, parse_address("10.0.0.7"), 0.0))
+        self.assertEqual(len(self.lines()), LINE_BURST)
+        self.clock.advance(SUMMARY_INTERVAL)
+        (summary,) = self.lines()
+        self.assertIn(" 501 more requests of 10.0.0.7 are not listed", summary)
+        for _ in range(1000):
+            self.log.answered(flood)
+        self.assertEqual(len(self.lines()), LINES_PER_SECOND * SUMMARY_INTERVAL)
+
+    def test_others(self) -> None:
+        """Meanwhile all requests of this host are listed, by whatever address it asks, and those of other hosts."""
+        for _ in range(int(LINE_BURST) + 500):
+            self.log.answered(answered(200, "cache", 1, client=parse_address("fd77::7")))
+        self.lines()
+        for client in ("127.0.0.1", "10.0.0.1"):
+            for _ in range(int(LINE_BURST) + 500):
+                self.log.answered(answered(200, "cache", 1, client=parse_address(client)))
+            self.assertEqual(len(self.lines()), LINE_BURST + 500)
+        self.log.answered(answered(200, "cache", 1, client=parse_address("10.0.0.8")))
+        self.log.answered(answered(200, "cache", 1, client=parse_address("fd77::8")))
+        self.assertEqual(len(self.lines()), 1, "a host can have any address of its network")
+
+    def test_upgrade(self) -> None:
+        """A host that upgrades 1,500 packages once an hour has every request listed, and nothing is left to do then."""
+        for _ in range(3):
+            for _ in range(3000):
+                self.log.answered(answered(200, "cache", 1, client=parse_address("10.0.0.7")))
+            self.assertEqual(len(self.lines()), 3000)
+            self.clock.advance(3600)
+        self.assertEqual(self.clock.getDelayedCalls(), [])

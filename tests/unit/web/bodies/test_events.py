@@ -55,9 +55,9 @@ class EventsTestCase(SynchronousTestCase):
         self.looks += 1
         return dict(self.parts) if self.instead is None else await self.instead()
 
-    def open(self, **more: str) -> Browser:
+    def open(self, host: str = "127.0.0.1", **more: str) -> Browser:
         """A page that was opened."""
-        browser = Browser(self.site)
+        browser = Browser(self.site, host)
         browser.ask("/events", **more)
         return browser
 
@@ -134,6 +134,26 @@ class EventsTests(EventsTestCase):
         browsers[3].close()
         self.assertEqual(len(self.events), MOST_LISTENERS - 1)
         self.assertTrue(self.told(self.open()))
+
+    def test_reserved(self) -> None:
+        """Other hosts can't take all places: this one has some of its own, and takes those of others where they are not enough."""
+        others = [self.open(f"10.0.0.{number}") for number in range(MOST_LISTENERS)]
+        self.assertLess(len(self.events), MOST_LISTENERS)
+        taken = [browser for browser in others if not browser.closed]
+        mine = [self.open() for _ in range(MOST_LISTENERS)]
+        self.assertEqual([browser.closed for browser in (*taken, *mine)], [True] * len(taken) + [False] * MOST_LISTENERS)
+        self.assertEqual(len(self.events), MOST_LISTENERS)
+
+    def test_page_that_gives_way(self) -> None:
+        """Where all places are taken, the oldest page of the host that has most ends in good order, and is told so by the end of its events."""
+        many = [self.open("10.0.0.7") for _ in range(MOST_LISTENERS)]
+        left = [browser for browser in many if not browser.closed]
+        other = self.open("10.0.0.8")
+        self.assertEqual([browser.closed for browser in left], [True] + [False] * (len(left) - 1))
+        self.assertFalse(other.closed)
+        self.assertTrue(self.told(other))
+        (response,) = self.open("10.0.0.7").responses()
+        self.assertEqual(response.status, 503)
 
     def test_looking(self) -> None:
         """A HEAD gets the head alone, and takes no place."""

@@ -248,8 +248,8 @@ class Daemon:
             raise
         if not self._inherited:  # the service manager's sockets outlive this process, and others would not
             self._loopback = listen_on_loopback(self._reactor, self._site, self._ports)
-        for wide in self._ports if self._loopback else ():
-            self._site.share(wide)
+        for port in (*self._ports, *self._loopback):
+            self._site.take(port)
         self._lateness.start()
         self._in_background(self._prepare(), "preparing for the first requests")
         where = self._shown_ports()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.lab import PORT, Daemon, Depot, Host, Lab, Namespace, wait_until
+from tests.e2e.lab.attackers import ATTACKS, attack_command
 
 SECRET = b"nobody on the LAN may read this"
 # Bytes by which the daemon may grow under attack.
@@ -20,6 +22,8 @@ GROWTH = 20_000_000
 PATIENCE = 32.0
 # Seconds that a small answer may take meanwhile.
 PROMPT = 1.0
+# Seconds that an attack lasts.
+ATTACK_SECONDS = 6.0
 NAME = "pkg00-1.0.0-1-x86_64.pkg.tar.zst"
 
 
@@ -330,3 +334,23 @@ def test_clients_that_do_not_read(lab: Lab, victim: Daemon, depot: Depot) -> Non
         time.sleep(1)
         assert fetch_time(host) < PROMPT
         assert victim.memory() < before + GROWTH
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_own_pacman_under_attack(lab: Lab, victim: Daemon, attack: str) -> None:
+    """Whatever another host with many addresses does, each request of this host is answered, and at once; so are those of a third host."""
+    host, other = lab.hosts
+    sources = [f"{other.ip.rpartition('.')[0]}.{number}" for number in range(100, 117)]
+    for source in sources:
+        other.run(f"ip addr add {source}/24 dev eth0")
+    before = victim.memory()
+    attacker = other.spawn(attack_command(attack, host.ip, PORT, ATTACK_SECONDS, sources))
+    taken = []
+    while attacker.poll() is None:
+        taken.append(fetch_time(host))
+        taken.append(fetch_time(host, host.ip))
+        time.sleep(0.02)
+    assert statistics.median(taken) < PROMPT / 10
+    assert victim.memory() < before + 2 * GROWTH
+    assert fetch_time(lab.lan, host.ip) < PROMPT
+    victim.stop()

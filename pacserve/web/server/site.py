@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IReactorTime
+from twisted.internet.tcp import Port
 from twisted.web.resource import IResource
 from zope.interface import implementer
 
@@ -14,6 +15,13 @@ from pacserve.web.server.channel import Channel
 from pacserve.web.server.connections import Connections
 from pacserve.web.server.sockets import Flusher, Outgoing, outgoing
 from pacserve.web.server.turns import Turns
+from pacserve.web.server.twisted_internals import accept_by, accept_some
+
+ACCEPT_SECONDS = 0.0005
+"""Seconds of a turn in which a port accepts connections: some 30 that are refused, more than a flood brings in a turn without other work."""
+
+_ACCEPTS_AT_ONCE = 4
+"""Connections that are accepted without a look at the time: 0.4 ms where there is room for them."""
 
 
 @implementer(IProtocolFactory)
@@ -56,10 +64,15 @@ class Site:
             return None
         return Channel(self._resource, visitor, self.connections, self._flusher, self._turns, self._measure)
 
-    def share(self, port: IListeningPort) -> None:
-        """Accepts what comes to a port as far as its share of a turn is enough: one that no request of this host needs."""
-        descriptor: Any = port
-        self._turns.share(descriptor)
+    def take(self, port: IListeningPort) -> None:
+        """Bounds how much of a turn a port accepts connections, which comes before they are known to be of other hosts."""
+        listening: Any = port
+        accept_by(listening, self._accept)
+
+    def _accept(self, port: Port) -> None:
+        until = self._turns.seconds() + ACCEPT_SECONDS
+        while accept_some(port, _ACCEPTS_AT_ONCE) and self._turns.seconds() < until:
+            pass
 
     def doStart(self) -> None:  # noqa: N802
         """Does nothing: the first connection needs nothing to be there."""

@@ -53,7 +53,7 @@ class Turns:
         return self._clock.seconds()
 
     def share(self, descriptor: FileDescriptor) -> None:
-        """Has the socket of another host's connection, or one that accepts such connections, watched together with all others of its kind."""
+        """Has the socket of another host's connection watched together with all others of its kind."""
         reactor: object = self._clock
         if self._nested is None and IReactorFDSet.providedBy(reactor):
             try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import select
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
@@ -189,9 +190,6 @@ def resume_when_writable(connection: Connection) -> None:
 
 # Reactors.
 
-# Connections that a port accepts before others are served: some 0.4 ms.
-_ACCEPTS_AT_ONCE = 4
-
 
 @implementer(IReadDescriptor)
 class NestedReactor(EPollReactor):
@@ -226,8 +224,6 @@ class NestedReactor(EPollReactor):
         ready = self._poller.poll(0, most)
         for descriptor, event in ready:
             selectable = self._selectables.get(descriptor)
-            if isinstance(selectable, Port):
-                selectable.numberAccepts = _ACCEPTS_AT_ONCE  # a port takes 20 more each time, as long as there are
             if selectable is not None:  # one that was served before it may have closed it
                 self._doReadOrWrite(selectable, descriptor, event)
         return len(ready)
@@ -253,7 +249,20 @@ class NestedReactor(EPollReactor):
 
 
 def move(descriptor: FileDescriptor, reactor: IReactorFDSet) -> None:
-    """Has a connection that was just accepted, or a port, watched by another reactor."""
+    """Has a connection that was just accepted watched by another reactor."""
     descriptor.stopReading()
     descriptor.reactor = reactor
     descriptor.startReading()
+
+
+def accept_by(port: Port, accept: Callable[[Port], object]) -> None:
+    """Has a function called whenever connections wait at a port; it calls `accept_some`."""
+    listening: Any = port
+    listening.doRead = partial(accept, port)
+
+
+def accept_some(port: Port, most: int) -> bool:
+    """Accepts up to so many connections; returns whether more may wait.  By itself a port takes 20 more each time, as long as there are any."""
+    port.numberAccepts = most
+    Port.doRead(port)
+    return bool(port.numberAccepts > most)

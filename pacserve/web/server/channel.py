@@ -32,6 +32,9 @@ MOST_HEADER_BYTES = 16384
 MOST_PIPELINED = 20
 """Requests that may wait behind the one that is answered: apt sends 10 at once, pacman and peers none."""
 
+_MOST_WAITING_BYTES = 8192
+"""Bytes of those requests: apt's have some 2,500.  They are kept for as long as the answer takes, on thousands of connections."""
+
 HEAD_TIMEOUT = 15.0
 """Seconds from the beginning of a connection, or from the first byte of a further request, to the end of its head."""
 
@@ -123,6 +126,7 @@ class Channel(BareChannel, ClientConnection):
         self._retired = False
         self._congested = False
         self._receiving = False
+        self._flooding = False  # more has arrived than is answered: the connection ends after this response
         self._waiting = False
         self._flushable: Connection | None = None
         self._done: Request | None = None  # the request that was answered, until the next one may follow
@@ -171,6 +175,8 @@ class Channel(BareChannel, ClientConnection):
             if self._discarded > _MOST_DISCARDED_BYTES:
                 self._close()
             return
+        elif self._flooding:
+            return
         allowance = self._visitor.allowance
         began = 0.0 if allowance is None else self._turns.seconds()
         self._receiving = True
@@ -180,6 +186,9 @@ class Channel(BareChannel, ClientConnection):
             self._receiving = False
         if allowance is not None:
             allowance.use(0, self._turns.seconds() - began)
+        if self.waiting_bytes and self._too_many_wait():
+            self._flooding = True
+            self.waiting_bytes.clear()
         if self._done is not None:
             self._proceed()
 
@@ -260,17 +269,21 @@ class Channel(BareChannel, ClientConnection):
 
         It does until this client takes what it has asked for before, until its host may use more of this one, and until others had their turn.
         """
-        pipelined = sum([piece.count(b"\r\n\r\n") for piece in self.waiting_bytes])
-        if pipelined > MOST_PIPELINED:
+        if self._flooding:
             self._done = None
             self._refuse(HTTPStatus.TOO_MANY_REQUESTS)
             return True
         allowance = self._visitor.allowance
-        if in_turn or not (pipelined or (allowance is not None and allowance.wait(self._turns.seconds()) > 0)):
+        if in_turn or not (self.waiting_bytes or (allowance is not None and allowance.wait(self._turns.seconds()) > 0)):
             return False
         self._waiting = True
         self._turns.next(allowance, self._go_on)
         return True
+
+    def _too_many_wait(self) -> bool:
+        """Returns whether more has arrived behind the request that is being answered than will be answered."""
+        waiting = b"".join(self.waiting_bytes)
+        return len(waiting) > _MOST_WAITING_BYTES or waiting.count(b"\r\n\r\n") > MOST_PIPELINED
 
     def _go_on(self) -> None:
         self._waiting = False

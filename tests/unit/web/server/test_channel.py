@@ -105,9 +105,19 @@ class RequestTests(ChannelTestCase):
         self.clock.pump([0] * 50)
         self.assertEqual([response.status for response in self.browser.responses()], [200, 429])
         self.assertEqual(self.echo.count, MOST_PIPELINED + 2)
+        self.assertEqual(self.browser.channel.waiting_bytes, [])
         self.assertTrue(self.browser.wire.half_closed)
         self.pass_time(CLOSE_TIMEOUT + SWEEP)
         self.assertTrue(self.browser.closed)
+
+    def test_too_much_at_once(self) -> None:
+        """So do fewer, but long ones; nothing of them is kept while the answer takes its time."""
+        self.browser.send(b"GET /later HTTP/1.1\r\n\r\n" + b"GET /%s HTTP/1.1\r\n\r\n" % (b"x" * 4000) * 3)
+        self.browser.send(b"GET /a HTTP/1.1\r\n\r\n" * 100)
+        self.assertEqual((self.browser.responses(), self.browser.channel.waiting_bytes), ([], []))
+        self.echo.answer(self.echo.waiting[0])
+        self.clock.advance(0)
+        self.assertEqual([response.status for response in self.browser.responses()], [200, 429])
 
     def test_gone_before_its_turn(self) -> None:
         """A client that leaves while its next request waits for a turn has none of it answered."""
@@ -130,8 +140,8 @@ class RequestTests(ChannelTestCase):
 
     def test_no_reading_ahead(self) -> None:
         """A client that does not take its answers gets no more of them made: a pipeline does not fill the memory."""
-        self.browser.wire.limit = 5_000
-        request = b"GET /%s HTTP/1.1\r\n\r\n" % (b"x" * 1000)
+        self.browser.wire.limit = 1_000
+        request = b"GET /%s HTTP/1.1\r\n\r\n" % (b"x" * 300)
         self.browser.send(request * 20)
         self.clock.pump([0] * 30)
         self.assertLess(self.echo.count, 8)

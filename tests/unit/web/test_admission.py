@@ -6,7 +6,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.network.machine import InterfaceAddresses, Machine
-from pacserve.web.admission import AccessRules, ClientAdmission, PeerAdmission
+from pacserve.web.admission import AccessRules, ClientAdmission, PeerAdmission, ranked
+from pacserve.web.fairness import Rank
 from pacserve.web.hosts import Hosts
 from pacserve.web.routes import Audience
 
@@ -31,6 +32,20 @@ class AdmissionTests(SynchronousTestCase):
         ):
             self.assertEqual(closed.admits(ip_address(text)), by_default, text)
             self.assertEqual(opened.admits(ip_address(text)), when_opened, text)
+
+    def test_ranks(self) -> None:
+        """This host comes first by whatever address, then the networks that were opened to /request, then all others."""
+        rank = ranked(self.local, (IPv4Network("10.9.0.0/16"), IPv4Network("198.51.100.0/24")))
+        for text, expected in (
+            ("127.0.0.1", Rank.OWN),
+            ("::1", Rank.OWN),
+            ("198.51.100.3", Rank.OWN),
+            ("198.51.100.4", Rank.CLIENT),
+            ("10.9.1.1", Rank.CLIENT),
+            ("10.8.1.1", Rank.OTHER),
+            ("fe80::1", Rank.OTHER),
+        ):
+            self.assertIs(rank(ip_address(text)), expected, text)
 
     def test_peers(self) -> None:
         """Machines of the LAN, static peers and the networks of --peers are admitted, the rest of the world is not."""

@@ -5,15 +5,21 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import socket
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
-from twisted.internet.tcp import Connection
+from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.tcp import Connection, Port
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import HTTPChannel, Request
 
 import pacserve
+from pacserve.web.server.twisted_internals import accept_some
 
 WEB = Path(pacserve.__file__).parent / "web"
 PLACE = WEB / "server/twisted_internals.py"
@@ -51,6 +57,14 @@ METHODS: dict[type, dict[str, tuple[str, ...]]] = {
         "requestReceived": ("command", "path", "version"),
         "unregisterProducer": (),
     },
+    EPollReactor: {
+        "_doReadOrWrite": ("selectable", "fd", "event"),
+        "addReader": ("reader",),
+        "addWriter": ("writer",),
+        "removeReader": ("reader",),
+        "removeWriter": ("writer",),
+    },
+    Port: {"doRead": ()},
     Connection: {
         "connectionLost": ("reason",),
         "doWrite": (),
@@ -109,6 +123,38 @@ class TwistedTests(SynchronousTestCase):
     def test_below_tls(self) -> None:
         """A protocol that wraps a TCP connection has it as its transport."""
         self.assertTrue(issubclass(TLSMemoryBIOProtocol, ProtocolWrapper))
+
+    def test_accept_some(self) -> None:
+        """A port accepts as many connections as it is told, and no more because there were many."""
+
+        class Nobody:
+            def addReader(self, _: object) -> None:  # noqa: N802
+                """Watches nothing."""
+
+            removeReader = removeWriter = addReader  # noqa: N815
+
+        built: list[Protocol] = []
+
+        def build(_: object) -> Protocol:
+            built.append(Protocol())
+            return built[-1]
+
+        factory = Factory()
+        factory.buildProtocol = build  # type: ignore[method-assign,assignment]
+        port = Port(0, factory, interface="127.0.0.1", reactor=Nobody())
+        port.startListening()
+        self.addCleanup(port.socket.close)
+        with ExitStack() as stack:
+            for _ in range(50):
+                stack.enter_context(socket.create_connection(port.socket.getsockname()))
+            accepted = []
+            for _ in range(14):
+                more = accept_some(port, 4)
+                accepted.append((len(built), more))
+            self.assertEqual(accepted, [(4 * number, True) for number in range(1, 13)] + [(50, False)] * 2)
+        for protocol in built:
+            transport: Any = protocol.transport
+            transport.socket.close()
 
 
 class OnePlaceTests(SynchronousTestCase):

@@ -115,7 +115,7 @@ class Bucket:
 
 
 class Allowance:
-    """What one source may use of this host: new connections, requests, and the CPU for them."""
+    """Counts what one source uses of this host, and says when it may use more: new connections, requests, and the CPU for them."""
 
     def __init__(self, now: float) -> None:
         self._connections = Bucket(CONNECTIONS_PER_SECOND, CONNECTION_BURST)
@@ -148,7 +148,7 @@ class Allowance:
 
 
 class Allowances:
-    """The allowances of all sources that asked lately."""
+    """Remembers the allowances of all sources that asked lately."""
 
     def __init__(self) -> None:
         self._known: ExpiringMemory[Source, Allowance] = ExpiringMemory(_MOST_SOURCES, _SOURCE_LIFETIME)

@@ -17,6 +17,7 @@ from pacserve.app.telling import WRITE_INTERVAL, Telling
 from pacserve.metrics.errors import ErrorCounts
 from pacserve.network.addresses import parse_address
 from pacserve.report.ledger import Ledger
+from pacserve.web.fairness import loopback_first
 from pacserve.web.witness import Answered
 from tests.fakes.interfaces import Addresses
 
@@ -30,7 +31,9 @@ class TellingTests(SynchronousTestCase):
         self.ledger = Ledger(self.wall, Addresses(), self.wall())
         self.defect: Exception | None = None
         settings = SimpleNamespace(state=str(self.state), metrics_peers=False)
-        parts: Any = SimpleNamespace(settings=settings, name="h1", ledger=self.ledger, in_thread=self.in_thread, clock=self.clock, wall=self.wall)
+        parts: Any = SimpleNamespace(
+            settings=settings, name="h1", ledger=self.ledger, in_thread=self.in_thread, clock=self.clock, wall=self.wall, ranking=loopback_first
+        )
         nobody: Any = None
         self.telling = Telling(parts, nobody, ErrorCounts())
 

@@ -39,7 +39,7 @@ def measure(lab: Lab) -> Iterator[Result]:
     cache = lab.path("cache")
     names = [write_package(cache, f"package-{number}", _SIZE) for number in range(20)]
     lab.settle()
-    configuration = lab.configuration("victim", cache, NO_MIRROR, {f"package-{number}": _SIZE for number in range(20)})
+    configuration = lab.configuration("victim", cache, NO_MIRROR)
     server = lab.pacserve(cache, configuration, host=victim, launch=Launch(core=lab.server_core))
     sources = [f"10.79.1.{number}" for number in range(1, _SOURCES + 1)]
     for source in sources:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pacserve.web.bodies.arriving import ArrivingFile, ArrivingReader
+from pacserve.web.bodies.arriving import ArrivingFile, ArrivingReader, Span
 
 
 class Opened(ArrivingReader):
@@ -17,6 +17,9 @@ class Opened(ArrivingReader):
 
     def read(self, offset: int, size: int) -> bytes:
         return b""
+
+    def span(self, offset: int, size: int) -> Span | None:
+        return None
 
     async def more(self, offset: int) -> bool:
         return False

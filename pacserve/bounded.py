@@ -1,9 +1,9 @@
-"""A memory of bounded size whose entries expire.  Rules only: time comes in as a number of seconds that never become less."""
+"""Memories of bounded size whose entries expire.  Rules only: time comes in as a number of seconds that never become less."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -34,10 +34,10 @@ class ExpiringMemory(Generic[K, V]):
 
     def remember(self, key: K, value: V, now: float, lifetime: float | None = None) -> None:
         """Remembers a value from now on, in place of the one that the key had."""
-        self._entries.pop(key, None)
+        self.forget(key)
         self._entries[key] = now + (self._lifetime if lifetime is None else lifetime), value
         if len(self._entries) > self._limit:
-            self._entries.popitem(last=False)
+            self.forget(next(iter(self._entries)))
 
     def get(self, key: K, now: float) -> V | None:
         """Returns what is remembered for a key; None where nothing is, or nothing any more."""
@@ -46,7 +46,7 @@ class ExpiringMemory(Generic[K, V]):
             return None
         if now < entry[0]:
             return entry[1]
-        del self._entries[key]
+        self.forget(key)
         return None
 
     def expires(self, key: K, now: float) -> float | None:
@@ -65,3 +65,40 @@ class ExpiringMemory(Generic[K, V]):
     def items(self, now: float) -> Iterator[tuple[K, V]]:
         """Yields the keys that have not expired with their values, the one that was remembered first at the front."""
         return ((key, value) for key, (until, value) in list(self._entries.items()) if now < until)
+
+
+class FairMemory(ExpiringMemory[K, V]):
+    """
+    An `ExpiringMemory` of which nobody can take the places of all others.
+
+    An owner that has a quarter of all entries makes room for its next one itself: that of its own which was remembered first goes.
+
+    Args:
+        owner: Gives whose entry that of a key is.
+    """
+
+    def __init__(self, limit: int, lifetime: float, owner: Callable[[K], Hashable]) -> None:
+        super().__init__(limit, lifetime)
+        self._owner = owner
+        self._share = max(1, limit // 4)
+        self._keys: dict[Hashable, dict[K, None]] = {}
+
+    def remember(self, key: K, value: V, now: float, lifetime: float | None = None) -> None:
+        super().remember(key, value, now, lifetime)
+        owned = self._keys.setdefault(self._owner(key), {})
+        owned[key] = None
+        if len(owned) > self._share:
+            self.forget(next(iter(owned)))
+
+    def forget(self, key: K) -> None:
+        super().forget(key)
+        owner = self._owner(key)
+        owned = self._keys.get(owner)
+        if owned is not None:
+            owned.pop(key, None)
+            if not owned:
+                del self._keys[owner]
+
+    def clear(self) -> None:
+        super().clear()
+        self._keys.clear()

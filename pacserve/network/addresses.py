@@ -150,3 +150,17 @@ def is_loopback(address: IPAddress) -> bool:
 def in_private_range(address: IPAddress) -> bool:
     """Returns whether the address is in RFC 1918, fc00::/7 or fe80::/10: ranges that the Internet does not route."""
     return any(address in network for network in PRIVATE_NETWORKS if network.version == address.version)
+
+
+@lru_cache(maxsize=1024)
+def network_of(host: str) -> str | None:
+    """
+    Returns the /64 network of an IPv6 address, in which a host can take addresses at will; None for an IPv4 address or a name.
+
+    All link-local addresses are in one network.
+    """
+    try:
+        address = parse_address(host)
+    except ValueError:
+        return None
+    return None if address.version == 4 else str(IPv6Network((int(address), 64), strict=False))

@@ -9,8 +9,10 @@ from __future__ import annotations
 import enum
 from collections import deque
 from dataclasses import dataclass, field
+from math import inf
 
-from pacserve.network.addresses import Endpoint, parse_address
+from pacserve.bounded import FairMemory
+from pacserve.network.addresses import Endpoint, network_of, parse_address
 
 # All durations are in seconds.
 
@@ -277,12 +279,12 @@ class Reputations:
     Remembers the reputations of hosts by their identities.
 
     Hosts of the roster, which is bounded itself, are always remembered.  Of all others the last `STRANGERS_LIMIT` are, so that forged addresses can't
-    push out what is known of peers.
+    push out what is known of peers; the addresses of one IPv6 network, which a host takes at will, have a quarter of these.
     """
 
     def __init__(self) -> None:
         self._members: dict[str, _Member] = {}
-        self._strangers: dict[str, Reputation] = {}
+        self._strangers: FairMemory[str, Reputation] = FairMemory(STRANGERS_LIMIT, inf, lambda identity: network_of(identity) or identity)
 
     def __len__(self) -> int:
         return len(self._members) + len(self._strangers)
@@ -290,22 +292,23 @@ class Reputations:
     def find(self, identity: str) -> Reputation | None:
         """Returns what is known of a host; None where that is nothing."""
         member = self._members.get(identity)
-        return self._strangers.get(identity) if member is None else member.reputation
+        return self._strangers.get(identity, 0.0) if member is None else member.reputation
 
     def of(self, identity: str) -> Reputation:
         """Returns the reputation of a host, to note something in it; of the strangers this one is now the last to be forgotten."""
         member = self._members.get(identity)
         if member is not None:
             return member.reputation
-        reputation = self._strangers.pop(identity, None) or Reputation()
-        self._remember(identity, reputation)
+        reputation = self._strangers.get(identity, 0.0) or Reputation()
+        self._strangers.remember(identity, reputation, 0.0)
         return reputation
 
     def enter(self, identity: str) -> Reputation:
         """Returns the reputation of a host that has one more peer in the roster, and keeps it until that peer leaves."""
         member = self._members.get(identity)
         if member is None:
-            known = self._strangers.pop(identity, None)
+            known = self._strangers.get(identity, 0.0)
+            self._strangers.forget(identity)
             member = self._members[identity] = _Member(known or Reputation())
         member.peers += 1
         return member.reputation
@@ -317,12 +320,7 @@ class Reputations:
         if not member.peers:
             del self._members[identity]
             if member.reputation.leave():
-                self._remember(identity, member.reputation)
-
-    def _remember(self, identity: str, reputation: Reputation) -> None:
-        self._strangers[identity] = reputation
-        if len(self._strangers) > STRANGERS_LIMIT:
-            del self._strangers[next(iter(self._strangers))]
+                self._strangers.remember(identity, member.reputation, 0.0)
 
 
 def doubled(first: float, times: int, most: float) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pacserve.bounded import ExpiringMemory
+from pacserve.bounded import FairMemory
 from pacserve.network.addresses import IPAddress
 
 # Seconds for which it is remembered that a client was sent to a peer for a file: a person who runs pacman a second time does so within this time.
 MEMORY = 3600.0
-# Clients and files, of which each takes some 300 bytes.
-ENTRIES_LIMIT = 10_000
+# Clients and files, of which each takes some 300 bytes.  A client has a quarter of them, so that one that asks for everything can't have it forgotten
+# where the others were sent.
+ENTRIES_LIMIT = 40_000
 _NONE: frozenset[str] = frozenset()
 
 
@@ -22,7 +23,7 @@ class History:
 
     def __init__(self) -> None:
         # The bytes of an address are hashed in a fifth of the time that the address takes.
-        self._sent: ExpiringMemory[tuple[bytes, str], frozenset[str]] = ExpiringMemory(ENTRIES_LIMIT, MEMORY)
+        self._sent: FairMemory[tuple[bytes, str], frozenset[str]] = FairMemory(ENTRIES_LIMIT, MEMORY, lambda key: key[0])
 
     def sent(self, client: IPAddress, name: str, holder: str, now: float) -> None:
         """Remembers that the client was sent to the peer `holder` for the file `name`."""

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.bounded import ExpiringMemory
+from pacserve.bounded import ExpiringMemory, FairMemory
 
 
 class ExpiringMemoryTests(SynchronousTestCase):
@@ -57,3 +57,43 @@ class ExpiringMemoryTests(SynchronousTestCase):
             memory.remember(key, now, now)
             self.assertLessEqual(len(memory), 3)
             self.assertEqual(memory.get(key, now), now)
+
+
+class FairTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.memory: FairMemory[tuple[str, int], int] = FairMemory(8, 10.0, lambda key: key[0])
+
+    def known(self, owner: str, now: float = 0.0) -> list[int]:
+        """The numbers that are remembered for an owner."""
+        return [key[1] for key, _ in self.memory.items(now) if key[0] == owner]
+
+    def test_share(self) -> None:
+        """An owner with a quarter of the entries pushes out its own, however many it brings up; those of others stay."""
+        self.memory.remember(("a", 1), 5, 0.0)
+        for number in range(100):
+            self.memory.remember(("b", number), number, 0.0)
+        self.assertEqual((self.known("a"), self.known("b"), len(self.memory)), ([1], [98, 99], 3))
+        self.assertEqual(self.memory.get(("a", 1), 0.0), 5)
+
+    def test_again(self) -> None:
+        """An entry that is remembered again is the last of its owner to go, and one that is forgotten makes room."""
+        for number in (1, 2, 1, 3):
+            self.memory.remember(("a", number), number, 0.0)
+        self.assertEqual(self.known("a"), [1, 3])
+        self.memory.forget(("a", 3))
+        self.memory.remember(("a", 4), 4, 0.0)
+        self.assertEqual(self.known("a"), [1, 4])
+        self.assertIsNone(self.memory.get(("a", 1), 11.0))
+        self.memory.remember(("a", 5), 5, 11.0)
+        self.memory.remember(("a", 6), 6, 11.0)
+        self.assertEqual(self.known("a", 11.0), [5, 6])
+
+    def test_full(self) -> None:
+        """Of many owners with few entries the one that was remembered first goes, and nothing is left of owners that have none."""
+        for number in range(100):
+            self.memory.remember((str(number), 1), number, 0.0)
+        self.assertEqual([key[0] for key, _ in self.memory.items(0.0)], [str(number) for number in range(92, 100)])
+        self.memory.clear()
+        self.assertEqual(len(self.memory), 0)
+        self.memory.remember(("a", 1), 1, 0.0)
+        self.assertEqual(self.known("a"), [1])

@@ -216,6 +216,14 @@ class ReputationsTests(SynchronousTestCase):
         self.assertEqual((len(self.table), STRANGERS_LIMIT), (1024, 1024))
         self.assertEqual([self.is_liar(str(number)) for number in (1975, 1976, 2999)], [False, True, True])
 
+    def test_addresses_of_a_network(self) -> None:
+        """A host that takes one IPv6 address after the other pushes out no stranger of another network."""
+        for number in range(100):
+            self.table.of(f"10.0.0.{number}").lied(0.0)
+        for number in range(3000):
+            self.table.of(f"fd77::{number:x}").lied(0.0)
+        self.assertEqual((len(self.table), self.is_liar("10.0.0.0"), self.is_liar("fd77::bb7")), (100 + STRANGERS_LIMIT // 4, True, True))
+
     def test_latest(self) -> None:
         """A stranger of whom something is noted again is the last to be forgotten."""
         for number in range(STRANGERS_LIMIT):

@@ -34,9 +34,14 @@ class HistoryTests(SynchronousTestCase):
         self.assertEqual(self.history.holders(HOST, "a.sig", 1.0), frozenset())
 
     def test_limit(self) -> None:
-        """Beyond the limit the oldest are forgotten; what was renewed is not old."""
-        for number in range(ENTRIES_LIMIT):
+        """Of one client 10,000 are remembered; beyond that the oldest are forgotten, and what was renewed is not old."""
+        self.history.sent(OTHER, "a", "peer", 0.0)
+        self.assertEqual(ENTRIES_LIMIT // 4, 10_000)
+        for number in range(ENTRIES_LIMIT // 4):
             self.history.sent(HOST, str(number), "peer", 0.0)
         self.history.sent(HOST, "0", "peer", 1.0)
         self.history.sent(HOST, "new", "peer", 1.0)
         self.assertEqual([bool(self.history.holders(HOST, name, 1.0)) for name in ("0", "1", "2", "new")], [True, False, True, True])
+        for number in range(ENTRIES_LIMIT):
+            self.history.sent(HOST, str(number), "peer", 1.0)
+        self.assertEqual(self.history.holders(OTHER, "a", 1.0), {"peer"})

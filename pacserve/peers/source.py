@@ -170,7 +170,9 @@ class PeerSource(PackageSource):
             if (peer := self._peers.at(slot)) is not None and self._obstacle(peer, size, wanted, now) is None
         )
         groups: dict[tuple[Rank, bool], list[tuple[Peer, int]]] = {}
-        for peer, size in self._by_cost(islice(fits, HOLDERS_COMPARED), now):
+        compared = self._by_cost(islice(fits, HOLDERS_COMPARED), now)
+        compared.sort(key=lambda holder: self._disappointed(holder[0], wanted, now))  # those of one rank that disappointed nobody come first
+        for peer, size in compared:
             rank = _rank(wanted, Rank.PEERS, disappointed=self._disappointed(peer, wanted, now))
             group = groups.setdefault((rank, self._sendable(peer, wanted)), [])
             if len(group) < HOLDERS_PER_REQUEST:

@@ -130,12 +130,17 @@ SITUATIONS = (
 
 
 class House:
-    """One host with everything that files come from."""
+    """
+    One host with everything that files come from.
+
+    Attributes:
+        network: The peers at 10.0.0.1:15678 and so on, and the mirrors.
+    """
 
     def __init__(self, situation: Situation, misses: Misses, hits: Hits, folder: Path, keep: Callable[[Callable[[], object]], object]) -> None:
         self.clock = clock = Clock()
         clock.advance(1_000_000)
-        network = Network({f"{name}.example": Page(DATA) for name in "ab"})
+        self.network = network = Network({f"{name}.example": Page(DATA) for name in "ab"})
         client = StreamingClient(network, clock)
         catalogue, local = Known(digest=situation.digest), Addresses()
         cache = folder / "cache"

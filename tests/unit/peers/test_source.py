@@ -231,6 +231,15 @@ class CandidatesTests(Setup):
         ranks = {candidate.rank for candidate in self.candidates(visited=frozenset({address(0)}))}
         self.assertEqual(ranks, {Rank.PEERS_LAST})
 
+    def test_again_last_of_the_unchecked(self) -> None:
+        """Of the peers that come last of all the one to which the client was sent before is the last, however fast it is."""
+        self.add()
+        self.add().reputation.chosen(1 << 40, self.clock.seconds())
+        for number, other in ((0, 1), (1, 0)):
+            (candidate,) = self.candidates(visited=frozenset({address(number)}))
+            self.assertEqual(self.successResultOf(self.start(candidate)), redirect(other))
+            self.clock.advance(2)
+
     def test_never_left_out(self) -> None:
         """The only holder is a candidate however often the client was sent there."""
         self.add()

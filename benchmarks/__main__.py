@@ -20,8 +20,10 @@ from benchmarks import (
     files,
     growth,
     holdings,
+    hostile,
     idle,
     latency,
+    leaving,
     redirects,
     restarts,
     together,
@@ -46,6 +48,8 @@ BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
     idle.NAME: idle.measure,
     crowd.NAME: crowd.measure,
     holdings.NAME: holdings.measure,
+    leaving.NAME: leaving.measure,
+    hostile.NAME: hostile.measure,
     traffic.NAME: traffic.measure,
     together.NAME: together.measure,
     together.BUSY: together.measure_busy,
@@ -56,7 +60,7 @@ BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
     growth.NAME: growth.measure,
 }
 # Benchmarks that take minutes, and run only if they are named.
-_LONG = frozenset({growth.NAME, restarts.NAME, together.NAME, together.BUSY})
+_LONG = frozenset({growth.NAME, hostile.NAME, restarts.NAME, together.NAME, together.BUSY})
 # Load average of the last minute from which on figures are not to be trusted.
 _BUSY_LOAD = 0.7
 _PROGRAMS = ("nginx", "wrk", "taskset", "pacman-conf")

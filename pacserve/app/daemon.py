@@ -139,7 +139,7 @@ class Daemon:
         self._caches = caches = CachedPackages(self._cache_dirs, self._databases, self._in_thread, reactor, wall, private.names)
         shared = SharedPackages(caches, private.names, self._databases)
 
-        self._peering = peering = Peering(settings, myself, machine, caches, self._in_thread, Time(reactor, lateness))
+        self._peering = peering = Peering(settings, myself, machine, caches, Time(reactor, lateness))
         self._proxies = Proxies(process.environment)
         folders = RepositoryFolders(servers, self._in_file_thread, reactor)
         mirroring = Mirroring(settings, servers, self._proxies, machine, instance, reactor)

@@ -23,7 +23,7 @@ from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Myself, named
 from pacserve.peers.roster import Roster
 from pacserve.peers.source import Neighbourhood, PeerSource
-from pacserve.peers.watch import Offload, PeerWatch
+from pacserve.peers.watch import PeerWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,6 @@ class Peering:
 
     Args:
         packages: The files of this host, whose changes are announced.
-        in_thread: Runs the parsing of inventories where it does not stop the reactor.
 
     Attributes:
         roster: The peers that are in use.
@@ -55,15 +54,14 @@ class Peering:
         claiming: Claims files for downloads of this host.
     """
 
-    def __init__(self, settings: Settings, myself: Myself, local: LocalAddresses, packages: LocalPackages, in_thread: Any, time: Time) -> None:
+    def __init__(self, settings: Settings, myself: Myself, local: LocalAddresses, packages: LocalPackages, time: Time) -> None:
         reactor, lateness = time.reactor, time.lateness
         client = StreamingClient(peer_agent(reactor, read_of(settings.lan_limit)), reactor, {"User-Agent": USER_AGENT})
         random = SystemRandom()
         self.roster, self.holdings = Roster(), Holdings()
         for endpoint in settings.pacservers:
             self.roster.add(partial(named, endpoint=endpoint))
-        offload = Offload(lambda name: resolve_host(reactor, reactor, name), in_thread)
-        self._watch = PeerWatch(self.roster, self.holdings, client, myself, offload, reactor)
+        self._watch = PeerWatch(self.roster, self.holdings, client, myself, lambda name: resolve_host(reactor, reactor, name), reactor)
         self.source = PeerSource(self.roster, self.holdings, client, Neighbourhood(local, self._watch.suspect, random, lateness), reactor)
         self.claims = Claims(self.roster.reputations, lambda: lateness.widened(LEASE, LONGEST_LEASE))
         self.claiming = PeerClaiming(self.roster, self.claims, client, reactor, myself.instance, lateness)

@@ -22,19 +22,18 @@ from pacserve.discovery.contacts import Contacts
 from pacserve.discovery.filters import PeerFilters
 from pacserve.discovery.link import LANListener
 from pacserve.discovery.neighbours import Neighbour, Neighbours
+from pacserve.discovery.places import Places
 from pacserve.errors import RemoteProtocolError
 from pacserve.network.addresses import Endpoint, LocalAddresses, parse_address
 from pacserve.peers.peer import Announced, Myself, Peer, PeerState, found
 from pacserve.peers.roster import Roster
 
-# Peers that announced themselves.
-PEERS_LIMIT = 1024
 # Seconds from the first announcement of a host to the first question: by then it was heard by both IP versions.
 CONTACT_DELAY, CONTACT_JITTER, CONTACT_JITTER_EACH = FAMILY_DELAY + 0.1, 0.1, 0.02
 # Seconds for which a hello by IPv6 is taken for the same one as that by IPv4.
 SAME_HELLO = 2 * FAMILY_DELAY
-# Hosts that have been contacted and have not shown who they are.
-CONTACTS_LIMIT = 32
+# Seconds until an address is thought of again at which as many were contacted as may be at a time.
+_CONTACT_PAUSE = 1.0
 # Seconds within which a host is asked what changed, and from one such question to the next.
 NEWS_JITTER, NEWS_JITTER_EACH = 0.01, 0.005
 NEWS_SPACING = 2.0
@@ -52,6 +51,10 @@ class Polls(Protocol):
     @abstractmethod
     def poll(self, peer: Peer) -> bool:
         """Polls a peer now, unless that is under way; returns whether it was not."""
+
+    @abstractmethod
+    def pause(self, endpoint: Endpoint) -> float:
+        """Returns the seconds until the host at an endpoint may be polled, by the work that it has caused; 0 where it may now."""
 
     @abstractmethod
     def poll_within(self, peer: Peer, seconds: float) -> None:
@@ -105,9 +108,9 @@ class Discovery(LANListener):
         self._clock = timing.clock
         self._concerns = vicinity.concerns
         self._named = [peer for peer in peers if not peer.discovered]
-        self._found: dict[Endpoint, Peer] = {}
+        self._found = Places()
         self._polled_at: dict[Endpoint, float] = {}
-        self._contacts = Contacts(self._clock, lambda instance: self._neighbours.get(instance) is not None, self._room, self._contact)
+        self._contacts = Contacts(self._clock, lambda instance: self._neighbours.get(instance) is not None, self._found.room, self._contact)
         self._sweep_timer: IDelayedCall | None = None
         self.heard_at: float | None = None
 
@@ -154,7 +157,7 @@ class Discovery(LANListener):
     def network_changed(self) -> None:
         self._announcer.hello()
         self._drop_far()
-        for peer in self._found.values():
+        for peer in self._found:
             self._polls.poll_within(peer, self._jitter(NEWS_JITTER, NEWS_JITTER_EACH))
         if self._sweep_timer is not None and self._sweep_timer.getTime() > self._clock.seconds() + ADDRESSES_DELAY:
             self._sweep_timer.reset(ADDRESSES_DELAY)
@@ -212,7 +215,8 @@ class Discovery(LANListener):
             self._contact_soon(neighbour)
         elif kind is Kind.HELLO:  # its network has changed, and it may have left its other addresses
             for endpoint in neighbour.used:
-                self._poll(self._found[endpoint], now)
+                if (peer := self._found.get(endpoint)) is not None:
+                    self._poll(peer, now)
 
     def _news(self, peer: Peer, announcement: Announcement, now: float) -> None:
         """Takes in an announcement of a peer, which is polled where it has news."""
@@ -243,9 +247,6 @@ class Discovery(LANListener):
     def _contact_soon(self, neighbour: Neighbour) -> None:
         self._contacts.plan(neighbour.instance, CONTACT_DELAY + self._jitter(CONTACT_JITTER, CONTACT_JITTER_EACH))
 
-    def _room(self) -> int:
-        return CONTACTS_LIMIT - sum(peer.state is PeerState.NEW for peer in self._found.values())
-
     def _contact(self, instance: str) -> int:
         """Takes in the best endpoints of a host, and drops those at which it must not be used; returns how many are new."""
         neighbour = self._neighbours.get(instance)
@@ -258,14 +259,24 @@ class Discovery(LANListener):
                 self._drop(peer)
         added = 0
         for endpoint in _preferred(endpoint for endpoint in admitted if not self._is_dead(endpoint)):
-            if self._at(endpoint) is None and len(self._found) < PEERS_LIMIT:
-                self._add(neighbour, endpoint)
-                added += 1
+            if self._at(endpoint) is not None or not self._found.has_place(endpoint):
+                continue
+            pause = self._pause(endpoint)
+            if pause > 0:
+                self._contacts.plan(instance, pause)
+                continue
+            self._add(neighbour, endpoint)
+            added += 1
         return added
+
+    def _pause(self, endpoint: Endpoint) -> float:
+        """Returns the seconds for which an endpoint is not contacted, so that its host does not take the turn of others; 0 where it may be now."""
+        return self._polls.pause(endpoint) if self._found.may_contact(endpoint) else _CONTACT_PAUSE
 
     def _add(self, neighbour: Neighbour, endpoint: Endpoint) -> None:
         announced = Announced(neighbour.instance, neighbour.generation, self._clock.seconds())
-        self._found[endpoint] = peer = self._peers.add(partial(found, endpoint=endpoint, announced=announced))
+        peer = self._peers.add(partial(found, endpoint=endpoint, announced=announced))
+        self._found.add(peer)
         self._polls.poll(peer)
 
     def _settle(self, neighbour: Neighbour, peer: Peer) -> None:
@@ -277,8 +288,8 @@ class Discovery(LANListener):
             return
         alive = [endpoint for endpoint in neighbour.used if not self._is_dead(endpoint)]
         for endpoint in set(alive) - set(_preferred(alive)):
-            other = self._found[endpoint]
-            if other.identity == peer.identity:
+            other = self._found.get(endpoint)
+            if other is not None and other.identity == peer.identity:
                 self._drop(other)
 
     def _is_attached(self, endpoint: Endpoint) -> bool:
@@ -291,7 +302,7 @@ class Discovery(LANListener):
     def _drop(self, peer: Peer) -> None:
         """Forgets a peer, until it is heard again."""
         self._polls.drop(peer)
-        self._found.pop(peer.configured, None)
+        self._found.remove(peer)
         self._polled_at.pop(peer.configured, None)
         neighbour = self._neighbours.get(peer.instance or "")
         if neighbour is not None:
@@ -305,8 +316,8 @@ class Discovery(LANListener):
 
     def _drop_far(self) -> None:
         """Drops the peers that are not in a network of this host any more: they may answer from afar."""
-        for endpoint, peer in list(self._found.items()):
-            if not self._is_attached(endpoint):
+        for peer in self._found:
+            if not self._is_attached(peer.configured):
                 self._drop(peer)
 
     def _sweep(self) -> None:
@@ -315,7 +326,7 @@ class Discovery(LANListener):
         now = self._clock.seconds()
         try:
             self._drop_far()
-            for peer in list(self._found.values()):
+            for peer in self._found:
                 silent = now - peer.alive_at
                 if peer.state is PeerState.DEAD and silent >= SILENT_INTERVALS * self._timing.interval:
                     self._drop(peer)

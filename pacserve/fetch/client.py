@@ -214,7 +214,9 @@ class _Body(Protocol):
         if self._finished.called:
             return
         if reason.check(ResponseDone, PotentialDataLoss):
-            self._finished.callback(b"".join(self._parts))
+            body = b"".join(self._parts)
+            self._parts.clear()  # the answer may be remembered for a while by those who made it
+            self._finished.callback(body)
         else:
             self._finished.errback(reason)
 

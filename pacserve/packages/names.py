@@ -92,6 +92,11 @@ def parse_package_file(text: str) -> PackageName | None:
     return PackageName(match["name"], match["version"], match["arch"], match["suffix"], match["signature"] is not None)
 
 
+def is_package_file(text: str) -> bool:
+    """Returns whether `parse_package_file` knows a name; in half the time, since inventories have many."""
+    return _match_package(text) is not None
+
+
 def is_early(name: str) -> bool:
     """
     Returns whether a package file's name is of the narrower grammar that there was at first: versions from then refuse a list that has any other.
@@ -138,6 +143,11 @@ def parse_content_name(text: str) -> ContentName | None:
     """Returns the parts of `LABEL@SHA256.blob`; None for every other name."""
     match = _CONTENT.match(text)
     return None if match is None else ContentName(match["label"], bytes.fromhex(match["sha256"]))
+
+
+def is_content_name(text: str) -> bool:
+    """Returns whether `parse_content_name` knows a name."""
+    return _CONTENT.match(text) is not None
 
 
 def is_content(name: str) -> bool:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import TypeVar
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -10,19 +14,29 @@ from twisted.logger import Logger
 from pacserve.errors import RemoteProtocolError
 from pacserve.fetch.client import BodyAnswer, HTTPClient
 from pacserve.network.addresses import Endpoint
-from pacserve.peers.holdings import Holdings
-from pacserve.peers.inventory import NAMES_LIMIT, PACKED_LIMIT, PeerInfo, decode, unpack
+from pacserve.peers.budgets import POLL_COST, UNUSABLE_COST, Budgets
+from pacserve.peers.holdings import NAMES_PER_ADDRESS, Holdings
+from pacserve.peers.inventory import PACKED_LIMIT, PeerInfo, Reading
 from pacserve.peers.peer import Identity, Myself, Peer, PeerState
+from pacserve.peers.reputation import identity_of
 from pacserve.peers.roster import Roster
+from pacserve.peers.slices import Slices
+from pacserve.peers.sweeping import Sweeping
 
-# Seconds for a whole /info: 4 MiB over a slow wireless link.
+T = TypeVar("T")
+
+# Seconds for a whole /info: 2 MiB over a slow wireless link.
 INFO_TIMEOUT = 5.0
 # Inventories that are held of peers that announced themselves.  In a larger LAN nearly every file is held by one of these; the others are asked.
 INVENTORIES_LIMIT = 128
+# Inventories of one address for which all of these places may be used; those of more have half of them, so that a host can't take them all by ports.
+INVENTORIES_PER_ADDRESS = 4
+# Bytes of an answer that says who a peer is, and nothing of what it holds.
+_BRIEF_LIMIT = 16 << 10
 # Characters of an entity tag that is kept; ours have some 50.
 _ETAG_LIMIT = 128
-# Bytes of an answer that is read at once: most are a few changes, and to hand them to a thread would take longer.
-_READ_AT_ONCE = 16 << 10
+# Names that are taken in at once: some 1 ms.
+_NAMES_PER_STEP = 512
 
 
 class Inventories:
@@ -31,7 +45,7 @@ class Inventories:
 
     Args:
         myself: This daemon, which is no peer of itself.
-        in_thread: Parses an inventory in another thread, since that would stop the reactor.
+        budgets: Told of the work that each host causes.
     """
 
     _log = Logger()
@@ -42,30 +56,43 @@ class Inventories:
         holdings: Holdings,
         client: HTTPClient,
         myself: Myself,
-        in_thread: Callable[[Callable[[], PeerInfo]], Awaitable[PeerInfo]],
+        budgets: Budgets,
         clock: IReactorTime,
     ) -> None:
         self._peers = peers
         self._holdings = holdings
         self._client = client
         self._myself = myself
-        self._in_thread = in_thread
+        self._budgets = budgets
         self._clock = clock
-        self._listed = 0
+        self._slices = Slices(clock)
+        self._sweeping = Sweeping(holdings, clock)
+        self._listed: Counter[str] = Counter()
+
+    def stop(self) -> None:
+        """Leaves the table of names as it is."""
+        self._sweeping.stop()
 
     async def ask(self, peer: Peer, endpoint: Endpoint) -> None:
         """
-        Asks for `/info` and takes it in.
+        Asks for `/info` and takes it in.  What a peer holds is forgotten if it may be asked only briefly.
 
         Raises:
             RemoteProtocolError: The host answers, but not with a usable `/info`.
             FetchError: The host does not answer.
         """
+        if peer.observed.brief_at is not None:
+            self._unlist(peer)
         since = self._since(peer)
-        answer = await self._answer(peer, endpoint, since)
-        if answer is None:
-            return
-        info = await self._read(answer)
+        self._budgets.use(endpoint, POLL_COST, self._clock.seconds())
+        try:
+            answer = await self._answer(peer, endpoint, since)
+            if answer is None:
+                return
+            info = await self._read(answer, endpoint)
+        except RemoteProtocolError:
+            self._budgets.use(endpoint, UNUSABLE_COST, self._clock.seconds())
+            raise
         if info.since is not None and since is None:
             raise RemoteProtocolError("/info states changes where all was asked for")
         if peer.instance is not None and info.instance != peer.instance:
@@ -76,22 +103,32 @@ class Inventories:
         """
         Returns the generation since which changes are asked for; None for all that a peer holds.
 
-        For a peer for whose inventory there is no room this is the announced generation: no changes come then, but the rest of the answer, which
-        matters.
+        For a peer for whose inventory there is no room this is the generation that it announced or had: no changes come then, but the rest of the
+        answer, which matters.
         """
         if peer.observed.listed and peer.identity is not None:
             return peer.identity.generation
-        return peer.announced.generation if peer.announced is not None and self._is_one_too_many(peer) else None
+        if not self._is_one_too_many(peer):
+            return None
+        if peer.announced is not None:
+            return peer.announced.generation
+        return 0 if peer.identity is None else peer.identity.generation
 
     def _is_one_too_many(self, peer: Peer) -> bool:
-        return peer.discovered and not peer.observed.listed and self._listed >= INVENTORIES_LIMIT
+        if peer.observed.brief_at is not None:
+            return True
+        if not peer.discovered or peer.observed.listed:
+            return False
+        few = self._listed[identity_of(peer.configured)] < INVENTORIES_PER_ADDRESS
+        return self._listed.total() >= (INVENTORIES_LIMIT if few else INVENTORIES_LIMIT // 2)
 
     async def _answer(self, peer: Peer, endpoint: Endpoint, since: int | None) -> BodyAnswer | None:
         """Returns the answer to read; None where its meaning was taken in and there is nothing to read."""
         headers = {"Accept-Encoding": "gzip"}
         if peer.observed.etag is not None:
             headers["If-None-Match"] = peer.observed.etag
-        answer = await self._client.get(info_url(endpoint, since), timeout=INFO_TIMEOUT, limit=PACKED_LIMIT, headers=headers)
+        limit = PACKED_LIMIT if peer.observed.brief_at is None else _BRIEF_LIMIT
+        answer = await self._client.get(info_url(endpoint, since), timeout=INFO_TIMEOUT, limit=limit, headers=headers)
         if answer.status == 403:
             self.forget(peer)
             peer.answered(PeerState.REFUSED, "it refuses this host (403): add this host's network to its --peers")
@@ -111,10 +148,18 @@ class Inventories:
             raise RemoteProtocolError(f"it answers {answer.status} to /info")
         return answer
 
-    async def _read(self, answer: BodyAnswer) -> PeerInfo:
-        if len(answer.body) <= _READ_AT_ONCE and answer.header("Content-Encoding") is None:
-            return _read(answer)
-        return await self._in_thread(lambda: _read(answer))
+    async def _read(self, answer: BodyAnswer, endpoint: Endpoint) -> PeerInfo:
+        """
+        Returns what an answer says; the host is charged for as much of it as was read.
+
+        Raises:
+            RemoteProtocolError: It is no usable `/info`.
+        """
+        reading = Reading(answer.body, answer.header("Content-Encoding"), NAMES_PER_ADDRESS)
+        try:
+            return await self._slices.run(reading.steps())
+        finally:
+            self._budgets.use(endpoint, max(reading.size, len(answer.body)), self._clock.seconds())
 
     async def _take(self, peer: Peer, endpoint: Endpoint, info: PeerInfo, etag: str | None) -> None:
         """Takes in the `/info` of a peer."""
@@ -124,7 +169,7 @@ class Inventories:
             observed.changed_at = self._clock.seconds()
         files = info.files if shared else info.content
         if info.since is not None and leads_on:
-            self._holdings.update(peer.slot, files, info.removed)
+            await self._slices.run(self._update(peer, files, info.removed))
         count = self._holdings.count(peer.slot) if leads_on else len(files)
         observed.identity = identity = Identity(info.instance, info.generation, info.architectures, count, shared, info.skipped)
         observed.etag = etag if etag is not None and len(etag) <= _ETAG_LIMIT else None
@@ -134,15 +179,37 @@ class Inventories:
         if peer.state is not PeerState.KNOWN:
             self._unlist(peer)
         elif info.since is None:
-            self._holdings.replace(peer.slot, files)
             self._list(peer)
-        elif leads_on:
-            if count > NAMES_LIMIT:
-                raise RemoteProtocolError(f"it holds more than {NAMES_LIMIT:,} files")
-        else:  # the daemon was started anew, there is room for its inventory by now, or this host has other architectures
+            await self._slices.run(self._replace(peer, endpoint, files))
+            observed.identity = replace(identity, count=self._holdings.count(peer.slot))
+        elif not leads_on:  # the daemon was started anew, there is room for its inventory by now, or this host has other architectures
             self._unlist(peer)
             observed.etag = None
             await self.ask(peer, endpoint)
+
+    def _update(self, peer: Peer, added: Mapping[str, int], removed: Sequence[str]) -> Generator[None, None, None]:
+        """Changes in steps what a peer holds."""
+        for names in _parts(removed):
+            self._holdings.update(peer.slot, {}, names)
+            yield
+        for files in _parts(added.items()):
+            self._holdings.update(peer.slot, dict(files), ())
+            yield
+
+    def _replace(self, peer: Peer, endpoint: Endpoint, files: Mapping[str, int]) -> Generator[None, None, None]:
+        """Makes some files all that a peer holds, in steps; until the last one it holds what it held before."""
+        listing = self._holdings.begin(peer.slot, identity_of(endpoint))
+        try:
+            for part in _parts(files.items()):
+                listing.add(dict(part))
+                yield
+        except BaseException:  # the peer was dropped meanwhile
+            listing.discard()
+            raise
+        else:
+            listing.complete()
+        finally:
+            self._sweeping.soon()
 
     def _shares_architecture(self, architectures: Sequence[str]) -> bool:
         """Returns whether pacman's files of a peer with these architectures can be used here; content of other package systems always can."""
@@ -169,13 +236,19 @@ class Inventories:
         return next((p for p in self._peers if p is not peer and not p.discovered and p.state is PeerState.KNOWN and _same(p, identity)), None)
 
     def _list(self, peer: Peer) -> None:
-        self._listed += peer.discovered and not peer.observed.listed
+        if peer.discovered and not peer.observed.listed:
+            self._listed[identity_of(peer.configured)] += 1
         peer.observed.listed = True
 
     def _unlist(self, peer: Peer) -> None:
-        self._listed -= peer.discovered and peer.observed.listed
+        if peer.discovered and peer.observed.listed:
+            address = identity_of(peer.configured)
+            self._listed[address] -= 1
+            if not self._listed[address]:
+                del self._listed[address]
         peer.observed.listed = False
-        self._holdings.replace(peer.slot, {})
+        self._holdings.clear(peer.slot)
+        self._sweeping.soon()
 
     def forget(self, peer: Peer) -> None:
         """Forgets what a peer holds, and that it is known."""
@@ -203,5 +276,8 @@ def _same(peer: Peer, identity: Identity) -> bool:
     return peer.identity is not None and peer.identity.instance == identity.instance
 
 
-def _read(answer: BodyAnswer) -> PeerInfo:
-    return decode(unpack(answer.body, answer.header("Content-Encoding")))
+def _parts(entries: Iterable[T]) -> Iterator[Sequence[T]]:
+    """Yields all entries, some at a time."""
+    remaining = iter(entries)
+    while part := tuple(islice(remaining, _NAMES_PER_STEP)):
+        yield part

@@ -1,42 +1,44 @@
 """
 The wire format of `/info`: who a pacserver is and what it holds.
 
-Text from another host is bounded before it is unpacked, before it is parsed, and name by name after that.  pacman's files, those of them whose names
-were no names at first, and the content of other package systems travel in different fields, since readers that know only the former must not meet
-names that they would refuse.
+Text from another host is bounded before it is unpacked, while it is read, and name by name.  pacman's files, those of them whose names were no names
+at first, and the content of other package systems travel in different fields, since readers that know only the former must not meet names that they
+would refuse.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from pacserve.errors import RemoteProtocolError
-from pacserve.packages.names import is_content, is_early, parse_content_name, parse_package_file
+from pacserve.packages.names import is_content, is_content_name, is_early, is_package_file
 from pacserve.peers import fields
+from pacserve.peers.scanning import LargeField, Scanner, Text
 
 PROTOCOL_VERSION = 1
 
-# Bytes as they travel: 100,000 names are some 1.1 MiB packed.
-PACKED_LIMIT = 4 << 20
-# Bytes of JSON.
-UNPACKED_LIMIT = 32 << 20
+# Names that a pacserver lists at most, of which a reader need not keep all.
 NAMES_LIMIT = 100_000
-# JSON values and containers: a parsed empty list is 28 times its text, so that text alone bounds nothing.  Leaves room for fields to come.
-_VALUES_LIMIT = 5 * NAMES_LIMIT
-_CONTAINERS_LIMIT = 2 * NAMES_LIMIT
+# Characters of a name: those of pacman have 50 on average.  Fewer names are kept of a host whose names are longer, so that they take no more memory.
+CHARACTERS_PER_NAME = 64
+# Bytes as they travel: 100,000 names are some 1.1 MiB packed.
+PACKED_LIMIT = 2 << 20
+# Bytes of JSON: 100,000 names are some 6 MiB.
+UNPACKED_LIMIT = 8 << 20
 # Bytes of one file: 1 TiB.
 _SIZE_LIMIT = 1 << 40
 _WHERE = "/info"
+_SMALL = frozenset({"protocol", "instance", "generation", "arch", "since"})
 
-_Grammar = Callable[[str], object]
-"""Gives None for a name that a field must not hold."""
+_Grammar = Callable[[str], bool]
+"""Says whether a field may hold a name."""
 # The fields that there were not at first, all of which may be missing.
-_LATER_FIELDS: Mapping[str, _Grammar] = {"content": parse_content_name, "further": parse_package_file}
+_LATER_FIELDS: Mapping[str, _Grammar] = {"content": is_content_name, "further": is_package_file}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,98 +104,182 @@ def pack(text: bytes) -> bytes:
     return gzip.compress(text, compresslevel=6, mtime=0)
 
 
-def unpack(body: bytes, encoding: str | None) -> bytes:
+class Reading:
     """
-    Returns the text of a body as it was transferred.
+    Reads the body of an answer to `/info` in steps.
 
-    Args:
-        encoding: The Content-Encoding, None for none.
-
-    Raises:
-        RemoteProtocolError: Another encoding than gzip, broken, or larger than `UNPACKED_LIMIT`.
-    """
-    if encoding is None or encoding.strip().lower() in ("", "identity"):
-        return body
-    if encoding.strip().lower() not in ("gzip", "x-gzip"):
-        raise RemoteProtocolError("/info in an encoding that was not asked for")
-    unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-    try:
-        text = unpacker.decompress(body, UNPACKED_LIMIT + 1)
-    except zlib.error:
-        raise RemoteProtocolError("/info is not gzip as it claims") from None
-    if len(text) > UNPACKED_LIMIT:
-        raise RemoteProtocolError(f"/info is over {UNPACKED_LIMIT >> 20} MiB unpacked")
-    if not unpacker.eof:
-        raise RemoteProtocolError("/info ends too early")
-    return text
-
-
-def decode(text: bytes) -> PeerInfo:
-    """
-    Reads the JSON text of `/info`.
-
-    Fields that are not known are ignored, as are later protocol versions as long as these fields stand.  An entry that is not understood, a name
+    Fields that are not known are ignored, as are later protocol versions as long as the known fields stand.  An entry that is not understood, a name
     outside the grammar of its field or a size that is none, is left out and counted: a later version may have a reason for it, and the other
     entries stand.
 
+    Args:
+        encoding: The Content-Encoding, None for none.
+        most: Names that are kept of each field, unless they are very long; those that come after them are read over.
+
     Raises:
-        RemoteProtocolError: Not JSON, a field missing or of the wrong type, too much of anything, or a name that is listed and removed.
+        RemoteProtocolError: Another encoding than gzip.
     """
-    if len(text) > UNPACKED_LIMIT:
-        raise RemoteProtocolError(f"/info is over {UNPACKED_LIMIT >> 20} MiB")
-    if text.count(b",") > _VALUES_LIMIT or text.count(b"[") + text.count(b"{") > _CONTAINERS_LIMIT:
-        raise RemoteProtocolError("/info holds too many values")
-    document = fields.parse_object(text, _WHERE)
-    instance = fields.instance_id(document.get("instance"), _WHERE)
-    fields.version(document.get("protocol"), _WHERE, "protocol")
-    generation = fields.generation(document.get("generation"), _WHERE)
-    architectures = fields.architectures(document.get("arch"), _WHERE)
-    listed = [_object(document.get("files"), "files"), *(_object(document.get(field, {}), field) for field in _LATER_FIELDS)]
-    names = sum(map(len, listed))
-    if names > NAMES_LIMIT:
-        raise RemoteProtocolError(f"/info lists more than {NAMES_LIMIT:,} files")
-    files = _sizes(listed[0], parse_package_file)
-    for entries, grammar in zip(listed[1:], _LATER_FIELDS.values(), strict=True):
-        files.update(_sizes(entries, grammar))
-    if "since" not in document:
-        if "removed" in document or any(f"{field}_removed" in document for field in _LATER_FIELDS):
-            raise RemoteProtocolError("/info: removed without since")
-        return PeerInfo(instance, generation, architectures, files, skipped=names - len(files))
-    since = fields.integer(document["since"], _WHERE, "since", 0, generation)
-    gone = [_list(document.get("removed"), "removed"), *(_list(document.get(f"{field}_removed", []), f"{field}_removed") for field in _LATER_FIELDS)]
-    names += sum(map(len, gone))
-    if names > NAMES_LIMIT:
-        raise RemoteProtocolError(f"/info changes more than {NAMES_LIMIT:,} files")
-    grammars = (parse_package_file, *_LATER_FIELDS.values())
-    removed = tuple(name for entries, grammar in zip(gone, grammars, strict=True) for name in _understood(entries, grammar))
-    if not files.keys().isdisjoint(removed):
-        raise RemoteProtocolError("/info removes what it lists")
-    return PeerInfo(instance, generation, architectures, files, since, removed, names - len(files) - len(removed))
+
+    def __init__(self, body: bytes, encoding: str | None, most: int = NAMES_LIMIT) -> None:
+        self._text = Text(body, encoding, UNPACKED_LIMIT, _WHERE)
+        self._scanner: Scanner | None = None
+        self._characters = 0
+        self._most = most
+
+    @property
+    def size(self) -> int:
+        """The bytes of text that were read so far, or that as many usual entries would have taken: very short ones take as long to read."""
+        return max(self._text.size, 0 if self._scanner is None else self._scanner.entries * CHARACTERS_PER_NAME)
+
+    def steps(self) -> Generator[None, None, PeerInfo]:
+        """
+        Reads one step of less than 2 ms after the other, and returns the whole.
+
+        Raises:
+            RemoteProtocolError: Broken, too long, not JSON, a field missing or of the wrong type, too much of anything, or a name that is listed and
+                removed.
+        """
+        files, removed = _Sizes("files", is_package_file, self), _Names("removed", is_package_file, self)
+        more = [_Sizes(field, grammar, self) for field, grammar in _LATER_FIELDS.items()]
+        more_removed = [_Names(f"{field}_removed", grammar, self) for field, grammar in _LATER_FIELDS.items()]
+        large = {field.name: field for field in (files, *more, removed, *more_removed)}
+        self._scanner = Scanner(self._text, _SMALL, large, NAMES_LIMIT)
+        document = yield from self._scanner.steps()
+        instance = fields.instance_id(document.get("instance"), _WHERE)
+        fields.version(document.get("protocol"), _WHERE, "protocol")
+        generation = fields.generation(document.get("generation"), _WHERE)
+        architectures = fields.architectures(document.get("arch"), _WHERE)
+        files.check()
+        yield
+        for field in more:
+            field.check(optional=True)
+            files.entries.update(field.entries)
+        skipped = sum(field.skipped for field in large.values())
+        if "since" not in document:
+            if any(field.opening for field in (removed, *more_removed)):
+                raise RemoteProtocolError("/info: removed without since")
+            return PeerInfo(instance, generation, architectures, files.entries, skipped=skipped)
+        since = fields.integer(document["since"], _WHERE, "since", 0, generation)
+        removed.check()
+        for field_removed in more_removed:
+            field_removed.check(optional=True)
+        gone = tuple(name for field in (removed, *more_removed) for name in field.entries)
+        if not files.entries.keys().isdisjoint(gone):
+            raise RemoteProtocolError("/info removes what it lists")
+        return PeerInfo(instance, generation, architectures, files.entries, since, gone, skipped)
+
+    def kept(self, names: Iterable[str], known: int) -> list[str]:
+        """Returns those of some more names of a field that are kept when so many of it have been kept before."""
+        if self._characters > self._most * CHARACTERS_PER_NAME:
+            return []
+        kept = list(islice(names, max(0, self._most - known)))
+        self._characters += sum(map(len, kept))
+        return kept
 
 
-def _object(value: object, field: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise RemoteProtocolError(f"/info: {field} is no object")
-    return value
+def decode(body: bytes, encoding: str | None = None) -> PeerInfo:
+    """
+    Reads the body of an answer to `/info` at once.
+
+    Raises:
+        RemoteProtocolError: As `Reading` does.
+    """
+    steps = Reading(body, encoding).steps()
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            info: PeerInfo = end.value
+            return info
 
 
-def _list(value: object, field: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise RemoteProtocolError(f"/info: {field} is no list")
-    return value
+class _Field(LargeField):
+    """
+    A field that lists names.
+
+    Attributes:
+        opening: The first character of its value; empty where the field is missing.
+        skipped: How many of its entries were not understood and left out.
+    """
+
+    _OPENING, _KIND = "", ""
+
+    def __init__(self, name: str, grammar: _Grammar, reading: Reading) -> None:
+        self.name = name
+        self.opening = ""
+        self.skipped = 0
+        self._grammar = grammar
+        self._reading = reading
+
+    def begin(self, opening: str) -> None:
+        self.opening = opening
+        self.skipped = 0
+
+    def check(self, *, optional: bool = False) -> None:
+        """
+        Makes sure that the field has the right type.
+
+        Raises:
+            RemoteProtocolError: It has another one, or is missing.
+        """
+        if self.opening != self._OPENING and not (optional and not self.opening):
+            raise RemoteProtocolError(f"/info: {self.name} is no {self._KIND}")
 
 
-def _sizes(entries: dict[str, Any], grammar: _Grammar) -> dict[str, int]:
-    """Returns the entries that are understood: a name of the field's grammar, and a size."""
-    if all(map(_is_size, entries.values())) and all(map(grammar, entries)):
-        return entries  # as good as always, and 100,000 names need not be copied
-    return {name: size for name, size in entries.items() if _is_size(size) and grammar(name)}
+class _Sizes(_Field):
+    """
+    Sizes by name.
+
+    Attributes:
+        entries: Those that are understood.
+    """
+
+    _OPENING, _KIND = "{", "object"
+
+    def __init__(self, name: str, grammar: _Grammar, reading: Reading) -> None:
+        super().__init__(name, grammar, reading)
+        self.entries: dict[str, int] = {}
+
+    def begin(self, opening: str) -> None:
+        super().begin(opening)
+        self.entries = {}
+
+    def take(self, entries: Any) -> None:
+        if self.opening != self._OPENING:
+            return
+        understood = entries
+        if not (all(map(_is_size, entries.values())) and all(map(self._grammar, entries))):
+            understood = {name: size for name, size in entries.items() if _is_size(size) and self._grammar(name)}
+            self.skipped += len(entries) - len(understood)
+        kept = self._reading.kept(understood, len(self.entries))
+        self.entries.update(understood if len(kept) == len(understood) else {name: understood[name] for name in kept})
+
+
+class _Names(_Field):
+    """
+    Names alone.
+
+    Attributes:
+        entries: Those that are understood.
+    """
+
+    _OPENING, _KIND = "[", "list"
+
+    def __init__(self, name: str, grammar: _Grammar, reading: Reading) -> None:
+        super().__init__(name, grammar, reading)
+        self.entries: list[str] = []
+
+    def begin(self, opening: str) -> None:
+        super().begin(opening)
+        self.entries = []
+
+    def take(self, entries: Any) -> None:
+        if self.opening != self._OPENING:
+            return
+        understood = [name for name in entries if isinstance(name, str) and self._grammar(name)]
+        self.skipped += len(entries) - len(understood)
+        self.entries += self._reading.kept(understood, len(self.entries))
 
 
 def _is_size(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _SIZE_LIMIT
-
-
-def _understood(entries: Iterable[object], grammar: _Grammar) -> Iterable[str]:
-    """Returns the names of the field's grammar."""
-    return (name for name in entries if isinstance(name, str) and grammar(name))

@@ -93,6 +93,7 @@ class Observed:
         goodbyes: How many of its goodbyes were followed by an answer all the same.
         answered_at: When the peer last answered.
         changed_at: When its inventory last changed.
+        brief_at: When the peer was last asked for no more than who it is, since its host has sent too much; None if it was asked for all.
         logged: The state and the trouble that were last logged.
     """
 
@@ -109,6 +110,7 @@ class Observed:
     goodbyes: int = 0
     answered_at: float = 0.0
     changed_at: float = 0.0
+    brief_at: float | None = None
     logged: tuple[PeerState, str] | None = None
 
     def silent(self, reason: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -13,28 +13,24 @@ from pacserve.complaints import Complaints
 from pacserve.errors import FetchError, RemoteProtocolError
 from pacserve.fetch.client import HTTPClient
 from pacserve.network.addresses import Endpoint
+from pacserve.peers.budgets import Budgets
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.inventories import INVENTORIES_LIMIT, Inventories
-from pacserve.peers.inventory import PeerInfo
 from pacserve.peers.peer import Myself, Peer, PeerState
+from pacserve.peers.reputation import identity_of
 from pacserve.peers.roster import Roster
 
 # Peers that announced themselves which are polled at the same time: a thousand machines that are switched on together must not melt the LAN.
 POLLS_LIMIT = 32
+# Those of one address: its daemons wait for each other, and not all other hosts for them.
+POLLS_PER_ADDRESS = 2
+# Seconds after which a poll that had to wait for others of its address is tried again.
+_BUSY_INTERVAL = 0.1
+# Seconds for which the inventories of a host that has sent too much are kept: if it has to wait longer they are forgotten, and its daemons are asked
+# now and then for no more than whether they are there.
+_LONG_PAUSE = 30.0
 
-
-@dataclass(frozen=True, slots=True)
-class Offload:
-    """
-    The work that would stop the reactor.
-
-    Attributes:
-        resolve: Gives the addresses of a host name, empty where there are none.
-        in_thread: Parses an inventory in another thread.
-    """
-
-    resolve: Callable[[str], Awaitable[Sequence[str]]]
-    in_thread: Callable[[Callable[[], PeerInfo]], Awaitable[PeerInfo]]
+Resolve = Callable[[str], Awaitable[Sequence[str]]]
 
 
 class PeerWatch:
@@ -43,18 +39,21 @@ class PeerWatch:
 
     Args:
         myself: This daemon, which is no peer of itself.
+        resolve: Gives the addresses of a host name, empty where there are none.
     """
 
     _log = Logger()
 
-    def __init__(self, peers: Roster, holdings: Holdings, client: HTTPClient, myself: Myself, offload: Offload, clock: IReactorTime) -> None:
+    def __init__(self, peers: Roster, holdings: Holdings, client: HTTPClient, myself: Myself, resolve: Resolve, clock: IReactorTime) -> None:
         self._peers = peers
-        self._inventories = Inventories(peers, holdings, client, myself, offload.in_thread, clock)
-        self._resolve = offload.resolve
+        self._budgets = Budgets()
+        self._inventories = Inventories(peers, holdings, client, myself, self._budgets, clock)
+        self._resolve = resolve
         self._clock = clock
         self._listeners: list[Callable[[Peer], object]] = []
         self._timers: dict[int, IDelayedCall] = {}
         self._running: dict[int, Deferred[None]] = {}
+        self._running_at: Counter[str] = Counter()
         self._few = DeferredSemaphore(POLLS_LIMIT)
         self._complaints = Complaints(self._log)
         self._stopped = False
@@ -76,19 +75,38 @@ class PeerWatch:
         self._timers.clear()
         for running in list(self._running.values()):
             running.cancel()
+        self._inventories.stop()
 
     def poll(self, peer: Peer) -> bool:
-        """Polls one peer now, unless that is under way; returns whether it was not."""
+        """
+        Polls one peer now, unless that is under way.
+
+        A host that has caused much work has to wait: its peers are polled as soon as they may be, and if that takes long, now and then for no more
+        than whether they are there.
+
+        Returns:
+            True if it is polled now.
+        """
         if not self._may_be_polled(peer):
             return False
+        wait = self._wait(peer)
+        if wait > 0 and not self._may_be_brief(peer, wait):
+            self.poll_within(peer, min(wait, _LONG_PAUSE))
+            return False
+        peer.observed.brief_at = self._clock.seconds() if wait > 0 else None
         timer = self._timers.pop(peer.slot, None)
         if timer is not None:
             timer.cancel()
         running: Deferred[None] = self._few.run(self._begin, peer) if peer.discovered else self._begin(peer)
         self._running[peer.slot] = running
+        self._running_at[identity_of(peer.configured)] += 1
         polled = self._complaints.hear(running, f"polling peer {peer.configured}").addCallback(lambda _: self._ended(peer))
         self._complaints.hear(polled, f"taking note of peer {peer.configured}")
         return True
+
+    def pause(self, endpoint: Endpoint) -> float:
+        """Returns the seconds until the host at an endpoint may be polled, by the work that it has caused; 0 where it may now."""
+        return self._budgets.pause(endpoint, self._clock.seconds())
 
     def poll_within(self, peer: Peer, seconds: float) -> None:
         """Polls a peer after so many seconds, if that does not happen before."""
@@ -129,18 +147,35 @@ class PeerWatch:
     def _may_be_polled(self, peer: Peer) -> bool:
         return not self._stopped and peer.slot not in self._running and self._peers.at(peer.slot) is peer
 
+    def _wait(self, peer: Peer) -> float:
+        """Returns the seconds until a peer may be polled; 0 where it may now."""
+        pause = self.pause(peer.endpoint or peer.configured)
+        busy = peer.discovered and self._running_at[identity_of(peer.configured)] >= POLLS_PER_ADDRESS
+        return max(pause, _BUSY_INTERVAL) if busy else pause
+
+    def _may_be_brief(self, peer: Peer, wait: float) -> bool:
+        """Returns whether a peer that has to wait is asked at least whether it is there."""
+        last = peer.observed.brief_at
+        return wait > _LONG_PAUSE and (last is None or self._clock.seconds() - last >= _LONG_PAUSE)
+
     def _begin(self, peer: Peer) -> Deferred[None]:
         if self._stopped:  # stopping cancelled the polls before this one, and so made it start
             return succeed(None)
         return Deferred.fromCoroutine(self._poll(peer))
 
     def _ended(self, peer: Peer) -> None:
+        address = identity_of(peer.configured)
+        self._running_at[address] -= 1
+        if not self._running_at[address]:
+            del self._running_at[address]
         if self._peers.at(peer.slot) is not peer:
             return  # the peer was dropped meanwhile, and its slot may be another one's
         self._running.pop(peer.slot, None)
         if self._stopped:
             return
         wait = peer.next_poll()
+        if wait is None and peer.observed.brief_at is not None:
+            wait = _LONG_PAUSE
         if wait is not None:
             self._timers[peer.slot] = self._clock.callLater(wait, self._due, peer)
         for listener in self._listeners:
@@ -184,6 +219,8 @@ class PeerWatch:
             self._log.info("peer {peer} does not answer: {trouble}", peer=peer.configured, trouble=peer.trouble)
         elif peer.state is PeerState.REFUSED:
             self._log.info("peer {peer} is not used: {trouble}", peer=peer.configured, trouble=peer.trouble)
+        elif not peer.trouble and peer.observed.brief_at is not None:
+            self._log.info("peer {peer} is asked for each file, the daemons at its address have sent too much", peer=peer.endpoint)
         elif not peer.trouble:
             self._log.info("peer {peer} is asked for each file, {count} inventories are known", peer=peer.endpoint, count=INVENTORIES_LIMIT)
         else:

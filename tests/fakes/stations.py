@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from random import Random
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
@@ -26,7 +26,7 @@ from pacserve.peers.holdings import Holdings
 from pacserve.peers.inventory import PeerInfo, encode
 from pacserve.peers.peer import Myself, PeerState, named
 from pacserve.peers.roster import Roster
-from pacserve.peers.watch import Offload, PeerWatch
+from pacserve.peers.watch import PeerWatch
 from tests.fakes.lan import MemoryLAN, MemoryLink
 
 PORT = 15678
@@ -136,14 +136,7 @@ class Station:
             self.roster.add(partial(named, endpoint=endpoint))
         self.holdings = Holdings()
         myself, timing = Myself(self.instance, lambda: self.architectures), Timing(self.clock, random, interval)
-        self.watch = PeerWatch(
-            self.roster,
-            self.holdings,
-            infos,
-            myself,
-            Offload(_unknown, lambda work: succeed(work())),
-            self.clock,
-        )
+        self.watch = PeerWatch(self.roster, self.holdings, infos, myself, _unknown, self.clock)
         self.announcer = Announcer(self.link, timing, self.describe, lambda: len(self.neighbours))
         vicinity = Vicinity(self.local, PeerFilters([parse_filter(text) for text in filters]), self.neighbours, self._concerns)
         self.discovery = Discovery(self.announcer, vicinity, self.roster, self.watch, myself, timing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -96,6 +97,11 @@ class Daemon(Program):
             raise AssertionError(f"still runs {_STOP} s after SIGTERM") from None
         assert status == 0, f"status {status} after SIGTERM"
         assert "Traceback" not in self.text()
+
+    def cpu(self) -> float:
+        """The seconds of CPU that it has used, see proc(5)."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> int:
         """Its resident set in bytes."""

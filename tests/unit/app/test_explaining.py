@@ -193,7 +193,7 @@ class Setup(SynchronousTestCase):
         observed = Observed((endpoint.host,), endpoint, state, trouble, identity, answered_at=940.0)
         peer = self.roster.add(lambda slot: Peer(slot, endpoint, observed))
         if size is not None:
-            self.holdings.update(peer.slot, {NAME: size}, ())
+            self.holdings.replace(peer.slot, {NAME: size})
         return peer
 
 

@@ -12,8 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.discovery.announcement import Announcement, Kind, encode
 from pacserve.discovery.announcer import FAMILY_DELAY
 from pacserve.discovery.contacts import CONTACTS_PER_TURN, TURN_INTERVAL
-from pacserve.discovery.discovery import ADDRESSES_DELAY, CONTACT_DELAY, CONTACTS_LIMIT, NEWS_SPACING, PEERS_LIMIT
+from pacserve.discovery.discovery import ADDRESSES_DELAY, CONTACT_DELAY, NEWS_SPACING
 from pacserve.discovery.neighbours import BURST_PER_ADDRESS, RATE_PER_ADDRESS
+from pacserve.discovery.places import CONTACTS_LIMIT, PEERS_LIMIT
 from pacserve.network.addresses import Endpoint, parse_network
 from pacserve.peers.peer import PeerState
 from tests.fakes.lan import MemoryLAN
@@ -481,6 +482,31 @@ class FloodTests(Setup):
             self.hear("10.0.0.7", instance=f"{number & 3:032x}", port=2000 + number)
             self.clock.advance(0.01)
         self.assertLessEqual(len(self.infos.asked), BURST_PER_ADDRESS + 60 * RATE_PER_ADDRESS)
+
+    def test_host_that_has_to_wait(self) -> None:
+        """A host that has caused much work is contacted when it may be polled again, and keeps nobody else waiting meanwhile."""
+        busy, other = self.station(2), self.station(3)
+        over = self.clock.seconds() + 120
+        self.patch(self.us.watch, "pause", lambda endpoint: max(0.0, over - self.clock.seconds()) if endpoint == busy.endpoint else 0.0)
+        busy.start()
+        other.start()
+        self.settle(100)
+        self.assertEqual((self.us.known(), busy.endpoint in {peer.configured for peer in self.us.roster}), ({other.endpoint}, False))
+        self.settle(40)
+        self.assertEqual(self.us.known(), {busy.endpoint, other.endpoint})
+
+    def test_ports_that_never_answer(self) -> None:
+        """Of the daemons at one address that say nothing two are asked at a time, and hosts that come after them are known at once."""
+        for number in range(40):
+            endpoint = Endpoint("10.0.0.66", 2000 + number)
+            self.infos.silent.add(endpoint)
+            self.hear("10.0.0.66", instance=f"{number:032x}", port=endpoint.port)
+            self.clock.advance(1)
+        self.assertLessEqual(sum(peer.configured.host == "10.0.0.66" for peer in self.us.roster), 2)
+        other = self.station(3)
+        other.start()
+        self.settle()
+        self.assertEqual(self.us.known(), {other.endpoint})
 
     def test_many_peers(self) -> None:
         """There are no more peers than that, and others take the place of those that go."""

@@ -1,12 +1,12 @@
 """Tests for `pacserve.peers.watch`."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from random import Random
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,12 +16,15 @@ from pacserve.fetch.urls import parse_url
 from pacserve.fronts.peer import InfoFront
 from pacserve.network.addresses import Endpoint
 from pacserve.packages.inventory import Delta, Inventory
-from pacserve.peers.holdings import Holdings
-from pacserve.peers.inventories import INFO_TIMEOUT, INVENTORIES_LIMIT, info_url
+from pacserve.peers import slices
+from pacserve.peers.budgets import BURST, POLL_COST, RATE
+from pacserve.peers.holdings import NAMES_PER_ADDRESS, Holdings
+from pacserve.peers.inventories import INFO_TIMEOUT, INVENTORIES_LIMIT, INVENTORIES_PER_ADDRESS, info_url
 from pacserve.peers.inventory import PACKED_LIMIT, PeerInfo, encode, pack
 from pacserve.peers.peer import LAST_REFRESH, REFRESH_INTERVAL, Announced, Myself, Peer, PeerState, found, named
 from pacserve.peers.roster import Roster
-from pacserve.peers.watch import POLLS_LIMIT, Offload, PeerWatch
+from pacserve.peers.sweeping import SWEEP_INTERVAL
+from pacserve.peers.watch import POLLS_LIMIT, POLLS_PER_ADDRESS, PeerWatch
 from tests.fakes.interfaces import Packages, ask
 from tests.fakes.network import Line, Network, Page
 
@@ -67,12 +70,9 @@ class WatchTests(SynchronousTestCase):
         self.looked_up.append(name)
         return self.names.get(name, ())
 
-    def watch(self, *peers: Peer, in_thread: Callable[[Callable[[], PeerInfo]], Any] | None = None, resolve: Any = None) -> PeerWatch:
+    def watch(self, *peers: Peer, resolve: Any = None) -> PeerWatch:
         """Watches these peers from now on."""
         client = HTTPClient(self.network, self.clock)
-
-        def at_once(work: Callable[[], PeerInfo]) -> Deferred[PeerInfo]:
-            return succeed(None).addCallback(lambda _: work())
 
         roster = Roster()
         for peer in peers:
@@ -82,7 +82,7 @@ class WatchTests(SynchronousTestCase):
             self.holdings,
             client,
             Myself(OWN, lambda: self.architectures),
-            Offload(resolve or self.resolve, in_thread or at_once),
+            resolve or self.resolve,
             self.clock,
         )
         watch.start()
@@ -450,7 +450,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_stop(self) -> None:
         """After the stop no timer and no question is left, and nothing was logged as an error."""
-        parsing: Deferred[PeerInfo] = Deferred()
+        self.patch(slices, "SLICE", -1.0)  # each step is a slice
         names: Deferred[Sequence[str]] = Deferred()
 
         async def slow(name: str) -> Sequence[str]:
@@ -458,7 +458,7 @@ class WatchTests(SynchronousTestCase):
 
         peers = [literal(0, FIRST), literal(1, SECOND), literal(2, "10.0.0.5:1"), Peer(3, Endpoint("nas.lan", 15678)), literal(4, "10.0.0.6:1")]
         self.network.hosts = {FIRST: info(zlib=1), SECOND: Line.SILENT, "10.0.0.6:1": Page(status=403)}
-        watch = self.watch(*peers, in_thread=lambda _: parsing, resolve=slow)
+        watch = self.watch(*peers, resolve=slow)
         self.assertGreater(len(self.clock.getDelayedCalls()), 2)
         watch.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -540,9 +540,7 @@ class Discovered(SynchronousTestCase):
         self.roster = Roster()
         self.polled: list[int] = []
         client = HTTPClient(self.network, self.clock)
-        self.watch = PeerWatch(
-            self.roster, self.holdings, client, Myself(OWN, lambda: ("x86_64",)), Offload(self.resolve, lambda work: succeed(work())), self.clock
-        )
+        self.watch = PeerWatch(self.roster, self.holdings, client, Myself(OWN, lambda: ("x86_64",)), self.resolve, self.clock)
         self.watch.notify(lambda peer: self.polled.append(peer.slot))
 
     async def resolve(self, _: str) -> Sequence[str]:
@@ -593,6 +591,17 @@ class Discovered(SynchronousTestCase):
         self.network.hosts[str(peer.configured)] = telling = Telling(peer.instance or OTHER, files, generation)
         return telling
 
+    def timers(self) -> list[Any]:
+        """What is planned, besides that names are swept."""
+        return [call for call in self.clock.getDelayedCalls() if "Sweeping" not in str(call)]
+
+    def turn(self) -> None:
+        """One turn of the reactor: what is due is called, and what that plans has to wait for the next one."""
+        for call in [call for call in self.clock.calls if call.getTime() <= self.clock.seconds()]:
+            work, arguments = call.func, call.args
+            call.cancel()
+            work(*arguments)
+
     def logged(self) -> list[str]:
         """What is logged from now on."""
         lines: list[str] = []
@@ -614,7 +623,7 @@ class DiscoveredTests(Discovered):
         self.answer(peer, self.whole(zlib=1))
         self.assertTrue(self.watch.poll(peer))
         self.assertEqual((peer.state, peer.observed.verified, self.held(), self.polled), (PeerState.KNOWN, True, [(0, 1)], [0]))
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.timers(), [])
 
     def test_another_daemon(self) -> None:
         """Who states another instance id than was announced is of no use."""
@@ -665,16 +674,16 @@ class DiscoveredTests(Discovered):
         self.assertEqual((self.held(), self.held(XZ), peer.state), ([], [(0, 2)], PeerState.KNOWN))
 
     def test_too_many(self) -> None:
-        """Changes may not add up to more names than one list may have."""
+        """Changes do not add up to more names than the peers at one address may have; those that are left keep their places."""
         peer = self.known()
-        names = {f"p{number}-1-1-any.pkg.tar.zst": 1 for number in range(60_000)}
+        names = {f"p{number}-1-1-any.pkg.tar.zst": 1 for number in range(30_000)}
         self.answer(peer, PeerInfo(OTHER, 2, ("x86_64",), names, 1))
         self.watch.poll(peer)
-        self.assertEqual(peer.state, PeerState.KNOWN)
-        names = {f"q{number}-1-1-any.pkg.tar.zst": 1 for number in range(60_000)}
-        self.answer(peer, PeerInfo(OTHER, 3, ("x86_64",), names, 2))
+        self.assertEqual((peer.state, self.holdings.count(peer.slot)), (PeerState.KNOWN, 30_001))
+        more = {f"q{number}-1-1-any.pkg.tar.zst": 1 for number in range(30_000)}
+        self.answer(peer, PeerInfo(OTHER, 3, ("x86_64",), more, 2))
         self.watch.poll(peer)
-        self.assertEqual((peer.state, len(self.holdings)), (PeerState.UNKNOWN, 0))
+        self.assertEqual((peer.state, len(self.holdings), self.held()), (PeerState.KNOWN, NAMES_PER_ADDRESS, [(0, 1)]))
 
     def test_few_at_a_time(self) -> None:
         """A bounded number is looked at together, and one that the user named does not wait for them."""
@@ -690,7 +699,7 @@ class DiscoveredTests(Discovered):
         self.clock.advance(INFO_TIMEOUT)
         self.assertGreaterEqual(len(set(self.network.asked)), POLLS_LIMIT + 6)
         self.watch.stop()
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.timers(), [])
 
     def test_dropped_meanwhile(self) -> None:
         """A peer that is dropped while it is looked at leaves nothing behind, and its slot is free for another one."""
@@ -702,14 +711,14 @@ class DiscoveredTests(Discovered):
         other = self.add(4)
         self.answer(other, self.whole(zlib=1))
         self.assertEqual((other.slot, self.watch.poll(peer), self.watch.poll(other)), (peer.slot, False, True))
-        self.assertEqual((self.held(), self.polled, self.clock.getDelayedCalls()), ([(0, 1)], [0], []))
+        self.assertEqual((self.held(), self.polled, self.timers()), ([(0, 1)], [0], []))
 
     def test_dropped_when_looked_at(self) -> None:
         """Who is told of a look may drop the peer."""
         self.watch.notify(self.watch.drop)
         peer = self.add()
         self.watch.poll(peer)
-        self.assertEqual((len(self.roster), self.clock.getDelayedCalls()), (0, []))
+        self.assertEqual((len(self.roster), self.timers()), (0, []))
 
     def test_look_within(self) -> None:
         """The next look comes when the first who wanted it did."""
@@ -752,35 +761,168 @@ class DiscoveredTests(Discovered):
             self.watch.poll(peer)
         self.assertEqual(len(self.network.asked), POLLS_LIMIT + 2)
         self.watch.stop()
-        self.assertEqual((len(self.network.asked), self.clock.getDelayedCalls()), (POLLS_LIMIT + 2, []))
+        self.assertEqual((len(self.network.asked), self.timers()), (POLLS_LIMIT + 2, []))
 
     def test_slot_of_another(self) -> None:
         """What a peer sent that was dropped before it was read does no harm to the one that has its slot by now."""
-        reading: list[Deferred[PeerInfo]] = []
-
-        def read(_: Callable[[], PeerInfo]) -> Deferred[PeerInfo]:
-            reading.append(Deferred())
-            return reading[-1]
-
-        client = HTTPClient(self.network, self.clock)
-        watch = PeerWatch(self.roster, self.holdings, client, Myself(OWN, lambda: ("x86_64",)), Offload(self.resolve, read), self.clock)
+        self.patch(slices, "SLICE", -1.0)  # each step is a slice
         peer = self.add()
-        self.network.hosts[str(peer.configured)] = Page(pack(encode(self.whole(xz=1))), headers={"Content-Encoding": "gzip"})
-        watch.poll(peer)
-        watch.drop(peer)
+        self.answer(peer, self.whole(xz=1))
+        self.watch.poll(peer)
+        while not peer.observed.listed:  # it is read, and being taken in
+            self.turn()
+        self.assertEqual((self.held(XZ), self.holdings.swept), ([], True))
+        self.watch.drop(peer)
         other = self.add(4)
         self.answer(other, self.whole(zlib=1))
-        self.assertEqual((other.slot, watch.poll(other)), (peer.slot, True))
-        reading[0].callback(self.whole(xz=1))
+        self.assertEqual((other.slot, self.watch.poll(other)), (peer.slot, True))
+        for _ in range(50):
+            self.turn()
         self.assertEqual((other.state, self.held(), self.held(XZ)), (PeerState.KNOWN, [(0, 1)], []))
-        self.assertEqual((peer.state, peer.observed.listed, self.clock.getDelayedCalls(), self.flushLoggedErrors()), (PeerState.NEW, False, [], []))
+        self.assertEqual((peer.observed.listed, self.timers(), self.flushLoggedErrors()), (False, [], []))
+        self.clock.pump([1] * 100)
+        self.assertEqual(len(self.holdings), 1)
+
+    def test_slices(self) -> None:
+        """A long list is read and taken in slices, one peer after the other; what was known before holds until all is taken in."""
+        self.patch(slices, "SLICE", -1.0)
+        peer, other = self.add(3), self.add(4, THIRD)
+        files = {f"p{number}-1-1-any.pkg.tar.zst": 1 for number in range(5000)}
+        self.answer(peer, PeerInfo(OTHER, 1, ("x86_64",), {**files, ZLIB: 1}))
+        self.answer(other, self.whole(instance=THIRD, xz=1))
+        self.watch.poll(peer)
+        self.watch.poll(other)
+        turns = 0
+        while not (self.held() and self.held(XZ)):
+            self.turn()
+            turns += 1
+        self.assertGreater(turns, 20)
+        self.assertEqual(self.holdings.count(peer.slot), 5001)
+        self.answer(peer, PeerInfo(OTHER, 2, ("x86_64",), {**files, XZ: 1}))
+        self.watch.poll(peer)
+        while self.held():
+            self.assertEqual(self.held(XZ), [(other.slot, 1)])
+            self.turn()
+        self.assertEqual(self.held(XZ), [(peer.slot, 1), (other.slot, 1)])
+
+    def test_budget(self) -> None:
+        """The daemons at one address that send more and more are polled less and less often; what they hold stays, and other hosts do not wait."""
+        peers = [self.roster.add(partial(found, endpoint=Endpoint("10.0.0.66", 15678 + port), announced=Announced(OTHER))) for port in range(16)]
+        other = self.add(4, THIRD)
+        names = 0
+        for second in range(600):
+            for peer in peers:
+                files = {f"made-up-{names + number}-{'x' * 150}-1-1-any.pkg.tar.zst": 1 for number in range(100)}
+                names += 100
+                self.answer(peer, PeerInfo(OTHER, second, ("x86_64",), files))
+                self.watch.poll(peer)
+            self.answer(other, self.whole(second, THIRD, zlib=second + 1))
+            self.assertTrue(self.watch.poll(other))
+            self.assertEqual(self.held(), [(other.slot, second + 1)])
+            self.clock.advance(1)
+        sent = sum("//10.0.0.66:" in asked for asked in self.network.asked) * (200 * 100 + POLL_COST)
+        self.assertLess(sent, 1.2 * (BURST + 600 * RATE))
+        self.assertGreater(sent, 0.8 * (BURST + 600 * RATE))
+        self.assertTrue(all(peer.state is PeerState.KNOWN for peer in peers))
+        self.assertGreater(self.watch.pause(peers[0].configured), 0)
+        self.assertEqual(self.watch.pause(other.configured), 0)
+        self.clock.pump([SWEEP_INTERVAL] * 200)
+        self.assertLessEqual(len(self.holdings), 20 * 100 + 1)
+
+    def test_budget_of_unusable_answers(self) -> None:
+        """Answers of no use are paid for, too, so that a host that sends nothing else is soon asked no more."""
+        peer = self.add()
+        self.network.hosts[str(peer.configured)] = Page(b"garbage")
+        self.assertLess(sum(self.watch.poll(peer) for _ in range(100)), 20)
+        self.clock.advance(3600)
+        self.assertEqual(self.watch.pause(peer.configured), 0)
+
+    def overdrawn(self, address: str = "10.0.0.66") -> tuple[Peer, Peer]:
+        """A peer with 1,000 names, and another one at its address that has sent too much since."""
+        peer, other = (
+            self.roster.add(partial(found, endpoint=Endpoint(address, port), announced=Announced(instance, 5)))
+            for port, instance in ((15678, OTHER), (15679, THIRD))
+        )
+        self.telling(peer, {f"p{number}-1-1-any.pkg.tar.zst": 1 for number in range(1000)}, 5)
+        self.watch.poll(peer)
+        names = [f"made-up-{number}-{'x' * 200}-1-1-any.pkg.tar.zst" for number in range(30_000)]
+        for _ in range(2):
+            body = pack(encode(PeerInfo(THIRD, 1, ("x86_64",), dict.fromkeys(names, 1))))
+            self.network.hosts[str(other.configured)] = Page(body, headers={"Content-Encoding": "gzip"})
+            self.watch.poll(other)
+        self.assertGreater(self.watch.pause(peer.configured), 60)
+        self.network.asked.clear()
+        return peer, other
+
+    def test_overdrawn(self) -> None:
+        """The lists of a host that has sent too much are forgotten; a peer there that is well is asked for each file, and listed again in time."""
+        peer, other = self.overdrawn()
+        telling = self.telling(peer, {ZLIB: 1}, 5)
+        lines = self.logged()
+        for one in (peer, other):
+            for _ in range(10):
+                self.watch.poll(one)
+        self.assertEqual(self.network.asked, [f"GET http://{peer.configured}/info?since=5", f"GET http://{other.configured}/info?since=5"])
+        self.assertEqual((peer.state, peer.trouble, telling.answers), (PeerState.UNKNOWN, "", [(200, "5+5")]))
+        self.assertEqual((other.state, bool(other.trouble)), (PeerState.UNKNOWN, True))
+        self.assertEqual(lines[0], f"peer {peer.configured} is asked for each file, the daemons at its address have sent too much")
+        self.assertEqual([self.holdings.count(one.slot) for one in (peer, other)], [0, 0])
+        self.clock.pump([SWEEP_INTERVAL] * 100)
+        self.assertEqual(len(self.holdings), 0)
+        self.watch.drop(other)
+        self.network.asked.clear()
+        self.clock.pump([1] * 100)
+        self.assertLess(len(self.network.asked), 5)
+        self.clock.pump([1] * 400)
+        self.assertEqual((peer.state, self.held()), (PeerState.KNOWN, [(peer.slot, 1)]))
+
+    def test_overdrawn_and_gone(self) -> None:
+        """Peers of a host that has sent too much are known to be dead all the same, and then hold nothing."""
+        peer, other = self.overdrawn()
+        for one in (peer, other):
+            self.network.hosts[str(one.configured)] = Line.REFUSES
+            self.watch.poll(one)
+        self.assertEqual([(one.state, self.holdings.count(one.slot)) for one in (peer, other)], [(PeerState.DEAD, 0)] * 2)
+
+    def test_usual_host(self) -> None:
+        """A host with 20,000 files that upgrades and cleans its cache again and again is polled at once each time."""
+        peer = self.add()
+        files = {f"p{number}-{'x' * 30}-1-1-any.pkg.tar.zst": 1 for number in range(20_000)}
+        self.answer(peer, PeerInfo(OTHER, 1, ("x86_64",), files))
+        self.assertTrue(self.watch.poll(peer))
+        self.assertEqual(self.holdings.count(peer.slot), 20_000)
+        names = list(files)
+        for turn in range(100):
+            self.clock.advance(5)
+            added = {name.replace("-1-1-", f"-{turn + 2}-1-"): 1 for name in names[:200]}
+            removed = tuple(names[:200] if not turn else (name.replace("-1-1-", f"-{turn + 1}-1-") for name in names[:200]))
+            self.answer(peer, PeerInfo(OTHER, turn + 2, ("x86_64",), added, turn + 1, removed))
+            self.assertTrue(self.watch.poll(peer))
+            self.assertEqual((list(self.holdings.holders(next(iter(added)))), self.holdings.count(peer.slot)), ([(peer.slot, 1)], 20_000))
+
+    def test_few_of_an_address(self) -> None:
+        """Of the daemons at one address two are polled at the same time, the others soon after; one that never answers keeps nobody else waiting."""
+        peers = [self.roster.add(partial(found, endpoint=Endpoint("10.0.0.66", 15678 + port), announced=Announced(OTHER))) for port in range(40)]
+        for peer in peers:
+            self.network.hosts[str(peer.configured)] = Line.SILENT
+            self.watch.poll(peer)
+        self.assertEqual(len(self.network.asked), POLLS_PER_ADDRESS)
+        other = self.add(4)
+        self.answer(other, self.whole(zlib=1))
+        self.assertTrue(self.watch.poll(other))
+        self.assertEqual(self.held(), [(other.slot, 1)])
+        self.clock.pump([0.1] * 100)
+        self.assertGreaterEqual(len(self.network.asked), 2 * POLLS_PER_ADDRESS + 1)
+        for peer in peers:
+            self.watch.drop(peer)
+        self.assertTrue(self.watch.poll(self.roster.add(partial(found, endpoint=Endpoint("10.0.0.66", 9999), announced=Announced(OTHER)))))
 
     def test_silent_then_dropped(self) -> None:
         """The next try at a silent peer goes with it, whoever has its slot then."""
         peer = self.known()
         self.network.hosts[str(peer.configured)] = Line.REFUSES
         self.watch.poll(peer)
-        self.assertEqual((peer.state, len(self.clock.getDelayedCalls())), (PeerState.DEAD, 1))
+        self.assertEqual((peer.state, len(self.timers())), (PeerState.DEAD, 1))
         self.watch.drop(peer)
         other = self.add(4)
         self.clock.advance(100)
@@ -791,16 +933,16 @@ class DiscoveredTests(Discovered):
         peer = self.known()
         self.network.hosts[str(peer.configured)] = Line.SILENT
         self.watch.poll(peer)
-        timers = len(self.clock.getDelayedCalls())
+        timers = len(self.timers())
         self.watch.poll_within(peer, 1)
-        self.assertEqual(len(self.clock.getDelayedCalls()), timers)
+        self.assertEqual(len(self.timers()), timers)
         self.watch.drop(peer)
         self.watch.poll_within(peer, 1)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.timers(), [])
         other = self.add(4)
         self.watch.stop()
         self.watch.poll_within(other, 1)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.timers(), [])
 
     def test_suspect(self) -> None:
         """A peer that did not answer a question is taken to be dead until a poll has shown the contrary; one that was slow is only polled."""
@@ -812,7 +954,7 @@ class DiscoveredTests(Discovered):
         self.assertEqual((peer.state, peer.trouble, peer.observed.silences), (PeerState.DEAD, "no answer in time", 1))
         self.watch.drop(peer)
         self.watch.suspect(peer, "gone")
-        self.assertEqual((peer.trouble, self.clock.getDelayedCalls()), ("no answer in time", []))
+        self.assertEqual((peer.trouble, self.timers()), ("no answer in time", []))
 
     def test_moved(self) -> None:
         """A peer that answers at another address than before has the reputation of the host there."""
@@ -917,7 +1059,7 @@ class LimitTests(Discovered):
         self.network.asked.clear()
         self.watch.poll(late)
         self.assertEqual((late.state, late.trouble, late.observed.verified, late.observed.listed), (PeerState.UNKNOWN, "", True, False))
-        self.assertEqual((late.next_poll(), self.clock.getDelayedCalls()), (None, []))
+        self.assertEqual((late.next_poll(), self.timers()), (None, []))
         self.assertEqual(self.network.asked, [f"GET http://{late.configured}/info?since=5"])
         self.assertEqual((telling.answers, len(self.held())), ([(200, "5+5")], INVENTORIES_LIMIT))
         self.assertEqual(lines, [f"peer {late.configured} is asked for each file, 128 inventories are known"])
@@ -968,6 +1110,22 @@ class LimitTests(Discovered):
         self.watch.drop(self.listed[0])
         self.watch.poll(late)
         self.assertEqual((late.state, self.held(XZ)), (PeerState.KNOWN, [(late.slot, 1)]))
+
+    def test_many_of_one_address(self) -> None:
+        """A host that has several daemons gets half of the places with them, and leaves the others to those that have few."""
+        for peer in self.listed[INVENTORIES_LIMIT // 2 + 10 :]:
+            self.watch.drop(peer)
+        states = []
+        for port in range(8):
+            peer = self.roster.add(partial(found, endpoint=Endpoint("10.0.0.66", 15678 + port), announced=Announced(OTHER)))
+            self.answer(peer, self.whole(xz=1))
+            self.watch.poll(peer)
+            states.append(peer.state)
+        self.assertEqual(states, [PeerState.KNOWN] * INVENTORIES_PER_ADDRESS + [PeerState.UNKNOWN] * (8 - INVENTORIES_PER_ADDRESS))
+        late = self.add(7)
+        self.answer(late, self.whole(zlib=1))
+        self.watch.poll(late)
+        self.assertEqual(late.state, PeerState.KNOWN)
 
     def test_named(self) -> None:
         """Peers that the user named have a place in any case, and take none from others."""

@@ -12,7 +12,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.delivery.table import Hits, Misses
 from pacserve.web.answers import Answer, RedirectAnswer, StreamAnswer
-from pacserve.web.bodies.arriving import ArrivingFile
 from tests.contracts.test_why import DATA, REQUEST, THIS_HOST, House, Situation
 from tests.fakes.network import Line, Page
 
@@ -55,12 +54,12 @@ class ReturningContract(SynchronousTestCase):
         if isinstance(answer, RedirectAnswer):
             return f"to {answer.origin}"
         assert isinstance(answer, StreamAnswer)
-        self.assertEqual(self.read(house, answer.file), DATA)
+        self.assertEqual(self.read(house, answer), DATA)
         return f"from {answer.file.giver}"
 
-    def read(self, house: House, file: ArrivingFile) -> bytes:
+    def read(self, house: House, answer: StreamAnswer) -> bytes:
         """What a client gets of a file that arrives."""
-        reader, data = file.reader(), b""
+        reader, data = answer.reader or answer.file.reader(), b""
         while len(data) < len(DATA):
             waiting = Deferred.fromCoroutine(reader.more(len(data)))
             for _ in range(200):

@@ -36,7 +36,7 @@ def _attacked(lab: Lab, network: Network, names: int) -> Iterator[Result]:
     here, there = network.hosts
     cache = lab.path(f"cache{names}")
     name = write_package(cache, "small", _SIZE)
-    daemon = lab.pacserve(cache, lab.configuration(f"daemon{names}", cache, NO_MIRROR, {"small": _SIZE}), host=here, launch=Launch(("--multicast",)))
+    daemon = lab.pacserve(cache, lab.configuration(f"daemon{names}", cache, NO_MIRROR), host=here, launch=Launch(("--multicast",)))
     lab.settle()
     here.call(lambda: latencies(daemon.port, [request_path(name)], 200))
     time.sleep(_IDLE_AFTER)

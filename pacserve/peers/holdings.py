@@ -80,10 +80,10 @@ class Holdings:
         Begins a list that takes the place of the one of the peer in `slot` once it is complete.
 
         Args:
-            address: The address whose share of the table the list uses; the same for all daemons of a host.
+            address: The address whose share of the table the list uses; the same for all daemons of a host.  Empty for a share of its own.
         """
         bit = next((bit for bit, held in enumerate(self._bits) if held is None), len(self._bits))
-        listing = Listing(self, slot, bit, address, self._lists.get(slot))
+        listing = Listing(self, slot, bit, address or f"slot {slot}", self._lists.get(slot))
         self._bits[bit : bit + 1] = [listing]
         return listing
 

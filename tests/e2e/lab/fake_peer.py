@@ -17,6 +17,7 @@ import time
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 
 class Claims(BaseHTTPRequestHandler):
@@ -378,6 +379,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     address_family = socket.AF_INET6
     request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says nothing of clients that have had enough."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def main(kind: str, folder: str) -> None:

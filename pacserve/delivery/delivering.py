@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import IPv4Address
 from itertools import chain
 from typing import Protocol
@@ -136,7 +136,9 @@ class Deliverer(FileDelivery):
     async def deliver(
         self, request: FileRequest, client: IPAddress, *, local_only: bool = False, head_only: bool = False, offset: int = 0, forced: bool = False
     ) -> Answer:
-        wanted = replace(await self._wanted(request, client, head_only=head_only, offset=offset), forced=forced)
+        wanted = await self._wanted(request, client, head_only=head_only, offset=offset)
+        if forced:
+            wanted = replace(wanted, forced=True)
         search = Search(_anything, partial(self._local_answer, wanted), self._clock.seconds() + ANSWER_DEADLINE)
         local = [candidate for source in self._local_sources for candidate in source.candidates(wanted)]
         doubted = [candidate for candidate in local if candidate.rank is Rank.CACHE_LAST and not local_only]
@@ -176,7 +178,7 @@ class Deliverer(FileDelivery):
         if request.kind is FileKind.SIGNATURE and visited - {_OWN_CACHE}:
             self._leaders_doubted_until = self._clock.seconds() + LEADERS_DOUBTED
         size = None if expected is None else expected.size
-        shared = request.repo not in self._private() and shared_file(request.name) is not None
+        shared = request.repo not in self._private() and _has_shared_name(request.name)
         small = is_small(request, size)
         checked = checks(self._policy.hits, digest=_has_digest(expected), spool=self._policy.has_spool(), small=small)
         return Wanted(request, size, client, expected, visited, checked, offset, head_only, mirrors_failed, shared=shared)
@@ -281,6 +283,11 @@ class Deliverer(FileDelivery):
         """Remembers who gave what was not checked here: should pacman come back for it, it is checked, or comes from the mirrors."""
         if not wanted.head_only:
             self._history.sent(wanted.client, wanted.request.name, giver, self._clock.seconds())
+
+
+@lru_cache(maxsize=4096)
+def _has_shared_name(name: str) -> bool:
+    return shared_file(name) is not None
 
 
 def _has_digest(expected: ExpectedFile | None) -> bool:

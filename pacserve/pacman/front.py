@@ -8,7 +8,7 @@ from functools import lru_cache
 from pacserve.delivery.delivering import FileDelivery
 from pacserve.errors import RequestError
 from pacserve.http.request import names_pacserve
-from pacserve.packages.files import FileRequest
+from pacserve.packages.files import FileKind, FileRequest
 from pacserve.packages.names import file_name, kind_of
 from pacserve.pacman.configuration import ConfigurationSource
 from pacserve.web.answers import Answer
@@ -45,7 +45,8 @@ class PacmanFront(Front):
         via = ask.header("Via")
         local_only = via is not None and names_pacserve(via)
         head_only, asked_range = ask.method == "HEAD", ask.header("Range")
-        forced = not head_only and asked_range is None and not any(ask.header(name) for name in _CONDITIONS)
+        unconditional = request.kind is FileKind.DATABASE and not head_only and asked_range is None
+        forced = unconditional and not any(ask.header(name) for name in _CONDITIONS)
         return await self._delivery.deliver(
             request, ask.client, local_only=local_only, head_only=head_only, offset=_first(asked_range), forced=forced
         )

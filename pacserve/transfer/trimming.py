@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -44,7 +45,7 @@ class SpoolTrimming:
         self._wall = wall
         self._turn = DeferredLock()
         self._complaints = Complaints(self._log)
-        self._loop = LoopingCall(self._begin)
+        self._loop = LoopingCall(self._begin, self.trim)
         self._loop.clock = clock
 
     def start(self) -> None:
@@ -59,22 +60,25 @@ class SpoolTrimming:
     def trim_soon(self) -> None:
         """Trims the spool in the background, if it is beyond its limit; this costs nothing for all other downloads, however many files there are."""
         if not self._spool.fits:
-            self._begin()
+            self._begin(self._make_room)
 
-    def _begin(self) -> None:
+    def _begin(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if not self._turn.waiting:  # the one that waits for its turn sees everything that this one would
-            self._complaints.hear(Deferred.fromCoroutine(self.trim()), "trimming the spool")
+            self._complaints.hear(Deferred.fromCoroutine(work()), "trimming the spool")
 
     async def trim(self) -> None:
-        """Trims the spool."""
-        await self._turn.run(lambda: Deferred.fromCoroutine(self._trim()))
+        """Trims the spool, after it has given up what another package cache holds as well."""
+        await self._turn.run(lambda: Deferred.fromCoroutine(self._trim(give_up=True)))
 
-    async def _trim(self) -> None:
+    async def _make_room(self) -> None:
+        await self._turn.run(lambda: Deferred.fromCoroutine(self._trim(give_up=False)))
+
+    async def _trim(self, *, give_up: bool) -> None:
         folders, now = self._cache_dirs(), self._wall()
 
         def work() -> tuple[list[str], list[str]]:
-            elsewhere = partial(changed_elsewhere, folders)
-            return self._spool.give_up(elsewhere, now), self._spool.trim(elsewhere)
+            elsewhere = partial(changed_elsewhere, folders, frozenset(_names(folders)))
+            return self._spool.give_up(elsewhere, now) if give_up else [], self._spool.trim(elsewhere)
 
         given_up, removed = await self._in_thread(work)
         if given_up:
@@ -83,7 +87,7 @@ class SpoolTrimming:
             self._log.debug("{count} files left the spool for newer ones", count=len(removed))
 
 
-def changed_elsewhere(folders: Sequence[str], file: SpooledFile) -> float | None:
+def changed_elsewhere(folders: Sequence[str], names: Collection[str], file: SpooledFile) -> float | None:
     """
     Returns when another file of the same name and size changed, in seconds since the epoch; None where there is none.
 
@@ -93,12 +97,19 @@ def changed_elsewhere(folders: Sequence[str], file: SpooledFile) -> float | None
 
     Args:
         folders: The package caches; the spool's own folder may be one of them.
+        names: Those that there are in these folders: to find them costs a hundredth of asking each folder for each file.
     """
-    for folder in folders:
+    for folder in folders if file.name in names else ():
         found = _readable(f"{folder}/{file.name}")
         if found is not None and found.st_size == file.size and (found.st_dev, found.st_ino) != file.identity:
             return found.st_ctime
     return None
+
+
+def _names(folders: Sequence[str]) -> Iterator[str]:
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            yield from os.listdir(folder)  # noqa: PTH208 - of tens of thousands of files
 
 
 def _readable(path: str) -> os.stat_result | None:

@@ -46,11 +46,9 @@ CONNECT_TIMEOUT = 5.0
 # TLS contexts that an agent keeps, one for each host: each takes some 1 MB, and 8 ms to read the system's certificates.
 _TLS_CONTEXTS = 4
 
-# Bytes of one read: each read of a large file costs a run through all code that handles it.  Rate limits need smaller reads, or the bytes of many
-# seconds would arrive at once.  Where the read before brought less than `READ_SLOW`, no more than that is made room for: the room for the whole would
-# be taken from the system and given back for each few bytes.
+# Bytes of one read: each read of a large file costs a run through all code that handles it.  A connection that begins with smaller ones stays with
+# them, since the kernel sizes its window by what is taken at once.  Rate limits need smaller ones, or the bytes of many seconds would come at once.
 READ = 512 * 1024
-READ_SLOW = 64 * 1024
 READ_LIMITED = 16 * 1024
 
 
@@ -74,7 +72,7 @@ class _BoundedProtocol(ProtocolWrapper):
         return self.factory
 
     def makeConnection(self, transport: Any) -> None:  # noqa: N802
-        self._adapt(transport, 0)
+        transport.bufferSize = self._bounds.read
         super().makeConnection(transport)
 
     def writeSequence(self, data: Any) -> None:  # noqa: N802
@@ -93,7 +91,6 @@ class _BoundedProtocol(ProtocolWrapper):
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         if self._refused is not None:
             return
-        self._adapt(self.transport, len(data))
         limits = self._bounds.headers
         if self._in_headers:
             permit_lines(self.wrappedProtocol, limits.line)
@@ -112,11 +109,6 @@ class _BoundedProtocol(ProtocolWrapper):
         if self._closing is not None and self._closing.active():
             self._closing.cancel()
         super().connectionLost(reason if self._refused is None else Failure(self._refused))
-
-    def _adapt(self, transport: Any, received: int) -> None:
-        """Chooses the size of the next read, by what the last one brought."""
-        read = self._bounds.read
-        transport.bufferSize = read if received >= READ_SLOW else min(read, READ_SLOW)
 
     def _begin(self) -> None:
         self._received = 0

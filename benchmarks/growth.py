@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks import bookkeeping, changed_databases, fetched_packages
+from benchmarks import bookkeeping, changed_databases, fetched_packages, leaving
 from benchmarks.lab import Lab
 from benchmarks.report import Aim, Result
 
@@ -46,6 +46,7 @@ SECTIONS: Sequence[Section] = (
     Section("reactor, a file comes into a cache, its files", "CPU ms", 1e3, LINEAR, bookkeeping.reactor_of_a_change),
     Section("thread, a file comes into a cache, its files", "CPU ms", 1e3, LINEAR, bookkeeping.thread_of_a_change),
     Section("an entry of a full memory, its entries", "CPU us", 1e6, FLAT, bookkeeping.remembered),
+    Section("reactor, a peer leaves, names that are known", "CPU ms", 1e3, FLAT, lambda _: leaving.costs()),
     Section("reactor, a new database is taken, its packages", "CPU ms", 1e3, LINEAR, changed_databases.taken),
     Section("a request for a known file, packages of a changed database", "ms", 1e3, FLAT, changed_databases.known_file),
     Section("a request for a new file, packages of a changed database", "ms", 1e3, LINEAR, changed_databases.new_file),

@@ -104,7 +104,7 @@ def test_folders(lab: Lab, depot: Depot) -> None:
         *("--state", f"{host.dir}/file/state", "--cache-dir", str(cache), "--misses", "fetch", "--spool", "/run/spool"),
         env={"NOTIFY_SOCKET": "/nonexistent/notify"},
     )
-    assert host.request(f"/package/{NAME}").status == 200
+    wait_until(lambda: host.request(f"/package/{NAME}").status == 200, "the new file to be settled")
     shutil.rmtree(cache)
     host.path("/run/spool").rename(host.path("/run/away"))
     host.path("/run/spool").touch()

@@ -14,7 +14,7 @@ import socket
 import sys
 import threading
 import time
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -262,10 +262,14 @@ class TakesClaims(Claims):
         verb = "ask"
         while True:
             connection = HTTPConnection(host, 15678, timeout=2)
-            for key in keys:
-                connection.request("POST", f"/claim/{verb}/{self.instance}/{key}")
-                connection.getresponse().read()
-            connection.close()
+            try:
+                for key in keys:
+                    connection.request("POST", f"/claim/{verb}/{self.instance}/{key}")
+                    connection.getresponse().read()
+            except (OSError, HTTPException):  # that host has ended, or hears no more of this one
+                return
+            finally:
+                connection.close()
             print("claimed", len(keys), flush=True)
             verb = "renew"
             time.sleep(0.5)

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IDelayedCall, IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import connectionDone
+from twisted.internet.tcp import Connection
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.client import URI, BrowserLikePolicyForHTTPS, HostnameCachingHTTPSPolicy
@@ -18,6 +19,7 @@ from zope.interface import implementer
 from pacserve.errors import RemoteProtocolError
 from pacserve.fetch.twisted_internals import permit_lines
 from pacserve.fetch.urls import literal_address
+from pacserve.network.sockets import has_unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,14 @@ class _BoundedProtocol(ProtocolWrapper):
         super().connectionLost(reason if self._refused is None else Failure(self._refused))
 
     def _begin(self) -> None:
+        """
+        Gets ready for the answer to a request that is being written.
+
+        On a connection that was used before, bytes that nobody has asked for would be taken for the answer.  It is ended instead, and Twisted asks
+        again on a new one.  Under TLS there are bytes of its own, such as session tickets.
+        """
+        if self._received and isinstance(self.transport, Connection) and has_unread(self.transport.getHandle().fileno()):
+            self.transport.abortConnection()
         self._received = 0
         self._in_headers = True
 

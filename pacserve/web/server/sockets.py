@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.tcp import Connection
 
+from pacserve.network import sockets
 from pacserve.web.server.twisted_internals import flush, tcp_connection
 
 # struct tcp_info of linux/tcp.h: 8 octets, 24 numbers of 32 bits and two of 64 stand in front of tcpi_bytes_acked (Linux 4.1).
@@ -56,14 +57,9 @@ class Outgoing:
 
 
 def has_unread(transport: object) -> bool:
-    """Returns whether the kernel has bytes of a TCP connection that were not read yet; False where it has no answer."""
+    """Returns whether the kernel has bytes of a TCP connection, or the one below a TLS connection, that were not read yet."""
     connection = tcp_connection(transport)
-    if connection is None:
-        return False
-    try:
-        return any(fcntl.ioctl(connection.getHandle().fileno(), termios.FIONREAD, bytes(4)))
-    except OSError:
-        return False
+    return connection is not None and sockets.has_unread(connection.getHandle().fileno())
 
 
 def outgoing(transport: object) -> Outgoing | None:

@@ -15,6 +15,7 @@ class Stale(SimpleHTTPRequestHandler):
     """Sends files, and behind each the beginning of an answer that nobody asked for."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # the bytes come at once, and not when the next request has been sent
 
     def do_GET(self) -> None:
         """Answers."""

@@ -1,12 +1,14 @@
 """Tests for `pacserve.fetch.connections`."""
 
+import socket
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
+from twisted.internet.tcp import Connection
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
@@ -27,6 +29,7 @@ from pacserve.fetch.connections import (
     Endpoints,
     HeaderLimits,
 )
+from pacserve.network.sockets import has_unread
 
 
 class Wire(StringTransport):
@@ -179,6 +182,56 @@ class BoundedTests(SynchronousTestCase):
         self.wires.protocol.dataReceived(b"HTTP/1.1 200 OK\r\n\r\n")
         self.successResultOf(asked)
         self.assertEqual(events, [])
+
+
+class Held(Connection):
+    """A TCP connection of a reactor that does nothing by itself."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self.socket = connected
+        self.aborted = False
+
+    def write(self, data: bytes) -> None:
+        """Sends nothing."""
+
+    def abortConnection(self) -> None:  # noqa: N802
+        self.aborted = True
+
+
+class StaleTests(SynchronousTestCase):
+    def test_stale_bytes(self) -> None:
+        """A connection on which bytes have arrived that nobody asked for is ended when the next request is written, and used otherwise."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            for stale in (b"", b"HTTP/1.1 404 Not Found\r\n\r\n"):
+                host = Held(socket.create_connection(server.getsockname()))
+                other, _ = server.accept()
+                with host.socket, other:
+                    protocol = BoundedEndpoint(Connecting(host), Clock()).connect(Factory.forProtocol(Protocol))
+                    self.assertFalse(host.aborted)
+                    inside: Any = self.successResultOf(protocol)
+                    inside.transport.write(b"GET / HTTP/1.1\r\n")
+                    inside.transport.write(b"\r\n")
+                    inside.transport.dataReceived(b"HTTP/1.1 200 OK\r\n\r\n")
+                    other.sendall(stale)
+                    for _ in range(100):
+                        if bool(stale) is has_unread(host.socket.fileno()):
+                            break
+                    inside.transport.write(b"GET / HTTP/1.1\r\n\r\n")
+                    self.assertIs(host.aborted, bool(stale))
+
+
+@implementer(IStreamClientEndpoint)
+class Connecting:
+    """Connects at once, by a connection that is there."""
+
+    def __init__(self, connection: Held) -> None:
+        self._connection = connection
+
+    def connect(self, protocolFactory: Any) -> Deferred[Any]:  # noqa: N803
+        """Returns the protocol on the connection."""
+        protocol = protocolFactory.buildProtocol(None)
+        protocol.makeConnection(self._connection)
+        return succeed(protocol)
 
 
 class EndpointsTests(SynchronousTestCase):

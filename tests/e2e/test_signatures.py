@@ -23,8 +23,7 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("hits", ["auto", "redirect"])
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(("fault", "hits"), [*((fault, "auto") for fault in FAULTS), ("SignatureCut", "redirect")])
 def test_peer_without_signatures(make_lab: MakeLab, depot: Depot, fault: str, hits: str) -> None:
     """However a peer fails for signatures, the first run of pacman installs everything, and the packages come from that peer."""
     lab = make_lab(sites=(Site(80, depot.detached),))

@@ -125,13 +125,17 @@ class Streaming:
         Fetches a small file, keeps nothing, and waits until it is here.
 
         Args:
-            first: Where it is fetched from; what this does not give comes from the mirrors.  None for the mirrors.
+            first: Where it is fetched from; what this does not give comes from the mirrors, but for databases and their signatures, which must
+                be of one mirror.  None for the mirrors.
             origin: How it arrives, for the access log.
 
         Raises:
             FetchError: It did not come.
         """
-        upstreams = self._upstreams.upstreams(request) if first is None else self._beginning_with(first, request)
+        if first is None:
+            upstreams = self._upstreams.upstreams(request)
+        else:
+            upstreams = [first] if request.kind is FileKind.DATABASE else self._beginning_with(first, request)
         return await self._whole(self._running.small.join(request, partial(self._look, request), upstreams), origin)
 
     def _beginning_with(self, first: Upstream, request: FileRequest) -> Sequence[Upstream]:

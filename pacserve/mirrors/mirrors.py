@@ -13,13 +13,16 @@ from pacserve.mirrors.health import Absences, Fault, MirrorHealth
 from pacserve.mirrors.inquiry import Inquiry, Question
 from pacserve.mirrors.mirror import Mirror, MirrorList
 from pacserve.mirrors.race import Race
-from pacserve.packages.files import SMALL_FILE_LIMIT, FileRequest
+from pacserve.packages.files import SMALL_FILE_LIMIT, FileKind, FileRequest
+from pacserve.packages.names import is_signature, signed_file
 from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
 from pacserve.sources.locations import Holder, Location, Offer, RemoteFile
 from pacserve.sources.upstreams import Upstream
 
 # Seconds for which a mirror's yes holds: as long as that of a peer, for several clients that ask for the same file at once.
 YES_HOLDS = 1.0
+# Seconds for which it is remembered which mirror had a database: pacman asks for the signature at once, and it must be the one of that database.
+GIVER_LIFETIME = 60.0
 # Answers that are remembered.
 _ANSWERS_LIMIT = 256
 _OFFERS = {secret: Offer(Holder.MIRROR, secret=secret) for secret in (False, True)}
@@ -50,6 +53,7 @@ class Mirrors(PackageSource):
         self._absences = absences
         self._upstream = upstream
         self._clock = clock
+        self._givers: ExpiringMemory[tuple[str, str, str], Mirror] = ExpiringMemory(_ANSWERS_LIMIT, GIVER_LIFETIME)
         self._found: ExpiringMemory[tuple[FileRequest, int | None, bool], RemoteFile] = ExpiringMemory(_ANSWERS_LIMIT, YES_HOLDS)
 
     @property
@@ -114,6 +118,8 @@ class Mirrors(PackageSource):
         location = RemoteFile(mirror.file_url(request.name), f"mirror {mirror.url}", found.size, self._upstream(mirror), offer)
         if found.conclusive:
             self._found.remember(key, location, self._clock.seconds())
+            if request.kind is FileKind.DATABASE:
+                self._givers.remember((request.repo, request.arch, request.name), mirror, self._clock.seconds())
         return location
 
     def _in_order(self, request: FileRequest, *, resumed: bool) -> list[Mirror]:
@@ -124,6 +130,10 @@ class Mirrors(PackageSource):
             resumed: True if the client has the beginning already.  What is sent through begins at the first byte, so that a mirror to which the
                 client can be sent comes first.
         """
+        if request.kind is FileKind.DATABASE and is_signature(request.name):
+            giver = self._givers.get((request.repo, request.arch, signed_file(request.name)), self._clock.seconds())
+            if giver is not None:
+                return [giver]
         mirrors = self._mirrors.mirrors(request.repo, request.arch)
         found = self._health.in_order(mirrors, lambda mirror: mirror.url.origin, self._clock.seconds())
         return sorted(found, key=lambda mirror: mirror.secret) if resumed else found

@@ -12,7 +12,7 @@ from pacserve.errors import AbsentError, FetchError
 from pacserve.mirrors.health import ABSENCE_LIFETIME, FIRST_PENALTY, Absences, Fault, MirrorHealth
 from pacserve.mirrors.inquiry import Found, InconclusiveError, Inquiry, Question, UnfitError
 from pacserve.mirrors.mirror import Mirror
-from pacserve.mirrors.mirrors import YES_HOLDS, Mirrors
+from pacserve.mirrors.mirrors import GIVER_LIFETIME, YES_HOLDS, Mirrors
 from pacserve.network.addresses import IPAddress, LocalAddresses
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.pacman.configuration import ConfigurationSource, PacmanConfiguration, Repository
@@ -112,6 +112,16 @@ class MirrorsTests(SynchronousTestCase):
             self.assertIs(source.all_failed(PACKAGE), failed)
         self.clock.advance(FIRST_PENALTY)
         self.assertIs(source.all_failed(PACKAGE), False)
+
+    def test_signature_of_a_database(self) -> None:
+        """The signature of a database is asked of the mirror that had the database, and of that alone, for a minute."""
+        source = self.mirrors({"a.example": 404, "b.example": 1234})
+        signature = FileRequest("core", "x86_64", "core.db.sig", FileKind.DATABASE)
+        self.successResultOf(self.settle(source, DATABASE))
+        self.client.answers = {"a.example": 1234, "b.example": 404}
+        self.failureResultOf(self.settle(source, signature), AbsentError)
+        self.clock.advance(GIVER_LIFETIME)
+        self.assertEqual(self.successResultOf(self.settle(source, signature)).url, "http://u:secret@a.example/core/core.db.sig")
 
     def test_resumed(self) -> None:
         """A client that has the beginning already is sent to another mirror than one with a password, if there is one that has the file."""

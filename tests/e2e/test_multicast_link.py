@@ -69,7 +69,7 @@ class Station:
     """A link on a host that says something five times a second."""
 
     def __init__(self, host: Host, word: str, names: str = "", groups: tuple[str, ...] = EVERYONE) -> None:
-        self.log = host.dir / "log" / f"station{next(_NUMBERS)}.log"
+        self.log = host.dir / "log" / f"station{next(_NUMBERS)}.out"  # no daemon's log: a station has defects on purpose
         self.process = host.spawn([sys.executable, "-c", STATION, word, names, *groups], log=self.log, env={"PYTHONPATH": str(Path.cwd())})
         wait_until(lambda: "started" in self.text() or self.process.poll() is not None, "a station", 20)
         assert self.process.poll() is None, self.text()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from ipaddress import IPv4Address
 from itertools import chain
-from typing import Protocol
+from typing import Any, Protocol
 
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IReactorTime
 
-from pacserve.delivery.streaming import Streaming
+from pacserve.delivery.streaming import Streaming, Whole
 from pacserve.delivery.table import Circumstances, Decision, Delivery, Hits, Misses, checks, decide, is_small
 from pacserve.errors import AbsentError, FetchError, RequestError
 from pacserve.network.addresses import IPAddress, LocalAddresses
@@ -32,6 +34,10 @@ ANSWER_DEADLINE = 7.5
 STATED_SIZE_TIMEOUT = 3.0
 # Seconds for which each signature comes from a mirror after pacman came back for one that a peer gave: a peer that lies costs one transaction.
 LEADERS_DOUBTED = 3600.0
+# Seconds that a download of a small file has: the rest of the time is for peers and the own cache, as far as these have it.  And seconds for which
+# signatures come from the mirrors alone after one that did not come in time, since it may have been a leader that held it up.
+WHOLE_TIMEOUT = 4.0
+SLOW_LEADERS_DOUBTED = 60.0
 # What is waited for until it is whole, where a file is small.
 _WHOLE = frozenset({Delivery.JOIN, Delivery.DOWNLOAD, Delivery.RELAY, Delivery.SEND_THROUGH})
 _OWN_CACHE = "cache"
@@ -208,7 +214,8 @@ class Deliverer(FileDelivery):
         digest, small, returned = _has_digest(wanted.expected), is_small(request, wanted.size), bool(wanted.visited)
         spool = (wanted.checked and not small) or policy.has_spool()  # without a spool nothing large is checked
         far_ahead = bool(wanted.offset) and not small and self._streaming.is_far_ahead(request, wanted.offset)
-        return Circumstances(policy.misses, policy.hits, request.kind, peers, spool, digest, small, returned, wanted.head_only, far_ahead)
+        facts = (peers, spool, digest, small, returned, wanted.head_only, far_ahead, wanted.shared)
+        return Circumstances(policy.misses, policy.hits, request.kind, *facts)
 
     async def _local_answer(self, wanted: Wanted, location: Location) -> Answer:
         if not isinstance(location, LocalFile):
@@ -271,13 +278,29 @@ class Deliverer(FileDelivery):
         request = wanted.request
         if delivery in (Delivery.DOWNLOAD, Delivery.JOIN):
             alone = bool(wanted.visited) or self._leaders_doubted_until > self._clock.seconds()
-            whole = await self._streaming.download_whole(request, alone=alone and request.kind is FileKind.SIGNATURE)
+            whole = await self._in_time(self._streaming.download_whole(request, alone=alone and request.kind is FileKind.SIGNATURE))
         else:
             first = location.upstream if isinstance(location, RemoteFile) else None
             whole = await self._streaming.fetch_whole(request, first, "relayed" if delivery is Delivery.RELAY else "sent through")
         if not whole.authoritative and request.kind is FileKind.SIGNATURE:
-            self._doubt(wanted, whole.answer.file.giver)
+            self._doubt(wanted, whole.answer.file.giver.removeprefix("peer "))
         return whole.answer
+
+    async def _in_time(self, downloading: Coroutine[Any, Any, Whole]) -> Whole:
+        """
+        Waits for a small file, but not so long that nobody else could be asked for it.
+
+        Raises:
+            FetchError: It did not come in time.  The download goes on; should a leader have held it up, none is followed for a while.
+        """
+        whole = Deferred.fromCoroutine(downloading)
+        whole.addTimeout(WHOLE_TIMEOUT, self._clock)
+        try:
+            return await whole
+        except DeferredTimeoutError:
+            now = self._clock.seconds()
+            self._leaders_doubted_until = max(self._leaders_doubted_until, now + SLOW_LEADERS_DOUBTED)
+            raise FetchError(f"it did not come within {WHOLE_TIMEOUT:.0f} s") from None
 
     def _doubt(self, wanted: Wanted, giver: str) -> None:
         """Remembers who gave what was not checked here: should pacman come back for it, it is checked, or comes from the mirrors."""

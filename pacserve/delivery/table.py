@@ -68,6 +68,7 @@ class Circumstances:
         returned: True if the client was sent to a peer for this file within the last hour, and asks again.
         head_only: True if the client does not want the file now (HEAD).
         far_ahead: True if the first byte that the client wants will not be here for a long time, should it be downloaded.
+        shared: True if the file is one that hosts of a LAN share; downloads ask the mirrors for no other.
     """
 
     misses: Misses
@@ -80,6 +81,7 @@ class Circumstances:
     returned: bool = False
     head_only: bool = False
     far_ahead: bool = False
+    shared: bool = True
 
     @property
     def fetches(self) -> bool:
@@ -180,7 +182,7 @@ def _from_peer(offer: Offer, now: Circumstances) -> Decision:
 
 def _from_mirror(offer: Offer, now: Circumstances) -> Decision:
     """Returns what becomes of a file that a mirror was asked for."""
-    if now.small and not now.head_only and now.kind is not FileKind.DATABASE:
+    if now.small and now.shared and not now.head_only and now.kind is not FileKind.DATABASE:
         return _ASKED_BEFORE
     if now.small or offer.small:
         return _SMALL_THROUGH

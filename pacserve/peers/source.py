@@ -331,7 +331,9 @@ def _rank(wanted: Wanted, rank: Rank, *, disappointed: bool) -> Rank:
     A client that comes back is not sent to one more peer whose bytes nobody checks.  A signature can be checked by nobody but pacman, which fails
     on a wrong one: it comes from the mirrors as long as these answer.
     """
-    if (wanted.visited and not wanted.checked) or (wanted.request.kind is FileKind.SIGNATURE and not wanted.mirrors_failed):
+    if wanted.request.kind is FileKind.SIGNATURE and wanted.mirrors_failed:
+        return Rank.PEERS_AGAIN if disappointed else rank
+    if wanted.request.kind is FileKind.SIGNATURE or (wanted.visited and not wanted.checked):
         return Rank.PEERS_LAST
     return Rank.PEERS_AGAIN if disappointed else rank
 

@@ -101,6 +101,7 @@ class Download:
         self._limits = limits
         self._lateness = lateness
         self._arrived_at = self.began = clock.seconds()
+        self._has_joined = False
 
     @property
     def expected(self) -> ExpectedFile | None:
@@ -216,12 +217,15 @@ class Download:
                 joined = True
                 fetching.cancel()
 
-        leaders.watch(join)
+        if not self._has_joined:  # each time a source is dropped that may be as good as any, and a keeper could have that done again and again
+            leaders.watch(join)
         try:
             await fetching
         except CancelledError:
             if not joined:  # the daemon stops
                 raise
+            self._has_joined = True
+            leaders.watch(_not_again)
             self._log.debug("{name}: another host downloads it as well, and is followed", name=self.name)
             return False
         return True
@@ -344,3 +348,7 @@ class Download:
             else:
                 self._sources.ask_next(source)  # for the whole file: then it is known which of them gave wrong bytes
             self._arrival.restart()
+
+
+def _not_again() -> None:
+    return

@@ -172,7 +172,7 @@ class Downloads:
             download.file.end(Progress.FAILED)
             search.end(kept=kept)
             for file in download.files:
-                if not (file is download.file and file.progress is Progress.COMPLETE):
+                if not (kept and file is download.file):
                     self._spool.discard(file.file)
 
     def _forget(self, key: Key, download: Download) -> None:

@@ -11,7 +11,17 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.delivery.delivering import ANSWER_DEADLINE, LEADERS_DOUBTED, STATED_SIZE_TIMEOUT, Deliverer, MirrorKnowledge, Policy, Sources
+from pacserve.delivery.delivering import (
+    ANSWER_DEADLINE,
+    LEADERS_DOUBTED,
+    SLOW_LEADERS_DOUBTED,
+    STATED_SIZE_TIMEOUT,
+    WHOLE_TIMEOUT,
+    Deliverer,
+    MirrorKnowledge,
+    Policy,
+    Sources,
+)
 from pacserve.delivery.streaming import Streaming, Whole
 from pacserve.delivery.table import Delivery, Hits, Misses
 from pacserve.errors import AbsentError, FetchError, RemoteProtocolError, RequestError
@@ -70,12 +80,14 @@ class Streams(Streaming):
     Attributes:
         begun: What was done, and with which host.
         giver: The peer that small files come from; empty where they come from a mirror.
+        slow: True if they do not come.
     """
 
     def __init__(self) -> None:
         self.begun: list[tuple[str, str]] = []
         self.far_ahead = False
         self.giver = ""
+        self.slow = False
 
     def is_far_ahead(self, request: FileRequest, offset: int) -> bool:
         return self.far_ahead
@@ -94,6 +106,8 @@ class Streams(Streaming):
 
     async def download_whole(self, request: FileRequest, *, alone: bool) -> Whole:
         self.begun.append(("alone" if alone else "shared", ""))
+        if self.slow:
+            await Deferred[None]()
         return self.whole()
 
     async def fetch_whole(self, request: FileRequest, first: Upstream | None, origin: str) -> Whole:
@@ -566,7 +580,7 @@ class SmallFileTests(Setup):
         """The sources are told that pacman comes back for a signature that this host's cache or a peer gave, and not for one of a mirror."""
         for source, giver, visited in (
             (Source(Choice(Rank.CACHE, HERE)), "", {"cache"}),
-            (Source(), "peer 10.0.0.3:15678", {"peer 10.0.0.3:15678"}),
+            (Source(), "peer 10.0.0.3:15678", {"10.0.0.3:15678"}),
             (Source(), "", set()),
         ):
             self.streams.giver, self.misses = giver, Misses.FETCH
@@ -587,6 +601,30 @@ class SmallFileTests(Setup):
         self.clock.advance(LEADERS_DOUBTED)
         self.successResultOf(self.resolve(deliverer, replace(SIGNATURE, name="gzip-1.13-1-x86_64.pkg.tar.zst.sig")))
         self.assertEqual([done for done, _ in self.streams.begun], ["shared", "shared", "alone", "alone", "shared"])
+
+    def test_not_shared(self) -> None:
+        """What is no matter of the LAN is no download either, and is fetched from the mirror that has it, for signatures as for small packages."""
+        policy = Policy(Misses.FETCH, Hits.AUTO, lambda: True, lambda: True)
+        sources = Sources([Source()], [Source(Choice(Rank.MIRRORS, AT_MIRROR))], self.sizes, self.databases, lambda: {"core"})
+        deliverer = Deliverer(sources, Addresses(), Resolver(self.clock), self.streams, policy, self.clock)
+        for request in (SIGNATURE, PACKAGE):
+            self.assertIsInstance(self.successResultOf(self.resolve(deliverer, request)), StreamAnswer)
+        self.assertEqual([done for done, _ in self.streams.begun], ["sent through", "sent through"])
+
+    def test_slow_download(self) -> None:
+        """A signature that does not come in time leaves time for others, and the next ones are asked of the mirrors alone for a minute."""
+        self.misses = Misses.FETCH
+        peer = Choice(Rank.PEERS_LAST, AT_PEER)
+        deliverer = self.deliverer(Source(), Source(self.unasked), Source(peer))
+        self.streams.slow = True
+        asked = self.resolve(deliverer, SIGNATURE)
+        self.clock.advance(WHOLE_TIMEOUT)
+        self.assertIsInstance(self.successResultOf(asked), StreamAnswer)
+        self.streams.slow = False
+        for wait in (0.0, SLOW_LEADERS_DOUBTED):
+            self.clock.advance(wait)
+            self.successResultOf(self.resolve(deliverer, replace(SIGNATURE, name="sed-4.9-1-x86_64.pkg.tar.zst.sig")))
+        self.assertEqual([done for done, _ in self.streams.begun], ["shared", "relayed", "alone", "shared"])
 
     def test_mirrors_that_failed(self) -> None:
         """The sources are told when no mirror is likely to answer for a signature."""

@@ -186,7 +186,9 @@ class CandidatesTests(Setup):
         for failed, visited, rank in (
             (False, frozenset[str](), Rank.PEERS_LAST),
             (True, frozenset[str](), Rank.PEERS),
-            (True, frozenset({"cache"}), Rank.PEERS_LAST),
+            (False, frozenset({"cache"}), Rank.PEERS_LAST),
+            (True, frozenset({"cache"}), Rank.PEERS),
+            (True, frozenset({address(0)}), Rank.PEERS_AGAIN),
         ):
             wanted = replace(SIGNATURE_WANTED, visited=visited, mirrors_failed=failed)
             self.assertEqual([candidate.rank for candidate in self.source.candidates(wanted)], [rank])

@@ -55,12 +55,16 @@ class InfoFront(Front):
 
     Args:
         instance: 128 random bits in hexadecimal, drawn at this start.
+        leaving: True if the daemon is about to end: a peer that has heard its goodbye asks here whether that is true.
     """
 
-    def __init__(self, packages: LocalPackages, architectures: Callable[[], Sequence[str]], instance: str) -> None:
+    def __init__(
+        self, packages: LocalPackages, architectures: Callable[[], Sequence[str]], instance: str, leaving: Callable[[], bool] = lambda: False
+    ) -> None:
         self._packages = packages
         self._architectures = architectures
         self._instance = instance
+        self._leaving = leaving
         self._state: tuple[Inventory, tuple[str, ...]] | None = None
         self._whole: _Prepared | None = None
         self._deltas: dict[int, _Prepared] = {}
@@ -68,6 +72,8 @@ class InfoFront(Front):
     async def answer(self, ask: Ask) -> Answer:
         if ask.parts:
             raise RequestError(404, "ask for /info")
+        if self._leaving():
+            raise RequestError(503, "this daemon is about to end")
         since = query_number(ask.query, "since")
         prepared = self._prepare(await self._packages.inventory(), tuple(self._architectures()), since)
         headers = [("ETag", prepared.etag), ("Vary", "Accept-Encoding"), ("Cache-Control", "no-cache")]

@@ -138,7 +138,10 @@ class Channel(BareChannel, ClientConnection):
 
     @property
     def idle(self) -> bool:
-        return self._phase is not Phase.RESPONSE or self._done is not None
+        if self._phase is Phase.RESPONSE or has_unread(self.transport):
+            return False
+        sent = self._measure(self.transport)
+        return sent is None or not sent.waiting  # what the kernel has still to send would be lost
 
     # The connection begins and ends.
 
@@ -178,14 +181,14 @@ class Channel(BareChannel, ClientConnection):
         elif self._flooding:
             return
         allowance = self._visitor.allowance
-        began = 0.0 if allowance is None else self._turns.seconds()
+        began = 0.0 if allowance is None else self._turns.cpu_seconds()
         self._receiving = True
         try:
             super().dataReceived(data)
         finally:
             self._receiving = False
         if allowance is not None:
-            allowance.use(0, self._turns.seconds() - began)
+            allowance.use(0, self._turns.cpu_seconds() - began)
         if self.waiting_bytes and self._too_many_wait():
             self._flooding = True
             self.waiting_bytes.clear()

@@ -120,7 +120,8 @@ class Connections:
             None where the client must be refused.
         """
         source = source_of(client, self._ranking(client))
-        allowance = self._allowances.of(source, self._clock.seconds())
+        known = next(iter(self._of.get(source, ())), None)  # its allowance is the one that its connections have, however long they are open
+        allowance = self._allowances.of(source, self._clock.seconds()) if known is None else known.visitor.allowance
         if allowance is not None:
             if not allowance.connect(self._clock.seconds()):
                 return None

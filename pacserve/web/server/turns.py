@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from time import thread_time
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IReactorFDSet, IReactorTime
@@ -35,14 +36,16 @@ class Turns:
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, cpu_seconds: Callable[[], float] = thread_time) -> None:
         """
         Begins without connections.
 
         Args:
             clock: A reactor; where it watches no sockets itself, as in tests, no connection is taken from it.
+            cpu_seconds: Gives the CPU time of the reactor's thread.
         """
         self._clock = clock
+        self._cpu_seconds = cpu_seconds
         self._nested: NestedReactor | None = None
         self._waiting: dict[Allowance, deque[Callable[[], None]]] = {}
         self._turns: deque[Allowance] = deque()  # those of the sources that need not wait for a timer
@@ -51,6 +54,10 @@ class Turns:
     def seconds(self) -> float:
         """Returns the time."""
         return self._clock.seconds()
+
+    def cpu_seconds(self) -> float:
+        """Returns the CPU time of the reactor's thread: a host that asks is not charged for time that this one had not got."""
+        return self._cpu_seconds()
 
     def share(self, descriptor: FileDescriptor) -> None:
         """Has the socket of another host's connection watched together with all others of its kind."""

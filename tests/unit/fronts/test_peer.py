@@ -114,6 +114,12 @@ class InfoFrontTests(InfoFrontCase):
         self.front = InfoFront(self.packages, lambda: self.configuration.value.architectures, "f" * 32)
         self.assertEqual(self.info(If_None_Match=etag).status, 200)
 
+    def test_leaving(self) -> None:
+        """A daemon that is about to end says so: it would be taken for one whose goodbye somebody else has sent."""
+        front = InfoFront(self.packages, lambda: ("x86_64",), INSTANCE, lambda: True)
+        error = self.failureResultOf(Deferred.fromCoroutine(front.answer(ask())), RequestError).value
+        self.assertEqual(error.status, 503)
+
     def test_nothing_below(self) -> None:
         """There is nothing below /info."""
         for parts in (("",), ("x",), ("x", "y")):

@@ -86,6 +86,10 @@ def loopback_first(address: IPAddress) -> Rank:
     return Rank.OWN if is_loopback(address) else Rank.OTHER
 
 
+HOSTS_PER_NETWORK = 4
+"""Hosts that a /64 is taken for: a LAN has one for all of its hosts, of which few ask at the same time."""
+
+
 class Bucket:
     """
     Something that may be used at a rate, and at once what was not used before.
@@ -115,11 +119,16 @@ class Bucket:
 
 
 class Allowance:
-    """Counts what one source uses of this host, and says when it may use more: new connections, requests, and the CPU for them."""
+    """
+    Counts what one source uses of this host, and says when it may use more: new connections, requests, and the CPU for them.
 
-    def __init__(self, now: float) -> None:
-        self._connections = Bucket(CONNECTIONS_PER_SECOND, CONNECTION_BURST)
-        self._requests = Bucket(REQUESTS_PER_SECOND, REQUEST_BURST)
+    Args:
+        hosts: How many hosts the source is taken for, as far as connections and requests go.  The CPU is one for all of them.
+    """
+
+    def __init__(self, now: float, hosts: int = 1) -> None:
+        self._connections = Bucket(hosts * CONNECTIONS_PER_SECOND, hosts * CONNECTION_BURST)
+        self._requests = Bucket(hosts * REQUESTS_PER_SECOND, hosts * REQUEST_BURST)
         self._cpu = Bucket(CPU_SHARE, CPU_BURST)
         self._at = now
 
@@ -157,7 +166,7 @@ class Allowances:
         """Returns what a source may use; None for this host, which is not limited."""
         if source.rank is Rank.OWN:
             return None
-        allowance = self._known.get(source, now) or Allowance(now)
+        allowance = self._known.get(source, now) or Allowance(now, HOSTS_PER_NETWORK if source.is_network else 1)
         self._known.remember(source, allowance, now)
         return allowance
 

@@ -10,16 +10,13 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from pacserve.network.addresses import IPAddress
 from pacserve.waiting import Waiters
-from pacserve.web.fairness import Allowance, Allowances, Places, Rank, Ranking, Source, loopback_first, source_of
+from pacserve.web.fairness import HOSTS_PER_NETWORK, Allowance, Allowances, Places, Rank, Ranking, Source, loopback_first, source_of
 
 MOST_CONNECTIONS = 4096
 """Connections at the same time, where the limit of open files allows it."""
 
 MOST_PER_ADDRESS = 256
 """Connections of one IPv4 address at the same time: pacman opens 5, a peer a handful, a whole LAN behind one address some more."""
-
-MOST_PER_NETWORK = 4 * MOST_PER_ADDRESS
-"""Connections of one /64 of IPv6 at the same time: a host can have any of its addresses, but the whole LAN may be in it."""
 
 _MOST_RESERVED = 256
 """Places that no other host can take; as many more are for this host and `--clients`."""
@@ -125,7 +122,7 @@ class Connections:
         if allowance is not None:
             if not allowance.connect(self._clock.seconds()):
                 return None
-            most = self._most_per_address * (MOST_PER_NETWORK // MOST_PER_ADDRESS if source.is_network else 1)
+            most = self._most_per_address * (HOSTS_PER_NETWORK if source.is_network else 1)
             if self._places.taken(source) >= most and not self._end_idle(source):
                 return None
         if not self._places.has_room(source.rank):

@@ -10,6 +10,7 @@ from pacserve.web.fairness import (
     CONNECTIONS_PER_SECOND,
     CPU_BURST,
     CPU_SHARE,
+    HOSTS_PER_NETWORK,
     REQUEST_BURST,
     REQUESTS_PER_SECOND,
     Allowance,
@@ -75,6 +76,19 @@ class AllowanceTests(SynchronousTestCase):
         self.assertAlmostEqual(allowance.wait(0.0), 0.5)
         self.assertAlmostEqual(allowance.wait(0.25), 0.25)
         self.assertEqual(allowance.wait(0.5), 0.0)
+
+    def test_network(self) -> None:
+        """A /64 may connect and ask like four hosts, since the whole LAN may be in it; what that costs is bounded as for one."""
+        allowances = Allowances()
+        one, network = (allowances.of(source_of(parse_address(text), Rank.OTHER), 0.0) for text in ("10.0.0.7", "fd77::7"))
+        assert one is not None
+        assert network is not None
+        for allowance, hosts in ((one, 1), (network, HOSTS_PER_NETWORK)):
+            self.assertEqual(sum(allowance.connect(0.0) for _ in range(10_000)), hosts * CONNECTION_BURST)
+            allowance.use(int(hosts * REQUEST_BURST), CPU_BURST)
+            self.assertEqual(allowance.wait(0.0), 0.0)
+            allowance.use(1, CPU_SHARE)
+            self.assertAlmostEqual(allowance.wait(0.0), 1.0)
 
     def test_cpu(self) -> None:
         """A host whose requests take too much CPU waits as well."""

@@ -28,6 +28,8 @@ from pacserve.web.bodies.arriving import ArrivingFile
 DOWNLOADS_LIMIT = 64
 # Seconds for which the files of an ended download stay open: its end and the beginning of an answer may be one moment.
 CLOSE_DELAY = 10.0
+# Ended downloads whose files are open: each takes a descriptor or more, and clients can have any number of downloads begin and fail.
+ENDED_LIMIT = 128
 
 Key = tuple[str, str, str]
 Look = Callable[[], ExpectedFile | None]
@@ -54,8 +56,12 @@ class EndedDownloads:
         self._timers: dict[Download, IDelayedCall] = {}
 
     def add(self, download: Download) -> None:
-        """Closes the files of a download after `CLOSE_DELAY`."""
+        """Closes the files of a download after `CLOSE_DELAY`, or when there are `ENDED_LIMIT` later ones."""
         self._timers[download] = self._clock.callLater(CLOSE_DELAY, self._close, download)
+        if len(self._timers) > ENDED_LIMIT:
+            oldest, timer = next(iter(self._timers.items()))
+            timer.cancel()
+            self._close(oldest)
 
     def close(self) -> None:
         """Closes all files now."""

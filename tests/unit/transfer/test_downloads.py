@@ -24,7 +24,7 @@ from pacserve.sources.upstreams import Upstream, Upstreams
 from pacserve.transfer import leader_search
 from pacserve.transfer.choosing import HEAD_TIMEOUT
 from pacserve.transfer.download import LEADER_STALL_TIMEOUT
-from pacserve.transfer.downloads import CLOSE_DELAY, DOWNLOADS_LIMIT, Downloads
+from pacserve.transfer.downloads import CLOSE_DELAY, DOWNLOADS_LIMIT, ENDED_LIMIT, Downloads
 from pacserve.transfer.leader_search import Claim, Claiming
 from pacserve.transfer.reading import TRICKLE_RESERVE_BYTES, DownloadedFile
 from pacserve.transfer.source import DownloadSource
@@ -517,6 +517,15 @@ class DownloadsTests(Setup):
         self.clock.pump([HEAD_TIMEOUT] * 9)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertEqual(self.downloads.running(), [])
+
+    def test_many_end(self) -> None:
+        """Only so many ended downloads keep their files open."""
+        self.mirror(status=404)
+        for number in range(ENDED_LIMIT + 5):
+            self.failureResultOf(self.settle(FileRequest("core", "x86_64", f"p{number}-1-1-any.pkg.tar.zst", FileKind.PACKAGE)), FetchError)
+        self.assertEqual(len(self.clock.getDelayedCalls()), ENDED_LIMIT)
+        self.clock.advance(CLOSE_DELAY)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_bounded(self) -> None:
         """Only so many downloads run at a time; who is one too many is served from elsewhere."""

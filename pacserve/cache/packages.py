@@ -148,6 +148,7 @@ class CachedPackages(LocalPackages, PackageSource):
 
         Raises:
             AbsentError: It has not the SHA-256 that its database states, and is closed.
+            FetchError: That can't be told in time; it is closed.
         """
         stated = None if wanted.expected is None else wanted.expected.sha256
         right = False

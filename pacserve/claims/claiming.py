@@ -12,7 +12,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.interfaces import IReactorTime
 
-from pacserve.claims.claims import Claims, Verdict
+from pacserve.claims.claims import OWN, Claims, Verdict
 from pacserve.claims.keepers import KEEPERS_ASKED, MESSAGE_TIMEOUT, Keeper, KeeperCall, KeeperRound, rank_keepers
 from pacserve.claims.leader import Leader
 from pacserve.claims.lease import Lease
@@ -31,8 +31,6 @@ from pacserve.transfer.leader_search import Claim, Claiming
 # Bytes of an answer to a claim; ours have some 70.
 _ANSWER_LIMIT = 1024
 _WHERE = "/claim"
-# The identity of this host in its own table: no address of another one.
-_HERE = ""
 
 
 def claim_key(name: str, sha256: bytes) -> str:
@@ -182,7 +180,7 @@ class _OwnTable(KeeperCall):
     instance: str
 
     def __call__(self, action: str, timeout: float = MESSAGE_TIMEOUT) -> Deferred[Verdict]:
-        return execute(self.table.handle, action, self.key, self.instance, _HERE, self.clock.seconds())
+        return execute(self.table.handle, action, self.key, self.instance, OWN, self.clock.seconds())
 
 
 @dataclass(frozen=True, slots=True)

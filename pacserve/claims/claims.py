@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from pacserve.bounded import ExpiringMemory
 from pacserve.claims.followers import Followers
+from pacserve.network.addresses import network_of
 from pacserve.peers.reputation import Failure, Reputations
 
 # Seconds for which a claim holds without a sign of life of its holder.
@@ -26,6 +27,11 @@ _LAPSED_LIMIT = 1024
 FINISHED = 10.0
 CLAIMS_LIMIT = 4096
 CLAIMS_PER_SOURCE = 64
+# Claims of one /64 of IPv6, in which a host can take any number of addresses, and claims that only this host itself can have.
+CLAIMS_PER_NETWORK = CLAIMS_LIMIT // 2
+CLAIMS_RESERVED = 64
+# This host, as the source of its own claims: no address of another one.
+OWN = ""
 # Followers of all claims together: a thousand hosts that upgrade at once have some 5,000, spread over as many keepers.
 _FOLLOWERS_LIMIT = 16_384
 
@@ -74,6 +80,7 @@ class Claims:
         self._leased: OrderedDict[str, _Claim] = OrderedDict()
         self._finished: OrderedDict[str, _Claim] = OrderedDict()
         self._by_source: Counter[str] = Counter()
+        self._by_network: Counter[str] = Counter()
         self._followers = 0
         # Instance id and address of the host that lost the lease of a key.
         self._lapsed: ExpiringMemory[str, tuple[str, str]] = ExpiringMemory(_LAPSED_LIMIT, LAPSED)
@@ -164,10 +171,16 @@ class Claims:
         # Downloads that have ended are remembered as long as there is room.
         if self._by_source[source] >= CLAIMS_PER_SOURCE and not self._drop(key for key, claim in self._finished.items() if claim.source == source):
             return False
-        if len(self) >= CLAIMS_LIMIT and not self._drop(iter(self._finished)):
+        limit = CLAIMS_LIMIT if source == OWN else CLAIMS_LIMIT - CLAIMS_RESERVED
+        if len(self) >= limit and not self._drop(iter(self._finished)):
+            return False
+        network = network_of(source)
+        if network is not None and self._by_network[network] >= CLAIMS_PER_NETWORK:
             return False
         self._leased[key] = _Claim(instance, source, now, False, Followers(instance))
         self._by_source[source] += 1
+        if network is not None:
+            self._by_network[network] += 1
         return True
 
     def _return(self, key: str, claim: _Claim | None, instance: str, source: str, now: float) -> bool:
@@ -230,3 +243,8 @@ class Claims:
         self._by_source[claim.source] -= 1
         if self._by_source[claim.source] <= 0:
             del self._by_source[claim.source]
+        network = network_of(claim.source)
+        if network is not None:
+            self._by_network[network] -= 1
+            if self._by_network[network] <= 0:
+                del self._by_network[network]

@@ -7,7 +7,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.claims.claims import CLAIMS_LIMIT, CLAIMS_PER_SOURCE, FINISHED, LAPSED, LEASE, Claims, Verdict
+from pacserve.claims.claims import (
+    CLAIMS_LIMIT,
+    CLAIMS_PER_NETWORK,
+    CLAIMS_PER_SOURCE,
+    CLAIMS_RESERVED,
+    FINISHED,
+    LAPSED,
+    LEASE,
+    OWN,
+    Claims,
+    Verdict,
+)
 from pacserve.claims.followers import FOLLOWERS_PER_HOST
 from pacserve.peers.reputation import DISTRUST, LOST_LEASES_LIMIT, LOST_LEASES_PENALTY, LOST_LEASES_WINDOW, Reputations
 
@@ -200,9 +211,18 @@ class OffenceTests(Setup):
         self.assertEqual(verdicts, [GRANTED] * CLAIMS_PER_SOURCE + [ON_ITS_OWN])
         for number in range(2 * CLAIMS_LIMIT):
             self.ask(f"{number:032x}", key=f"x{number}", source=f"{number}")
-        self.assertEqual(len(self.claims), CLAIMS_LIMIT)
+        self.assertEqual(len(self.claims), CLAIMS_LIMIT - CLAIMS_RESERVED)
+        self.assertEqual([self.claims.ask(f"own {number}", FIRST, OWN, 0.0) for number in range(CLAIMS_RESERVED)], [GRANTED] * CLAIMS_RESERVED)
         self.assertEqual(self.ask(SECOND, LEASE, key="later", source="later"), GRANTED)
         self.assertEqual(len(self.claims), 1)
+
+    def test_network(self) -> None:
+        """A host that takes any number of IPv6 addresses leaves half of all claims to others."""
+        for number in range(2 * CLAIMS_LIMIT):
+            self.ask(f"{number:032x}", key=f"{number}", source=f"fd77::{number:x}")
+        self.assertEqual(len(self.claims), CLAIMS_PER_NETWORK)
+        self.assertEqual(self.ask(SECOND, key="other", source="fd78::1"), GRANTED)
+        self.assertEqual(self.ask(SECOND, LEASE, key="later", source="fd77::1"), GRANTED)
 
     def test_finished_make_room(self) -> None:
         """A host that downloads many small files in a short time gets a claim for each: what is finished makes room."""

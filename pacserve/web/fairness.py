@@ -8,7 +8,7 @@ as a number of seconds that never become less.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
@@ -211,16 +211,19 @@ class Places:
                 return False
         return True
 
-    def giving_way(self, newcomer: Source) -> Source | None:
+    def giving_way(self, newcomer: Source, but: Collection[Source] = ()) -> Source | None:
         """
         Returns the source that must give up a place for a newcomer: of the lowest rank below its own, else of its own, the one that has most.
+
+        Args:
+            but: Sources that have no place to give up.
 
         Returns:
             None where no other source has more places than the newcomer.
         """
-        below = [source for source in self._by_source if source.rank < newcomer.rank]
+        below = [source for source in self._by_source if source.rank < newcomer.rank and source not in but]
         if below:
             return max(below, key=lambda source: (-source.rank, self.taken(source)))
-        equal = [source for source in self._by_source if source.rank is newcomer.rank]
+        equal = [source for source in self._by_source if source.rank is newcomer.rank and source not in but]
         heaviest = max(equal, key=self.taken, default=newcomer)
         return heaviest if self.taken(heaviest) > self.taken(newcomer) else None

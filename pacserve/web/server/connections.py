@@ -21,6 +21,9 @@ MOST_PER_ADDRESS = 256
 _MOST_RESERVED = 256
 """Places that no other host can take; as many more are for this host and `--clients`."""
 
+_SOURCES_TRIED = 16
+"""Sources of which an idle connection is looked for when all places are taken."""
+
 _SWEEP_INTERVAL = 2.0
 """Seconds between two checks of all connections.  One timer for all of them costs a request nothing, unlike one for each."""
 
@@ -126,9 +129,14 @@ class Connections:
             if self._places.taken(source) >= most and not self._end_idle(source):
                 return None
         if not self._places.has_room(source.rank):
-            giving_way = self._places.giving_way(source)
-            if giving_way is None or not self._end_idle(giving_way):
-                return None
+            tried: set[Source] = set()
+            while True:
+                giving_way = self._places.giving_way(source, tried) if len(tried) < _SOURCES_TRIED else None
+                if giving_way is None:
+                    return None
+                if self._end_idle(giving_way):
+                    break
+                tried.add(giving_way)  # each of its connections is being answered
         return Visitor(client, source, allowance)
 
     def add(self, connection: ClientConnection) -> None:

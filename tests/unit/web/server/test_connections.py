@@ -127,6 +127,19 @@ class ConnectionsTests(SynchronousTestCase):
         for _ in range(2):
             self.assertIsNone(self.connections.admit(CROWD))
 
+    def test_host_with_most_is_busy(self) -> None:
+        """Where each connection of the host that has most is being answered, the next one gives way."""
+        crowd = [self.added(CROWD, idle=False) for _ in range(4)]
+        pair = [self.added(FAR), self.added(FAR)]
+        self.added(NEAR)
+        self.assertEqual((self.ended(crowd), self.ended(pair)), ([], [0]))
+
+    def test_one_allowance(self) -> None:
+        """A host has one allowance, however long its connections are open and however seldom a new one comes."""
+        first = self.added(NEAR)
+        self.clock.advance(600)
+        self.assertIs(self.added(NEAR).visitor.allowance, first.visitor.allowance)
+
     def test_own_before_others(self) -> None:
         """This host, and `--clients` before all but this host, take the places of others where theirs are not enough."""
         others = [self.added(parse_address(f"10.0.0.{number}")) for number in range(6)]

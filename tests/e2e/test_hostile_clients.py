@@ -23,7 +23,7 @@ PATIENCE = 32.0
 # Seconds that a small answer may take meanwhile.
 PROMPT = 1.0
 # Seconds that an attack lasts.
-ATTACK_SECONDS = 6.0
+ATTACK_SECONDS = 4.0
 NAME = "pkg00-1.0.0-1-x86_64.pkg.tar.zst"
 
 

@@ -106,8 +106,7 @@ def test_silent_then_good(lab: Lab) -> None:
     assert assert_from_good_mirror(lab, [ODD_MIRROR]) < 8
 
 
-@pytest.mark.parametrize("misses", ["redirect", "fetch"])
-@pytest.mark.parametrize("kind", ["package", "database"])
+@pytest.mark.parametrize(("misses", "kind"), [("redirect", "package"), ("fetch", "database")])
 def test_black_holes(lab: Lab, depot: Depot, misses: str, kind: str) -> None:
     """Behind 30 addresses that drop everything a good mirror answers the first request in time, and the next at once; pacman sees no error."""
     host, _ = lab.hosts

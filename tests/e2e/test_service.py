@@ -17,7 +17,7 @@ from tests.e2e.lab.restarts import restarted
 
 NAME = "pkg00-1.0.0-1-x86_64.pkg.tar.zst"
 # Upgrades during which the daemon is restarted; `python -m benchmarks restarts` does a hundred.
-RESTARTS = 5
+RESTARTS = 4
 PACKAGE, REQUEST = f"/package/{NAME}", f"/request/core/x86_64/{NAME}"
 
 

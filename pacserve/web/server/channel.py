@@ -138,10 +138,7 @@ class Channel(BareChannel, ClientConnection):
 
     @property
     def idle(self) -> bool:
-        if self._phase is Phase.RESPONSE or has_unread(self.transport):
-            return False
-        sent = self._measure(self.transport)
-        return sent is None or not sent.waiting  # what the kernel has still to send would be lost
+        return self._phase is not Phase.RESPONSE or self._done is not None
 
     # The connection begins and ends.
 

@@ -192,7 +192,7 @@ class AllowanceTests(ChannelTestCase):
         allowance.use(2 * int(REQUEST_BURST), 0)
         browser.ask("/a")
         browser.ask("/b")
-        self.assertFalse(browser.channel.idle)
+        self.assertTrue(browser.channel.idle)
         browser.channel.retire()
         self.assertTrue(browser.closed)
         self.assertEqual(len(browser.responses()), 1)

@@ -165,7 +165,10 @@ class Deliverer(FileDelivery):
         """
         wanted = await self._wanted(request, _THIS_HOST)
         circumstances = self._circumstances(wanted)
-        found = all_considered((*self._local_sources, *self._others), wanted)
+        sources = (*self._local_sources, *self._others)
+        for source in sources:
+            await source.look(wanted)
+        found = all_considered(sources, wanted)
         return [(each, None if each.offer is None else decide(each.offer, circumstances)) for each in found]
 
     async def _wanted(self, request: FileRequest, client: IPAddress, *, head_only: bool = False, offset: int = 0) -> Wanted:

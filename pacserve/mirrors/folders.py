@@ -16,6 +16,7 @@ from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from pacserve.bounded import ExpiringMemory
 from pacserve.errors import AbsentError, FetchError, PacserveError, RequestError
 from pacserve.http.validators import make_etag
 from pacserve.packages.files import FileKind, FileRequest, HeldFile
@@ -29,6 +30,9 @@ OPEN_TIMEOUT = 2.0
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _SIGNATURE = ".sig"
 _OFFER = Offer(Holder.FOLDER)
+# Seconds for which a look into a folder is good for what is told of it, and looks that are remembered.
+_LOOK_LIFETIME = 5.0
+_LOOKS_LIMIT = 64
 
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 
@@ -77,6 +81,7 @@ class RepositoryFolders(PackageSource):
         self._clock = clock
         # True while an opening has not ended in time.  Until it has, nothing else is begun, so that no file system holds more than the one thread.
         self._stuck = False
+        self._looked: ExpiringMemory[tuple[str, Wanted], str] = ExpiringMemory(_LOOKS_LIMIT, _LOOK_LIFETIME)
         # Troubles that the log knows, by folder.
         self._complaints: dict[str, str] = {}
 
@@ -98,10 +103,10 @@ class RepositoryFolders(PackageSource):
         considered = []
         for rank, folders in ((Rank.FOLDERS, found.first), (Rank.FOLDERS_LAST, found.last)):
             for folder in folders:
-                trouble = self._trouble_with(folder, wanted)
+                trouble = self._looked.get((folder, wanted), self._clock.seconds())
                 # Where nobody else is asked, the folder is what answers the request, with the file or without.
                 ends = found.alone and folder == folders[-1]
-                reason = trouble or "this host has it"
+                reason = trouble or ("this host may have it" if trouble is None else "this host has it")
                 if trouble and ends:
                     reason = f"{trouble}, and pacman.conf names no other mirror"
                 considered.append(Considered(_origin(folder), rank, reason, None if trouble and not ends else _OFFER))
@@ -116,14 +121,18 @@ class RepositoryFolders(PackageSource):
         held.file.close()
         return ""
 
-    def _trouble_with(self, folder: str, wanted: Wanted) -> str:
+    async def look(self, wanted: Wanted) -> None:
+        found = self._folders.folders(wanted.request.repo, wanted.request.arch)
+        for folder in (*found.first, *found.last):
+            trouble = await self._trouble_with(folder, wanted)
+            self._looked.remember((folder, wanted), trouble, self._clock.seconds())
+
+    async def _trouble_with(self, folder: str, wanted: Wanted) -> str:
         """Returns why a folder does not give a file; empty where it does."""
-        if self._stuck:
-            return "a file system of this host does not answer"
         try:
-            held = open_in(folder, wanted.request.name)
-        except OSError as error:
-            return str(_error_of(folder, wanted.request.name, error))
+            held = await self._opened(folder, wanted.request.name)
+        except FetchError as error:
+            return str(error)
         held.file.close()
         return "" if _is_wanted(held, wanted) else _another_size(folder)
 

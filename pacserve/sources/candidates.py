@@ -117,6 +117,10 @@ class PackageSource(Protocol):
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
         """Returns the candidates for a file, best first.  It answers from memory or a look into a local folder; no other host is asked."""
 
+    async def look(self, wanted: Wanted) -> None:
+        """Finds out what `consider` will tell of a file, where that may take a while: most sources know it at any time.  Never raises."""
+        return
+
     @abstractmethod
     def consider(self, wanted: Wanted) -> Sequence[Considered]:
         """

@@ -79,6 +79,9 @@ class Caches:
             return None
         return HeldFile(name, FileIO("/dev/null"), size, 0, '"x"')
 
+    async def look(self, wanted: Wanted) -> None:
+        """Knows it anyway."""
+
     def consider(self, wanted: Wanted) -> Sequence[Considered]:
         """What is considered where there is a file of that name, or none."""
         held = self.files.get(wanted.request.name) == wanted.size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,7 +19,7 @@ from pacserve.mirrors.folders import OPEN_TIMEOUT, FolderList, Folders, Reposito
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import FileRequest, HeldFile
 from pacserve.packages.names import kind_of
-from pacserve.sources.candidates import Rank, Wanted
+from pacserve.sources.candidates import Considered, Rank, Wanted
 from pacserve.sources.locations import LocalFile, Location
 
 ZLIB = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
@@ -188,7 +188,7 @@ class FoldersTests(SynchronousTestCase):
         self.clock.advance(OPEN_TIMEOUT)
         self.assertIn("does not answer", str(self.failureResultOf(waiting, FetchError).value))
         self.failureResultOf(self.settle(), FetchError)
-        self.assertIn("does not answer", self.source.consider(self.wanted())[0].reason)
+        self.assertIn("does not answer", self.considered(self.wanted())[0].reason)
         self.assertEqual(len(self.held_up), 1)
         descriptors = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
         self.let_go()
@@ -207,15 +207,31 @@ class FoldersTests(SynchronousTestCase):
         self.assertEqual(len(os.listdir("/proc/self/fd")), descriptors)  # noqa: PTH208
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def considered(self, wanted: Wanted) -> Sequence[Considered]:
+        """What is told of a file, once the folders were looked into."""
+        self.successResultOf(Deferred.fromCoroutine(self.source.look(wanted)))
+        return self.source.consider(wanted)
+
+    def test_looked_into_in_a_thread(self) -> None:
+        """The folders are looked into in the thread, and nothing is promised before that: a file system may not answer."""
+        (self.one / ZLIB).write_bytes(b"1")
+        self.held_up = []
+        looking = Deferred.fromCoroutine(self.source.look(self.wanted()))
+        self.assertNoResult(looking)
+        self.assertEqual(self.source.consider(self.wanted())[0].reason, "this host may have it")
+        looking.cancel()
+        self.failureResultOf(looking, CancelledError)
+        self.let_go()
+
     def test_considered(self) -> None:
         """Each folder is told with its reason; one that answers for all is what the request comes to, with the file or without."""
         (self.two / ZLIB).write_bytes(b"new one")
         (self.one / ZLIB).write_bytes(b"old")
-        first, second = self.source.consider(self.wanted(size=7))
+        first, second = self.considered(self.wanted(size=7))
         self.assertEqual((first.who, first.offer, second.reason), (f"folder {self.one}", None, "this host has it"))
         self.assertIn("another size", first.reason)
         self.assertIsNotNone(second.offer)
         self.listed.found = Folders((str(self.one),), alone=True)
-        (only,) = self.source.consider(self.wanted(size=7))
+        (only,) = self.considered(self.wanted(size=7))
         self.assertIsNotNone(only.offer)
         self.assertIn("no other mirror", only.reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -26,6 +27,20 @@ LOOK_TIMEOUT = 10.0
 InThread = Callable[[Callable[[], SeenFiles]], Awaitable[SeenFiles]]
 
 
+@dataclass(slots=True)
+class _Look:
+    """
+    One look at the files.
+
+    Attributes:
+        seen: What was seen, when it has ended well.
+        ended: Those that wait for the end.
+    """
+
+    seen: SeenFiles | None = None
+    ended: Waiters = field(default_factory=Waiters)
+
+
 class _Looks:
     """
     Looks at the files in a thread, one look at a time: a file system that does not answer costs one thread, however long that lasts.
@@ -39,9 +54,7 @@ class _Looks:
         self._in_thread = in_thread
         self._clock = clock
         self._complaints = complaints
-        self._looking = False
-        self._seen: SeenFiles | None = None
-        self._ended = Waiters()
+        self._running: _Look | None = None
 
     async def look(self) -> SeenFiles:
         """
@@ -50,21 +63,22 @@ class _Looks:
         Raises:
             ConfigurationError: There was no answer in time.
         """
-        if not self._looking:
-            self._looking, self._seen = True, None
-            self._complaints.hear(Deferred.fromCoroutine(self._look()), "looking at pacman.conf")
-        if self._looking and not await self._ended.wait_for(LOOK_TIMEOUT, self._clock):
+        look = self._running
+        if look is None:
+            look = self._running = _Look()
+            self._complaints.hear(Deferred.fromCoroutine(self._look(look)), "looking at pacman.conf")
+        if self._running is look and not await look.ended.wait_for(LOOK_TIMEOUT, self._clock):
             raise ConfigurationError(f"{self._path}, or a file that it includes, does not answer: see whether its file system can be reached")
-        if self._seen is None:
+        if look.seen is None:
             raise ConfigurationError(f"{self._path} could not be looked at")
-        return self._seen
+        return look.seen
 
-    async def _look(self) -> None:
+    async def _look(self, look: _Look) -> None:
         try:
-            self._seen = await self._in_thread(lambda: look_at(self._path))
+            look.seen = await self._in_thread(lambda: look_at(self._path))
         finally:
-            self._looking = False
-            self._ended.wake()
+            self._running = None
+            look.ended.wake()
 
 
 class PacmanConf(ConfigurationSource):

@@ -395,6 +395,19 @@ class HangingTests(PacmanConfCase):
         self.assertIn(f"{self.path} is a FIFO", self.load_error())
         self.assertEqual([], self.commands)
 
+    def test_looks_at_the_same_time(self) -> None:
+        """Those that wait for one look get what it saw, also when the first of them begins another look at once."""
+        self.load()
+        first: Deferred[None] = Deferred()
+        second: Deferred[None] = Deferred()
+        self.hanging = first
+        reloads = [Deferred.fromCoroutine(self.conf.reload()) for _ in range(2)]
+        self.hanging = second
+        first.callback(None)
+        second.callback(None)
+        self.assertEqual([self.successResultOf(reload) for reload in reloads], [True, True])
+        self.assertEqual(self.warnings, [])
+
     def test_file_system(self) -> None:
         """While a file system does not answer there is one look at it, what was read before stays in force, and one warning says so."""
         self.load()

@@ -34,7 +34,7 @@ class ExpiringMemory(Generic[K, V]):
 
     def remember(self, key: K, value: V, now: float, lifetime: float | None = None) -> None:
         """Remembers a value from now on, in place of the one that the key had."""
-        self.forget(key)
+        self._entries.pop(key, None)
         self._entries[key] = now + (self._lifetime if lifetime is None else lifetime), value
         if len(self._entries) > self._limit:
             self.forget(next(iter(self._entries)))
@@ -86,6 +86,7 @@ class FairMemory(ExpiringMemory[K, V]):
     def remember(self, key: K, value: V, now: float, lifetime: float | None = None) -> None:
         super().remember(key, value, now, lifetime)
         owned = self._keys.setdefault(self._owner(key), {})
+        owned.pop(key, None)  # the latest of its owner, as it is of all
         owned[key] = None
         if len(owned) > self._share:
             self.forget(next(iter(owned)))

@@ -20,7 +20,7 @@ from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import FileKind, HeldFile
 from pacserve.packages.inventory import Delta, Inventory, LocalPackages
 from pacserve.packages.marks import marked
-from pacserve.packages.names import shared_file, signed_file
+from pacserve.packages.names import is_shared, shared_file, signed_file
 from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
 from pacserve.sources.locations import Holder, LocalFile, Location, Offer
 
@@ -97,7 +97,7 @@ class CachedPackages(LocalPackages, PackageSource):
 
     def _lies_there(self, name: str) -> bool:
         """Returns whether one of the folders has a package file or signature of that name, complete or not."""
-        if shared_file(name) is None:
+        if not is_shared(name):
             return False
         for folder in self._directories():
             try:

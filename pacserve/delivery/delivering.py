@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from ipaddress import IPv4Address
 from itertools import chain
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from pacserve.errors import AbsentError, FetchError, RequestError
 from pacserve.network.addresses import IPAddress, LocalAddresses
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
-from pacserve.packages.names import shared_file
+from pacserve.packages.names import is_shared
 from pacserve.resolver.history import History
 from pacserve.resolver.policy import all_considered, by_best, in_order
 from pacserve.resolver.resolver import Resolver, Search
@@ -187,7 +187,7 @@ class Deliverer(FileDelivery):
         if request.kind is FileKind.SIGNATURE and visited - {_OWN_CACHE}:
             self._leaders_doubted_until = self._clock.seconds() + LEADERS_DOUBTED
         size = None if expected is None else expected.size
-        shared = request.repo not in self._private() and _has_shared_name(request.name)
+        shared = request.repo not in self._private() and is_shared(request.name)
         small = is_small(request, size)
         checked = checks(self._policy.hits, digest=_has_digest(expected), spool=self._policy.has_spool(), small=small)
         return Wanted(request, size, client, expected, visited, checked, offset, head_only, mirrors_failed, shared=shared)
@@ -309,11 +309,6 @@ class Deliverer(FileDelivery):
         """Remembers who gave what was not checked here: should pacman come back for it, it is checked, or comes from the mirrors."""
         if not wanted.head_only:
             self._history.sent(wanted.client, wanted.request.name, giver, self._clock.seconds())
-
-
-@lru_cache(maxsize=4096)
-def _has_shared_name(name: str) -> bool:
-    return shared_file(name) is not None
 
 
 def _has_digest(expected: ExpectedFile | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
 _ABSOLUTE = b"http://"
@@ -51,8 +52,9 @@ def query_number(query: str, field: str) -> int | None:
 _RAW = "!$&'()*+,;=:@"
 
 
+@lru_cache(maxsize=4096)
 def path_part(name: str) -> str:
-    """Returns a name as one part of the path of a URL, percent-encoded only where that must be."""
+    """Returns a name as one part of the path of a URL, percent-encoded only where that must be.  Remembered: many clients ask for the same files."""
     return quote(name, safe=_RAW)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 from pacserve.packages.files import FileKind
@@ -168,6 +169,12 @@ def is_signature(name: str) -> bool:
 def shared_file(text: str) -> PackageName | ContentName | None:
     """Returns the parts of a name under which hosts share a file; None where no host shares a file of that name."""
     return parse_package_file(text) or parse_content_name(text)
+
+
+@lru_cache(maxsize=4096)
+def is_shared(name: str) -> bool:
+    """Returns whether hosts share files of this name, as `shared_file` does.  Remembered: each request of a client asks that more than once."""
+    return shared_file(name) is not None
 
 
 def kind_of(text: str) -> FileKind:

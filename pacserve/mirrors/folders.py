@@ -20,6 +20,7 @@ from pacserve.bounded import ExpiringMemory
 from pacserve.errors import AbsentError, FetchError, PacserveError, RequestError
 from pacserve.http.validators import make_etag
 from pacserve.packages.files import FileKind, FileRequest, HeldFile
+from pacserve.packages.names import is_signature, signed_file
 from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
 from pacserve.sources.locations import Holder, LocalFile, Location, Offer
 from pacserve.web.access_log import printable
@@ -28,7 +29,6 @@ from pacserve.web.access_log import printable
 OPEN_TIMEOUT = 2.0
 # A FIFO is not waited for.  Links are followed: the folders of mirrors are full of links to a pool.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_SIGNATURE = ".sig"
 _OFFER = Offer(Holder.FOLDER)
 # Seconds for which a look into a folder is good for what is told of it, and looks that are remembered.
 _LOOK_LIFETIME = 5.0
@@ -173,9 +173,9 @@ class RepositoryFolders(PackageSource):
 
     async def _has_signed(self, folder: str, request: FileRequest) -> bool:
         """Returns whether a folder has the database that a file is the signature of."""
-        if request.kind is not FileKind.DATABASE or not request.name.endswith(_SIGNATURE):
+        if request.kind is not FileKind.DATABASE or not is_signature(request.name):
             return False
-        return not await self.trouble(folder, request.name.removesuffix(_SIGNATURE))
+        return not await self.trouble(folder, signed_file(request.name))
 
     async def _opened(self, folder: str, name: str) -> HeldFile:
         """

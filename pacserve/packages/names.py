@@ -161,6 +161,11 @@ def signed_file(signature: str) -> str:
     return signature.removesuffix(_SIGNATURE_SUFFIX)
 
 
+def signature_of(name: str) -> str:
+    """Returns the name of the detached signature of a file."""
+    return f"{name}{_SIGNATURE_SUFFIX}"
+
+
 def is_signature(name: str) -> bool:
     """Returns whether a file of this name is the detached signature of another one, a package or a database."""
     return name.endswith(_SIGNATURE_SUFFIX)

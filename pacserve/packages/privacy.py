@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from pacserve.packages.catalogue import Catalogue
-from pacserve.packages.names import parse_package_file
-
-_SIGNATURE_SUFFIX = ".sig"
+from pacserve.packages.names import parse_package_file, signed_file
 
 
 def is_private(name: str, size: int, private: Collection[str], catalogue: Catalogue) -> bool:
@@ -28,7 +26,7 @@ def is_private(name: str, size: int, private: Collection[str], catalogue: Catalo
     parsed = parse_package_file(name)
     if parsed is None:
         return False  # it is shared by content, and of no repository of pacman
-    stated = catalogue.stated(name.removesuffix(_SIGNATURE_SUFFIX) if parsed.signature else name)
+    stated = catalogue.stated(signed_file(name) if parsed.signature else name)
     if any(repo not in private and (parsed.signature or bytes_ == size) for repo, bytes_ in stated.items()):
         return False
     packages = [catalogue.packages(repo) for repo in private]

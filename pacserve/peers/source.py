@@ -19,6 +19,7 @@ from pacserve.fetch.stream import StreamingClient
 from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.network.addresses import Endpoint, IPAddress, LocalAddresses, parse_address
 from pacserve.packages.files import FileKind
+from pacserve.packages.names import signature_of
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Peer, PeerState
 from pacserve.peers.questions import HEDGE_DELAY, PeerQuestions, fits
@@ -123,7 +124,7 @@ class PeerSource(PackageSource):
         if wanted.request.kind is FileKind.DATABASE or not wanted.shared:
             return ()
         groups = self._groups(wanted) if _comes_from_peers(wanted) else {}
-        signed = {slot for slot, _ in self._holdings.holders(f"{wanted.request.name}.sig")}
+        signed = {slot for slot, _ in self._holdings.holders(signature_of(wanted.request.name))}
         found: list[tuple[Rank, Peer, str, bool]] = []
         for (rank, _), holders in sorted(groups.items(), key=lambda group: (group[0][0], not group[0][1])):
             found += [(rank, peer, _HOLDS if peer.slot in signed else _UNSIGNED, True) for peer, _ in holders]

@@ -19,7 +19,7 @@ from pacserve.errors import ConfigurationError
 from pacserve.http.validators import is_to_come
 from pacserve.packages.files import ExpectedFile
 from pacserve.packages.marks import mark
-from pacserve.packages.names import is_signature, shared_file
+from pacserve.packages.names import is_signature, shared_file, signature_of
 from pacserve.transfer import partial
 from pacserve.transfer.partial import PARTIAL
 from pacserve.transfer.stores import Store
@@ -261,7 +261,7 @@ class Spool(Store):
             raise ValueError(name)
         marks = package is not None and mark(file.fileno(), package)
         if not is_signature(name):
-            self.remove(f"{name}.sig")  # it signs the file of that name that was here before
+            self.remove(signature_of(name))  # it signs the file of that name that was here before
         elif not marks:
             raise OSError(errno.ENOTSUP, "its file system takes no extended attributes")
         found = os.fstat(file.fileno())

@@ -20,7 +20,7 @@ from pacserve.errors import AbsentError, FetchError, RequestError
 from pacserve.network.addresses import IPAddress, LocalAddresses
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
-from pacserve.packages.names import is_shared
+from pacserve.packages.names import is_shared, signed_file
 from pacserve.resolver.history import History
 from pacserve.resolver.policy import all_considered, by_best, in_order
 from pacserve.resolver.resolver import Resolver, Search
@@ -177,7 +177,7 @@ class Deliverer(FileDelivery):
         mirrors_failed = False
         if request.kind is FileKind.SIGNATURE:
             mirrors_failed = self._mirrors.all_failed(request)
-            await self._catalogue.refresh(request.repo, request.name.removesuffix(".sig"))  # a download claims a signature by what it signs
+            await self._catalogue.refresh(request.repo, signed_file(request.name))  # a download claims a signature by what it signs
         if request.kind is FileKind.PACKAGE:
             await self._catalogue.refresh(request.repo, request.name)
             expected = self._catalogue.expected(request.repo, request.name)
@@ -282,9 +282,11 @@ class Deliverer(FileDelivery):
         if delivery in (Delivery.DOWNLOAD, Delivery.JOIN):
             alone = bool(wanted.visited) or self._leaders_doubted_until > self._clock.seconds()
             whole = await self._in_time(self._streaming.download_whole(request, alone=alone and request.kind is FileKind.SIGNATURE))
+        elif isinstance(location, RemoteFile):
+            origin = "relayed" if delivery is Delivery.RELAY else "sent through"
+            whole = await self._streaming.fetch_whole(request, location.upstream, origin)
         else:
-            first = location.upstream if isinstance(location, RemoteFile) else None
-            whole = await self._streaming.fetch_whole(request, first, "relayed" if delivery is Delivery.RELAY else "sent through")
+            whole = await self._in_time(self._streaming.fetch_whole(request, None, "sent through"))
         if not whole.authoritative and request.kind is FileKind.SIGNATURE:
             self._doubt(wanted, whole.answer.file.giver.removeprefix("peer "))
         return whole.answer

@@ -112,6 +112,8 @@ class Streams(Streaming):
 
     async def fetch_whole(self, request: FileRequest, first: Upstream | None, origin: str) -> Whole:
         self.begun.append((origin, "" if first is None else first.label))
+        if self.slow and first is None:
+            await Deferred[None]()
         return self.whole()
 
     def whole(self) -> Whole:
@@ -625,6 +627,15 @@ class SmallFileTests(Setup):
             self.clock.advance(wait)
             self.successResultOf(self.resolve(deliverer, replace(SIGNATURE, name="sed-4.9-1-x86_64.pkg.tar.zst.sig")))
         self.assertEqual([done for done, _ in self.streams.begun], ["shared", "relayed", "alone", "shared"])
+
+    def test_slow_mirrors(self) -> None:
+        """The same holds where nothing is shared: mirrors that are silent leave time for a peer."""
+        deliverer = self.deliverer(Source(), Source(self.unasked), Source(Choice(Rank.PEERS_LAST, AT_PEER)))
+        self.streams.slow = True
+        asked = self.resolve(deliverer, SIGNATURE)
+        self.clock.advance(WHOLE_TIMEOUT)
+        self.assertIsInstance(self.successResultOf(asked), StreamAnswer)
+        self.assertEqual([done for done, _ in self.streams.begun], ["sent through", "relayed"])
 
     def test_mirrors_that_failed(self) -> None:
         """The sources are told when no mirror is likely to answer for a signature."""

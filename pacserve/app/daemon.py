@@ -198,7 +198,7 @@ class Daemon:
         fronts = Fronts(
             pacman=PacmanFront(self._configuration, delivery),
             package=PackageFront(shared),
-            info=InfoFront(shared, self._architectures, instance, lambda: self.stopping),
+            info=InfoFront(shared, self._architectures, instance, self._in_thread, lambda: self.stopping),
             claim=ClaimFront(LocalKeeper(peering.claims, reactor)),
             fetch=FetchFront(fetching.packages, shared, self._databases, self._public) if fetching.wanted else None,
             report=self._telling.fronts,

@@ -1,8 +1,10 @@
 """Tests for `pacserve.fronts.peer`."""
 
 import gzip
+from collections.abc import Callable
+from typing import TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import RequestError
@@ -13,6 +15,7 @@ from pacserve.web.answers import DocumentAnswer, FileAnswer
 from tests.fakes.interfaces import Configuration, Packages, ask
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
+T = TypeVar("T")
 INSTANCE = "0123456789abcdef" * 2
 
 
@@ -48,7 +51,16 @@ class InfoFrontCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.packages = Packages({NAME: 100}, generation=7)
         self.configuration = Configuration(architectures=("x86_64", "x86_64_v3"))
-        self.front = InfoFront(self.packages, lambda: self.configuration.value.architectures, INSTANCE)
+        self.packed = 0
+        self.thread: Deferred[None] | None = None
+        self.front = InfoFront(self.packages, lambda: self.configuration.value.architectures, INSTANCE, self.in_thread)
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Does the work at once, or when the thread goes on."""
+        self.packed += 1
+        if self.thread is not None:
+            await self.thread
+        return work()
 
     def info(self, *, query: str = "", **headers: str) -> DocumentAnswer:
         """What the front answers."""
@@ -111,12 +123,23 @@ class InfoFrontTests(InfoFrontCase):
     def test_another_start(self) -> None:
         """A daemon that was started again is not taken for the one before, though it counts its generations from the same number."""
         etag = dict(self.info().headers)["ETag"]
-        self.front = InfoFront(self.packages, lambda: self.configuration.value.architectures, "f" * 32)
+        self.front = InfoFront(self.packages, lambda: self.configuration.value.architectures, "f" * 32, self.in_thread)
         self.assertEqual(self.info(If_None_Match=etag).status, 200)
+
+    def test_packed_once(self) -> None:
+        """A list is packed in a thread, one at a time, and once for all that ask meanwhile, also for one that leaves."""
+        self.thread = Deferred()
+        asked = [Deferred.fromCoroutine(self.front.answer(ask())) for _ in range(3)]
+        asked[1].cancel()
+        self.failureResultOf(asked[1], CancelledError)
+        self.assertNoResult(asked[2])
+        self.thread.callback(None)
+        first, last = (self.successResultOf(one) for one in (asked[0], asked[2]))
+        self.assertEqual((first, self.packed), (last, 1))
 
     def test_leaving(self) -> None:
         """A daemon that is about to end says so: it would be taken for one whose goodbye somebody else has sent."""
-        front = InfoFront(self.packages, lambda: ("x86_64",), INSTANCE, lambda: True)
+        front = InfoFront(self.packages, lambda: ("x86_64",), INSTANCE, self.in_thread, lambda: True)
         error = self.failureResultOf(Deferred.fromCoroutine(front.answer(ask())), RequestError).value
         self.assertEqual(error.status, 503)
 

@@ -1,7 +1,7 @@
 """Tests for `pacserve.peers.watch`."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from random import Random
 from typing import Any
@@ -486,6 +486,11 @@ class InfoOnce(Page):
             self.body = body
 
 
+async def at_once(work: Callable[[], Any]) -> Any:
+    """Does at once what would be done in a thread."""
+    return work()
+
+
 class Telling(Page):
     """
     Answers `/info` as pacserve does.
@@ -499,7 +504,7 @@ class Telling(Page):
     def __init__(self, instance: str, files: Mapping[str, int], generation: int = 1) -> None:
         super().__init__()
         self._packages = Packages()
-        self._front = InfoFront(self._packages, lambda: ("x86_64",), instance)
+        self._front = InfoFront(self._packages, lambda: ("x86_64",), instance, at_once)
         self._past: dict[int, Mapping[str, int]] = {}
         self.answers: list[tuple[int, str]] = []
         self.become(generation, files)

@@ -140,6 +140,11 @@ class Channel(BareChannel, ClientConnection):
     def idle(self) -> bool:
         return self._phase is not Phase.RESPONSE or self._done is not None
 
+    @property
+    def quiet(self) -> bool:
+        sent = self._measure(self.transport)
+        return self._done is None and not has_unread(self.transport) and (sent is None or not sent.waiting)
+
     # The connection begins and ends.
 
     def connectionMade(self) -> None:  # noqa: N802

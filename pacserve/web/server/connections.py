@@ -72,6 +72,11 @@ class ClientConnection(Protocol):
     def idle(self) -> bool:
         """True if nothing is lost to a client that keeps to HTTP when the connection ends now: no request is being answered."""
 
+    @property
+    @abstractmethod
+    def quiet(self) -> bool:
+        """True if nothing is lost at all when the connection ends now: no bytes wait to be read, and none to be acknowledged."""
+
     @abstractmethod
     def check(self, now: float) -> None:
         """Ends the connection if its client has let it wait for too long."""
@@ -192,13 +197,14 @@ class Connections:
         return _RETIRING_SWEEP_INTERVAL if self._retiring else _SWEEP_INTERVAL
 
     def _end_idle(self, source: Source) -> bool:
-        """Ends the oldest idle connection of a source; returns whether there was one."""
-        for connection in self._of[source]:
-            if connection.idle:
-                self.remove(connection)  # its place is free at once; the socket is closed in the next turn
-                connection.abort()
-                return True
-        return False
+        """Ends the oldest idle connection of a source, a quiet one if there is any; returns whether there was one."""
+        idle = [connection for connection in self._of[source] if connection.idle]
+        if not idle:
+            return False
+        ended = next((connection for connection in idle if connection.quiet), idle[0])
+        self.remove(ended)  # its place is free at once; the socket is closed in the next turn
+        ended.abort()
+        return True
 
     def _sweep(self) -> None:
         self._sweeping = self._clock.callLater(self._interval, self._sweep)  # first, so that nothing that is raised below ends the sweeps

@@ -24,6 +24,7 @@ class Recorder(ClientConnection):
     def __init__(self, visitor: Visitor, *, idle: bool = True) -> None:
         self._visitor = visitor
         self._idle = idle
+        self.under_way = False
         self.checks: list[float] = []
         self.told: list[str] = []
 
@@ -34,6 +35,10 @@ class Recorder(ClientConnection):
     @property
     def idle(self) -> bool:
         return self._idle
+
+    @property
+    def quiet(self) -> bool:
+        return not self.under_way
 
     def check(self, now: float) -> None:
         self.checks.append(now)
@@ -133,6 +138,15 @@ class ConnectionsTests(SynchronousTestCase):
         pair = [self.added(FAR), self.added(FAR)]
         self.added(NEAR)
         self.assertEqual((self.ended(crowd), self.ended(pair)), ([], [0]))
+
+    def test_quiet_first(self) -> None:
+        """Of idle connections one ends on which no bytes are under way, and the oldest if there are on all."""
+        mine = [self.added(NEAR) for _ in range(4)]
+        mine[0].under_way = mine[2].under_way = mine[3].under_way = True
+        for _ in range(2):
+            self.added(NEAR).under_way = True
+        self.assertEqual(self.ended(mine), [0, 1])
+        self.assertEqual([connection.told for connection in mine[:2]], [["abort"], ["abort"]])
 
     def test_one_allowance(self) -> None:
         """A host has one allowance, however long its connections are open and however seldom a new one comes."""

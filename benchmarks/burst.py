@@ -20,7 +20,7 @@ from benchmarks.servers import BenchmarkError, Launch
 BURST = "burst"
 NOT_FOUND = "not-found"
 _PEERS = 30
-_SIZE = 1000
+_SIZE = 20_000  # more than what is never redirected
 # Requests of a burst, each on a connection of its own.
 _BURST_SIZE = 30
 # Peers that hold a file of a burst.

@@ -16,7 +16,7 @@ from benchmarks.servers import Server
 NAME = "latency"
 MISS = "miss"
 _COUNTS = (1, 8, 30)
-_SIZE = 1000
+_SIZE = 20_000  # more than what is never redirected
 
 
 def measure(lab: Lab) -> Iterator[Result]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -12,7 +14,7 @@ from twisted.logger import Logger
 from pacserve.complaints import Complaints
 from pacserve.errors import FetchError, RemoteProtocolError
 from pacserve.fetch.client import HTTPClient
-from pacserve.network.addresses import Endpoint
+from pacserve.network.addresses import Endpoint, network_of
 from pacserve.peers.budgets import Budgets
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.inventories import INVENTORIES_LIMIT, Inventories
@@ -24,12 +26,15 @@ from pacserve.peers.roster import Roster
 POLLS_LIMIT = 32
 # Those of one address: its daemons wait for each other, and not all other hosts for them.
 POLLS_PER_ADDRESS = 2
+# Those of one network of IPv6, where a host can take addresses at will: its daemons leave a part of all polls to the other networks.
+POLLS_PER_NETWORK = 24
 # Seconds after which a poll that had to wait for others of its address is tried again.
 _BUSY_INTERVAL = 0.1
 # Seconds for which the inventories of a host that has sent too much are kept: if it has to wait longer they are forgotten, and its daemons are asked
 # now and then for no more than whether they are there.
 _LONG_PAUSE = 30.0
 
+Outcome = TypeVar("Outcome")
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
 
 
@@ -55,6 +60,7 @@ class PeerWatch:
         self._running: dict[int, Deferred[None]] = {}
         self._running_at: Counter[str] = Counter()
         self._few = DeferredSemaphore(POLLS_LIMIT)
+        self._few_of_network: dict[str, DeferredSemaphore] = {}
         self._complaints = Complaints(self._log)
         self._stopped = False
 
@@ -97,7 +103,7 @@ class PeerWatch:
         timer = self._timers.pop(peer.slot, None)
         if timer is not None:
             timer.cancel()
-        running: Deferred[None] = self._few.run(self._begin, peer) if peer.discovered else self._begin(peer)
+        running = self._queued(peer) if peer.discovered else self._begin(peer)
         self._running[peer.slot] = running
         self._running_at[identity_of(peer.configured)] += 1
         polled = self._complaints.hear(running, f"polling peer {peer.configured}").addCallback(lambda _: self._ended(peer))
@@ -157,6 +163,21 @@ class PeerWatch:
         """Returns whether a peer that has to wait is asked at least whether it is there."""
         last = peer.observed.brief_at
         return wait > _LONG_PAUSE and (last is None or self._clock.seconds() - last >= _LONG_PAUSE)
+
+    def _queued(self, peer: Peer) -> Deferred[None]:
+        """Polls a peer when its turn has come: in its network first, so that those of a network which wait take no place from others."""
+        network = network_of(peer.configured.host)
+        if network is None:
+            return self._few.run(self._begin, peer)
+        few = self._few_of_network.setdefault(network, DeferredSemaphore(POLLS_PER_NETWORK))
+        running: Deferred[None] = few.run(self._few.run, self._begin, peer)
+        return running.addBoth(partial(self._left_network, network, few))
+
+    def _left_network(self, network: str, few: DeferredSemaphore, outcome: Outcome) -> Outcome:
+        """Forgets a network none of whose peers is polled, so that their number is bounded by that of the peers."""
+        if few.tokens == few.limit:
+            self._few_of_network.pop(network, None)
+        return outcome
 
     def _begin(self, peer: Peer) -> Deferred[None]:
         if self._stopped:  # stopping cancelled the polls before this one, and so made it start

@@ -24,7 +24,7 @@ from pacserve.peers.inventory import PACKED_LIMIT, PeerInfo, encode, pack
 from pacserve.peers.peer import LAST_REFRESH, REFRESH_INTERVAL, Announced, Myself, Peer, PeerState, found, named
 from pacserve.peers.roster import Roster
 from pacserve.peers.sweeping import SWEEP_INTERVAL
-from pacserve.peers.watch import POLLS_LIMIT, POLLS_PER_ADDRESS, PeerWatch
+from pacserve.peers.watch import POLLS_LIMIT, POLLS_PER_ADDRESS, POLLS_PER_NETWORK, PeerWatch
 from tests.fakes.interfaces import Packages, ask
 from tests.fakes.network import Line, Network, Page
 
@@ -921,6 +921,32 @@ class DiscoveredTests(Discovered):
         for peer in peers:
             self.watch.drop(peer)
         self.assertTrue(self.watch.poll(self.roster.add(partial(found, endpoint=Endpoint("10.0.0.66", 9999), announced=Announced(OTHER)))))
+
+    def test_few_of_a_network(self) -> None:
+        """Daemons of one /64 network of IPv6 that never answer leave polls to the other networks, and get theirs one after the other."""
+        peers = [
+            self.roster.add(partial(found, endpoint=Endpoint(f"2001:db8::{number:x}", 15678), announced=Announced(OTHER)))
+            for number in range(1, POLLS_LIMIT + 11)
+        ]
+        for peer in peers:
+            self.network.hosts[str(peer.configured)] = Line.SILENT
+            self.watch.poll(peer)
+        self.assertEqual(len(self.network.asked), POLLS_PER_NETWORK)
+        neighbour = self.roster.add(partial(found, endpoint=Endpoint("2001:db8:0:1::1", 15678), announced=Announced(OTHER)))
+        for other in (self.add(4), neighbour):
+            self.answer(other, self.whole(zlib=1))
+            self.assertTrue(self.watch.poll(other))
+            self.assertEqual(self.held(), [(other.slot, 1)])
+            self.watch.drop(other)
+        self.clock.advance(INFO_TIMEOUT)
+        self.assertEqual(len(set(self.network.asked)), len(peers) + 2)
+        for peer in peers:
+            self.watch.drop(peer)
+        again = self.roster.add(partial(found, endpoint=Endpoint("2001:db8::1", 9999), announced=Announced(OTHER)))
+        self.answer(again, self.whole(zlib=1))
+        self.assertTrue(self.watch.poll(again))
+        self.assertEqual(self.held(), [(again.slot, 1)])
+        self.watch.stop()
 
     def test_silent_then_dropped(self) -> None:
         """The next try at a silent peer goes with it, whoever has its slot then."""

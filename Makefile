@@ -3,11 +3,20 @@
 PYTHON ?= python3
 ARGS ?=
 PYTEST_ARGS ?=
+# Where make install puts things: DESTDIR stands before every path while a package is made. The daemon reads SYSCONFDIR/conf.d/pacserve, pacman
+# SYSCONFDIR/pacman.d. LAYOUT=system makes it a part of PYTHON, without what it needs (the default with DESTDIR); LAYOUT=private gives it an environment
+# of its own in PREFIX/lib/pacserve, with all that it needs (the default without). PACMAN=no is for a host that has no pacman.
+DESTDIR ?=
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+LAYOUT ?=
+PACMAN ?= yes
 BIN := .venv/bin
 PACMAN7 := .pacman7
+INSTALLING = $(PYTHON) -B -m tools.installing --destdir '$(DESTDIR)' --prefix '$(PREFIX)' --sysconfdir '$(SYSCONFDIR)'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pacman7 lint demo soak man bench clean setup-run setup-test setup-bench setup-pacman7
+.PHONY: help run install uninstall test test-pacman7 lint demo soak man bench clean setup-run setup-test setup-bench setup-pacman7
 
 help:  ## Shows this list.
 	@echo 'Usage: make TARGET [ARGS="--port 15680"] [PYTHON=/path/to/python3] [PYTEST_ARGS="-k words"]'
@@ -16,6 +25,14 @@ help:  ## Shows this list.
 
 run: setup-run  ## Installs what is missing into this folder and the system, and starts pacserve (options: ARGS).
 	@$(BIN)/pacserve --multicast $(ARGS)
+
+install:  ## Installs pacserve with its units and man pages (DESTDIR, PREFIX=/usr/local, LAYOUT, PACMAN=no); root without DESTDIR.
+	@PYTHON='$(PYTHON)' tools/check-python.sh >/dev/null
+	@$(if $(DESTDIR)$(filter system,$(LAYOUT)),,tools/system-packages.sh $(if $(filter no,$(PACMAN)),host,run))
+	@$(INSTALLING) install --layout '$(LAYOUT)' --pacman '$(PACMAN)'
+
+uninstall:  ## Removes what make install has installed, with the same DESTDIR and PREFIX; changed configuration stays.
+	@$(INSTALLING) uninstall
 
 test: lint  ## Runs the linters and every test; end-to-end tests need root (options for pytest: PYTEST_ARGS).
 	$(BIN)/pytest $(PYTEST_ARGS)
@@ -44,7 +61,7 @@ bench: setup-bench  ## Measures pacserve against nginx (options: ARGS).
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:  ## Removes what these commands made in this folder; system packages stay.
-	rm -rf --one-file-system .venv $(PACMAN7) pacserve.egg-info build
+	rm -rf --one-file-system .venv .venv-build $(PACMAN7) pacserve.egg-info build dist
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 	find pacserve tests benchmarks tools -name __pycache__ -type d -exec rm -rf {} +
 

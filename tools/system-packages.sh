@@ -2,15 +2,19 @@
 # Installs missing system packages as root, or by sudo without a password.  Without these rights, it prints the command that installs
 # them and fails.
 #
-#   tools/system-packages.sh run|test|bench|pacman7
+#   tools/system-packages.sh run|host|test|bench|pacman7
 # shellcheck disable=SC2317  # functions are called through $install
 set -eu
 
-purpose=${1:?run, test, bench or pacman7}
+purpose=${1:?run, host, test, bench or pacman7}
 
 # "a|b": either is enough; the first is installed if both are missing.
 
 debian_packages() {
+    if [ "$purpose" = host ]; then
+        echo 'python3 python3-venv python3-netifaces ca-certificates'
+        return
+    fi
     # pyalpm and netifaces have no wheels: they are built from source.
     echo 'gcc pkg-config|pkgconf python3 python3-dev python3-venv libalpm-dev libarchive-dev libcurl4-openssl-dev|libcurl4-gnutls-dev'
     echo 'libgpgme-dev libssl-dev pacman-package-manager ca-certificates'
@@ -21,6 +25,10 @@ debian_packages() {
 }
 
 arch_packages() {
+    if [ "$purpose" = host ]; then
+        echo 'python python-netifaces ca-certificates'
+        return
+    fi
     # The headers of libalpm are in the package pacman, venv and the headers of Python in python.
     echo 'gcc pkgconf python pacman libarchive curl gpgme openssl'
     [ "$purpose" = run ] || echo 'nginx iproute2 iptables nftables util-linux procps-ng gnupg zstd'

@@ -9,14 +9,7 @@ PYTHON=${PYTHON:-python3}
 venv=.venv
 state=$venv/pacserve-setup
 
-version=$("$PYTHON" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])') || {
-    echo "There is no working Python at PYTHON=$PYTHON. Name one of version 3.11 or newer: make PYTHON=/path/to/python3 ..." >&2
-    exit 1
-}
-"$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
-    echo "pacserve needs Python 3.11 or newer, and $PYTHON is $version. Name another: make PYTHON=/path/to/python3 ..." >&2
-    exit 1
-}
+version=$(PYTHON="$PYTHON" tools/check-python.sh)
 
 # An environment is useless after a change of the interpreter, or of the folder, which is written into the scripts.
 place="Python $version in $PWD"

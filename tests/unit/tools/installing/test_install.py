@@ -1,0 +1,110 @@
+"""`make install` and `make uninstall` into a folder, as a packager runs them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import pacserve
+from tools.installing.files import ROOT
+
+FILES = """\
+etc/conf.d/pacserve
+etc/pacman.d/pacserve
+usr/bin/pacserve
+usr/bin/pacsrv
+usr/lib/sysctl.d/10-pacserve.conf
+usr/lib/systemd/system/pacserve.service
+usr/lib/systemd/system/pacserve.socket
+usr/share/bash-completion/completions/pacserve
+usr/share/bash-completion/completions/pacsrv
+usr/share/doc/pacserve/CHANGELOG.md
+usr/share/doc/pacserve/README.md
+usr/share/doc/pacserve/SECURITY.md
+usr/share/fish/vendor_completions.d/pacserve.fish
+usr/share/fish/vendor_completions.d/pacsrv.fish
+usr/share/man/man7/pacserve-protocol.7
+usr/share/man/man8/pacserve.8
+usr/share/man/man8/pacsrv.8
+usr/share/pacserve/grafana/pacserve.json
+usr/share/pacserve/iptables/pacserve-firewall
+usr/share/pacserve/manifest
+usr/share/pacserve/pacserve-static
+usr/share/pacserve/prometheus/pacserve.rules.yml
+usr/share/pacserve/prometheus/prometheus.yml
+usr/share/zsh/site-functions/_pacserve
+usr/share/zsh/site-functions/_pacsrv
+""".splitlines()
+MODULES = f"usr/lib/python{sysconfig.get_python_version()}/site-packages"
+# Any network is out of reach for what asks a proxy that is not there.
+OFFLINE = {**os.environ, "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "PIP_NO_INDEX": "1"}
+
+
+class InstallTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.root = Path(temporary.name).resolve() / "root"
+
+    def make(self, target: str, *variables: str) -> str:
+        """Runs make with a umask that hides files, and a Python that has what the tests need; returns what it said."""
+        command = ["make", "-s", target, f"DESTDIR={self.root}", "PREFIX=/usr", f"PYTHON={sys.executable}", *variables]
+        done = subprocess.run(command, cwd=ROOT, env=OFFLINE, umask=0o077, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        return done.stdout
+
+    def test_files(self) -> None:
+        """A package has these files, for everybody to read, commands that run and units that are right; what was installed can be removed."""
+        before = self.status()
+        self.assertEqual(self.make("install"), "")
+
+        files = {str(path.relative_to(self.root)) for path in self.root.rglob("*") if not path.is_dir()}
+        pages = {f"usr/share/doc/pacserve/docs/{page.name}" for page in (ROOT / "docs").iterdir() if page.is_file()}
+        modules = {file for file in files if file.startswith(f"{MODULES}/pacserve")}
+        self.assertEqual(sorted(files - modules - pages), FILES)
+        self.assertFalse(pages - files)
+        source = {str(path.relative_to(ROOT)) for path in (ROOT / "pacserve").rglob("*") if path.is_file() and path.suffix != ".pyc"}
+        self.assertEqual({file.removeprefix(f"{MODULES}/") for file in modules if "/pacserve/" in file and not file.endswith(".pyc")}, source)
+        self.assertIn(f"{MODULES}/pacserve/__pycache__/__init__.{sys.implementation.cache_tag}.pyc", modules)
+        self.assertFalse([path for path in self.root.rglob("*") if not path.stat().st_mode & (0o1 if path.is_dir() else 0o4)])
+        self.assertNotIn(str(self.root).encode(), b"".join(path.read_bytes() for path in self.root.rglob("*") if path.is_file()))
+
+        self.commands()
+        self.units()
+        self.assertEqual(self.make("uninstall"), "")
+        self.assertEqual(list(self.root.rglob("*")), [])
+        self.assertEqual(self.status(), before)
+
+    def status(self) -> str:
+        """What git says that is in the checkout and is not in its history, ignored files included; compiled modules come and go."""
+        listed = subprocess.run(["git", "status", "--short", "--ignored"], cwd=ROOT, capture_output=True, text=True, check=False)
+        return "\n".join(line for line in listed.stdout.splitlines() if "__pycache__" not in line)
+
+    def commands(self) -> None:
+        environment = {**OFFLINE, "PYTHONPATH": str(self.root / MODULES), "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        for name in ("pacserve", "pacsrv"):
+            command = self.root / "usr/bin" / name
+            done = subprocess.run([command, "--version"], cwd="/", env=environment, capture_output=True, text=True, check=False)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, f"{name} {pacserve.__version__}\n", ""))
+        where = [sys.executable, "-c", "import pacserve; print(pacserve.__file__)"]
+        done = subprocess.run(where, cwd="/", env=environment, capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout.strip(), str(self.root / MODULES / "pacserve/__init__.py"))
+
+    def units(self) -> None:
+        """Lets systemd read the units as they are, but for DESTDIR before the command that they name."""
+        if not shutil.which("systemd-analyze"):
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("pacserve.service", "pacserve.socket"):
+                text = (self.root / "usr/lib/systemd/system" / name).read_text()
+                Path(folder, name).write_text(text.replace("ExecStart=/", f"ExecStart={self.root}/"))
+            command = ["systemd-analyze", "--man=no", "verify", "./pacserve.service", "./pacserve.socket"]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))

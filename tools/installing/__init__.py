@@ -1,0 +1,1 @@
+"""`make install` and `make uninstall`: which files go where, and how they are taken away again."""

@@ -1,0 +1,100 @@
+"""Installs pacserve, or takes it away: `python -m tools.installing install|uninstall`; called by make."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path, PurePosixPath
+
+from tools.installing.errors import InstallError
+from tools.installing.files import Places, placed
+from tools.installing.package import install_private, install_system
+from tools.installing.tree import Tree, uninstall
+
+# Folders that the service does not see: ProtectHome= of its unit.
+_HOMES = ("/home", "/root", "/run/user")
+_NEXT = """\
+pacserve is installed. What comes next, as root:
+  systemctl enable --now pacserve
+  pacsrv doctor                     # says what pacman.conf and the firewall lack"""
+
+
+def say(text: str) -> None:
+    print(text)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="make install")
+    parser.add_argument("action", choices=("install", "uninstall"))
+    parser.add_argument("--destdir", default="")
+    parser.add_argument("--prefix", default="/usr/local", type=PurePosixPath)
+    parser.add_argument("--sysconfdir", default="/etc", type=PurePosixPath)
+    parser.add_argument("--layout", default="", choices=("", "system", "private"))
+    parser.add_argument("--pacman", default="yes", choices=("yes", "no"))
+    named = parser.parse_args(arguments)
+    try:
+        if not (named.prefix.is_absolute() and named.sysconfdir.is_absolute()):
+            raise InstallError("PREFIX and SYSCONFDIR must be absolute")
+        places = Places(named.prefix, named.sysconfdir, str(Path(named.destdir).resolve()) if named.destdir else "")
+        # The umask of whoever installs must not hide the files from those who run them.
+        os.umask(0o022)
+        if named.action == "install":
+            _install(places, named.layout or ("system" if places.destdir else "private"), pacman=named.pacman == "yes")
+        else:
+            _uninstall(places)
+    except InstallError as error:
+        print(f"Stopped: {error}", file=sys.stderr)
+        return 1
+    except PermissionError as error:
+        print(
+            f"Stopped: no permission to write {error.filename}. Become root, or name a folder to install into: make install DESTDIR=...",
+            file=sys.stderr,
+        )
+        return 1
+    except OSError as error:
+        print(f"Stopped: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _install(places: Places, layout: str, *, pacman: bool) -> None:
+    base = Path(sys.base_prefix).resolve()
+    if not places.destdir and any(base.is_relative_to(home) for home in _HOMES):
+        raise InstallError(
+            f"the Python of {base} is in a home folder, which the service can't read; name another: make install PYTHON=/usr/bin/python3"
+        )
+    if places.destdir:
+        Path(places.destdir).mkdir(parents=True, exist_ok=True)
+    tree = Tree(places, say)
+    if layout == "system":
+        install_system(tree, places)
+    else:
+        install_private(tree, places, pacman=pacman)
+    for file in placed(places):
+        tree.put(file)
+    tree.finish()
+    if not places.destdir:
+        _systemctl("daemon-reload")
+        say(_NEXT)
+
+
+def _uninstall(places: Places) -> None:
+    if not places.destdir and places.real(places.units / "pacserve.service").exists():
+        _systemctl("disable", "--now", "pacserve.service", "pacserve.socket")
+    if not uninstall(places, say):
+        raise InstallError(f"there is no {places.real(places.manifest)}: nothing was installed there by make install")
+    if not places.destdir:
+        _systemctl("daemon-reload")
+        say("pacserve is removed. Its downloads and history stay: /var/cache/private/pacserve and /var/lib/private/pacserve.")
+
+
+def _systemctl(*arguments: str) -> None:
+    """Tells systemd, where it runs."""
+    if Path("/run/systemd/system").is_dir():
+        subprocess.run(["systemctl", "--quiet", *arguments], check=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -44,6 +44,7 @@ from pacserve.metrics.errors import ErrorCounts
 from pacserve.mirrors.folders import RepositoryFolders
 from pacserve.network.addresses import Endpoint, IPAddress
 from pacserve.network.machine import Machine
+from pacserve.network.names import told_name
 from pacserve.packages.children import ChildRunner
 from pacserve.pacman.databases import Databases
 from pacserve.pacman.front import PacmanFront
@@ -126,7 +127,9 @@ class Daemon:
         # They may wait for a file system that does not answer any more.
         self._thread_beside, self._file_thread = _lone_thread("pacman.conf"), _lone_thread("file:// repositories")
         instance = secrets.token_hex(16)
-        machine, myself = Machine(reactor), Myself(instance, self._architectures)
+        machine_name = socket.gethostname()
+        told = told_name(machine_name) if settings.host_name is None else settings.host_name
+        machine, myself = Machine(reactor), Myself(instance, self._architectures, told)
         ranking = ranked(machine, settings.clients)
 
         self._lateness = lateness = Lateness(reactor)
@@ -173,7 +176,7 @@ class Daemon:
         logs = (self._access_log,) if settings.log_level in ("debug", "info") else ()
         parts = Parts(
             settings=settings,
-            name=socket.gethostname(),
+            name=settings.host_name or machine_name,
             instance=instance,
             configuration=self._configuration,
             databases=self._databases,
@@ -198,7 +201,7 @@ class Daemon:
         fronts = Fronts(
             pacman=PacmanFront(self._configuration, delivery),
             package=PackageFront(shared),
-            info=InfoFront(shared, self._architectures, instance, self._in_thread, lambda: self.stopping),
+            info=InfoFront(shared, myself, self._in_thread, lambda: self.stopping),
             claim=ClaimFront(LocalKeeper(peering.claims, reactor)),
             fetch=FetchFront(fetching.packages, shared, self._databases, self._public) if fetching.wanted else None,
             report=self._telling.fronts,

@@ -126,6 +126,7 @@ class Reporting:
             failures=peer.reputation.failures,
             given=self._parts.ledger.given(address),
             skipped=0 if peer.identity is None else peer.identity.skipped,
+            host_name=peer.name,
         )
 
     def mirrors(self, now: float) -> tuple[MirrorStatus, ...]:

@@ -79,6 +79,10 @@ PACSERVE NETWORKS
   return. The list of --pacserver may include this host, so that all machines
   can use the same list.
 
+  Each machine tells the others its host name, which they show beside its
+  address on their status pages and in their logs. --host-name NAME tells
+  another one, and --host-name '' none.
+
   Open TCP port {DEFAULT_PORT} and UDP port {DEFAULT_MULTICAST_PORT} to the LAN (contrib/iptables has
   a script).
 

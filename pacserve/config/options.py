@@ -120,6 +120,12 @@ def build_parser() -> argparse.ArgumentParser:
         type=values.argument(lambda text: parse_endpoint(text, DEFAULT_PORT)),
         help=f"a peer: name, IPv4 or [IPv6] address, the port may be left out ({DEFAULT_PORT}); repeatable",
     )
+    peers.add_argument(
+        "--host-name",
+        metavar="NAME",
+        type=values.argument(values.host_name),
+        help="the name of this host that the others are told, and show beside its address; '' to tell none (default: the host name of this machine)",
+    )
     finding = parser.add_argument_group("finding each other")
     finding.add_argument("--multicast", action="store_true", help="announce this host on the LAN, and use the pacservers that announce themselves")
     finding.add_argument(
@@ -290,6 +296,7 @@ def parse_options(arguments: Sequence[str]) -> Settings:
         spool_size=options.spool_size,
         wan_limit=options.wan_limit,
         lan_limit=options.lan_limit,
+        host_name=options.host_name,
     )
 
 

@@ -53,6 +53,7 @@ class Settings:
         lan_limit: Bytes per second that go to other hosts and come from peers, None for no limit.
         interfaces: Those to find peers on; empty for every usable one.
         pacman_required: True if the user named pacman.conf, so that the daemon does not start without it.
+        host_name: The name that other hosts are told of this one; empty to tell none, None for the one that the machine has.
     """
 
     bind: tuple[str, ...] = ()
@@ -80,3 +81,4 @@ class Settings:
     lan_limit: int | None = None
     pacman_required: bool = False
     private: tuple[str, ...] = ()
+    host_name: str | None = None

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from pacserve.config.settings import DEFAULT_GROUPS
 from pacserve.network.addresses import IPAddress
+from pacserve.network.names import LONGEST_TOLD_NAME, told_name
 
 T = TypeVar("T")
 
@@ -103,6 +104,14 @@ def name(text: str) -> str:
     if not _HOST_NAME.match(lower):
         raise ValueError(f"{text!r} is no host name: write for example pacserve.lan")
     return lower
+
+
+def host_name(text: str) -> str:
+    """Returns the name that other hosts are told of this one; empty where they are told none."""
+    told = told_name(text)
+    if text and not told:
+        raise ValueError(f"{text!r} is no name that other hosts can be told: write for example nas, at most {LONGEST_TOLD_NAME} characters, or ''")
+    return told
 
 
 def repository(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from pacserve.http.request import query_number
 from pacserve.http.validators import matches_none_match
 from pacserve.packages.inventory import Inventory, LocalPackages
 from pacserve.peers.inventory import PeerInfo, encode, pack
+from pacserve.peers.peer import Myself
 from pacserve.waiting import Waiters
 from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer
 from pacserve.web.front import Ask, Front
@@ -58,7 +59,7 @@ class InfoFront(Front):
     `/info`: who this daemon is and what it holds; `/info?since=GENERATION`: what changed since then, where that is still known.
 
     Args:
-        instance: 128 random bits in hexadecimal, drawn at this start.
+        myself: This daemon, whose instance id and name stay the same until it ends.
         in_thread: Packs whole lists, which takes some 60 ms for 20,000 names.
         leaving: True if the daemon is about to end: a peer that has heard its goodbye asks here whether that is true.
     """
@@ -66,14 +67,12 @@ class InfoFront(Front):
     def __init__(
         self,
         packages: LocalPackages,
-        architectures: Callable[[], Sequence[str]],
-        instance: str,
+        myself: Myself,
         in_thread: InThread,
         leaving: Callable[[], bool] = lambda: False,
     ) -> None:
         self._packages = packages
-        self._architectures = architectures
-        self._instance = instance
+        self._myself = myself
         self._in_thread = in_thread
         self._leaving = leaving
         self._packing: Waiters | None = None
@@ -87,7 +86,7 @@ class InfoFront(Front):
         if self._leaving():
             raise RequestError(503, "this daemon is about to end")
         since = query_number(ask.query, "since")
-        prepared = await self._prepare(await self._packages.inventory(), tuple(self._architectures()), since)
+        prepared = await self._prepare(await self._packages.inventory(), tuple(self._myself.architectures()), since)
         headers = [("ETag", prepared.etag), ("Vary", "Accept-Encoding"), ("Cache-Control", "no-cache")]
         condition = ask.header("If-None-Match")
         if condition is not None and matches_none_match(condition, prepared.etag):
@@ -121,7 +120,7 @@ class InfoFront(Front):
         """Returns the whole list, and keeps it for those that ask while it stays the same."""
 
         def work() -> _Prepared:
-            plain = encode(PeerInfo(self._instance, inventory.generation, architectures, inventory.files))
+            plain = encode(PeerInfo(self._myself.instance, inventory.generation, architectures, inventory.files, name=self._myself.name))
             return _Prepared(plain, pack(plain), self._etag(f"{inventory.generation}", architectures))
 
         waiting = self._packing = Waiters()
@@ -138,7 +137,9 @@ class InfoFront(Front):
         delta = self._packages.changes(since)
         if delta is None:
             return None
-        plain = encode(PeerInfo(self._instance, delta.generation, architectures, delta.files, delta.since, delta.removed))
+        myself = self._myself
+        info = PeerInfo(myself.instance, delta.generation, architectures, delta.files, delta.since, delta.removed, name=myself.name)
+        plain = encode(info)
         packed = pack(plain) if len(plain) >= _WORTH_PACKING else None
         prepared = _Prepared(plain, packed, self._etag(f"{delta.since}+{delta.generation}", architectures))
         if len(self._deltas) >= _DELTAS_KEPT:
@@ -152,7 +153,7 @@ class InfoFront(Front):
 
         It is weak, since the packed and the plain form share it (RFC 9110, 8.8.1).  No architecture holds a plus, so no delta has the tag of a list.
         """
-        return f'W/"{self._instance[:16]}-{generations}-{"-".join(architectures)}"'
+        return f'W/"{self._myself.instance[:16]}-{generations}-{"-".join(architectures)}"'
 
 
 def _takes_gzip(accepted: str) -> bool:

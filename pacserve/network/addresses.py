@@ -81,6 +81,11 @@ def parse_address(text: str) -> IPAddress:
     return address
 
 
+def is_host_name(text: str) -> bool:
+    """Returns whether a text is a host name, with or without a dot at its end."""
+    return _HOST_NAME.match(text) is not None
+
+
 def parse_network(text: str) -> IPNetwork:
     """
     Parses a network in CIDR notation, or a single address.
@@ -122,7 +127,7 @@ def parse_endpoint(text: str, default_port: int) -> Endpoint:
             return Endpoint(str(ip_address(host)), port)
         except ValueError:
             raise ValueError(f"{host!r} is no IPv4 address") from None
-    if not _HOST_NAME.match(host):
+    if not is_host_name(host):
         raise ValueError(f"{host!r} is no host name and no address: write for example 10.0.0.3:15678, server.lan or [fd77::b]:15678")
     return Endpoint(host.rstrip(".").lower(), port)
 

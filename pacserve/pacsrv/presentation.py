@@ -57,11 +57,12 @@ def _host(status: Status, now: float, screen: Screen) -> list[str]:
 def _peers(peers: Sequence[PeerStatus], screen: Screen) -> list[str]:
     if not peers:
         return []
-    heads = ["ADDRESS", "NAME", "STATE", "HOLDS", "HEARD", "DELAY", "FAILED", "GAVE"]
+    heads = ["ADDRESS", "NAME", "FOUND BY", "STATE", "HOLDS", "HEARD", "DELAY", "FAILED", "GAVE"]
     rows: list[list[Cell | str]] = [
         [
             peer.address,
-            peer.name or ("(multicast)" if peer.discovered else "-"),
+            peer.host_name or "-",
+            _found_by(peer),
             Cell(peer.state, _PEER_STYLES.get(peer.state, Style.PLAIN)),
             f"{peer.files:,}",
             ago(peer.heard),
@@ -75,7 +76,14 @@ def _peers(peers: Sequence[PeerStatus], screen: Screen) -> list[str]:
         heads.append("REASON")
         for row, peer in zip(rows, peers, strict=True):
             row.append(peer.reason)
-    return table(screen, heads, rows, right=frozenset({3, 5, 6, 7}))
+    return table(screen, heads, rows, right=frozenset({4, 6, 7, 8}))
+
+
+def _found_by(peer: PeerStatus) -> str:
+    """Returns how this host knows of a peer: by multicast, or by the option with the name that the user wrote."""
+    if peer.discovered:
+        return "multicast"
+    return f"--pacserver {peer.name}" if peer.name != peer.address else "--pacserver"
 
 
 def _mirrors(mirrors: Sequence[MirrorStatus], screen: Screen) -> list[str]:

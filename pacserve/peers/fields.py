@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from pacserve.errors import RemoteProtocolError
+from pacserve.network.names import told_name
 from pacserve.packages.names import architecture
 
 GENERATION_LIMIT = 1 << 63
@@ -92,3 +93,8 @@ def architectures(value: object, where: str) -> tuple[str, ...]:
         if not isinstance(name, str) or not architecture(name):
             raise RemoteProtocolError(f"{where}: arch holds what is no architecture")
     return tuple(value)
+
+
+def host_name(value: object) -> str:
+    """Returns the value where it is a name that a host may tell of itself; an empty text where it is anything else, as in messages without a name."""
+    return value if isinstance(value, str) and value and told_name(value) == value else ""

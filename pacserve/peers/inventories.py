@@ -172,6 +172,7 @@ class Inventories:
             await self._slices.run(self._update(peer, files, info.removed))
         count = self._holdings.count(peer.slot) if leads_on else len(files)
         observed.identity = identity = Identity(info.instance, info.generation, info.architectures, count, shared, info.skipped)
+        observed.name = info.name
         observed.etag = etag if etag is not None and len(etag) <= _ETAG_LIMIT else None
         if info.skipped:
             self._log.debug("{count} entries of peer {peer} are not understood", count=info.skipped, peer=endpoint)

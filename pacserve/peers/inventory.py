@@ -33,7 +33,7 @@ UNPACKED_LIMIT = 8 << 20
 # Bytes of one file: 1 TiB.
 _SIZE_LIMIT = 1 << 40
 _WHERE = "/info"
-_SMALL = frozenset({"protocol", "instance", "generation", "arch", "since"})
+_SMALL = frozenset({"protocol", "instance", "name", "generation", "arch", "since"})
 
 _Grammar = Callable[[str], bool]
 """Says whether a field may hold a name."""
@@ -54,6 +54,7 @@ class PeerInfo:
         since: The generation of the same instance which the delta leads on from, None where `files` is all that it holds.
         removed: The names that went since then; none of them is in `files`.
         skipped: How many of its entries were not understood and left out.
+        name: The host name that the pacserver tells of itself, as `told_name` has it; empty where it tells none.
     """
 
     instance: str
@@ -63,6 +64,7 @@ class PeerInfo:
     since: int | None = None
     removed: tuple[str, ...] = ()
     skipped: int = 0
+    name: str = ""
 
     @property
     def content(self) -> Mapping[str, int]:
@@ -78,6 +80,8 @@ def encode(info: PeerInfo) -> bytes:
         "generation": info.generation,
         "arch": list(info.architectures),
     }
+    if info.name:
+        document["name"] = info.name
     if info.since is not None:
         document["since"] = info.since
     later = {name: _later_field(name) for name in info.files if not is_early(name)}
@@ -149,6 +153,7 @@ class Reading:
         fields.version(document.get("protocol"), _WHERE, "protocol")
         generation = fields.generation(document.get("generation"), _WHERE)
         architectures = fields.architectures(document.get("arch"), _WHERE)
+        name = fields.host_name(document.get("name"))
         files.check()
         yield
         for field in more:
@@ -158,15 +163,15 @@ class Reading:
         if "since" not in document:
             if any(field.opening for field in (removed, *more_removed)):
                 raise RemoteProtocolError("/info: removed without since")
-            return PeerInfo(instance, generation, architectures, files.entries, skipped=skipped)
+            return PeerInfo(instance, generation, architectures, files.entries, skipped=skipped, name=name)
         since = fields.integer(document["since"], _WHERE, "since", 0, generation)
         removed.check()
         for field_removed in more_removed:
             field_removed.check(optional=True)
-        gone = tuple(name for field in (removed, *more_removed) for name in field.entries)
+        gone = tuple(entry for field in (removed, *more_removed) for entry in field.entries)
         if not files.entries.keys().isdisjoint(gone):
             raise RemoteProtocolError("/info removes what it lists")
-        return PeerInfo(instance, generation, architectures, files.entries, since, gone, skipped)
+        return PeerInfo(instance, generation, architectures, files.entries, since, gone, skipped, name)
 
     def kept(self, names: Iterable[str], known: int) -> list[str]:
         """Returns those of some more names of a field that are kept when so many of it have been kept before."""

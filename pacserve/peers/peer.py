@@ -34,10 +34,12 @@ class Myself:
     Attributes:
         instance: Its instance id.
         architectures: Gives its architectures, which are those of pacman.conf as it is now.
+        name: The host name that it tells them; empty where it tells none.
     """
 
     instance: str
     architectures: Callable[[], Sequence[str]]
+    name: str = ""
 
 
 class PeerState(enum.Enum):
@@ -95,6 +97,7 @@ class Observed:
         changed_at: When its inventory last changed.
         brief_at: When the peer was last asked for no more than who it is, since its host has sent too much; None if it was asked for all.
         logged: The state and the trouble that were last logged.
+        name: The host name that the peer last told of itself, which any host may claim; empty where it told none.
     """
 
     addresses: tuple[str, ...] = ()
@@ -112,6 +115,7 @@ class Observed:
     changed_at: float = 0.0
     brief_at: float | None = None
     logged: tuple[PeerState, str] | None = None
+    name: str = ""
 
     def silent(self, reason: str) -> None:
         """Notes that the peer did not answer."""
@@ -174,6 +178,21 @@ class Peer:
     def endpoint(self) -> Endpoint | None:
         """The address at which the peer is asked; None while its name was never resolved."""
         return self.observed.endpoint
+
+    @property
+    def name(self) -> str:
+        """The host name that the peer tells of itself, which any host may claim; empty where it told none."""
+        return self.observed.name
+
+    def with_name(self, endpoint: Endpoint | None = None) -> str:
+        """
+        Returns an endpoint of the peer, and behind it the name that it tells, if any: the endpoint is a fact, and the name a claim.
+
+        Args:
+            endpoint: One of its endpoints; None for the one at which it is asked, or else the configured one.
+        """
+        place = endpoint or self.endpoint or self.configured
+        return f"{place} ({self.name})" if self.name else str(place)
 
     @property
     def identity(self) -> Identity | None:

@@ -142,7 +142,7 @@ class PeerWatch:
         self._inventories.forget(peer)
         self._peers.remove(peer)
         if peer.observed.logged is not None:
-            self._log.info("peer {peer} has gone", peer=peer.configured)
+            self._log.info("peer {peer} has gone", peer=peer.with_name(peer.configured))
         timer = self._timers.pop(peer.slot, None)
         if timer is not None:
             timer.cancel()
@@ -235,17 +235,17 @@ class PeerWatch:
             return
         peer.observed.logged = (peer.state, peer.trouble)
         if peer.state is PeerState.KNOWN and peer.identity is not None:
-            self._log.info("peer {peer} holds {count} files", peer=peer.endpoint, count=peer.identity.count)
+            self._log.info("peer {peer} holds {count} files", peer=peer.with_name(), count=peer.identity.count)
         elif peer.state is PeerState.DEAD:
-            self._log.info("peer {peer} does not answer: {trouble}", peer=peer.configured, trouble=peer.trouble)
+            self._log.info("peer {peer} does not answer: {trouble}", peer=peer.with_name(peer.configured), trouble=peer.trouble)
         elif peer.state is PeerState.REFUSED:
-            self._log.info("peer {peer} is not used: {trouble}", peer=peer.configured, trouble=peer.trouble)
+            self._log.info("peer {peer} is not used: {trouble}", peer=peer.with_name(peer.configured), trouble=peer.trouble)
         elif not peer.trouble and peer.observed.brief_at is not None:
-            self._log.info("peer {peer} is asked for each file, the daemons at its address have sent too much", peer=peer.endpoint)
+            self._log.info("peer {peer} is asked for each file, the daemons at its address have sent too much", peer=peer.with_name())
         elif not peer.trouble:
-            self._log.info("peer {peer} is asked for each file, {count} inventories are known", peer=peer.endpoint, count=INVENTORIES_LIMIT)
+            self._log.info("peer {peer} is asked for each file, {count} inventories are known", peer=peer.with_name(), count=INVENTORIES_LIMIT)
         else:
-            self._log.info("peer {peer} is asked for each file, its inventory can't be read: {trouble}", peer=peer.endpoint, trouble=peer.trouble)
+            self._log.info("peer {peer} is asked for each file, its inventory can't be read: {trouble}", peer=peer.with_name(), trouble=peer.trouble)
 
 
 def _in_turn(peer: Peer) -> Sequence[Endpoint]:

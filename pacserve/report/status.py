@@ -103,6 +103,7 @@ class PeerStatus:
         failures: The number of questions in a row that it did not answer.
         given: Bytes that it gave, or for which clients of this host were redirected to it, since the start.
         skipped: Entries of its last `/info` that were not understood.
+        host_name: The host name that it tells of itself, which any host may claim; empty where it tells none.
     """
 
     address: str
@@ -117,6 +118,7 @@ class PeerStatus:
     failures: int
     given: int
     skipped: int = 0
+    host_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +323,8 @@ def encode(value: Status | Why) -> bytes:
 
 def decode(text: bytes, kind: type[T]) -> T:
     """
-    Reads a value of a given class from JSON.  Fields that this version does not know are ignored.
+    Reads a value of a given class from JSON.  Fields that this version does not know are ignored, and those with a default may be missing: after an
+    upgrade the daemon that still runs is the one from before.
 
     Raises:
         ValueError: The JSON is not of that form.
@@ -334,10 +337,11 @@ def _read(value: Any, kind: Any) -> Any:
         if not isinstance(value, dict):
             raise ValueError(f"{kind.__name__} is no object")
         hints = typing.get_type_hints(kind)
+        told = {field.name: _read(value[field.name], hints[field.name]) for field in dataclasses.fields(kind) if field.name in value}
         try:
-            return kind(**{field.name: _read(value[field.name], hints[field.name]) for field in dataclasses.fields(kind)})
-        except KeyError as error:
-            raise ValueError(f"{kind.__name__} has no {error}") from None
+            return kind(**told)
+        except TypeError as error:  # a field without a default is missing, and the text names it
+            raise ValueError(str(error)) from None
     if typing.get_origin(kind) is tuple:
         if not isinstance(value, list):
             raise ValueError("no list")

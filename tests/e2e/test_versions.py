@@ -17,6 +17,7 @@ from tests.e2e.test_discovery import know_each_other
 from tests.e2e.test_packages_by_url import urls
 
 BLOB = f"zlib1g_1.2.13-1_amd64@{'3a' * 32}.blob"
+NAME = "nas"
 OPTIONS = {"redirect": ("--misses", "redirect"), "fetch": ("--misses", "fetch")}
 # Where the package is that only this version has: shows that the earlier one really runs.
 _CHECK = "import pacserve.alpm.names, sys; sys.stdout.write(pacserve.__file__)"
@@ -43,7 +44,7 @@ def start(hosts: list[Host], earlier: Path, depot: Depot, misses: str) -> list[D
         (blobs / BLOB).write_bytes(b"content of another package system")
         arguments = ["--multicast", "--multicast-interval", "5", "--spool", str(host.dir / "spool"), *OPTIONS[misses]]
         arguments += ["--cache-dir", PACKAGE_DIR, "--cache-dir", str(blobs)]
-        daemons.append(Daemon(host, *arguments, version=version))
+        daemons.append(Daemon(host, *arguments, *([] if version else ["--host-name", NAME]), version=version))
     depot.settled()
     know_each_other(hosts, daemons)
     return daemons
@@ -65,6 +66,7 @@ def test_each_from_the_other(make_lab: MakeLab, depot: Depot, earlier: Path, mis
         host.pacman("-Sy", name)
     wait_until(lambda: BLOB in str(listed(first, second.ip).get("content")), "the content to be listed")
     assert "content" not in listed(second, first.ip)
+    assert [listed(first, second.ip).get("name"), listed(second, first.ip).get("name")] == [NAME, None]
     for host, other, name in ((first, second, "pkg01"), (second, first, "pkg00")):
         file = depot.packages[name].filename
         wait_until(lambda: file in str(listed(host, other.ip)["files"]), f"{file} to be listed")  # noqa: B023 - called at once

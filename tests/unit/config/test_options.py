@@ -19,7 +19,7 @@ from pacserve.discovery.filters import parse_filter
 from pacserve.network.addresses import Endpoint
 
 OPTIONS = (
-    *("--bind", "--port", "--pacman-conf", "--cache-dir", "--pacserver", "--clients", "--peers", "--name", "--private"),
+    *("--bind", "--port", "--pacman-conf", "--cache-dir", "--pacserver", "--host-name", "--clients", "--peers", "--name", "--private"),
     *("--multicast", "--multicast-filter", "--multicast-group", "--multicast-port", "--multicast-interval", "--interface"),
     *("--misses", "--hits", "--spool", "--spool-size", "--wan-limit", "--lan-limit"),
     *("--state", "--metrics-peers", "--log-level", "--help", "--more-help", "--version"),
@@ -62,6 +62,11 @@ class GoodTests(SynchronousTestCase):
     def test_names(self) -> None:
         """This host may have further names, whatever their case."""
         self.assertEqual(self.settings("--name", "Pacserve.LAN.", "--name", "atlas").names, ("pacserve.lan", "atlas"))
+
+    def test_host_name(self) -> None:
+        """The name that other hosts are told is that of the machine, another one, or none."""
+        told = [self.settings(*arguments).host_name for arguments in ((), ("--host-name", "NAS"), ("--host-name", ""), ("--host-name=",))]
+        self.assertEqual(told, [None, "nas", "", ""])
 
     def test_private(self) -> None:
         """Repositories are kept from the LAN by name; what can be none is refused."""
@@ -191,6 +196,7 @@ class WrongTests(SynchronousTestCase):
                 "from 1 to 3600",
             ),
             ("--interface", ("", "x" * 16, "\u00e9" * 8, ".", "..", "a/b", "a b", "eth0:1", "a%b", "a\nb", "\0", "a\x1bb", "\ud800"), "such as eth0"),
+            ("--host-name", ("a b", "localhost", "10.0.0.3", "n" * 65, "a\nb", "\u00e9"), "write for example nas"),
             ("--private", ("", "a/b", "options", "a\nb"), "pacman.conf"),
             ("--misses", ("", "Fetch", "relay"), "fetch"),
             ("--hits", ("", "fetch"), "relay"),

@@ -11,6 +11,7 @@ from pacserve.errors import RequestError
 from pacserve.fronts.peer import InfoFront, PackageFront
 from pacserve.packages.inventory import Delta, Inventory
 from pacserve.peers.inventory import PeerInfo, decode
+from pacserve.peers.peer import Myself
 from pacserve.web.answers import DocumentAnswer, FileAnswer
 from tests.fakes.interfaces import Configuration, Packages, ask
 
@@ -53,7 +54,11 @@ class InfoFrontCase(SynchronousTestCase):
         self.configuration = Configuration(architectures=("x86_64", "x86_64_v3"))
         self.packed = 0
         self.thread: Deferred[None] | None = None
-        self.front = InfoFront(self.packages, lambda: self.configuration.value.architectures, INSTANCE, self.in_thread)
+        self.front = InfoFront(self.packages, self.myself(INSTANCE), self.in_thread)
+
+    def myself(self, instance: str, name: str = "") -> Myself:
+        """This daemon."""
+        return Myself(instance, lambda: self.configuration.value.architectures, name)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Does the work at once, or when the thread goes on."""
@@ -79,6 +84,12 @@ class InfoFrontTests(InfoFrontCase):
         headers = dict(answer.headers)
         self.assertEqual((answer.status, headers["Content-Type"], headers["Vary"]), (200, "application/json", "Accept-Encoding"))
         self.assertNotIn("Content-Encoding", headers)
+
+    def test_name(self) -> None:
+        """The name of this host is told with all that it holds, and with what changed."""
+        self.front = InfoFront(self.packages, self.myself(INSTANCE, "nas"), self.in_thread)
+        for query in ("", "since=7"):
+            self.assertEqual(decode(self.info(query=query).body).name, "nas")
 
     def test_packed(self) -> None:
         """Who takes gzip gets it."""
@@ -123,7 +134,7 @@ class InfoFrontTests(InfoFrontCase):
     def test_another_start(self) -> None:
         """A daemon that was started again is not taken for the one before, though it counts its generations from the same number."""
         etag = dict(self.info().headers)["ETag"]
-        self.front = InfoFront(self.packages, lambda: self.configuration.value.architectures, "f" * 32, self.in_thread)
+        self.front = InfoFront(self.packages, self.myself("f" * 32), self.in_thread)
         self.assertEqual(self.info(If_None_Match=etag).status, 200)
 
     def test_packed_once(self) -> None:
@@ -139,7 +150,7 @@ class InfoFrontTests(InfoFrontCase):
 
     def test_leaving(self) -> None:
         """A daemon that is about to end says so: it would be taken for one whose goodbye somebody else has sent."""
-        front = InfoFront(self.packages, lambda: ("x86_64",), INSTANCE, self.in_thread, lambda: True)
+        front = InfoFront(self.packages, self.myself(INSTANCE), self.in_thread, lambda: True)
         error = self.failureResultOf(Deferred.fromCoroutine(front.answer(ask())), RequestError).value
         self.assertEqual(error.status, 503)
 

@@ -24,12 +24,12 @@ class StatusTests(SynchronousTestCase):
     def test_everything_is_there(self) -> None:
         """Host, peers, mirrors, traffic and running downloads are told, with progress, rate and the time that is left."""
         transfer = TransferStatus("big-1-1-any.pkg.tar.zst", "core", "mirror https://mirror.example", 25 << 20, 100 << 20, 5.0, True)
-        text = "\n".join(show_status(status(peer(), transfers=(transfer,)), NOW, Screen()))
+        text = "\n".join(show_status(status(peer(host_name="nas"), transfers=(transfer,)), NOW, Screen()))
         for part in (
             "h1: pacserve 0.1.0",
             "up 1 h",
             "10.0.0.3:15678",
-            "(multicast)",
+            "10.0.0.3:15678  nas   multicast ",
             "0.7 ms",
             "https://mirror.example",
             "saved from the WAN: 51.8 KiB",
@@ -52,15 +52,22 @@ class StatusTests(SynchronousTestCase):
         self.assertIn("none known", text)
         self.assertIn("multicast: off", text)
 
+    def test_found_by(self) -> None:
+        """A peer that the user named is told by the option, with the name where that is no address; a name that it does not tell is a dash."""
+        named = [peer(name="nas.lan:15678", discovered=False), peer(name="10.0.0.3:15678", discovered=False)]
+        text = "\n".join(show_status(status(*named), NOW, Screen()))
+        self.assertRegex(text, r"10\.0\.0\.3:15678 +- +--pacserver nas\.lan:15678 +known")
+        self.assertRegex(text, r"10\.0\.0\.3:15678 +- +--pacserver +known")
+
     @given(st.integers(20, 200))
     def test_fits(self, columns: int) -> None:
         """Tables fit the terminal, as long as it is wide enough for their narrowest form."""
         lines = show_status(status(peer(reason="r" * 300, name="nas.lan")), NOW, Screen(columns))
-        self.assertLessEqual(max(map(width, lines)), max(columns, 9 * 4 + 8 * 2))
+        self.assertLessEqual(max(map(width, lines)), max(columns, 10 * 4 + 9 * 2))
 
     def test_hostile(self) -> None:
         """Nothing that another host says reaches the terminal as an escape; only our own colours do."""
-        hostile = peer(address=HOSTILE, name=HOSTILE, state=HOSTILE, reason=HOSTILE)
+        hostile = peer(address=HOSTILE, name=HOSTILE, state=HOSTILE, reason=HOSTILE, host_name=HOSTILE)
         transfers = (TransferStatus(HOSTILE, HOSTILE, HOSTILE, 1, 2, 1.0, True),)
         lines = show_status(status(hostile, transfers=transfers, name=HOSTILE), NOW, Screen(200))
         self.assertTrue(all(line.isprintable() for line in lines))

@@ -46,6 +46,7 @@ INFOS = st.builds(
     st.integers(0, 1 << 63),
     st.lists(st.sampled_from(("x86_64", "x86_64_v3", "aarch64")), max_size=16).map(tuple),
     st.dictionaries(NAMES, SIZES, max_size=8),
+    name=st.sampled_from(("", "nas", "h_1.lan")),
 )
 
 
@@ -95,6 +96,7 @@ class RoundTripTests(SynchronousTestCase):
         """The fields have the names that the protocol gives them."""
         self.assertEqual(json.loads(encode(PeerInfo(INSTANCE, 7, ("x86_64",), {NAME: 95872}))), document())
         self.assertEqual(json.loads(encode(PeerInfo(INSTANCE, 7, (), {BLOB: 5, NAME: 95872}))), document(arch=[], content={BLOB: 5}))
+        self.assertEqual(json.loads(encode(PeerInfo(INSTANCE, 7, ("x86_64",), {NAME: 95872}, name="nas"))), document(name="nas"))
         delta = PeerInfo(INSTANCE, 7, ("x86_64",), {NAME: 95872}, 5, (BLOB,))
         self.assertEqual(json.loads(encode(delta)), document(since=5, removed=[], content_removed=[BLOB]))
         delta = PeerInfo(INSTANCE, 7, ("x86_64",), {NAME: 95872}, 5, (NAME + ".sig",))
@@ -124,6 +126,7 @@ class EarlierVersionTests(SynchronousTestCase):
             info,
             files={name: size for name, size in info.files.items() if is_early(name)},
             removed=tuple(name for name in info.removed if is_early(name)),
+            name="",
         )
         self.assertEqual(decode(early_inventory.encode(sent)), sent)
         self.assertEqual(early_inventory.encode(sent), encode(sent))
@@ -134,7 +137,7 @@ class EarlierVersionTests(SynchronousTestCase):
             self.assertRaises(RemoteProtocolError, early_inventory.decode, json.dumps(document(files={NAME: 1, name: 1})).encode())
             self.assertRaises(RemoteProtocolError, early_inventory.decode, json.dumps(document(since=5, removed=[name])).encode())
 
-    @given(st.sampled_from(("protocol", "instance", "generation", "arch", "files", "since", "removed", "other")), JSON)
+    @given(st.sampled_from(("protocol", "instance", "generation", "arch", "files", "since", "removed", "name", "other")), JSON)
     def test_nothing_accepted_is_refused(self, field: str, value: Any) -> None:
         """Whatever the earlier reader accepts, today's accepts."""
         for fields in (document(**{field: value}), {**document(since=5, removed=[NAME + ".sig"]), field: value}):
@@ -158,6 +161,29 @@ class DecodeTests(SynchronousTestCase):
         info = decoded(**fields)
         self.assertEqual(info.skipped, count)
         return info
+
+    def test_name(self) -> None:
+        """A name is taken as it is told; whatever can't be shown as one counts as none, and the rest stands."""
+        self.assertEqual(decoded(name="nas.lan").name, "nas.lan")
+        for name in (
+            None,
+            5,
+            ["nas"],
+            {"nas": 1},
+            "",
+            "NAS",
+            "a b",
+            "nas.",
+            "<b>",
+            "n\n[info] x",
+            "\x1b[2J",
+            "10.0.0.3",
+            "localhost",
+            "n" * 65,
+            "\u202enas",
+        ):
+            info = decoded(name=name)
+            self.assertEqual((info.name, info.files, info.skipped), ("", {NAME: 95872}, 0), name)
 
     def check(self, text: bytes) -> None:
         """The text is refused, or what is read of it is within all bounds."""

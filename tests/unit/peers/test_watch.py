@@ -106,6 +106,28 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(page.asked[0].getRawHeaders("accept-encoding"), ["gzip"])
         self.assertEqual(self.lines(), [f"peer {FIRST} holds 1 files"])
 
+    def test_name(self) -> None:
+        """The name that a peer tells stands beside its address, which it can't choose, also when the peer does not answer any more."""
+        peer = literal(0, FIRST)
+        self.network.hosts[FIRST] = Page(encode(PeerInfo(OTHER, 1, ("x86_64",), {ZLIB: 1}, name="nas")))
+        self.watch(peer)
+        self.assertEqual(peer.name, "nas")
+        del self.network.hosts[FIRST]
+        for _ in range(3):
+            self.clock.advance(REFRESH_INTERVAL)
+        lines = self.lines()
+        self.assertEqual(lines[0], f"peer {FIRST} (nas) holds 1 files")
+        self.assertTrue(lines[1].startswith(f"peer {FIRST} (nas) does not answer: "), lines)
+
+    def test_name_of_today(self) -> None:
+        """A daemon that tells no name any more has none: the one before may have been another host's."""
+        peer = literal(0, FIRST)
+        self.network.hosts[FIRST] = Page(encode(PeerInfo(OTHER, 1, ("x86_64",), {ZLIB: 1}, name="nas")))
+        self.watch(peer)
+        self.network.hosts[FIRST] = Page(encode(PeerInfo(OTHER, 2, ("x86_64",), {ZLIB: 1})))
+        self.clock.advance(REFRESH_INTERVAL)
+        self.assertEqual((peer.name, peer.with_name()), ("", str(FIRST)))
+
     def test_plain(self) -> None:
         """A peer that does not pack is understood as well."""
         self.network.hosts[FIRST] = Page(encode(PeerInfo(OTHER, 1, ("x86_64",), {ZLIB: 1})))
@@ -504,7 +526,7 @@ class Telling(Page):
     def __init__(self, instance: str, files: Mapping[str, int], generation: int = 1) -> None:
         super().__init__()
         self._packages = Packages()
-        self._front = InfoFront(self._packages, lambda: ("x86_64",), instance, at_once)
+        self._front = InfoFront(self._packages, Myself(instance, lambda: ("x86_64",)), at_once)
         self._past: dict[int, Mapping[str, int]] = {}
         self.answers: list[tuple[int, str]] = []
         self.become(generation, files)

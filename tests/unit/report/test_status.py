@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.report.status import Origin, Reason, Record, Status, Why, decode, encode, origin_of
+from tests.fakes import statuses
 
 
 class OriginTests(SynchronousTestCase):
@@ -66,6 +67,13 @@ class StatusTests(SynchronousTestCase):
         self.assertEqual(decode(json.dumps(document).encode(), Why), why)
         del document["candidates"][0]["who"]
         self.assertIn("who", str(self.assertRaises(ValueError, decode, json.dumps(document).encode(), Why)))
+
+    def test_earlier_version(self) -> None:
+        """Of a daemon from before a field was added the field has its default."""
+        status = statuses.status(statuses.peer())
+        document = json.loads(encode(status))
+        del document["peers"][0]["host_name"], document["folders"]
+        self.assertEqual(decode(json.dumps(document).encode(), Status), status)
 
     def test_types(self) -> None:
         """A number is no text, and a truth no number."""

@@ -17,7 +17,8 @@ DAY = 86_400
 MINUTES = 60
 HOURS = 24
 DAYS = 400
-# The number of requests that are remembered one by one.
+# The number of requests of this host that are remembered one by one, and likewise those of all other hosts together: however much others ask, the
+# requests of this host stay.
 RECENT = 200
 # The number of peers whose given bytes are remembered.
 PEERS = 1024
@@ -89,7 +90,8 @@ class Ledger(Witness):
         self._minutes: deque[Counts] = deque(maxlen=MINUTES)
         self._hours: deque[Counts] = deque(maxlen=HOURS)
         self._days: deque[Counts] = deque(maxlen=DAYS)
-        self._recent: deque[tuple[float, Answered]] = deque(maxlen=RECENT)
+        self._own: deque[tuple[float, Answered]] = deque(maxlen=RECENT)
+        self._others: deque[tuple[float, Answered]] = deque(maxlen=RECENT)
         self._info_asked: float | None = None
         self._given: dict[str, int] = {}
         # The requests and bytes of this minute, by front and by the origin as the log states it.  They are sorted out once a minute: a redirect
@@ -113,7 +115,7 @@ class Ledger(Witness):
             return
         now = self._wall()
         self.changes += 1
-        self._recent.append((now, answered))
+        (self._own if self._local.owns(answered.client) else self._others).append((now, answered))
         if answered.method != "GET" or answered.status >= 400:
             return
         if not 0 <= now - self._unsettled_since < MINUTE or len(self._unsettled) >= _UNSETTLED_LIMIT:
@@ -154,8 +156,10 @@ class Ledger(Witness):
         return History(self._since, tuple(self._hours), tuple(self._days))
 
     def recent(self) -> tuple[Record, ...]:
-        """Returns the last requests, the latest first."""
-        return tuple([_record(answered, at) for at, answered in reversed(self._recent)])
+        """Returns the last requests of this host and of others, the latest first."""
+        own = [_record(answered, at, own=True) for at, answered in reversed(self._own)]
+        others = [_record(answered, at, own=False) for at, answered in reversed(self._others)]
+        return tuple(sorted([*own, *others], key=lambda record: -record.at))
 
     def of(self, name: str) -> tuple[Record, ...]:
         """Returns the last requests for a file, the latest first."""
@@ -219,7 +223,7 @@ def _add(counts: Counts, origin: Origin, requests: int, size: int) -> None:
     counts.sizes[origin] = counts.sizes.get(origin, 0) + size
 
 
-def _record(answered: Answered, now: float) -> Record:
+def _record(answered: Answered, now: float, *, own: bool) -> Record:
     return Record(
         at=now,
         client=str(answered.client),
@@ -230,4 +234,5 @@ def _record(answered: Answered, now: float) -> Record:
         seconds=answered.seconds,
         redirected=answered.redirected,
         ended=answered.complete,
+        own=own,
     )

@@ -245,6 +245,7 @@ class Record:
         seconds: Seconds until the answer was complete.
         redirected: True if the client was redirected.
         ended: True if the whole answer was sent.
+        own: True if a program of this host asked, False if another host did.
     """
 
     at: float
@@ -256,6 +257,7 @@ class Record:
     seconds: float
     redirected: bool
     ended: bool
+    own: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,18 @@ class LedgerTests(SynchronousTestCase):
         self.assertTrue(record.path.isascii())
         self.assertLess(len(record.path) + len(record.origin), 2000)
 
+    def test_others_push_nothing_out(self) -> None:
+        """However much other hosts ask, the last requests of this host are remembered, and are told from theirs."""
+        self.answer("cache", 1)
+        self.answer("cache", 2, client="192.0.2.9")
+        for number in range(2 * RECENT):
+            self.now = NOON + 1 + number
+            self.answer("cache", 3, client="10.0.0.3", front=("package", "request")[number % 2])
+        recent = self.ledger.recent()
+        self.assertEqual([record.size for record in recent if record.own], [2, 1])
+        self.assertEqual(len(recent), RECENT + 2)
+        self.assertEqual([record.at for record in recent], sorted([record.at for record in recent], reverse=True))
+
     def test_given(self) -> None:
         """What each peer gave is known, of a bounded number."""
         self.answer("peer 10.0.0.3:15678", 20, status=307)

@@ -14,9 +14,11 @@ PACMAN ?= yes
 BIN := .venv/bin
 PACMAN7 := .pacman7
 INSTALLING = $(PYTHON) -B -m tools.installing --destdir '$(DESTDIR)' --prefix '$(PREFIX)' --sysconfdir '$(SYSCONFDIR)'
+# Several tests at once, handed out one by one: the next one in the list goes to the first process that is done.
+PARALLEL := -n auto --maxschedchunk 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run install uninstall test test-pacman7 lint demo soak man bench clean setup-run setup-test setup-bench setup-pacman7
+.PHONY: help run install uninstall test test-fast test-long test-pacman7 lint demo soak man bench clean setup-run setup-test setup-bench setup-pacman7
 
 help:  ## Shows this list.
 	@echo 'Usage: make TARGET [ARGS="--port 15680"] [PYTHON=/path/to/python3] [PYTEST_ARGS="-k words"]'
@@ -34,12 +36,20 @@ install:  ## Installs pacserve with its units and man pages (DESTDIR, PREFIX=/us
 uninstall:  ## Removes what make install has installed, with the same DESTDIR and PREFIX; changed configuration stays.
 	@$(INSTALLING) uninstall
 
-test: lint  ## Runs the linters and every test; end-to-end tests need root (options for pytest: PYTEST_ARGS).
-	$(BIN)/pytest $(PYTEST_ARGS)
+test: lint  ## Runs the linters and every test but the long ones; end-to-end tests need root (options for pytest: PYTEST_ARGS).
+	$(BIN)/pytest $(PARALLEL) -m 'not long' $(PYTEST_ARGS)
+
+test-fast: lint  ## Runs the linters and the unit tests.
+	$(BIN)/pytest $(PARALLEL) tests/unit tests/contracts $(PYTEST_ARGS)
+
+test-long: setup-test setup-pacman7  ## Runs the tests that take more than a minute each, those of pacman 7, and the soak; needs root.
+	tests/e2e/make_pacman7.sh $(PACMAN7)
+	$(BIN)/pytest $(PARALLEL) -m long --pacman7=$(PACMAN7) $(PYTEST_ARGS)
+	$(BIN)/python -m tools.soak $(ARGS)
 
 test-pacman7: setup-pacman7  ## Runs the end-to-end tests of pacman 7 in a Debian 13 folder; needs root.
 	tests/e2e/make_pacman7.sh $(PACMAN7)
-	$(BIN)/pytest tests/e2e/test_pacman7.py tests/e2e/test_pacsrv.py -k 'pacman7' --pacman7=$(PACMAN7) $(PYTEST_ARGS)
+	$(BIN)/pytest $(PARALLEL) tests/e2e/test_pacman7.py tests/e2e/test_pacsrv.py -k 'pacman7' --pacman7=$(PACMAN7) $(PYTEST_ARGS)
 
 lint: setup-test  ## Runs ruff, mypy and import-linter.
 	$(BIN)/ruff check

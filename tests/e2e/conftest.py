@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.lab import Depot, Lab, Site
 from tests.e2e.lab.logs import Logs
 from tests.e2e.lab.requirements import PREFIX, missing, remove_leftovers, trial
+from tests.e2e.lab.turns import Turns
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -33,14 +34,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ours = [item for item in items if HERE in item.path.parents]
     for item in ours:
         item.add_marker("e2e")
+        if is_of_pacman7(item):
+            item.add_marker("long")
     if config.getoption("--pacman7", default=None) is None:
-        unwanted = [item for item in ours if item.path.name == "test_pacman7.py" or item.name == "test_pacman7"]
+        unwanted = [item for item in ours if is_of_pacman7(item)]
         config.hook.pytest_deselected(items=unwanted)
         items[:] = [item for item in items if item not in unwanted]
     if not _history_reaches_back():  # a tarball, or a clone of the last few commits
         unwanted = [item for item in ours if item.path.name == "test_versions.py"]
         config.hook.pytest_deselected(items=unwanted)
         items[:] = [item for item in items if item not in unwanted]
+    # Unit tests first: what is wrong is known sooner, and they take the cores that the others are measured on.  Those that are to be alone come last,
+    # or all other processes would wait for them.
+    items.sort(key=lambda item: (HERE in item.path.parents, item.get_closest_marker("alone") is not None))
+
+
+def is_of_pacman7(item: pytest.Item) -> bool:
+    """Returns whether a test needs the Debian 13 folder, which takes minutes to make."""
+    return item.path.name == "test_pacman7.py" or item.name == "test_pacman7"
 
 
 def _history_reaches_back() -> bool:
@@ -77,8 +88,21 @@ def _labs_of(item: pytest.Item) -> list[Lab]:
     return [*item.stash.get(LABS, []), *(module.stash.get(LABS, []) if module else [])]
 
 
+@pytest.fixture(scope="session")
+def turns(tmp_path_factory: pytest.TempPathFactory) -> Turns:
+    """Which tests of this run may run at once."""
+    return Turns(shared_folder(tmp_path_factory))
+
+
 @pytest.fixture(autouse=True)
-def no_defects(request: pytest.FixtureRequest) -> Iterator[None]:
+def turn(request: pytest.FixtureRequest, turns: Turns) -> Iterator[None]:
+    """Lets a test marked `alone` run while no other end-to-end test does."""
+    with turns.taken(alone=request.node.get_closest_marker("alone") is not None):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_defects(request: pytest.FixtureRequest, turn: None) -> Iterator[None]:
     """Fails each test after which the log of a daemon has a traceback or an error that was not handled; its lab has been taken down by then."""
     yield
     defects = LOGS.defects(lab.dir for lab in _labs_of(request.node))
@@ -88,12 +112,18 @@ def no_defects(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def depot(tmp_path_factory: pytest.TempPathFactory) -> Depot:
-    """The packages of this test run."""
+    """The packages of this test run, built by the first of the processes that it is shared between."""
     directory = tmp_path_factory.mktemp("depot")
     directory.chmod(0o755)
     require(trial(directory / "trial"))
     remove_leftovers()
-    return Depot(directory)
+    return Depot(directory, shared_folder(tmp_path_factory) / "stock")
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all processes of a test run have in common."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 def _labs(node: pytest.Item | pytest.Collector, depot: Depot, directory: Path) -> Iterator[MakeLab]:

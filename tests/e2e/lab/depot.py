@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import pickle
 import shutil
 import tarfile
 import time
@@ -27,6 +29,10 @@ class Depot:
     """
     Signed packages in four repositories.
 
+    Args:
+        directory: What is this depot's own; an empty folder.
+        stock: Where the packages are, which the first of several depots builds there, or the first of several processes.  They are never changed.
+
     `core` has fifty small packages, one with an odd name (`ODD`) and a `big` one; `extra`, `multi` and `third` have one each, named as they
     are.
 
@@ -36,17 +42,13 @@ class Depot:
         packages: By name.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._dir = directory
-        self.signed, self.detached, self._shelves = directory / "signed", directory / "detached", directory / "shelves"
+    def __init__(self, directory: Path, stock: Path | None = None) -> None:
+        stock = stock or directory / "stock"
+        self.signed, self.detached, self._shelves = stock / "signed", stock / "detached", directory / "shelves"
         self._shelves.mkdir()
-        self.key = SigningKey(directory / "gnupg")
-        self.packages: Mapping[str, Package] = {}
-        core = [(name, f"1.{number % 7}.0-1", 12_000 + 1_000 * number) for number, name in enumerate(small_packages())]
-        self._repository("core", [*core, (ODD, _ODD_VERSION, 30_000), ("big", "1.0-1", BIG_SIZE)])
-        for repo in ("extra", "multi", "third"):
-            self._repository(repo, [(repo, "1.0-1", 20_000)])
-        self.key.close()
+        self.packages: Mapping[str, Package] = _stocked(stock)
+        # A copy, since its agent can't be shared: the first to end it would end the signing of others.
+        self.key = SigningKey(directory / "gnupg", stock / "gnupg")
         self._settled_at = time.monotonic() + _SETTLING
 
     @property
@@ -86,17 +88,41 @@ class Depot:
         """Returns when all files of the depot count as complete even where no database states their size."""
         time.sleep(max(0.0, self._settled_at - time.monotonic()))
 
-    def _repository(self, repo: str, wanted: Sequence[tuple[str, str, int]]) -> None:
-        folder = self.folder(repo)
-        folder.mkdir(parents=True)
-        packages = [self.key.sign(build(folder, name, version, size, arch="any" if name == ODD else "x86_64")) for name, version, size in wanted]
-        self.packages = {**self.packages, **{package.name: package for package in packages}}
-        other = self.detached / repo / "os" / "x86_64"
-        other.mkdir(parents=True)
-        for path in folder.iterdir():
-            (other / path.name).hardlink_to(path)
-        write_database(folder, repo, packages, signatures=True)
-        write_database(other, repo, packages, signatures=False)
+
+def _stocked(stock: Path) -> Mapping[str, Package]:
+    """Returns the packages of a folder by name, which this process builds unless another one has, or is at it."""
+    stock.mkdir(exist_ok=True)
+    index = stock / "packages.pickle"
+    with (stock / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not index.exists():
+            index.write_bytes(pickle.dumps(_build_stock(stock)))
+        packages: Mapping[str, Package] = pickle.loads(index.read_bytes())
+    return packages
+
+
+def _build_stock(stock: Path) -> Mapping[str, Package]:
+    key = SigningKey(stock / "gnupg")
+    core = [(name, f"1.{number % 7}.0-1", 12_000 + 1_000 * number) for number, name in enumerate(small_packages())]
+    repositories = {
+        "core": [*core, (ODD, _ODD_VERSION, 30_000), ("big", "1.0-1", BIG_SIZE)],
+        **{repo: [(repo, "1.0-1", 20_000)] for repo in ("extra", "multi", "third")},
+    }
+    packages = [package for repo, wanted in repositories.items() for package in _build_repository(stock, key, repo, wanted)]
+    key.close()
+    return {package.name: package for package in packages}
+
+
+def _build_repository(stock: Path, key: SigningKey, repo: str, wanted: Sequence[tuple[str, str, int]]) -> list[Package]:
+    folder, other = stock / "signed" / repo / "os" / "x86_64", stock / "detached" / repo / "os" / "x86_64"
+    folder.mkdir(parents=True)
+    packages = [key.sign(build(folder, name, version, size, arch="any" if name == ODD else "x86_64")) for name, version, size in wanted]
+    other.mkdir(parents=True)
+    for path in folder.iterdir():
+        (other / path.name).hardlink_to(path)
+    write_database(folder, repo, packages, signatures=True)
+    write_database(other, repo, packages, signatures=False)
+    return packages
 
 
 def truncated(content: bytes) -> bytes:

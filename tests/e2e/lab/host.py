@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tests.e2e.lab.namespace import Namespace
+from tests.e2e.lab.packages import LIVE_FILES
 
 PACKAGE_DIR, DATABASE_DIR = "/var/cache/pacman/pkg", "/var/lib/pacman"
 PACSERVE = "http://localhost:15678/request/$repo/$arch"
@@ -50,7 +51,7 @@ class Host(Namespace):
         for name in _FOLDERS:
             (self.dir / name).mkdir(parents=True, exist_ok=True)
         self.run(["sh", "-c", _MOUNTS.format(dir=self.dir, pkg=PACKAGE_DIR, db=DATABASE_DIR, name=self.name)])
-        shutil.copytree(keyring, self.dir / "gnupg", ignore=shutil.ignore_patterns("S.*", "*.lock"))
+        shutil.copytree(keyring, self.dir / "gnupg", ignore=LIVE_FILES)
         self.configure()
 
     def configure(

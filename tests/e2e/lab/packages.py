@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 import random
+import shutil
 import subprocess
 import tarfile
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ from pathlib import Path
 EPOCH = 1_700_000_000
 PACKAGER = "Lab <lab@example.org>"
 _BLOCK = 1 << 17
+# Sockets and locks in a GnuPG home, which are of no use in a copy.
+LIVE_FILES = shutil.ignore_patterns("S.*", "*.lock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +129,21 @@ def build(folder: Path, name: str, version: str, size: int, *, arch: str = "x86_
 
 
 class SigningKey:
-    """A throw-away key in a GnuPG home that pacman can use as its GPGDir."""
+    """
+    A throw-away key in a GnuPG home that pacman can use as its GPGDir.
 
-    def __init__(self, home: Path) -> None:
-        home.mkdir(mode=0o700)
+    Args:
+        home: The folder to make.
+        source: A home whose key is copied; without it a key is made.
+    """
+
+    def __init__(self, home: Path, source: Path | None = None) -> None:
         self.home = home
         self._gpg = ["gpg", "--homedir", str(home), "--batch", "--quiet", "--pinentry-mode", "loopback"]
+        if source is not None:
+            shutil.copytree(source, home, ignore=LIVE_FILES)
+            return
+        home.mkdir(mode=0o700)
         (home / "pubring.gpg").touch()  # The legacy name, so that gpg and gpgme agree on one file.
         subprocess.run([*self._gpg, "--passphrase", "", "--quick-gen-key", PACKAGER, "ed25519", "sign", "never"], check=True)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.e2e.lab.host import DATABASE_DIR, PACKAGE_DIR, Host
+from tests.e2e.lab.packages import LIVE_FILES
 
 _MOUNTS = """set -e; mkdir -p {dir}/upper {dir}/work {dir}/root
 mount -t overlay overlay -o lowerdir={debian},upperdir={dir}/upper,workdir={dir}/work {dir}/root
@@ -26,8 +27,7 @@ class Pacman7:
         self._host = host
         self._root = host.dir / "pacman7" / "root"
         host.run(["sh", "-c", _MOUNTS.format(dir=host.dir / "pacman7", debian=debian.resolve(), pkg=PACKAGE_DIR, db=DATABASE_DIR)])
-        ignored = shutil.ignore_patterns("S.*", "*.lock")
-        shutil.copytree(keyring, host.path(str(self._root / "etc/pacman.d/gnupg")), ignore=ignored, dirs_exist_ok=True)
+        shutil.copytree(keyring, host.path(str(self._root / "etc/pacman.d/gnupg")), ignore=LIVE_FILES, dirs_exist_ok=True)
 
     def configure(self, servers: Iterable[str], cache_servers: Iterable[str] = (), options: Iterable[str] = ()) -> None:
         """Writes one pacman.conf for pacman and for the host."""

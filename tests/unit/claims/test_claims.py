@@ -359,5 +359,5 @@ class ClaimsMachine(RuleBasedStateMachine):
         assert len(self.claims) <= 3
 
 
-ClaimsMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+ClaimsMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=60)
 ClaimsMachineTests = ClaimsMachine.TestCase

@@ -118,7 +118,7 @@ class OverviewTests(SynchronousTestCase):
         self.assertLess(len(render(status(peers=1000), NOW)), 150 * 1024)
         self.assertLess(sum(map(len, changing(status(peers=1000), NOW).values())), 100 * 1024)
 
-    @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
+    @settings(suppress_health_check=[HealthCheck.data_too_large])
     @given(of(Status), st.floats(0, 1e12) | st.floats(1.79e9, 1.8e9))
     def test_anything(self, whole: Status, now: float) -> None:
         """Whatever other hosts call themselves and their files, it is text: elements and attributes are those of harmless names."""
@@ -130,7 +130,7 @@ class OverviewTests(SynchronousTestCase):
         self.assertEqual([row[0] for row in page.cells("transfers")], [clean(f"{one.repository}/{one.name}") for one in whole.transfers])
         self.assertEqual(Counter(row[0] for row in page.cells("recent")), Counter(clean(one.path) for one in whole.recent))
 
-    @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
+    @settings(suppress_health_check=[HealthCheck.data_too_large])
     @given(of(Status), st.floats(1.79e9, 1.8e9))
     def test_live(self, whole: Status, now: float) -> None:
         """What is told live is JSON on one line, has a place in the page for each part, and the rows that the page was loaded with."""

@@ -100,7 +100,7 @@ class AgainstDictionaries(RuleBasedStateMachine):
             assert sorted(self.holdings.holders(name)) == expected
 
 
-AgainstDictionaries.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+AgainstDictionaries.TestCase.settings = settings(max_examples=100, stateful_step_count=30)
 ModelTests = AgainstDictionaries.TestCase
 
 

@@ -307,7 +307,7 @@ CONTENTS = st.sampled_from([DATA, OTHER, DATA[:-1], DATA + b"x", b"", DATA[::-1]
 
 
 class PropertyTests(DownloadCase):
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(st.lists(st.tuples(CONTENTS, FAULTS), min_size=1, max_size=3))
     @example(_TAKEN_OVER_AT_THE_END)
     def test_never_wrong(self, mirrors: list[tuple[bytes, dict[str, object]]]) -> None:

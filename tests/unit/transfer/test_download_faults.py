@@ -139,20 +139,20 @@ class PropertyTests(SceneCase):
         play.scene.pass_time(HEAD_TIMEOUT + STALL_TIMEOUT)
         self.assertEqual([len(mirror.asked) for mirror in play.mirrors], asked)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(st.lists(BEHAVIOURS, min_size=1, max_size=3), st.lists(VISITS, max_size=4), st.booleans())
     def test_known(self, behaviours: list[Behaviour], visits: list[Visit], trusted: bool) -> None:
         """Of a file that the database knows nobody is sent all but the right bytes, whatever mirrors do and state."""
         self.check(Play(self, behaviours, visits, EXPECTED, trusted=trusted), [DATA])
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(st.lists(BEHAVIOURS.map(_honest), min_size=1, max_size=3), st.lists(VISITS, max_size=4))
     def test_unknown(self, behaviours: list[Behaviour], visits: list[Visit]) -> None:
         """Of a file that no database knows everybody is sent what some mirror has, and never parts of two."""
         play = Play(self, behaviours, visits, None)
         self.check(play, [behaviour.data for behaviour in behaviours])
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(st.lists(BEHAVIOURS, max_size=2), GOOD, st.integers(0, 2), st.lists(VISITS, max_size=3))
     def test_one_good(self, others: list[Behaviour], good: Behaviour, place: int, visits: list[Visit]) -> None:
         """Where one mirror is well the file is there in the end, and who asks then gets the right bytes; so does the next download."""
@@ -170,7 +170,7 @@ class PropertyTests(SceneCase):
         self.assertEqual((late.got, late.complete), (DATA, True))
         self.assert_left_nothing(play.scene, play.mirrors)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(
         st.lists(
             st.builds(

@@ -22,7 +22,7 @@ pacserve is installed. What comes next, as root:
 
 
 def say(text: str) -> None:
-    print(text)
+    print(text, flush=True)
 
 
 def main(arguments: list[str]) -> int:
@@ -71,6 +71,7 @@ def _install(places: Places, layout: str, *, pacman: bool) -> None:
     if layout == "system":
         install_system(tree, places)
     else:
+        say(f"Installing pacserve and what it needs into {places.prefix}/lib/pacserve; this takes a minute.")
         install_private(tree, places, pacman=pacman)
     for file in placed(places):
         tree.put(file)

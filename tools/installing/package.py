@@ -26,7 +26,6 @@ COMMANDS = ("pacserve", "pacsrv")
 # All that a wheel is made from; anything else in the checkout, as what earlier builds left, stays out of it.
 _SOURCES = ("LICENSE", "README.md", "pyproject.toml", "setup.cfg", "pacserve")
 _TOOLS = ("build", "installer", "setuptools", "wheel")
-_TOOLS_FOLDER = ".venv-build"
 _WITHOUT_PACMAN = "requirements-without-pacman.txt"
 
 
@@ -44,10 +43,8 @@ def modules_folder(prefix: PurePosixPath) -> PurePosixPath:
 def install_system(tree: Tree, places: Places) -> None:
     """Installs the package for this Python, without what it needs.  Uses no network where Python has the tools for it."""
     folder = modules_folder(places.prefix)
-    with _sources() as sources:
-        python = _with_tools()
-        _run([python, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(sources / "dist"), str(sources)])
-        (wheel,) = (sources / "dist").iterdir()
+    with _sources() as sources, _with_tools() as python:
+        wheel = _wheel(python, sources)
         tree.folder(folder)
         tree.folder(places.commands)
         for old in _modules(places.real(folder)):
@@ -87,21 +84,32 @@ def install_private(tree: Tree, places: Places, *, pacman: bool) -> None:
             "--no-warn-script-location",
         ]
         with _sources() as sources:
+            # pip fetches tools of its own for a build.
+            package = _wheel(sys.executable, sources) if _has_tools() else sources
             if pacman:
-                _run([*pip, str(sources)])
+                _run([*pip, str(package)])
             else:
                 _run([*pip, "--requirement", str(ROOT / _WITHOUT_PACMAN)])
-                _run([*pip, "--no-deps", str(sources)])
+                _run([*pip, "--no-deps", str(package)])
+        _run([str(stage / "bin/python"), "-m", "pip", "uninstall", "--quiet", "--disable-pip-version-check", "--yes", "pip"])
         _settle(stage, home)
-        if (real := places.real(home)).exists():
-            shutil.rmtree(real)
-        stage.rename(real)
+        _exchange(stage, places.real(home))
     except BaseException:
         shutil.rmtree(stage, ignore_errors=True)
         raise
     tree.claim_tree(home)
     for name in COMMANDS:
         tree.link(places.commands / name, home / "bin" / name)
+
+
+def _exchange(new: Path, place: Path) -> None:
+    """Puts a folder in the place of another one, which is there until then, and is removed."""
+    old = Path(f"{new}-old")
+    if place.exists():
+        place.rename(old)
+    new.rename(place)
+    if old.exists():
+        shutil.rmtree(old)
 
 
 def _settle(stage: Path, home: PurePosixPath) -> None:
@@ -115,8 +123,8 @@ def _settle(stage: Path, home: PurePosixPath) -> None:
             script.write_bytes(script.read_bytes().replace(str(stage).encode(), str(home).encode()))
     configuration = stage / "pyvenv.cfg"
     configuration.write_text(configuration.read_text("utf-8").replace(str(stage), str(home)), "utf-8")
-    # Where the service runs nothing may be written there.
-    _run([str(stage / "bin/python"), "-m", "compileall", "-q", "-s", str(stage), "-p", str(home), str(stage / "lib")])
+    # The service may not write there, and -f: what came with the environment was compiled under the path that it had.
+    _run([str(stage / "bin/python"), "-m", "compileall", "-q", "-f", "-s", str(stage), "-p", str(home), str(stage / "lib")])
 
 
 def _modules(folder: Path) -> Iterator[Path]:
@@ -141,28 +149,30 @@ def _sources() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _with_tools() -> str:
-    """
-    Returns a Python of this version that can build and install wheels.
-
-    This one, or that of an environment in the checkout, which needs a network once.
-    """
-    if all(importlib.util.find_spec(name) for name in _TOOLS):
-        return sys.executable
-    folder = ROOT / _TOOLS_FOLDER
-    python = folder / "bin/python"
-    version = "import sys; print(sys.version)"
-    if not (python.exists() and _answer([str(python), "-c", f"import {', '.join(_TOOLS)}; {version}"]) == _answer([sys.executable, "-c", version])):
-        missing = ", ".join(name for name in _TOOLS if not importlib.util.find_spec(name))
-        sys.stderr.write(f"This Python has no {missing}: {_TOOLS_FOLDER} gets what builds the package.\n")
-        _run([sys.executable, "-m", "venv", "--clear", str(folder)])
-        _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *_TOOLS])
-    return str(python)
+def _wheel(python: str, sources: Path) -> Path:
+    """Returns the wheel that is built from the sources, by a Python that has the tools."""
+    _run([python, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(sources / "dist"), str(sources)])
+    (wheel,) = (sources / "dist").iterdir()
+    return wheel
 
 
-def _answer(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout if done.returncode == 0 else ""
+def _has_tools() -> bool:
+    return all(importlib.util.find_spec(name) for name in _TOOLS)
+
+
+@contextmanager
+def _with_tools() -> Iterator[str]:
+    """Gives a Python of this version that can build and install wheels: this one, or that of a new environment, which needs a network."""
+    if _has_tools():
+        yield sys.executable
+        return
+    missing = ", ".join(name for name in _TOOLS if not importlib.util.find_spec(name))
+    sys.stderr.write(f"This Python has no {missing}; they are fetched for this build alone.\n")
+    with tempfile.TemporaryDirectory(prefix="pacserve-tools-") as folder:
+        python = str(Path(folder, "bin/python"))
+        _run([sys.executable, "-m", "venv", folder])
+        _run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *_TOOLS])
+        yield python
 
 
 def _run(command: list[str]) -> None:

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import zipfile
 from pathlib import Path
 
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 import pacserve
@@ -44,7 +46,20 @@ usr/share/zsh/site-functions/_pacsrv
 """.splitlines()
 MODULES = f"usr/lib/python{sysconfig.get_python_version()}/site-packages"
 # Any network is out of reach for what asks a proxy that is not there.
-OFFLINE = {**os.environ, "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "PIP_NO_INDEX": "1"}
+OFFLINE = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "PIP_NO_INDEX": "1"}
+
+
+# What pacserve needs, as pip is told; a wheel without modules is enough to start the commands that need none of it.
+NEEDED = ("twisted", "netifaces", "prometheus_client", "pyalpm")
+
+
+def write_empty_wheel(folder: Path, name: str) -> None:
+    """Writes a wheel that has nothing in it, of a version that is new enough for any requirement."""
+    info = f"{name}-999.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-999-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 999\nProvides-Extra: tls\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "".join(f"{info}/{file},,\n" for file in ("METADATA", "WHEEL", "RECORD")))
 
 
 class InstallTests(SynchronousTestCase):
@@ -53,10 +68,15 @@ class InstallTests(SynchronousTestCase):
         self.addCleanup(temporary.cleanup)
         self.root = Path(temporary.name).resolve() / "root"
 
+    def command(self, target: str, *variables: str) -> list[str]:
+        return ["make", "-s", target, f"DESTDIR={self.root}", "PREFIX=/usr", f"PYTHON={sys.executable}", *variables]
+
     def make(self, target: str, *variables: str) -> str:
         """Runs make with a umask that hides files, and a Python that has what the tests need; returns what it said."""
-        command = ["make", "-s", target, f"DESTDIR={self.root}", "PREFIX=/usr", f"PYTHON={sys.executable}", *variables]
-        done = subprocess.run(command, cwd=ROOT, env=OFFLINE, umask=0o077, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        command, environment = self.command(target, *variables), {**os.environ, **OFFLINE}
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, umask=0o077, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
         self.assertEqual(done.returncode, 0, done.stdout)
         return done.stdout
 
@@ -82,13 +102,59 @@ class InstallTests(SynchronousTestCase):
         self.assertEqual(list(self.root.rglob("*")), [])
         self.assertEqual(self.status(), before)
 
+    def test_private(self) -> None:
+        """With an environment of its own pacserve has all that it needs there, and works under the path that it was made for."""
+        self.install_private(*NEEDED)
+        home = self.root / "usr/lib/pacserve"
+        done = subprocess.run([home / "bin/python", "-m", "pacserve", "--version"], cwd="/", capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, f"pacserve {pacserve.__version__}\n"), done.stderr)
+        # It is not run here: its Python is where DESTDIR will have gone.
+        self.assertEqual((home / "bin/pacserve").read_text().splitlines()[0], "#!/usr/lib/pacserve/bin/python")
+        self.assertEqual(str((self.root / "usr/bin/pacserve").readlink()), "/usr/lib/pacserve/bin/pacserve")
+        self.assertNotIn(str(self.root).encode(), b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file()))
+        self.make("uninstall")
+        self.assertEqual(list(self.root.rglob("*")), [])
+
+    @pytest.mark.long
+    def test_without_pacman(self) -> None:
+        """With PACMAN=no pyalpm is not needed; a later installation takes the place of the whole environment."""
+        home = self.root / "usr/lib/pacserve"
+        alpm = home / f"lib/python{sysconfig.get_python_version()}/site-packages/pyalpm-999.dist-info"
+        self.install_private(*NEEDED)
+        self.assertTrue(alpm.exists())
+        self.install_private(*NEEDED[:3], pacman="no")
+        self.assertFalse(alpm.exists())
+        self.assertEqual([path.name for path in home.parent.iterdir() if "pacserve" in path.name], ["pacserve"])
+
+    @pytest.mark.long
+    def test_failure(self) -> None:
+        """When what pacserve needs can't be had, what was installed before is as it was, and the reason is told."""
+        (self.root / "usr/lib/pacserve").mkdir(parents=True)
+        (self.root / "usr/lib/pacserve/former").touch()
+        self.patch(os, "environ", {**os.environ, "PIP_FIND_LINKS": "/nowhere"})
+        command = self.command("install", "LAYOUT=private")
+        done = subprocess.run(command, cwd=ROOT, env={**os.environ, **OFFLINE}, capture_output=True, text=True, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("No matching distribution found for twisted", done.stderr)
+        self.assertEqual(
+            sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*")),
+            ["usr", "usr/lib", "usr/lib/pacserve", "usr/lib/pacserve/former"],
+        )
+
+    def install_private(self, *needed: str, pacman: str = "yes") -> None:
+        with tempfile.TemporaryDirectory() as wheels:
+            for name in needed:
+                write_empty_wheel(Path(wheels), name)
+            self.patch(os, "environ", {**os.environ, "PIP_FIND_LINKS": wheels})
+            self.make("install", "LAYOUT=private", f"PACMAN={pacman}")
+
     def status(self) -> str:
         """What git says that is in the checkout and is not in its history, ignored files included; compiled modules come and go."""
         listed = subprocess.run(["git", "status", "--short", "--ignored"], cwd=ROOT, capture_output=True, text=True, check=False)
         return "\n".join(line for line in listed.stdout.splitlines() if "__pycache__" not in line)
 
     def commands(self) -> None:
-        environment = {**OFFLINE, "PYTHONPATH": str(self.root / MODULES), "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {**os.environ, "PYTHONPATH": str(self.root / MODULES), "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         for name in ("pacserve", "pacsrv"):
             command = self.root / "usr/bin" / name
             done = subprocess.run([command, "--version"], cwd="/", env=environment, capture_output=True, text=True, check=False)

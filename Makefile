@@ -29,8 +29,8 @@ run: setup-run  ## Installs what is missing into this folder and the system, and
 	@$(BIN)/pacserve --multicast $(ARGS)
 
 install:  ## Installs pacserve with its units and man pages (DESTDIR, PREFIX=/usr/local, LAYOUT, PACMAN=no); root without DESTDIR.
-	@PYTHON='$(PYTHON)' tools/check-python.sh >/dev/null
 	@$(if $(DESTDIR)$(filter system,$(LAYOUT)),,tools/system-packages.sh $(if $(filter no,$(PACMAN)),host,run))
+	@PYTHON='$(PYTHON)' tools/check-python.sh >/dev/null
 	@$(INSTALLING) install --layout '$(LAYOUT)' --pacman '$(PACMAN)'
 
 uninstall:  ## Removes what make install has installed, with the same DESTDIR and PREFIX; changed configuration stays.

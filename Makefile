@@ -18,7 +18,7 @@ INSTALLING = $(PYTHON) -B -m tools.installing --destdir '$(DESTDIR)' --prefix '$
 PARALLEL := -n auto --maxschedchunk 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run install uninstall test test-fast test-long test-pacman7 lint demo soak man bench clean setup-run setup-test setup-bench setup-pacman7
+.PHONY: help run install uninstall dist release test test-fast test-long test-pacman7 lint demo soak man bench clean setup-run setup-test setup-bench setup-pacman7
 
 help:  ## Shows this list.
 	@echo 'Usage: make TARGET [ARGS="--port 15680"] [PYTHON=/path/to/python3] [PYTEST_ARGS="-k words"]'
@@ -50,6 +50,10 @@ test-long: setup-test setup-pacman7  ## Runs the tests that take more than a min
 test-pacman7: setup-pacman7  ## Runs the end-to-end tests of pacman 7 in a Debian 13 folder; needs root.
 	tests/e2e/make_pacman7.sh $(PACMAN7)
 	$(BIN)/pytest $(PARALLEL) tests/e2e/test_pacman7.py tests/e2e/test_pacsrv.py -k 'pacman7' --pacman7=$(PACMAN7) $(PYTEST_ARGS)
+
+dist: setup-test  ## Builds source distribution and wheel into dist/, and checks both.
+	@rm -rf dist
+	@tools/dist.sh dist
 
 lint: setup-test  ## Runs ruff, mypy and import-linter.
 	$(BIN)/ruff check

@@ -53,7 +53,11 @@ test-pacman7: setup-pacman7  ## Runs the end-to-end tests of pacman 7 in a Debia
 
 dist: setup-test  ## Builds source distribution and wheel into dist/, and checks both.
 	@rm -rf dist
-	@tools/dist.sh dist
+	@PYTHON=$(BIN)/python tools/dist.sh dist
+
+release: setup-test  ## Sees whether this version can be released, builds it into dist/, and says what to do next.
+	@rm -rf dist
+	@$(BIN)/python -m tools.release
 
 lint: setup-test  ## Runs ruff, mypy and import-linter.
 	$(BIN)/ruff check

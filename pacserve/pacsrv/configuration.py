@@ -14,9 +14,9 @@ OPTIONS = "options"
 # The characters that isspace(3) takes for a space; Python's strip() takes more.
 _SPACE = " \t\n\v\f\r"
 # Includes within includes; pacman refuses more.
-_DEPTH_LIMIT = 10
+DEPTH_LIMIT = 10
 # Files; one that includes itself twice doubles at each depth.
-_FILES_LIMIT = 1000
+FILES_LIMIT = 1000
 
 
 class ConfigurationFiles(Protocol):
@@ -139,12 +139,12 @@ class _Reader:
 
     def _included(self, line: Line, depth: int) -> list[str]:
         """Returns the texts of the files that a line includes; empty where one of them can't be read, since pacman then takes none and says why."""
-        if line.key != "Include" or not line.value or depth >= _DEPTH_LIMIT:
+        if line.key != "Include" or not line.value or depth >= DEPTH_LIMIT:
             return []
         texts = []
         for path in self._files.expand(line.value):
             self._count += 1
-            if self._count > _FILES_LIMIT:
+            if self._count > FILES_LIMIT:
                 return []
             try:
                 texts.append(self._files.read(path))

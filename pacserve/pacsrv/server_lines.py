@@ -41,6 +41,19 @@ def pacserve_serves(servers: Sequence[str]) -> bool:
     return any(scheme_of(server) in MIRROR_SCHEMES for server in servers)
 
 
+def meant_for_this_host(server: str, port: int) -> bool:
+    """
+    Returns whether a Server line is meant for the pacserve of this host, whether or not it reaches it.
+
+    Args:
+        port: The port of the pacserve of this host.
+    """
+    if pacserve_port(server) is not None:
+        return True
+    url = _parsed(server if scheme_of(server) else f"http://{server}")
+    return url is not None and _LOOPBACK.fullmatch(url.hostname or "") is not None and bool(mistake_in(server, port))
+
+
 def mistake_in(server: str, port: int) -> str:
     """
     Returns why a Server line that is meant for a pacserve does not reach it, or reaches it with paths that it does not know.

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.pacsrv.server_lines import mistake_in, pacserve_port, pacserve_serves, scheme_of, server_line
+from pacserve.pacsrv.server_lines import meant_for_this_host, mistake_in, pacserve_port, pacserve_serves, scheme_of, server_line
 
 
 class ServerTests(SynchronousTestCase):
@@ -75,3 +75,23 @@ class ServerTests(SynchronousTestCase):
         mistake = mistake_in(start + text, 15678)
         if pacserve_port(start + text) is not None:
             self.assertIn(mistake, ("", "something stands behind $arch, which pacman takes for a part of the URL"))
+
+
+class MeantForThisHostTests(SynchronousTestCase):
+    def test_lines(self) -> None:
+        """A line that names pacserve on this host is meant for it, on any port and with mistakes; those of other hosts and other programs are not."""
+        for server, meant in (
+            ("http://localhost:15678/request/$repo/$arch", True),
+            ("http://127.0.0.1:15680/request/$repo/$arch/", True),
+            ("http://[::1]:15678/request/$repo/$arch_v3", True),
+            ("https://localhost:15678/request/$repo/$arch", True),
+            ("localhost:15678/request/$repo/$arch", True),
+            ("http://localhost:15678/$repo/$arch", True),
+            ("http://localhost:8080/$repo/$arch", False),
+            ("http://nas.lan:15678/request/$repo/$arch", False),
+            ("http://nas.lan:15678/request/$repo/$arch_v3", False),
+            ("file:///srv/request/x", False),
+            ("http://[", False),
+            ("", False),
+        ):
+            self.assertEqual(meant_for_this_host(server, 15678), meant, server)

@@ -19,7 +19,7 @@ _pacsrv() {
     if ((COMP_CWORD < first)); then
         return
     elif ((COMP_CWORD == first)) && [[ $cur != -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'status why doctor' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'status why doctor setup' -- "$cur")
         return
     fi
     case ${COMP_WORDS[first]} in
@@ -46,6 +46,23 @@ _pacsrv() {
                     ;;
             esac
             mapfile -t COMPREPLY < <(compgen -W '--json --port --help' -- "$cur")
+            ;;
+        setup)
+            case $prev in
+                --port)
+                    return
+                    ;;
+                --skip)
+                    mapfile -t COMPREPLY < <(compgen -W 'configuration service firewall' -- "$cur")
+                    return
+                    ;;
+                --config)
+                    compopt -o filenames
+                    mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+                    return
+                    ;;
+            esac
+            mapfile -t COMPREPLY < <(compgen -W '--port --help --undo --dry-run --yes --skip --config' -- "$cur")
             ;;
         *)
             # Everything else is passed on to pacman, so pacman's completion completes it.

@@ -8,12 +8,12 @@ import time
 from collections.abc import Sequence
 
 from pacserve.pacsrv.asking import Daemon
-from pacserve.pacsrv.options import PacmanCall, Question, parse_arguments
+from pacserve.pacsrv.options import PacmanCall, Question, SetupCall, parse_arguments
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Runs pacman in the place of this process, or answers a question.
+    Runs pacman in the place of this process, answers a question, or sets this host up.
 
     Returns:
         The exit status: 1 when something is wrong or the question can't be answered.  A wrong command line ends with 2.
@@ -23,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if isinstance(call, PacmanCall):
             return _pacman(daemon, call)
+        if isinstance(call, SetupCall):
+            return _setup(call)
         return _answer(daemon, call)
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT, as sh(1) has it
@@ -43,6 +45,20 @@ def _pacman(daemon: Daemon, call: PacmanCall) -> int:
         knows_cache_server=lambda: knows_cache_server(pacman_version()),
     )
     return wrapper.run(call.words)
+
+
+def _setup(call: SetupCall) -> int:
+    from pacserve.pacsrv.answering import Console
+    from pacserve.pacsrv.pacman import LocalFiles, knows_cache_server, pacman_version
+    from pacserve.pacsrv.setup.conversation import Conversation
+    from pacserve.pacsrv.setup.machine import LocalMachine
+    from pacserve.pacsrv.setup.places import Texts
+    from pacserve.pacsrv.setup.planning import Planner
+
+    texts = Texts(LocalFiles(), os.path.realpath)
+    planner = Planner(call.configuration, texts, call.port, lambda: knows_cache_server(pacman_version()))
+    console = Console(sys.stdout, sys.stderr, os.environ, wall=time.time, sleep=time.sleep)
+    return Conversation(call, planner, LocalMachine(), console, sys.stdin.readline).run()
 
 
 def _answer(daemon: Daemon, question: Question) -> int:

@@ -9,14 +9,17 @@ from typing import NoReturn
 
 from pacserve import __version__
 from pacserve.config.settings import DEFAULT_PORT
+from pacserve.pacsrv.words import DEFAULT_CONFIGURATION
 
-COMMANDS = ("status", "why", "doctor")
+COMMANDS = ("status", "why", "doctor", "setup")
+# The parts of a setup that can be left out.
+PARTS = ("configuration", "service", "firewall")
 
 # Seconds between two refreshes of `status --watch`: the default, and the bounds of what may be asked for.
 _WATCH_INTERVAL = 1.0
 _SHORTEST_WATCH, _LONGEST_WATCH = 0.1, 3600.0
 
-_USAGE = "pacsrv [--port PORT] {status,why,doctor} ...\n       pacsrv [--port PORT] PACMAN_OPTION ..."
+_USAGE = "pacsrv [--port PORT] {status,why,doctor,setup} ...\n       pacsrv [--port PORT] PACMAN_OPTION ..."
 
 EPILOG = """\
 Everything else is passed on to pacman: "pacsrv -Syu" runs "pacman -Syu"
@@ -29,10 +32,10 @@ pacman's help.
 @dataclass(frozen=True, slots=True)
 class Question:
     """
-    One of pacsrv's own commands, with its options.
+    A command that asks the daemon, with its options.
 
     Attributes:
-        command: One of `COMMANDS`.
+        command: One of `COMMANDS`, but not `setup`.
         subject: The file or package of `why`; else empty.
         json: True if the answer is to be JSON, for a program.
         watch: Seconds between two refreshes; None to show the answer once.
@@ -43,6 +46,27 @@ class Question:
     subject: str = ""
     json: bool = False
     watch: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetupCall:
+    """
+    The command `setup` with its options.
+
+    Attributes:
+        configuration: The path of pacman.conf.
+        undo: True if an earlier setup is to be taken back.
+        agreed: True if nothing is to be asked.
+        dry: True if nothing is to be changed.
+        skipped: The parts, of `PARTS`, that are left out.
+    """
+
+    port: int
+    configuration: str = DEFAULT_CONFIGURATION
+    undo: bool = False
+    agreed: bool = False
+    dry: bool = False
+    skipped: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +133,33 @@ def build_parser() -> argparse.ArgumentParser:
     )
     why.add_argument("subject", metavar="FILE_OR_PACKAGE", help="a package, such as zlib, or a file, such as zlib-1:1.3.1-2-x86_64.pkg.tar.zst")
     _command(commands, "doctor", "look for common problems and say how to fix each; exit status 1 if something is wrong")
+    _add_setup(commands)
     return parser
 
 
-def _command(commands: argparse._SubParsersAction[_Parser], name: str, summary: str) -> argparse.ArgumentParser:
+def _command(commands: argparse._SubParsersAction[_Parser], name: str, summary: str, *, json: bool = True) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", add_help=False, allow_abbrev=False)
-    command.add_argument("--json", action="store_true", help="print JSON, for programs")
+    if json:
+        command.add_argument("--json", action="store_true", help="print JSON, for programs")
     _add_common(command, argparse.SUPPRESS)
     return command
+
+
+def _add_setup(commands: argparse._SubParsersAction[_Parser]) -> None:
+    setup = _command(
+        commands,
+        "setup",
+        "make pacserve the first Server in pacman.conf and its mirrorlists, start its service and open the firewall; "
+        "show the changes and ask before each",
+        json=False,
+    )
+    setup.add_argument("--undo", action="store_true", help="take back what setup did, and nothing else")
+    setup.add_argument("--dry-run", action="store_true", help="show what would be done, and change nothing")
+    setup.add_argument("--yes", action="store_true", help="do not ask, for scripts")
+    setup.add_argument(
+        "--skip", metavar="PART", choices=PARTS, action="append", default=[], help=f"leave out a part: {', '.join(PARTS)} (repeatable)"
+    )
+    setup.add_argument("--config", metavar="FILE", default=DEFAULT_CONFIGURATION, help=f"pacman's configuration (default: {DEFAULT_CONFIGURATION})")
 
 
 def _add_common(parser: argparse.ArgumentParser, default: int | str) -> None:
@@ -126,7 +169,7 @@ def _add_common(parser: argparse.ArgumentParser, default: int | str) -> None:
     parser.add_argument("--help", action="help", help="show this help and exit")
 
 
-def parse_arguments(arguments: Sequence[str]) -> Question | PacmanCall:
+def parse_arguments(arguments: Sequence[str]) -> Question | SetupCall | PacmanCall:
     """
     Returns the command that the command line asks for.
 
@@ -142,6 +185,8 @@ def parse_arguments(arguments: Sequence[str]) -> Question | PacmanCall:
     if not arguments:
         parser.error("nothing to do: give a command or options of pacman")
     options = parser.parse_args(arguments)
+    if options.command == "setup":
+        return SetupCall(options.port, options.config, options.undo, options.yes, options.dry_run, frozenset(options.skip))
     return Question(options.command, options.port, getattr(options, "subject", ""), options.json, getattr(options, "watch", None))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.pacsrv.options import COMMANDS, PacmanCall, Question, build_parser, parse_arguments
+from pacserve.pacsrv.options import COMMANDS, PacmanCall, Question, SetupCall, build_parser, parse_arguments
 
 
 def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
@@ -46,6 +46,13 @@ class ArgumentsTests(SynchronousTestCase):
         self.assertEqual(parse_arguments(["--port", "9", "why", "zlib"]), Question("why", 9, "zlib"))
         self.assertEqual(parse_arguments(["doctor", "--port=9", "--json"]), Question("doctor", 9, json=True))
 
+    def test_setup(self) -> None:
+        """Setup takes its options, each with a default that asks and changes pacman's own configuration."""
+        self.assertEqual(parse_arguments(["setup"]), SetupCall(15678, "/etc/pacman.conf"))
+        self.assertEqual(parse_arguments(["--port", "9", "setup", "--undo", "--yes"]), SetupCall(9, undo=True, agreed=True))
+        words = ["setup", "--dry-run", "--config", "/x", "--skip", "firewall", "--skip=service"]
+        self.assertEqual(parse_arguments(words), SetupCall(15678, "/x", dry=True, skipped=frozenset({"firewall", "service"})))
+
     def test_everything_else_is_pacmans(self) -> None:
         """Whatever does not begin with a word of pacsrv's own goes to pacman as it is."""
         for words in (["-Syu"], ["-S", "status"], ["--sync", "--help"], ["-h"], ["-Q", "--port", "3"], ["why-not"], ["--"]):
@@ -59,5 +66,7 @@ class ArgumentsTests(SynchronousTestCase):
         self.assertIn("seconds", self.refused("status", "--watch", "soon"))
         self.assertIn("seconds", self.refused("status", "--watch", "nan"))
         self.assertIn("FILE_OR_PACKAGE", self.refused("why"))
+        self.assertIn("configuration", self.refused("setup", "--skip", "all"))
+        self.assertIn("--json", self.refused("setup", "--json"))
         self.assertIn("--help", self.refused())
         self.assertIn("COMMAND", self.refused("--port", "9"))

@@ -1,0 +1,119 @@
+"""This machine, as far as a setup looks at it and changes it besides the files of pacman."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pacserve
+from pacserve.pacsrv.pacman import output_of
+from pacserve.pacsrv.setup.record import RECORD, Record, decode, encode
+
+# Where iptables and nft are; sudo and su may leave them out of PATH.
+_SYSTEM_PROGRAMS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+_SCRIPT = "pacserve-firewall"
+
+
+class Machine(Protocol):
+    """Runs the programs of a machine, and keeps the record of a setup."""
+
+    @property
+    @abstractmethod
+    def root(self) -> bool:
+        """True if this process has the rights of root."""
+
+    @abstractmethod
+    def may_replace(self, path: str) -> bool:
+        """Returns whether the user may put another file in the place of one."""
+
+    @abstractmethod
+    def output(self, command: Sequence[str]) -> str | None:
+        """Returns the standard output of a command; None where the command fails."""
+
+    @abstractmethod
+    def run(self, command: Sequence[str]) -> int:
+        """Runs a command, whose output the user sees, and returns its exit status."""
+
+    @abstractmethod
+    def firewall_script(self) -> str | None:
+        """Returns the path of pacserve-firewall; None where it is not found."""
+
+    @abstractmethod
+    def read_record(self) -> Record:
+        """Returns the record of earlier setups; an empty one where there is none."""
+
+    @abstractmethod
+    def write_record(self, record: Record) -> None:
+        """
+        Keeps a record; an empty one leaves no file behind.
+
+        Raises:
+            OSError: It can't be kept.
+        """
+
+
+class LocalMachine(Machine):
+    """
+    The machine that this process runs on.
+
+    Args:
+        record: The path of the record.
+    """
+
+    def __init__(self, record: str = RECORD) -> None:
+        self._record = Path(record)
+        os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), *_SYSTEM_PROGRAMS])
+
+    @property
+    def root(self) -> bool:
+        return os.geteuid() == 0
+
+    def may_replace(self, path: str) -> bool:
+        return self.root or os.access(Path(path).parent, os.W_OK)
+
+    def output(self, command: Sequence[str]) -> str | None:
+        return output_of(command)
+
+    def run(self, command: Sequence[str]) -> int:
+        try:
+            return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode  # noqa: S603
+        except OSError:
+            return 127  # as sh(1) has it for a program that is not there
+
+    def firewall_script(self) -> str | None:
+        return next((str(path) for path in firewall_scripts(sys.argv[0]) if os.access(path, os.X_OK)), None)
+
+    def read_record(self) -> Record:
+        try:
+            return decode(self._record.read_text("utf-8"))
+        except (OSError, ValueError):
+            return Record()
+
+    def write_record(self, record: Record) -> None:
+        folder = self._record.parent
+        if record == Record():
+            self._record.unlink(missing_ok=True)
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+            return
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        new = self._record.with_suffix(".new")
+        new.write_text(encode(record), "utf-8")
+        new.replace(self._record)
+
+
+def firewall_scripts(program: str) -> list[Path]:
+    """
+    Returns where pacserve-firewall may be: in the share folder beside the bin folder of pacsrv, in those of the system, and in a checkout.
+
+    Args:
+        program: The path by which pacsrv was started.
+    """
+    prefixes = [Path(program).absolute().parents[1], Path(program).resolve().parents[1], Path("/usr/local"), Path("/usr")]
+    installed = [prefix / "share/pacserve" / _SCRIPT for prefix in prefixes]
+    return [*installed, Path(pacserve.__file__).parents[1] / "contrib/iptables" / _SCRIPT]

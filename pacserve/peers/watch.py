@@ -17,7 +17,8 @@ from pacserve.fetch.client import HTTPClient
 from pacserve.network.addresses import Endpoint, network_of
 from pacserve.peers.budgets import Budgets
 from pacserve.peers.holdings import Holdings
-from pacserve.peers.inventories import INVENTORIES_LIMIT, Inventories
+from pacserve.peers.inventories import Inventories
+from pacserve.peers.news import PeerNews
 from pacserve.peers.peer import Myself, Peer, PeerState
 from pacserve.peers.reputation import identity_of
 from pacserve.peers.roster import Roster
@@ -62,6 +63,7 @@ class PeerWatch:
         self._few = DeferredSemaphore(POLLS_LIMIT)
         self._few_of_network: dict[str, DeferredSemaphore] = {}
         self._complaints = Complaints(self._log)
+        self._news = PeerNews(clock)
         self._stopped = False
 
     def notify(self, listener: Callable[[Peer], object]) -> None:
@@ -76,6 +78,7 @@ class PeerWatch:
     def stop(self) -> None:
         """Polls no peer any more."""
         self._stopped = True
+        self._news.tell_found()
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -141,8 +144,7 @@ class PeerWatch:
             return
         self._inventories.forget(peer)
         self._peers.remove(peer)
-        if peer.observed.logged is not None:
-            self._log.info("peer {peer} has gone", peer=peer.with_name(peer.configured))
+        self._news.dropped(peer)
         timer = self._timers.pop(peer.slot, None)
         if timer is not None:
             timer.cancel()
@@ -227,25 +229,7 @@ class PeerWatch:
             observed.silent(reason)
             if observed.gone():
                 self._inventories.forget(peer)
-        self._log_news(peer)
-
-    def _log_news(self, peer: Peer) -> None:
-        """Logs one line when something changed that a user may wonder about."""
-        if (peer.state, peer.trouble) == peer.observed.logged or (peer.discovered and not peer.observed.verified):
-            return
-        peer.observed.logged = (peer.state, peer.trouble)
-        if peer.state is PeerState.KNOWN and peer.identity is not None:
-            self._log.info("peer {peer} holds {count} files", peer=peer.with_name(), count=peer.identity.count)
-        elif peer.state is PeerState.DEAD:
-            self._log.info("peer {peer} does not answer: {trouble}", peer=peer.with_name(peer.configured), trouble=peer.trouble)
-        elif peer.state is PeerState.REFUSED:
-            self._log.info("peer {peer} is not used: {trouble}", peer=peer.with_name(peer.configured), trouble=peer.trouble)
-        elif not peer.trouble and peer.observed.brief_at is not None:
-            self._log.info("peer {peer} is asked for each file, the daemons at its address have sent too much", peer=peer.with_name())
-        elif not peer.trouble:
-            self._log.info("peer {peer} is asked for each file, {count} inventories are known", peer=peer.with_name(), count=INVENTORIES_LIMIT)
-        else:
-            self._log.info("peer {peer} is asked for each file, its inventory can't be read: {trouble}", peer=peer.with_name(), trouble=peer.trouble)
+        self._news.polled(peer)
 
 
 def _in_turn(peer: Peer) -> Sequence[Endpoint]:

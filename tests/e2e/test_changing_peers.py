@@ -29,7 +29,7 @@ def test_changing_peers(make_lab: MakeLab, depot: Depot) -> None:
     holder = Daemon(honest, "--multicast")
     daemon = Daemon(host, "--multicast")
     honest.pacman("-Sy", first)
-    daemon.wait_for(f"peer {honest.ip}:{PORT} .*holds")
+    daemon.wait_for(f"{honest.ip}:{PORT} .*holds")
     host.pacman("-Sy", first)
     usual, began, spent = daemon.memory(), time.monotonic(), daemon.cpu()
     attacker = attack(hostile)

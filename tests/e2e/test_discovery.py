@@ -25,7 +25,7 @@ QUICK = ("--multicast", "--multicast-interval", str(INTERVAL))
 # Its threads stay: a process that one of them has started ends with it.
 _STARTERS = ThreadPoolExecutor(30)
 
-_LINE = re.compile(r"\bpeer (\S+)(?: \(\S+\))? (holds|is asked|does not answer|is not used|has gone)")
+_LINE = re.compile(r"(?<!\S)(\S+:[0-9]+)(?: \(\S+\))? (holds|is asked|does not answer|is not used|has gone)")
 
 # Sends datagrams to a group by an interface, from as many made-up addresses as are asked for.  Arguments: how many, and the first three parts of the
 # addresses; each datagram announces another instance.
@@ -153,7 +153,7 @@ def test_link_local_only(lab: Lab, depot: Depot) -> None:
         each.run("ip -6 addr flush dev eth0 scope global")
     daemon = Daemon(host, "--multicast")
     peer = Daemon(other, "--multicast", "--cache-dir", str(depot.folder()))
-    daemon.wait_for(r"peer \[fe80::\S+%eth0\]:15678 holds [1-9]", KNOWN_WITHIN)
+    daemon.wait_for(r"\[fe80::\S+%eth0\]:15678 .*holds [1-9]", KNOWN_WITHIN)
     answer = host.request("/request/core/x86_64/pkg00-1.0.0-1-x86_64.pkg.tar.zst")
     assert answer.status == 307
     assert re.match(r"http://\[fe80::[0-9a-f:]+%25eth0\]:15678/package/", answer.headers["location"])
@@ -194,8 +194,8 @@ def test_two_on_one_machine(lab: Lab) -> None:
     second = Program(host, command("--multicast", "--port", "15680"), host.dir / "log" / "second.log", 15680)
     knows(daemons[0], at(other) | at(host, port=15680))
     knows(daemons[1], at(host) | at(host, port=15680))
-    second.wait_for(rf"peer {host.ip}:{PORT} .*holds")
-    second.wait_for(rf"peer {other.ip}:{PORT} .*holds")
+    second.wait_for(rf"{host.ip}:{PORT} .*holds")
+    second.wait_for(rf"{other.ip}:{PORT} .*holds")
 
 
 def test_goodbye(make_lab: MakeLab) -> None:
@@ -328,7 +328,7 @@ def test_burst(make_lab: MakeLab) -> None:
     time.sleep(2.5)  # until it has said hello twice
     assert int(host.run("nstat -asz UdpRcvbufErrors").stdout.split()[-2]) > 0
     daemon.process.send_signal(signal.SIGCONT)
-    daemon.wait_for(f"peer {other.ip}:{PORT} .*holds", 2 * (INTERVAL + 2.0))
+    daemon.wait_for(f"{other.ip}:{PORT} .*holds", 2 * (INTERVAL + 2.0))
     peer.stop()
 
 

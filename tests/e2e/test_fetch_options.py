@@ -112,7 +112,7 @@ def test_relay_between_a_good_and_a_wrong_peer(make_lab: MakeLab, depot: Depot) 
     liar = Daemon(bad, "--cache-dir", str(shelf))
     daemon = Daemon(host, "--pacserver", good.ip, "--pacserver", bad.ip, "--hits", "relay", *spool(host))
     for peer in (good, bad):
-        daemon.wait_for(rf"peer {peer.ip}:{PORT} .*holds")
+        daemon.wait_for(rf"{peer.ip}:{PORT} .*holds")
     done = host.pacman("-Sy", *names)
     assert host.installed() == set(names)
     assert "error" not in done.stdout + done.stderr
@@ -167,7 +167,7 @@ def test_static_peers(make_lab: MakeLab, depot: Depot) -> None:
     for daemon in daemons:
         for host in lab.hosts:
             if daemon.space is not host:
-                daemon.wait_for(rf"peer {host.ip}:{PORT} .*(holds|is asked)", 40)
+                daemon.wait_for(rf"{host.ip}:{PORT} .*(holds|is asked)", 40)
     names = [*NAMES, "big"]
     for host in lab.hosts:
         host.pacman("-Sy")

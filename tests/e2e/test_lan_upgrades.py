@@ -120,7 +120,7 @@ def test_goodbye_while_pacman_runs(make_lab: MakeLab, depot: Depot) -> None:
 def held_by(daemon: Daemon, host: Host, count: int) -> None:
     """Waits until a daemon knows that a host holds so many packages."""
     name = f"/request/core/x86_64/pkg{count - 1:02}"
-    daemon.wait_for(rf"peer {host.ip}:{PORT} .*holds")
+    daemon.wait_for(rf"{host.ip}:{PORT} .*holds")
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         answer = daemon.space.request(f"{name}-1.{(count - 1) % 7}.0-1-x86_64.pkg.tar.zst", method="HEAD")

@@ -168,7 +168,7 @@ def test_restarts(make_lab: MakeLab, depot: Depot, activated: bool) -> None:
     Daemon(other, "--cache-dir", str(depot.shelf("half", names[:5])))
     options = ("--pacserver", other.ip, "--misses", "auto", "--hits", "auto", "--spool", str(host.dir / "spool"))
     service = Service(host, *options, activated=activated)
-    service.wait_for(r"peer \S+ holds")
+    service.wait_for(r"peer \S+ .*holds")
     for upgrade in restarted(service, host, names, RESTARTS):
         if activated:
             assert upgrade.status == 0, upgrade.output

@@ -21,6 +21,7 @@ from pacserve.peers.budgets import BURST, POLL_COST, RATE
 from pacserve.peers.holdings import NAMES_PER_ADDRESS, Holdings
 from pacserve.peers.inventories import INFO_TIMEOUT, INVENTORIES_LIMIT, INVENTORIES_PER_ADDRESS, info_url
 from pacserve.peers.inventory import PACKED_LIMIT, PeerInfo, encode, pack
+from pacserve.peers.news import SETTLING_TIME
 from pacserve.peers.peer import LAST_REFRESH, REFRESH_INTERVAL, Announced, Myself, Peer, PeerState, found, named
 from pacserve.peers.roster import Roster
 from pacserve.peers.sweeping import SWEEP_INTERVAL
@@ -104,6 +105,8 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual((peer.state, self.held()), (PeerState.KNOWN, [(0, 95872)]))
         self.assertEqual(self.network.asked, [f"GET http://{FIRST}/info"])
         self.assertEqual(page.asked[0].getRawHeaders("accept-encoding"), ["gzip"])
+        self.assertEqual(self.lines(), [])
+        self.clock.advance(SETTLING_TIME)
         self.assertEqual(self.lines(), [f"peer {FIRST} holds 1 files"])
 
     def test_name(self) -> None:
@@ -255,8 +258,8 @@ class WatchTests(SynchronousTestCase):
             watch = self.watch(peer)
             self.assertEqual((peer.state, peer.trouble, self.held(), self.held(BLOB)), (PeerState.KNOWN, "", [], [(0, 5)]))
             self.assertEqual((peer.offers(ZLIB), peer.offers(BLOB)), (False, True))
-            self.assertEqual(self.lines()[-1], f"peer {FIRST} holds 1 files")
             watch.stop()
+            self.assertEqual(self.lines()[-1], f"peer {FIRST} holds 1 files")
             self.holdings.replace(0, {})
 
     def test_content_comes_and_goes(self) -> None:
@@ -619,8 +622,8 @@ class Discovered(SynchronousTestCase):
         return telling
 
     def timers(self) -> list[Any]:
-        """What is planned, besides that names are swept."""
-        return [call for call in self.clock.getDelayedCalls() if "Sweeping" not in str(call)]
+        """What is planned, besides that names are swept and found peers are told."""
+        return [call for call in self.clock.getDelayedCalls() if "Sweeping" not in str(call) and "PeerNews" not in str(call)]
 
     def turn(self) -> None:
         """One turn of the reactor: what is due is called, and what that plans has to wait for the next one."""
@@ -634,7 +637,7 @@ class Discovered(SynchronousTestCase):
         lines: list[str] = []
 
         def observe(event: LogEvent) -> None:
-            if event.get("log_namespace") == "pacserve.peers.watch.PeerWatch":
+            if event.get("log_namespace") == "pacserve.peers.news.PeerNews":
                 lines.append(str(event["log_format"]).format(**event))
 
         observer: Any = observe
@@ -892,7 +895,7 @@ class DiscoveredTests(Discovered):
         self.assertEqual(self.network.asked, [f"GET http://{peer.configured}/info?since=5", f"GET http://{other.configured}/info?since=5"])
         self.assertEqual((peer.state, peer.trouble, telling.answers), (PeerState.UNKNOWN, "", [(200, "5+5")]))
         self.assertEqual((other.state, bool(other.trouble)), (PeerState.UNKNOWN, True))
-        self.assertEqual(lines[0], f"peer {peer.configured} is asked for each file, the daemons at its address have sent too much")
+        self.assertIn(f"peer {peer.configured} is asked for each file, the daemons at its address have sent too much", lines)
         self.assertEqual([self.holdings.count(one.slot) for one in (peer, other)], [0, 0])
         self.clock.pump([SWEEP_INTERVAL] * 100)
         self.assertEqual(len(self.holdings), 0)
@@ -1115,9 +1118,10 @@ class LimitTests(Discovered):
         self.assertEqual((late.next_poll(), self.timers()), (None, []))
         self.assertEqual(self.network.asked, [f"GET http://{late.configured}/info?since=5"])
         self.assertEqual((telling.answers, len(self.held())), ([(200, "5+5")], INVENTORIES_LIMIT))
-        self.assertEqual(lines, [f"peer {late.configured} is asked for each file, 128 inventories are known"])
+        self.assertTrue(lines[0].startswith(f"{INVENTORIES_LIMIT} machines found: "), lines[0])
+        self.assertEqual(lines[1:], [f"peer {late.configured} is asked for each file, 128 inventories are known"])
         self.watch.poll(late)
-        self.assertEqual((telling.answers[1:], len(lines), late.state), ([(304, "5+5")], 1, PeerState.UNKNOWN))
+        self.assertEqual((telling.answers[1:], len(lines), late.state), ([(304, "5+5")], 2, PeerState.UNKNOWN))
 
     def test_room(self) -> None:
         """It takes the first place that becomes free, whether there is news of it or not."""

@@ -19,7 +19,7 @@ debian_packages() {
     echo 'gcc pkg-config|pkgconf python3 python3-dev python3-venv libalpm-dev libarchive-dev libcurl4-openssl-dev|libcurl4-gnutls-dev'
     echo 'libgpgme-dev libssl-dev pacman-package-manager ca-certificates'
     [ "$purpose" = run ] || echo 'nginx-light|nginx iproute2 iptables nftables util-linux mount procps gnupg makepkg libarchive-tools zstd'
-    [ "$purpose" != test ] || echo 'chromium chromium-driver python3-netifaces'
+    [ "$purpose" != test ] || echo 'chromium chromium-driver python3-netifaces git python3-build python3-installer python3-setuptools python3-wheel'
     [ "$purpose" != bench ] || echo 'wrk'
     [ "$purpose" != pacman7 ] || echo 'debootstrap'
 }
@@ -32,7 +32,8 @@ arch_packages() {
     # The headers of libalpm are in the package pacman, venv and the headers of Python in python.
     echo 'gcc pkgconf python pacman libarchive curl gpgme openssl'
     [ "$purpose" = run ] || echo 'nginx iproute2 iptables nftables util-linux procps-ng gnupg zstd'
-    [ "$purpose" != test ] || echo 'chromium' # with its driver
+    # chromium brings its driver; the packages for Arch are built with the rest.
+    [ "$purpose" != test ] || echo 'chromium git fakeroot make python-build python-installer python-setuptools python-wheel'
     [ "$purpose" != bench ] || echo 'wrk'
     [ "$purpose" != pacman7 ] || echo 'debootstrap'
 }

@@ -11,8 +11,8 @@ from tools.installing.files import ROOT, Places, placed
 
 USR = Places(PurePosixPath("/usr"), PurePosixPath("/etc"))
 LOCAL = Places(PurePosixPath("/usr/local"), PurePosixPath("/etc"))
-# Only for people who work on pacserve.
-NOT_INSTALLED = ("docs/adr/",)
+# For people who work on pacserve, and for those who make a package of it.
+NOT_INSTALLED = ("contrib/arch/", "docs/adr/")
 
 
 def content(places: Places, name: str) -> str:

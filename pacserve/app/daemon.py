@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from pacserve import __version__
+from pacserve.app.advising import Advice, Examine
 from pacserve.app.fetching import Fetching, Surroundings, take
 from pacserve.app.listening import close, listen, listen_on_loopback, unused_options
 from pacserve.app.mirroring import Mirroring
@@ -42,7 +43,7 @@ from pacserve.indexes.signatures import SignatureSource
 from pacserve.lateness import Lateness
 from pacserve.metrics.errors import ErrorCounts
 from pacserve.mirrors.folders import RepositoryFolders
-from pacserve.network.addresses import Endpoint, IPAddress
+from pacserve.network.addresses import Endpoint, IPAddress, parse_address
 from pacserve.network.machine import Machine
 from pacserve.network.names import told_name
 from pacserve.packages.children import ChildRunner
@@ -91,6 +92,7 @@ class Process:
         environment: The environment, for proxies and the service manager.
         open_files: How many files the process may have open.
         inherited: Listening sockets from the service manager.
+        examine: Returns what is wrong with the host; blocks.
     """
 
     write: Callable[[str], object]
@@ -98,6 +100,7 @@ class Process:
     environment: Mapping[str, str]
     open_files: int
     inherited: Sequence[int]
+    examine: Examine
 
 
 class Daemon:
@@ -126,6 +129,7 @@ class Daemon:
         self._threads = ThreadPool(minthreads=0, maxthreads=THREADS, name="folders and inventories")
         # They may wait for a file system that does not answer any more.
         self._thread_beside, self._file_thread = _lone_thread("pacman.conf"), _lone_thread("file:// repositories")
+        self._check_thread = _lone_thread("checks of this host")
         instance = secrets.token_hex(16)
         machine_name = socket.gethostname()
         told = told_name(machine_name) if settings.host_name is None else settings.host_name
@@ -197,7 +201,7 @@ class Daemon:
             wall=wall,
             ranking=ranking,
         )
-        self._telling = Telling(parts, delivery, errors)
+        self._telling = Telling(parts, delivery, errors, Advice(process.examine, self._in_check_thread, self._configuration.current, reactor))
         fronts = Fronts(
             pacman=PacmanFront(self._configuration, delivery),
             package=PackageFront(shared),
@@ -225,7 +229,7 @@ class Daemon:
             ConfigurationError: pacman.conf is there, or was named by the user, and can't be read; or the options demand a spool that can't be used.
             StartError: The port can't be had, or the file system of pacman.conf does not answer.
         """
-        for pool in (self._threads, self._thread_beside, self._file_thread):
+        for pool in (self._threads, self._thread_beside, self._file_thread, self._check_thread):
             pool.start()
         self._reactor.addSystemEventTrigger("during", "shutdown", self._threads.stop)
         await self._configuration.load()
@@ -256,14 +260,15 @@ class Daemon:
         self._lateness.start()
         self._in_background(self._prepare(), "preparing for the first requests")
         where = self._shown_ports()
-        self._log.info("pacserve {version} listens on {where}", version=__version__, where=where)
+        self._log.info("pacserve {version} listens on {where}; status page: {page}", version=__version__, where=where, page=_page_of(self._ports))
         self._notifier.ready(f"Listening on {where}")
 
     async def _prepare(self) -> None:
-        """Reads what the first requests would wait for, and finds out what is wrong with the caches."""
+        """Reads what the first requests would wait for, and finds out what is wrong with the caches and this host."""
         await self._databases.refresh_all()
         await self._caches.inventory()
         await self._fetching.verify()
+        await self._telling.advise()
 
     async def stop(self) -> None:
         """
@@ -330,6 +335,9 @@ class Daemon:
         """Runs work in a thread of its own, which may wait for a file system that does not answer while all else goes on."""
         return deferToThreadPool(self._reactor, self._thread_beside, work)
 
+    def _in_check_thread(self, work: Callable[[], T]) -> Awaitable[T]:
+        return deferToThreadPool(self._reactor, self._check_thread, work)
+
     def _in_file_thread(self, work: Callable[[], T]) -> Awaitable[T]:
         return deferToThreadPool(self._reactor, self._file_thread, work)
 
@@ -362,6 +370,14 @@ def _own_names() -> frozenset[str]:
     name = socket.gethostname().lower()
     short = name.partition(".")[0]
     return frozenset({name, short, f"{short}.local", f"{short}.localdomain"} - {""})
+
+
+def _page_of(ports: Sequence[IListeningPort]) -> str:
+    """Returns the URL of the status page: at localhost, unless the user bound the daemon to other addresses alone."""
+    hosts: list[Any] = [port.getHost() for port in ports]
+    addresses = [parse_address(host.host) for host in hosts]
+    here = any(address.is_unspecified or address.is_loopback for address in addresses)
+    return f"{Endpoint('localhost' if here else hosts[0].host, hosts[0].port).url}/"
 
 
 def _shown(port: IListeningPort) -> str:

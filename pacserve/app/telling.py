@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, globalLogPublisher
 
+from pacserve.app.advising import Advice
 from pacserve.app.explaining import Explaining
 from pacserve.app.reporting import Parts, Reporting
 from pacserve.app.routes import ReportFronts
@@ -21,6 +22,7 @@ from pacserve.fronts.status import MetricsFront, StatusFront, WhyFront
 from pacserve.metrics.errors import ErrorCounts, ErrorObserver
 from pacserve.metrics.requests import RequestCounts
 from pacserve.report.archive import Archive
+from pacserve.report.status import Status
 from pacserve.web.bodies.events import Events
 from pacserve.web.witness import Witness
 
@@ -37,6 +39,9 @@ class Telling:
     """
     Counts requests, keeps the counts over restarts, and reports them.
 
+    Args:
+        advice: Knows what is wrong with this host.
+
     Attributes:
         fronts: Report the counts and the state of the daemon.
         witnesses: Count, and are to be told how each request ended.
@@ -44,12 +49,13 @@ class Telling:
 
     _log = Logger()
 
-    def __init__(self, parts: Parts, delivery: Deliverer, errors: ErrorCounts) -> None:
+    def __init__(self, parts: Parts, delivery: Deliverer, errors: ErrorCounts, advice: Advice) -> None:
         self._parts = parts
+        self._advice = advice
         self._archive = Archive(f"{parts.settings.state}/{_DATABASE}")
         self._reporting = Reporting(parts)
         explaining = Explaining(parts, delivery)
-        status, requests = self._reporting.status, RequestCounts()
+        status, requests = self._status, RequestCounts()
         self._events = Events(watched(status, parts.wall), parts.clock, ranking=parts.ranking)
         self._errors = ErrorObserver(errors)
         self.fronts = ReportFronts(
@@ -59,12 +65,19 @@ class Telling:
             search=SearchFront(explaining.search, parts.name, parts.wall),
             status=StatusFront(status),
             why=WhyFront(explaining.why),
-            metrics=MetricsFront(partial(_exposition, requests, errors, peers=parts.settings.metrics_peers), status),
+            metrics=MetricsFront(partial(_exposition, requests, errors, peers=parts.settings.metrics_peers), self._reporting.status),
         )
         self.witnesses: Sequence[Witness] = (parts.ledger, requests)
         self._written = 0
         self._complaints = Complaints(self._log)
         self._writing: LoopingCall | None = None
+
+    async def _status(self) -> Status:
+        return self._advice.added(await self._reporting.status())
+
+    async def advise(self) -> None:
+        """Checks this host, and logs what is wrong with it."""
+        await self._advice.tell(await self._reporting.status())
 
     async def start(self) -> None:
         """Takes over the counts of earlier runs, and writes them from now on.  Where they can't be written a warning says so, once."""

@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from pacserve.app.daemon import Daemon, Process
     from pacserve.app.log import begin_logging, line_writer
+    from pacserve.cli.examining import examine
     from pacserve.errors import ConfigurationError, StartError
     from pacserve.fetch.hosts import system_resolver
 
@@ -61,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         environment=os.environ,
         open_files=open_files,
         inherited=inherited,
+        examine=lambda status: examine(status, time.time),
     )
     daemon = Daemon(reactor, settings, process)
     status = 0

@@ -10,6 +10,7 @@ from pacserve.pacsrv.facts import Facts
 from pacserve.pacsrv.finding import Check, Finding, Level
 from pacserve.pacsrv.layout import Screen, Style
 from pacserve.pacsrv.text import number, printable
+from pacserve.report.status import FindingStatus
 
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("pacserve", host.check_daemon),
@@ -26,7 +27,10 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("package caches", host.check_package_caches),
     ("identity", network.check_identity),
     ("disk", host.check_disk),
+    ("spool", host.check_spool),
 )
+# The checks that a daemon makes of its own host: of the others, one asks the daemon, and two judge how the user runs pacman.
+DAEMON_CHECKS = tuple((name, check) for name, check in CHECKS if name not in {"pacserve", "proxy", "signatures"})
 
 _STYLES = {Level.WELL: Style.GOOD, Level.DOUBTFUL: Style.DOUBTFUL, Level.WRONG: Style.BAD}
 _LEVEL_WIDTH = max(len(level.value) for level in Level)
@@ -34,9 +38,14 @@ _LEVEL_WIDTH = max(len(level.value) for level in Level)
 Findings = Sequence[tuple[str, Finding]]
 
 
-def examine(facts: Facts) -> Findings:
-    """Runs all checks and returns their findings, each with the name of its check."""
-    return [(name, finding) for name, check in CHECKS for finding in check(facts)]
+def examine(facts: Facts, checks: Sequence[tuple[str, Check]] = CHECKS) -> Findings:
+    """Runs the checks and returns their findings, each with the name of its check."""
+    return [(name, finding) for name, check in checks for finding in check(facts)]
+
+
+def troubles(findings: Findings) -> tuple[FindingStatus, ...]:
+    """Returns the findings that need a cure, as `/status` tells them."""
+    return tuple(FindingStatus(name, one.level.value, one.text, one.cure) for name, one in findings if one.level is not Level.WELL)
 
 
 def exit_status(findings: Findings) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 
 from pacserve.pacsrv.answering import decoded
@@ -11,7 +12,7 @@ from pacserve.pacsrv.configuration import ConfigurationFiles, Resolved, Section,
 from pacserve.pacsrv.facts import Facts, Folder
 from pacserve.pacsrv.folders import free_space, look_at
 from pacserve.pacsrv.pacman import output_of, pacman_version
-from pacserve.pacsrv.process import listener
+from pacserve.pacsrv.process import User, listener
 from pacserve.pacsrv.words import DEFAULT_CONFIGURATION
 from pacserve.report.status import Status
 
@@ -39,9 +40,40 @@ def gather(daemon: Daemon, files: ConfigurationFiles, environment: Mapping[str, 
         signature_levels=resolved.signature_levels,
         xfer_command=resolved.xfer_command,
         cache_dirs=tuple(look_at(path, user) if not silence else Folder(path, free=free_space(path)) for path in cache_dirs),
-        spool=Folder(status.spool.directory, free=free_space(status.spool.directory)) if status is not None and status.spool is not None else None,
+        spool=_spool(status),
         clocks=ask_clocks(status, environment, wall) if status is not None else (),
     )
+
+
+def gather_here(status: Status, files: ConfigurationFiles, wall: Callable[[], float]) -> Facts:
+    """
+    Returns the facts that a daemon finds out by itself: no host is asked, this one included.
+
+    Args:
+        status: The state of the daemon that calls, whose user's rights count.
+    """
+    host, user = status.host, User(os.geteuid(), frozenset({os.getegid(), *os.getgroups()}))
+    sections, unreadable = (None, host.no_pacman) if host.no_pacman else _sections(host.pacman_conf, files)
+    printed = None if host.no_pacman else output_of(("pacman-conf", "--config", host.pacman_conf))
+    asked_version = any(section.cache_servers for section in sections or ())
+    return Facts(
+        port=host.port,
+        now=wall(),
+        status=status,
+        pacman=pacman_version() if asked_version else None,
+        configuration=host.pacman_conf,
+        sections=sections,
+        unreadable=unreadable,
+        xfer_command="" if printed is None else parse_resolved(printed).xfer_command,
+        cache_dirs=tuple(look_at(path, user) for path in host.cache_dirs),
+        spool=_spool(status),
+    )
+
+
+def _spool(status: Status | None) -> Folder | None:
+    if status is None or status.spool is None:
+        return None
+    return Folder(status.spool.directory, free=free_space(status.spool.directory))
 
 
 def _ask(daemon: Daemon) -> tuple[str, Status | None, str]:

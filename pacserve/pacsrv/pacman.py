@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import locale
 import os
 import re
+import stat
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,14 +59,22 @@ class _GlobResult(ctypes.Structure):
 
 
 class LocalFiles(ConfigurationFiles):
-    """Reads files as pacman does: patterns are expanded by the same glob(3), whose rules and order are not those of Python."""
+    """
+    Reads files as pacman does: patterns are expanded by the same glob(3), whose rules and order are not those of Python.
 
-    def __init__(self) -> None:
+    Args:
+        regular_only: True to refuse what is no regular file: opening a FIFO may take for ever.
+    """
+
+    def __init__(self, *, regular_only: bool = False) -> None:
+        self._regular_only = regular_only
         self._libc = ctypes.CDLL(None, use_errno=True)
         with contextlib.suppress(locale.Error):
             locale.setlocale(locale.LC_COLLATE, "")  # as pacman does: glob(3) sorts by it
 
     def read(self, path: str) -> str:
+        if self._regular_only and not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
+            raise OSError(errno.EINVAL, "no regular file")
         with Path(path).open("rb") as file:
             data = file.read(_FILE_LIMIT + 1)
         if len(data) > _FILE_LIMIT:

@@ -209,6 +209,24 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
+class FindingStatus:
+    """
+    A trouble that the daemon's own checks have found; `pacsrv doctor` makes these and others.
+
+    Attributes:
+        check: The name of the check.
+        level: `warning` or `wrong`.
+        text: What was found, in one line.
+        cure: What to do about it, in one line.
+    """
+
+    check: str
+    level: str
+    text: str
+    cure: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrafficStatus:
     """
     Traffic since the start of the history, which survives a restart.
@@ -272,7 +290,12 @@ class SpoolStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The whole state of a daemon, as `/status` returns it."""
+    """
+    The whole state of a daemon, as `/status` returns it.
+
+    Attributes:
+        findings: The troubles that the daemon's checks have found; None while they have not run.
+    """
 
     host: HostStatus
     peers: tuple[PeerStatus, ...]
@@ -283,6 +306,7 @@ class Status:
     claims: int
     recent: tuple[Record, ...]
     folders: tuple[FolderStatus, ...] = ()
+    findings: tuple[FindingStatus, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ def test_fifo(lab: Lab) -> None:
     included.write_text("Server = http://10.78.0.2/$repo/os/$arch\n")
     host.write_configuration(host.configuration([PACSERVE], ["core"]) + "Include = /etc/mirrorlist\n")
     daemon = Daemon(host)
+    daemon.findings()  # it is checked with the pacman.conf of the start
     assert host.request(REQUEST).headers["location"].startswith("http://10.78.0.2/")
     included.unlink()
     os.mkfifo(included)
@@ -60,6 +61,7 @@ def test_empty_pacman_conf(lab: Lab) -> None:
     """A pacman.conf that was emptied leaves in force what was read before, one warning says so, and the next good one is read."""
     host, _ = lab.hosts
     daemon = Daemon(host)
+    daemon.findings()  # it is checked with the pacman.conf of the start
     host.write_configuration("")
     daemon.wait_for(r"\[warn\] .* names no repository any more.*what was read before stays in force", 10)
     assert host.request(REQUEST).status == 307
@@ -74,6 +76,7 @@ def test_half_written_pacman_conf(lab: Lab) -> None:
     """A pacman.conf that is being written, line by line, is read when it is whole: no state in between ever counts."""
     host, _ = lab.hosts
     daemon = Daemon(host)
+    daemon.findings()  # it is checked with the pacman.conf of the start
     path = host.path("/etc/pacman.conf")
     lines = host.configuration([PACSERVE, "http://198.51.100.2/$repo/os/$arch"], ["extra", "core"]).splitlines(keepends=True)
     seen: list[str] = []

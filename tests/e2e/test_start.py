@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.e2e.lab import PORT, Daemon, Depot, Host, Lab, Program, command, sh, wait_until
+from tests.e2e.lab import MIRROR, PORT, Daemon, Depot, Host, Lab, Program, command, sh, wait_until
 
 NAME = "pkg00-1.0.0-1-x86_64.pkg.tar.zst"
 PACKAGE, REQUEST = f"/package/{NAME}", f"/request/core/x86_64/{NAME}"
@@ -204,3 +204,21 @@ def test_name_server_that_never_answers(lab: Lab) -> None:
     assert host.request("/info").status == 200
     daemon.process.terminate()
     assert daemon.process.wait(timeout=4) == 0
+
+
+def test_first_words(lab: Lab) -> None:
+    """A daemon says where its page is, and in one warning each what is to be done; where all is well there is no warning."""
+    host, other = lab.hosts
+    host.configure(servers=[MIRROR])
+    daemon = Daemon(host)
+    daemon.wait_for(rf"listens on \S+; status page: http://localhost:{PORT}/\n")
+    daemon.wait_for(rf'\[warn\] \S+ does not name pacserve: .* put "Server = http://localhost:{PORT}/request/\$repo/\$arch" at the top of ')
+    daemon.wait_for(r"\[info\] this host shares with no other host; start pacserve with --multicast")
+    assert daemon.text().count("[warn]") == 1, daemon.text()
+    assert daemon.findings() == ["pacman.conf", "firewall"]
+    daemon.stop()
+    host.configure()
+    daemon = Daemon(host, "--pacserver", other.ip)
+    assert daemon.findings() == []
+    assert daemon.text().count("[warn]") == 1, daemon.text()  # the one of the daemon before
+    daemon.stop()

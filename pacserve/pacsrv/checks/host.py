@@ -56,11 +56,6 @@ def check_disk(facts: Facts) -> Iterable[Finding]:
         if folder.free is not None:
             yield _judged_space(folder.path, folder.free, "remove old packages: paccache -r, or pacman -Sc")
     spool = facts.spool
-    if facts.status is not None and facts.status.spool is None and {facts.status.host.misses, facts.status.host.hits} != {"redirect"}:
-        yield wrong(
-            "the spool can't be used: nothing is downloaded or checked here, and pacman is redirected",
-            "the log has the reason (journalctl -u pacserve); give pacserve's user another folder with --spool",
-        )
     if spool is None or spool.free is None:
         return
     cure = "lower --spool-size, or choose another folder with --spool"
@@ -69,6 +64,20 @@ def check_disk(facts: Facts) -> Iterable[Finding]:
         yield doubtful(f"{spool.path} may grow by {size(kept.limit - kept.size)}, but only {size(spool.free)} are free", cure)
     else:
         yield _judged_space(spool.path, spool.free, cure)
+
+
+def check_spool(facts: Facts) -> Iterable[Finding]:
+    """Checks that the daemon can use its spool, where its options want one."""
+    if facts.status is None:
+        return
+    host, spool = facts.status.host, facts.status.spool
+    if spool is not None:
+        yield well(f"pacserve keeps downloads in {spool.directory}")
+    elif {host.misses, host.hits} != {"redirect"}:
+        yield wrong(
+            "the spool can't be used: nothing is downloaded or checked here, and pacman is redirected",
+            "the log has the reason (journalctl -u pacserve); give pacserve's user another folder with --spool",
+        )
 
 
 def _judged_space(path: str, free: int, cure: str) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -87,6 +88,18 @@ class Daemon(Program):
         """The log lines of the answered requests for a file, or for any path that ends so."""
         time.sleep(_LOGGING)
         return [line for line in self.text().splitlines() if re.search(rf"\b{method} /\S*{re.escape(name)}(/data(\?\S*)?)?: ", line)]
+
+    def findings(self) -> list[str]:
+        """The names of the checks that found a trouble on this host, once it was checked; the room on its disks is that of the machine."""
+        found: list[dict[str, str]] = []
+
+        def checked() -> bool:
+            told = json.loads(self.space.request("/status").body)["findings"]
+            found[:] = told or ()
+            return told is not None
+
+        wait_until(checked, "the host to be checked")
+        return [one["check"] for one in found if one["check"] != "disk"]
 
     def stop(self) -> None:
         """Ends it with SIGTERM.  It must leave with status 0, and must not have met a defect of its own."""

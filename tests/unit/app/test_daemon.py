@@ -63,7 +63,7 @@ class FailedStartTests(SynchronousTestCase):
     def start(self, open_files: int = 1024) -> Exception:
         """Starts a daemon, which fails, and returns why."""
         settings = Settings(spool=str(self.spool), state=str(self.folder), pacman_conf=f"{self.folder}/pacman.conf", misses=Misses.FETCH)
-        daemon = Daemon(self.reactor, settings, Process(lambda _: None, lambda: 1_800_000_000.0, {}, open_files, ()))
+        daemon = Daemon(self.reactor, settings, Process(lambda _: None, lambda: 1_800_000_000.0, {}, open_files, (), lambda _: ()))
         for pool in (daemon._threads, daemon._thread_beside):
             self.addCleanup(pool.stop)
         error = self.failureResultOf(Deferred.fromCoroutine(daemon.start())).value

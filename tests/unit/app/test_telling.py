@@ -35,7 +35,7 @@ class TellingTests(SynchronousTestCase):
             settings=settings, name="h1", ledger=self.ledger, in_thread=self.in_thread, clock=self.clock, wall=self.wall, ranking=loopback_first
         )
         nobody: Any = None
-        self.telling = Telling(parts, nobody, ErrorCounts())
+        self.telling = Telling(parts, nobody, ErrorCounts(), nobody)
 
     def wall(self) -> float:
         return 1_800_000_000.0

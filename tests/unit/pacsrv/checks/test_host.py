@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from pacserve.pacsrv.checks.host import check_clock, check_daemon, check_disk, check_package_caches
+from pacserve.pacsrv.checks.host import check_clock, check_daemon, check_disk, check_package_caches, check_spool
 from pacserve.pacsrv.facts import ClockOffset, Folder
 from tests.fakes.statuses import status
 from tests.unit.pacsrv.checks.case import CheckCase
@@ -34,6 +34,11 @@ class HostTests(CheckCase):
         self.assertEqual(self.found(check_disk, cache_dirs=(tight, full)), "warning")
         self.assertEqual(self.found(check_disk, cache_dirs=(roomy,), spool=roomy, status=status()), "ok warning")
         self.assertEqual(self.found(check_disk, spool=Folder("/a", free=9 << 30), status=status()), "ok")
+
+    def test_spool(self) -> None:
+        """A spool that is wanted and can't be used is wrong."""
+        self.assertEqual(self.found(check_spool, status=status()), "ok")
+        self.assertEqual(self.found(check_spool), "")
         lost = dataclasses.replace(status(misses="auto"), spool=None)
-        self.assertEqual(self.found(check_disk, status=lost), "wrong")
-        self.assertEqual(self.found(check_disk, status=dataclasses.replace(status(), spool=None)), "")
+        self.assertEqual(self.found(check_spool, status=lost), "wrong")
+        self.assertEqual(self.found(check_spool, status=dataclasses.replace(status(), spool=None)), "")

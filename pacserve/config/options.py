@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 from pacserve import __version__
 from pacserve.config import values
 from pacserve.config.guide import GUIDE
+from pacserve.config.parsing import Parser
 from pacserve.config.settings import (
     DEFAULT_GROUPS,
     DEFAULT_MULTICAST_INTERVAL,
@@ -37,13 +38,6 @@ To use it, put this line at the top of /etc/pacman.d/mirrorlist, and first in ea
 
 --more-help explains the rest.
 """
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)\n")
 
 
 class _MoreHelp(argparse.Action):
@@ -75,14 +69,12 @@ def _folder(environment: Mapping[str, str], given: str, default: str, root: bool
 
 def build_parser() -> argparse.ArgumentParser:
     """Returns the parser of `pacserve`."""
-    parser = _Parser(
+    parser = Parser(
         prog="pacserve",
         usage="pacserve [options]",
         description="Makes the machines around you the first pacman mirror.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        add_help=False,
-        allow_abbrev=False,
     )
     network = parser.add_argument_group("listening")
     network.add_argument(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn
 
 from pacserve import __version__
+from pacserve.config.parsing import Parser, meant
 from pacserve.config.settings import DEFAULT_PORT
-from pacserve.pacsrv.words import DEFAULT_CONFIGURATION
+from pacserve.pacsrv.words import DEFAULT_CONFIGURATION, has_operation
 
 COMMANDS = ("status", "why", "doctor", "setup")
 # The parts of a setup that can be left out.
@@ -82,13 +82,6 @@ class PacmanCall:
     words: tuple[str, ...]
 
 
-class _Parser(argparse.ArgumentParser):
-    """Reports errors in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)\n")
-
-
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 1 to 65535")
@@ -107,18 +100,16 @@ def _seconds(text: str) -> float:
 
 def build_parser() -> argparse.ArgumentParser:
     """Returns the parser of pacsrv's own options and commands, with a help text for each."""
-    parser = _Parser(
+    parser = Parser(
         prog="pacsrv",
         usage=_USAGE,
         description="Runs pacman through pacserve, and shows what the pacserve of this host is doing.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        add_help=False,
-        allow_abbrev=False,
     )
     _add_common(parser, DEFAULT_PORT)
     parser.add_argument("--version", action="version", version=f"pacsrv {__version__}", help="show the version and exit")
-    commands = parser.add_subparsers(title="commands", prog="pacsrv", dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(title="commands", prog="pacsrv", dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     status = _command(commands, "status", "show this host, its peers and mirrors, the traffic that was saved, and the running downloads")
     status.add_argument(
         "--watch",
@@ -137,15 +128,15 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: argparse._SubParsersAction[_Parser], name: str, summary: str, *, json: bool = True) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", add_help=False, allow_abbrev=False)
+def _command(commands: argparse._SubParsersAction[Parser], name: str, summary: str, *, json: bool = True) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
     if json:
         command.add_argument("--json", action="store_true", help="print JSON, for programs")
     _add_common(command, argparse.SUPPRESS)
     return command
 
 
-def _add_setup(commands: argparse._SubParsersAction[_Parser]) -> None:
+def _add_setup(commands: argparse._SubParsersAction[Parser]) -> None:
     setup = _command(
         commands,
         "setup",
@@ -181,6 +172,8 @@ def parse_arguments(arguments: Sequence[str]) -> Question | SetupCall | PacmanCa
     rest = arguments[begin:]
     if rest and rest[0] not in (*COMMANDS, "--help", "--version", "--port"):
         options = _port_parser().parse_args(arguments[:begin])
+        if not rest[0].startswith("-") and not has_operation(rest):
+            parser.error(f"there is no command {rest[0]!r}{meant(rest[0], COMMANDS)}")
         return PacmanCall(options.port, tuple(rest))
     if not arguments:
         parser.error("nothing to do: give a command or options of pacman")
@@ -204,6 +197,6 @@ def _after_port(arguments: Sequence[str]) -> int:
 
 
 def _port_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="pacsrv", add_help=False, allow_abbrev=False)
+    parser = Parser(prog="pacsrv")
     parser.add_argument("--port", type=_port, default=DEFAULT_PORT)
     return parser

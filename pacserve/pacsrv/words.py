@@ -36,6 +36,11 @@ _LOCAL_SHORT = frozenset("DQRTV")
 _LOCAL_LONG = frozenset({"database", "deptest", "query", "remove", "version"})
 
 
+# All operations: without one, pacman does nothing.
+_OPERATIONS_SHORT = frozenset("DFQRSTUVh")
+_OPERATIONS_LONG = ("database", "deptest", "files", "help", "query", "remove", "sync", "upgrade", "version")
+
+
 @dataclass(frozen=True, slots=True)
 class PacmanWords:
     """
@@ -75,6 +80,15 @@ def read_words(words: Sequence[str]) -> PacmanWords:
         if value is not None and _takes_next(word):
             others.append(value)
     return PacmanWords(configuration, sysroot, local, (*others, *targets))
+
+
+def has_operation(words: Sequence[str]) -> bool:
+    """Returns whether a command line names an operation, long ones shortened as getopt_long(3) lets them be."""
+    for word, _ in _split(words)[0]:
+        name = word.removeprefix("--").partition("=")[0] if word.startswith("--") else ""
+        if not _OPERATIONS_SHORT.isdisjoint(_letters(word)) or (name and any(known.startswith(name) for known in _OPERATIONS_LONG)):
+            return True
+    return False
 
 
 def _split(words: Sequence[str]) -> tuple[list[tuple[str, str | None]], Sequence[str]]:

@@ -55,10 +55,20 @@ class ArgumentsTests(SynchronousTestCase):
 
     def test_everything_else_is_pacmans(self) -> None:
         """Whatever does not begin with a word of pacsrv's own goes to pacman as it is."""
-        for words in (["-Syu"], ["-S", "status"], ["--sync", "--help"], ["-h"], ["-Q", "--port", "3"], ["why-not"], ["--"]):
+        for words in (["-Syu"], ["-S", "status"], ["--sync", "--help"], ["-h"], ["-Q", "--port", "3"], ["statsu", "-S"], ["zlib", "--syn"], ["--"]):
             self.assertEqual(parse_arguments(words), PacmanCall(15678, tuple(words)))
         self.assertEqual(parse_arguments(["--port", "9", "-Syu", "--version"]), PacmanCall(9, ("-Syu", "--version")))
         self.assertEqual(parse_arguments(["--port=9", "-S"]), PacmanCall(9, ("-S",)))
+
+    def test_misspelt(self) -> None:
+        """A word that is no command, without an operation of pacman behind it, is told, with the command that was probably meant."""
+        self.assertIn("there is no command 'statsu', did you mean status?", self.refused("statsu"))
+        self.assertIn("did you mean status?", self.refused("--port", "9", "statsu", "--json"))
+        self.assertIn("did you mean why?", self.refused("wy", "zlib", "--debug"))
+        self.assertNotIn("did you mean", self.refused("frobnicate"))
+        self.assertIn("there is no option '--jsn', did you mean --json?", self.refused("status", "--jsn"))
+        self.assertIn("there is no option '--wacth', did you mean --watch?", self.refused("status", "--wacth=5"))
+        self.assertNotIn("did you mean", self.refused("why", "zlib", "--watch"))
 
     def test_wrong(self) -> None:
         """A command line that is wrong is refused in one line that says what would be right."""

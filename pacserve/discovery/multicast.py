@@ -97,6 +97,7 @@ class MulticastLink(LANLink):
         self._listener: LANListener | None = None
         self._receivers: dict[int, _Receiver] = {}
         self._interfaces: dict[int, Interface] = {}
+        self._absent: set[str] = set()
         self._memberships = Memberships(clock)
         self._complaints = Complaints(self._log)
         self._unsent: dict[_Source, bytes] = {}
@@ -225,12 +226,21 @@ class MulticastLink(LANLink):
             self._complaints.about("interfaces", trouble)
             return False
         self._complaints.about("interfaces", "")
+        self._look_for_named(found)
         now = {interface.index: interface for interface in usable(found, self._names)}
         changed = _relevant(now.values()) != _relevant(self._interfaces.values())
         self._interfaces = now
         wanted = {(group, index) for index, interface in now.items() for group in self._groups if sources(interface, group.version)}
         self._memberships.keep(wanted, {version: receiver.socket for version, receiver in self._receivers.items()})
         return changed
+
+    def _look_for_named(self, found: Sequence[Interface]) -> None:
+        """Warns of each interface that the user named and that this host does not have, once while it has not."""
+        before, self._absent = self._absent, set(self._names) - {interface.name for interface in found}
+        for name in sorted(self._absent - before):
+            others = ", ".join(sorted(interface.name for interface in usable(found))) or "none that reaches a LAN"
+            trouble = f"--interface {name}: there is no such interface, and it is used as soon as there is; this host has {others}"
+            self._log.warn("{trouble}", trouble=trouble)
 
     def _send_again(self) -> None:
         unsent, self._unsent = self._unsent, {}

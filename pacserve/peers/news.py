@@ -37,7 +37,11 @@ class PeerNews:
             self._hold(peer.with_name(), peer.identity.count)
             return
         self.tell_found()  # before what happened to one of them since
-        if peer.state is PeerState.DEAD:
+        if peer.state is PeerState.DEAD and not (peer.literal or observed.addresses):
+            self._log.warn(
+                "--pacserver {peer} can't be found: {trouble}; check the name, or give the address", peer=peer.configured, trouble=peer.trouble
+            )
+        elif peer.state is PeerState.DEAD:
             self._log.info("peer {peer} does not answer: {trouble}", peer=peer.with_name(peer.configured), trouble=peer.trouble)
         elif peer.state is PeerState.REFUSED:
             self._log.info("peer {peer} is not used: {trouble}", peer=peer.with_name(peer.configured), trouble=peer.trouble)

@@ -380,6 +380,24 @@ class MulticastLinkTests(SynchronousTestCase):
                 link.stop()
             self.assertIn(line, [event.get("interfaces") for event in events])
 
+    def test_named_interface(self) -> None:
+        """An interface that the user named and that is not there is one warning, which names those that are; again when it has gone again."""
+        link = self.make_link(names=("eht0", "wlan0"))
+        told = "--interface eht0: there is no such interface, and it is used as soon as there is; this host has "
+        with capturedLogs() as events:
+            link.start(self.listener)
+            self.poll()
+            self.interfaces = [CABLE]  # wlan0 goes, and the first line is not told again for that
+            self.poll()
+            self.interfaces = [Interface("eht0", 9, ()), RADIO]
+            self.poll()
+            self.interfaces = [RADIO]
+            self.poll()
+            link.stop()
+        self.assertEqual(
+            self.warnings(events), [f"{told}eth0, wlan0", "--interface wlan0" + told.removeprefix("--interface eht0") + "eth0", f"{told}wlan0"]
+        )
+
     def test_small_buffer(self) -> None:
         """A receive buffer that is too small is told once, with the sysctl that changes it; a large one is not."""
         self.assertEqual(self.buffer_lines(), 0)

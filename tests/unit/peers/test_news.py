@@ -28,7 +28,8 @@ class PeerNewsTests(SynchronousTestCase):
 
         def observe(event: LogEvent) -> None:
             if event.get("log_namespace") == "pacserve.peers.news.PeerNews":
-                self.lines.append(str(formatEvent(event)))
+                level = "" if event["log_level"].name == "info" else f"{event['log_level'].name}: "
+                self.lines.append(level + str(formatEvent(event)))
 
         observer: Any = observe
         globalLogPublisher.addObserver(observer)
@@ -89,6 +90,17 @@ class PeerNewsTests(SynchronousTestCase):
             ],
         )
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_unknown_name(self) -> None:
+        """A peer whose name no name server knows is warned of, once, with what to do; one that is switched off is not."""
+        unknown, off = named(1, Endpoint("nsa.lan", 15678)), named(2, Endpoint("nas.lan", 15678))
+        off.observed.addresses = ("10.0.0.3",)
+        for one, trouble in ((unknown, "its name is not known"), (off, "no answer")):
+            for _ in range(3):
+                one.observed.silent(trouble)
+                self.news.polled(one)
+        told = "--pacserver nsa.lan:15678 can't be found: its name is not known; check the name, or give the address"
+        self.assertEqual(self.lines, [f"warn: {told}", "peer nas.lan:15678 does not answer: no answer"])
 
     def test_untold(self) -> None:
         """A peer of which nothing was told does not go, either."""

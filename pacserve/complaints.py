@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pacserve.errors import PacserveError
+from pacserve.errors import PacserveError, reason_of
 
 T = TypeVar("T")
 
@@ -74,9 +74,3 @@ class Complaints:
             return False
         before, self._told[subject] = self._told.get(subject), trouble
         return before != trouble
-
-
-def reason_of(error: OSError) -> str:
-    """Returns the reason of an error of the operating system for people, with the file that it is about."""
-    reason = (error.strerror or str(error) or type(error).__name__).lower()
-    return f"{reason} ({error.filename})" if isinstance(error.filename, str) else reason

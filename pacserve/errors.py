@@ -2,7 +2,8 @@
 The errors that pacserve raises on purpose.
 
 The class says whose fault an error was, and so what happens next.  Any other exception is a defect of pacserve: it is logged with its traceback and
-answered with 500.  Users read the messages: one line that says what is wrong and, where the user can change it, what to do.
+answered with 500.  Users read the messages: one line that says what is wrong and, where the user can change it, what to do.  Errors of the operating
+system are put into words here as well.
 """
 
 
@@ -50,3 +51,21 @@ class IntegrityError(FetchError):
 
 class RemoteProtocolError(FetchError):
     """Another host sent something that the protocol does not allow: it counts against that host, and the next candidate is tried."""
+
+
+def plain_reason(error: OSError) -> str:
+    """Returns the reason of an error of the operating system for people, without its number and the file: other hosts may read it."""
+    return (error.strerror or str(error) or type(error).__name__).lower()
+
+
+def reason_of(error: OSError, told: str = "") -> str:
+    """
+    Returns the reason of an error of the operating system for people of this host, with the file that it is about.
+
+    Args:
+        told: A path that the message names already: it is not told again, and of a file below it only the rest is.
+    """
+    reason, name = plain_reason(error), error.filename
+    if not isinstance(name, str) or not name or name == told:
+        return reason
+    return f"{reason} ({name.removeprefix(told.rstrip('/') + '/') if told else name})"

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
-from pacserve.errors import StartError
+from pacserve.errors import StartError, plain_reason
 
 # Connections that wait for being accepted.  With Twisted's 50 a busy moment of 150 ms costs some clients a second, since the kernel drops their SYN.
 BACKLOG = 1024
@@ -171,7 +171,7 @@ def _adopt(reactor: ListeningReactor, factory: IProtocolFactory, descriptors: Se
             with socket.socket(fileno=os.dup(descriptor)) as probe:
                 family, kind = probe.family, probe.type
         except OSError as error:
-            raise StartError(f"the service manager passed what is no socket: {error.strerror}") from error
+            raise StartError(f"the service manager passed what is no socket: {plain_reason(error)}") from error
         if family not in (socket.AF_INET, socket.AF_INET6) or kind != socket.SOCK_STREAM:
             raise StartError("the service manager passed a socket that is not TCP: see ListenStream= in contrib/systemd/pacserve.socket")
         os.set_blocking(descriptor, False)  # systemd's sockets are blocking ones, and Twisted takes them as they are
@@ -194,5 +194,5 @@ def _explain(error: CannotListenError, address: str, port: int) -> str:
         case errno.EACCES | errno.EPERM:
             return f"{where} can't be listened on without more rights: choose a port from 1024 up with --port"
         case _:
-            reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
+            reason = plain_reason(error.socketError) if isinstance(error.socketError, OSError) else str(error.socketError)
             return f"{where} can't be listened on: {reason}"

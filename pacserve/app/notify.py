@@ -6,7 +6,8 @@ import socket
 
 from twisted.logger import Logger
 
-from pacserve.complaints import Complaints, reason_of
+from pacserve.complaints import Complaints
+from pacserve.errors import reason_of
 
 
 class ServiceNotifier:

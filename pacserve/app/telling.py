@@ -15,8 +15,9 @@ from pacserve.app.advising import Advice
 from pacserve.app.explaining import Explaining
 from pacserve.app.reporting import Parts, Reporting
 from pacserve.app.routes import ReportFronts
-from pacserve.complaints import Complaints, reason_of
+from pacserve.complaints import Complaints
 from pacserve.delivery.delivering import Deliverer
+from pacserve.errors import reason_of
 from pacserve.fronts.page import EventsFront, PageFront, SearchFront, StaticFront, watched
 from pacserve.fronts.status import MetricsFront, StatusFront, WhyFront
 from pacserve.metrics.errors import ErrorCounts, ErrorObserver
@@ -122,7 +123,7 @@ class Telling:
 
     def _complain(self, error: OSError) -> None:
         folder = self._parts.settings.state
-        self._complaints.about("history", f"the history can't be kept in {folder}: {reason_of(error)}; choose another folder with --state")
+        self._complaints.about("history", f"the history can't be kept in {folder}: {reason_of(error, folder)}; choose another folder with --state")
 
 
 def _exposition(requests: RequestCounts, errors: ErrorCounts, *, peers: bool) -> Exposition:

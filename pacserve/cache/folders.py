@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import FileIO
 
+from pacserve.errors import reason_of
 from pacserve.packages.files import SIGNATURE_LIMIT
 from pacserve.packages.names import shared_file
 
@@ -101,7 +102,7 @@ def list_folder(folder: str, limit: int, known: Mapping[str, FoundFile]) -> Fold
                     if len(files) >= limit:
                         break
     except OSError as error:
-        return FolderListing(folder, (error.strerror or str(error)).lower(), ())
+        return FolderListing(folder, reason_of(error, folder), ())
     return FolderListing(folder, "", files)
 
 

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from pacserve.cache.digests import Digests
 from pacserve.cache.folders import complete, open_file
 from pacserve.cache.listing import Listing
-from pacserve.errors import AbsentError
+from pacserve.errors import AbsentError, plain_reason
 from pacserve.http.validators import make_etag
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import FileKind, HeldFile
@@ -155,7 +155,7 @@ class CachedPackages(LocalPackages, PackageSource):
         try:
             right = stated is None or await self._digests.of(held) in (None, stated)
         except OSError as error:
-            raise AbsentError(f"local caches: {error.strerror}") from error
+            raise AbsentError(f"local caches: {plain_reason(error)}") from error
         finally:
             if not right:
                 held.file.close()

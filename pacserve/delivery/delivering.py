@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from pacserve.delivery.streaming import Streaming, Whole
 from pacserve.delivery.table import Circumstances, Decision, Delivery, Hits, Misses, checks, decide, is_small
-from pacserve.errors import AbsentError, FetchError, RequestError
+from pacserve.errors import AbsentError, FetchError, RequestError, plain_reason
 from pacserve.network.addresses import IPAddress, LocalAddresses
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
@@ -240,7 +240,7 @@ class Deliverer(FileDelivery):
         try:
             return answer.opened()
         except OSError as error:
-            raise FetchError(f"{answer.origin}: it can't be opened: {error.strerror}") from error
+            raise FetchError(f"{answer.origin}: it can't be opened: {plain_reason(error)}") from error
 
     async def _hand_over(self, wanted: Wanted, circumstances: Circumstances, location: Location) -> Answer:  # noqa: PLR0911 - a case for each delivery
         """

@@ -9,8 +9,9 @@ from ipaddress import IPv4Network, IPv6Address
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from pacserve.complaints import Complaints, reason_of
+from pacserve.complaints import Complaints
 from pacserve.discovery.sockets import GroupSocket
+from pacserve.errors import plain_reason, reason_of
 from pacserve.network.addresses import IPAddress
 
 # Seconds after which a group is left and joined again, for switches that forget their members; a querier, where there is any, asks every 125 s
@@ -65,7 +66,7 @@ class Memberships:
         try:
             sockets[group.version].join(group, index)
         except OSError as error:
-            self._log.debug("{group} not joined on interface {index}: {error}", group=group, index=index, error=error)
+            self._log.debug("{group} not joined on interface {index}: {error}", group=group, index=index, error=plain_reason(error))
             if error.errno not in _GONE:
                 self._complaints.about(membership, _explain(error, group, index))
         else:
@@ -84,7 +85,7 @@ class Memberships:
         try:
             sockets[group.version].leave(group, index)
         except OSError as error:  # the interface has gone, most often
-            self._log.debug("{group} not left on interface {index}: {error}", group=group, index=index, error=error)
+            self._log.debug("{group} not left on interface {index}: {error}", group=group, index=index, error=plain_reason(error))
 
 
 def _explain(error: OSError, group: IPAddress, index: int) -> str:

@@ -14,11 +14,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pacserve.complaints import Complaints, reason_of
+from pacserve.complaints import Complaints
 from pacserve.discovery.link import LANLink, LANListener
 from pacserve.discovery.memberships import Memberships
 from pacserve.discovery.sockets import RECEIVE_BUFFER, Datagram, GroupSocket, open_socket
-from pacserve.errors import StartError
+from pacserve.errors import StartError, plain_reason, reason_of
 from pacserve.network.addresses import IPAddress
 from pacserve.network.usable import Interface, sources, usable
 
@@ -138,7 +138,7 @@ class MulticastLink(LANLink):
             try:
                 receiver.socket.send(payload, group, index, source)
             except OSError as error:
-                self._log.debug("not sent to {group} from {source}: {reason}", group=group, source=source, reason=_reason(error))
+                self._log.debug("not sent to {group} from {source}: {reason}", group=group, source=source, reason=plain_reason(error))
                 # An IPv6 address is not used before it is known to be nobody else's, which takes a second or two (RFC 4862, 5.4).
                 if error.errno == errno.EADDRNOTAVAIL:
                     self._unsent[source, index] = payload
@@ -163,7 +163,7 @@ class MulticastLink(LANLink):
             except OSError as error:
                 if error.errno in (errno.EADDRINUSE, errno.EACCES, errno.EPERM):
                     raise
-                self._log.debug("no UDP over IPv{version}: {reason}", version=version, reason=_reason(error))
+                self._log.debug("no UDP over IPv{version}: {reason}", version=version, reason=plain_reason(error))
                 if error.errno not in _NO_SUCH_VERSION:
                     trouble = f"no socket for discovery over IPv{version}: {reason_of(error)}; it is tried again every {POLL_INTERVAL:.0f} s"
                     self._complaints.about(("socket", version), trouble)
@@ -294,7 +294,7 @@ class _Receiver:
             except BlockingIOError:
                 return
             except OSError as error:  # the listener that was just told of a datagram may have closed the socket
-                self._log.debug("nothing received: {reason}", reason=_reason(error))
+                self._log.debug("nothing received: {reason}", reason=plain_reason(error))
                 return
             try:
                 if datagram is not None:
@@ -315,10 +315,6 @@ class _Receiver:
 def _relevant(interfaces: Collection[Interface]) -> set[object]:
     """Returns the part of the interfaces whose change is a change of the network; the order of the addresses is not."""
     return {(interface.index, interface.name, frozenset(interface.addresses)) for interface in interfaces}
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
 
 
 def _explain_sending(error: OSError, group: IPAddress, port: int) -> str:

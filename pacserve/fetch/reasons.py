@@ -13,8 +13,7 @@ from twisted.internet.error import TimeoutError as ConnectTimeoutError
 from twisted.web.client import RequestGenerationFailed, RequestTransmissionFailed, ResponseFailed
 from twisted.web.error import SchemeNotSupported
 
-from pacserve.complaints import reason_of
-from pacserve.errors import FetchError, RemoteProtocolError
+from pacserve.errors import FetchError, RemoteProtocolError, reason_of
 
 # Characters of a foreign library's message that are shown.
 _MESSAGE_LIMIT = 80

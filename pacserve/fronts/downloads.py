@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pacserve.claims.claiming import ClaimKeeper
-from pacserve.errors import RequestError
+from pacserve.errors import RequestError, plain_reason
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import FileKind, FileRequest, HeldFile
 from pacserve.packages.inventory import LocalPackages
@@ -92,7 +92,7 @@ def _opened(answer: StreamAnswer, *, head_only: bool) -> StreamAnswer:
     try:
         return answer if head_only else answer.opened()
     except OSError as error:
-        raise RequestError(503, f"the file can't be opened now: {error.strerror}") from error
+        raise RequestError(503, f"the file can't be opened now: {plain_reason(error)}") from error
 
 
 def _is_file(parts: Sequence[str]) -> bool:

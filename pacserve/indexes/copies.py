@@ -15,7 +15,8 @@ from io import FileIO
 
 from twisted.logger import Logger
 
-from pacserve.complaints import Complaints, reason_of
+from pacserve.complaints import Complaints
+from pacserve.errors import reason_of
 from pacserve.indexes.freshness import Copy, copy_from
 from pacserve.packages.files import FileRequest, HeldFile
 from pacserve.transfer import partial
@@ -72,7 +73,8 @@ class Copies:
 
     def failed(self, error: OSError) -> None:
         """Takes note of an error of the folder or of a file in it, and logs it once."""
-        trouble = f"databases can't be kept in {self._directory}: {reason_of(error)}; let pacserve write there and see that the disk has room"
+        reason = reason_of(error, self._directory)
+        trouble = f"databases can't be kept in {self._directory}: {reason}; let pacserve write there and see that the disk has room"
         self._complaints.about("folder", trouble)
 
     def find(self, request: FileRequest) -> Copy | None:

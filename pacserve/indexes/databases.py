@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from pacserve.errors import AbsentError, FetchError, PacserveError, RequestError
+from pacserve.errors import AbsentError, FetchError, PacserveError, RequestError, plain_reason, reason_of
 from pacserve.fetch.answers import IncomingBody
 from pacserve.fetch.rate import UNLIMITED, Limits
 from pacserve.http.validators import believed_date, parse_date
@@ -136,7 +136,7 @@ class DatabaseSource(PackageSource):
             revalidation.decide(FetchError("this daemon stops"))
         except OSError as error:
             self._copies.failed(error)
-            revalidation.decide(FetchError(f"the spool can't be used: {error.strerror}"))
+            revalidation.decide(FetchError(f"the spool can't be used: {plain_reason(error)}"))
         except Exception:
             self._log.failure("fetching {request}", request=request)
             revalidation.decide(FetchError("a defect of this daemon"))
@@ -231,7 +231,7 @@ class DatabaseSource(PackageSource):
             arrival = Arrival(None, Storage(self._copies.create, limit=plan.wanted.limit))
         except OSError as error:
             body.drop()
-            raise FetchError(f"the spool can't be written: {error.strerror}") from error
+            raise FetchError(f"the spool can't be written: {plain_reason(error)}") from error
         return Download(plan.request.name, arrival, [mirror, *others], self._clock, self._limits)
 
     async def _run(self, plan: Plan, download: Download) -> Copy | None:
@@ -244,7 +244,7 @@ class DatabaseSource(PackageSource):
         except FetchError as error:
             self._log.debug("{request} could not be fetched: {error}", request=plan.request, error=error)
         except OSError as error:
-            self._log.debug("{request} could not be kept: {error}", request=plan.request, error=error.strerror)
+            self._log.debug("{request} could not be kept: {error}", request=plan.request, error=reason_of(error))
             self._copies.failed(error)
         except CancelledError:
             self._log.debug("{request} is not fetched any more", request=plan.request)
@@ -292,7 +292,7 @@ class DatabaseSource(PackageSource):
             try:
                 self._copies.note(copy)
             except OSError as error:
-                raise FetchError(f"the spool can't be written: {error.strerror}") from error
+                raise FetchError(f"the spool can't be written: {plain_reason(error)}") from error
         self._note_answer(plan, copy)
         return copy
 
@@ -340,7 +340,7 @@ class DatabaseSource(PackageSource):
         try:
             self._copies.note(replace(known, unsigned=not signed))
         except OSError as error:
-            self._log.debug("{name}: {error}", name=whole.name, error=error.strerror)
+            self._log.debug("{name}: {error}", name=whole.name, error=reason_of(error))
 
     def _absent_error(self, request: FileRequest, reasons: str) -> PacserveError:
         """Returns the error for a file that no mirror has: of a signature only one mirror was to be asked, and no other host is."""

@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pacserve.bounded import ExpiringMemory
-from pacserve.errors import AbsentError, FetchError, PacserveError, RequestError
+from pacserve.errors import AbsentError, FetchError, PacserveError, RequestError, plain_reason
 from pacserve.http.validators import make_etag
 from pacserve.packages.files import FileKind, FileRequest, HeldFile
 from pacserve.packages.names import is_signature, signed_file
@@ -253,7 +253,7 @@ def _error_of(folder: str, name: str, error: OSError) -> FetchError:
     """Returns what an error of the system means: a file that is missing in a folder that is there is absent, all else is a trouble of this host."""
     if isinstance(error, FileNotFoundError) and error.filename != folder:
         return AbsentError(f"{printable(folder)} has no {name}")
-    return FetchError(f"{printable(folder)} can't be read: {(error.strerror or 'unknown reason').lower()}")
+    return FetchError(f"{printable(folder)} can't be read: {plain_reason(error)}")
 
 
 def _end(request: FileRequest, error: FetchError) -> PacserveError:

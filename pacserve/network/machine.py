@@ -13,7 +13,8 @@ import netifaces
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from pacserve.complaints import Complaints, reason_of
+from pacserve.complaints import Complaints
+from pacserve.errors import reason_of
 from pacserve.network.addresses import IPAddress, IPNetwork, LocalAddresses, is_loopback, parse_address
 from pacserve.network.usable import Interface, InterfaceAddress
 

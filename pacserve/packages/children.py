@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorProcess, IReactorTime
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-from pacserve.errors import FetchError
+from pacserve.errors import FetchError, reason_of
 
 # Seconds and bytes that a child gets; the database of the largest repository takes a second and a megabyte.
 CHILD_TIMEOUT = 30.0
@@ -79,7 +79,7 @@ class ChildRunner(Run):
             timer = self._clock.callLater(CHILD_TIMEOUT, child.give_up, f"{command[0]} took more than {CHILD_TIMEOUT:.0f} s")
             return await child.ended
         except OSError as error:
-            raise FetchError(f"{command[0]} can't be started: {error.strerror}") from error
+            raise FetchError(f"{command[0]} can't be started: {reason_of(error, command[0])}") from error
         finally:
             if timer is not None and timer.active():
                 timer.cancel()

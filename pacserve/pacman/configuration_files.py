@@ -12,6 +12,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pacserve.errors import reason_of
 from pacserve.pacman.configuration import included
 
 # Files that one configuration consists of; an Include that includes itself must come to an end.
@@ -58,7 +59,7 @@ def look_at(path: str) -> SeenFiles:
         except (OSError, ValueError) as error:
             stamps[name] = None
             if name == path:
-                trouble = f"{path} can't be read: {_reason(error)}; name pacman's configuration with --pacman-conf FILE"
+                trouble = f"{path} can't be read: {_reason(error, path)}; name pacman's configuration with --pacman-conf FILE"
                 absent = not os.path.lexists(path)
         else:
             for pattern in included(text):
@@ -95,5 +96,5 @@ def _read(name: str) -> tuple[Stamp, str]:
     return (found.st_mtime_ns, found.st_ino, found.st_size), text.decode("utf-8", "surrogateescape")
 
 
-def _reason(error: OSError | ValueError) -> str:
-    return ((error.strerror if isinstance(error, OSError) else None) or "unknown reason").lower()
+def _reason(error: OSError | ValueError, path: str) -> str:
+    return reason_of(error, path) if isinstance(error, OSError) else str(error)

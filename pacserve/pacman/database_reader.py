@@ -20,6 +20,7 @@ try:
 except ImportError:
     sys.exit(69)
 
+from pacserve.errors import plain_reason
 from pacserve.packages.files import SIGNATURE_LIMIT
 from pacserve.packages.names import package_file
 from pacserve.pacman import tables
@@ -88,7 +89,7 @@ def main() -> int:
         tables.write(sys.stdout.buffer, stamp, packages)
         sys.stdout.buffer.flush()
     except (pyalpm.error, OSError, ValueError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{plain_reason(error) if isinstance(error, OSError) else error}\n")
         return 1
     return 0
 

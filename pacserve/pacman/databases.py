@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from pacserve.errors import FetchError
+from pacserve.errors import FetchError, plain_reason
 from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.children import Run
@@ -246,7 +246,7 @@ class Databases(Catalogue):
         try:
             file = self._kept.create(repo)
         except OSError as error:
-            raise FetchError(f"no place for what it states: {error.strerror}") from error
+            raise FetchError(f"no place for what it states: {plain_reason(error)}") from error
         try:
             # -P: modules that lie in the folder where the daemon was started are none of ours.
             outcome = await self._run((sys.executable, "-P", "-m", "pacserve.pacman.database_reader", database_dir, repo), file.fileno())
@@ -260,7 +260,7 @@ class Databases(Catalogue):
             table = Table(file)
         except (OSError, ValueError) as error:
             self._kept.discard(file)
-            raise FetchError(str(error)) from error
+            raise FetchError(plain_reason(error) if isinstance(error, OSError) else str(error)) from error
         except BaseException:
             self._kept.discard(file)
             raise

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
+from pacserve.errors import plain_reason
+
 # Seconds that the user of a command waits for an answer; a daemon that runs answers in milliseconds.
 ANSWER_TIMEOUT = 5.0
 # Seconds that pacman's start is held up by a daemon that does not answer, before pacman is run without it.
@@ -97,7 +99,7 @@ class Daemon:
         except ConnectionRefusedError:
             raise SilentError("no program listens there") from None
         except OSError as error:
-            raise SilentError((error.strerror or str(error) or "no connection").lower()) from None
+            raise SilentError(plain_reason(error)) from None
         except http.client.HTTPException:
             raise SilentError("the program on that port does not speak HTTP") from None
         finally:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from pacserve.errors import reason_of
 from pacserve.pacsrv.facts import Folder
 from pacserve.pacsrv.process import User
 
@@ -35,7 +36,7 @@ def look_at(path: str, user: User | None) -> Folder:
     except PermissionError:
         return Folder(path, doubt="you may not look into it", free=free)
     except OSError as error:
-        return Folder(path, problem=(error.strerror or str(error)).lower(), free=free)
+        return Folder(path, problem=reason_of(error, path), free=free)
     return Folder(path, problem=problem, free=free)
 
 

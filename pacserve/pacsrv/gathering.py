@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
+from pacserve.errors import reason_of
 from pacserve.pacsrv.answering import decoded
 from pacserve.pacsrv.asking import Daemon, SilentError
 from pacserve.pacsrv.clocks import ask_clocks
@@ -93,4 +94,4 @@ def _sections(configuration: str, files: ConfigurationFiles) -> tuple[tuple[Sect
     try:
         return tuple(read_sections(read_lines(configuration, files), files)), ""
     except OSError as error:
-        return None, (error.strerror or str(error)).lower()
+        return None, reason_of(error, configuration)

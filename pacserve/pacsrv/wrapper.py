@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from pacserve.errors import plain_reason, reason_of
 from pacserve.pacsrv.asking import Daemon, SilentError
 from pacserve.pacsrv.configuration import ConfigurationFiles, compose
 from pacserve.pacsrv.proxies import with_localhost
@@ -93,7 +94,7 @@ class Wrapper:
             self.say("pacsrv: pacman is not installed, or not in PATH")
             return _NOT_FOUND
         except OSError as error:
-            self.say(f"pacsrv: pacman can't be run: {_reason(error)}")
+            self.say(f"pacsrv: pacman can't be run: {plain_reason(error)}")
             return _NOT_EXECUTABLE
 
     def _configuration(self, pacman: PacmanWords) -> str:
@@ -112,7 +113,8 @@ class Wrapper:
         try:
             text = compose(configuration, self.files, self.daemon.port, self.knows_cache_server)
         except OSError as error:
-            raise UnusableError(f"{configuration} can't be read: {_reason(error)}; name pacman's configuration with --config FILE") from None
+            reason = reason_of(error, configuration)
+            raise UnusableError(f"{configuration} can't be read: {reason}; name pacman's configuration with --config FILE") from None
         data = text.encode("utf-8", "surrogateescape")
         while data:
             data = data[os.write(memory, data) :]
@@ -152,7 +154,3 @@ class Wrapper:
         except UnusableError:
             return _FAILED
         return 0
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from pacserve.complaints import Complaints
-from pacserve.errors import FetchError
+from pacserve.errors import FetchError, plain_reason, reason_of
 from pacserve.fetch.rate import Limits
 from pacserve.http.validators import parse_date
 from pacserve.lateness import PUNCTUAL, Lateness
@@ -143,7 +143,7 @@ class Downloads:
                 raise FetchError("the spool's disk is full")
             arrival = Arrival(expected, storage_of(request.name, self._spool.create, self._spool.has_room), look)
         except OSError as error:
-            raise FetchError(f"the spool can't be written: {error.strerror}") from error
+            raise FetchError(f"the spool can't be written: {plain_reason(error)}") from error
         download = Download(request.name, arrival, upstreams, self._clock, self._limits, self._lateness)
         running = Deferred.fromCoroutine(self._run(request, download, claimed))
         if not running.called:
@@ -166,7 +166,7 @@ class Downloads:
         except FetchError as error:
             self._log.debug("{name} could not be downloaded: {error}", name=download.name, error=error)
         except OSError as error:
-            self._log.debug("{name} could not be kept: {error}", name=download.name, error=error.strerror)
+            self._log.debug("{name} could not be kept: {error}", name=download.name, error=reason_of(error))
             self._spool.failed(error)
         except CancelledError:
             self._log.debug("{name} is not downloaded any more", name=download.name)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from twisted.logger import Logger
 
-from pacserve.complaints import Complaints, reason_of
-from pacserve.errors import ConfigurationError
+from pacserve.complaints import Complaints
+from pacserve.errors import ConfigurationError, plain_reason, reason_of
 from pacserve.http.validators import is_to_come
 from pacserve.packages.files import ExpectedFile
 from pacserve.packages.marks import mark
@@ -225,24 +225,26 @@ class Spool(Store):
             raise
 
     def failed(self, error: OSError) -> None:
+        reason = reason_of(error, self.directory)
         if error.errno not in _NOT_THE_FOLDER:
             self._unusable(self._explain(error))
         elif error.errno in _FULL:
-            trouble = f"the disk of the spool {self.directory} is full: {reason_of(error)}; make room there, or choose another folder with --spool"
+            trouble = f"the disk of the spool {self.directory} is full: {reason}; make room there, or choose another folder with --spool"
             self._complaints.about("full", trouble)
         else:
-            self._complaints.about(error.errno, f"a file of the spool {self.directory} could not be kept: {reason_of(error)}")
+            self._complaints.about(error.errno, f"a file of the spool {self.directory} could not be kept: {reason}")
 
     def _explain(self, error: OSError) -> str:
         """Returns what is wrong with the folder, and what to do."""
         if isinstance(error, _ForeignError):
             return (
-                f"{self.packages} can't be the spool: {error.strerror}, and pacserve removes old packages from its spool; "
+                f"{self.packages} can't be the spool: {plain_reason(error)}, and pacserve removes old packages from its spool; "
                 "choose a new or an empty folder with --spool"
             )
         if isinstance(error, BlockingIOError):
             return f"the spool {self.directory} is used by another pacserve: give each a folder of its own with --spool"
-        return f"the spool {self.directory} can't be used: {error.strerror}; let pacserve write there, or choose another folder with --spool"
+        reason = reason_of(error, self.directory)
+        return f"the spool {self.directory} can't be used: {reason}; let pacserve write there, or choose another folder with --spool"
 
     def publish(self, file: FileIO, name: str, modified: int | None, package: bytes | None = None) -> None:
         """

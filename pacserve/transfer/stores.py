@@ -11,7 +11,8 @@ from typing import Protocol
 
 from twisted.logger import Logger
 
-from pacserve.complaints import Complaints, reason_of
+from pacserve.complaints import Complaints
+from pacserve.errors import reason_of
 from pacserve.packages.files import SMALL_FILE_LIMIT
 from pacserve.transfer import partial
 

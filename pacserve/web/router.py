@@ -14,8 +14,8 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from pacserve.complaints import Complaints, reason_of
-from pacserve.errors import PacserveError, RequestError
+from pacserve.complaints import Complaints
+from pacserve.errors import PacserveError, RequestError, plain_reason, reason_of
 from pacserve.http.request import query_of, split_target
 from pacserve.network.addresses import IPAddress, parse_address
 from pacserve.waiting import Done, Waiters, begin
@@ -248,7 +248,7 @@ class Router(Resource):
         if isinstance(error, RequestError):
             status, message, origin, silent = error.status, str(error), error.origin, error.silent
         elif isinstance(error, OSError):  # this machine is short of something, or one of its disks is broken
-            status, message, origin = 500, f"this host can't answer now: {reason_of(error)}", ""
+            status, message, origin = 500, f"this host can't answer now: {plain_reason(error)}", ""
             self._complaints.about("answering", f"requests can't be answered now: {reason_of(error)}; see what the system's log says of that")
         else:
             self._log.failure("{request} failed", failure=failure, request=str(exchange))

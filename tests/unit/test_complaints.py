@@ -9,7 +9,7 @@ from twisted.logger import LogEvent, Logger
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.complaints import Complaints, reason_of
+from pacserve.complaints import Complaints
 from pacserve.errors import FetchError
 
 
@@ -85,12 +85,3 @@ class HearTests(ComplaintsCase):
         self.complaints.hear(fail(ZeroDivisionError("1")), "anything")
         gc.collect()
         self.assertEqual(self.flushLoggedErrors(), [])
-
-
-class WordsTests(SynchronousTestCase):
-    def test_words(self) -> None:
-        """The reason comes without its number, with the file if there is one, whatever little is known."""
-        self.assertEqual(reason_of(OSError(errno.ENOSPC, "No space left on device")), "no space left on device")
-        self.assertEqual(reason_of(FileNotFoundError(errno.ENOENT, "No such file", "/a")), "no such file (/a)")
-        self.assertEqual(reason_of(OSError("odd")), "odd")
-        self.assertEqual(reason_of(OSError()), "oserror")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from twisted.web.http import Request
 
-from pacserve.errors import RequestError
+from pacserve.errors import RequestError, plain_reason
 from pacserve.http.conditional import decide
 from pacserve.http.validators import format_date
 from pacserve.packages.files import HeldFile
@@ -187,7 +187,7 @@ def _read_at_once(held: HeldFile, first: int, length: int) -> bytes:
     try:
         data = os.pread(held.file.fileno(), length, first)
     except OSError as error:
-        raise RequestError(500, f"{held.name} can't be read: {error.strerror}") from error
+        raise RequestError(500, f"{held.name} can't be read: {plain_reason(error)}") from error
     if len(data) != length:
         raise RequestError(500, f"{held.name} has become shorter while it was opened")
     return data

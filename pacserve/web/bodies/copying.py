@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from twisted.web.http import Request
 from zope.interface import implementer
 
+from pacserve.errors import plain_reason
 from pacserve.web.server.twisted_internals import abort, write_body
 
 PIECE_BYTES = 64 * 1024
@@ -83,7 +84,7 @@ class CopyingProducer:
 
     def _abort(self, error: OSError) -> None:
         """Ends the connection, since the length of the body was promised."""
-        self._log.warn("a file could not be sent any further: {error}", error=error)
+        self._log.warn("a file could not be sent any further: {error}", error=plain_reason(error))
         self._paused = True
         abort(self._request)
 

@@ -13,8 +13,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import Request
 from zope.interface import implementer
 
-from pacserve.complaints import reason_of
-from pacserve.errors import RequestError
+from pacserve.errors import RequestError, reason_of
 from pacserve.network.addresses import parse_address
 from pacserve.web.bodies.body import Sent
 from pacserve.web.fairness import Places, Ranking, Source, loopback_first, source_of

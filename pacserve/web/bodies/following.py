@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.web.http import Request
 from zope.interface import implementer
 
+from pacserve.errors import plain_reason
 from pacserve.waiting import Done, begin
 from pacserve.web.bodies.arriving import ArrivingReader, Span
 from pacserve.web.bodies.copying import PIECE_BYTES as PACED_PIECE_BYTES
@@ -85,7 +86,7 @@ class FollowingProducer:
                     await self._pace(written)
         except OSError as error:
             if error.errno not in CLIENT_ERRORS:
-                self._log.warn("a file could not be sent any further: {error}", error=error)
+                self._log.warn("a file could not be sent any further: {error}", error=plain_reason(error))
             abort(self._request)
             self._gone = True
             return

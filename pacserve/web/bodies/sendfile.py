@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from twisted.web.http import HTTPChannel, Request
 from zope.interface import implementer
 
+from pacserve.errors import plain_reason
 from pacserve.web.server.twisted_internals import return_transport, take_transport
 
 BYTES_PER_TURN = 256 * 1024
@@ -100,5 +101,5 @@ class SendfileProducer:
     def _abort(self, error: OSError) -> None:
         """Ends the connection, since the length of the body was promised."""
         if error.errno not in CLIENT_ERRORS:
-            self._log.warn("a file could not be sent any further: {error}", error=error)
+            self._log.warn("a file could not be sent any further: {error}", error=plain_reason(error))
         self._transport.abortConnection()

@@ -14,6 +14,7 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IReactorFDSet, IReactorTime
 from twisted.logger import Logger
 
+from pacserve.errors import plain_reason
 from pacserve.web.fairness import Allowance
 from pacserve.web.server.twisted_internals import NestedReactor, move
 
@@ -66,7 +67,7 @@ class Turns:
             try:
                 self._nested = NestedReactor(reactor, self._serve)
             except OSError as error:  # no file descriptor is left: this one is served as if it were of this host
-                self._log.debug("connections can't be told apart: {error}", error=error)
+                self._log.debug("connections can't be told apart: {error}", error=plain_reason(error))
         if self._nested is not None:
             move(descriptor, self._nested)
 

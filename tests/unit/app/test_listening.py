@@ -97,7 +97,7 @@ class ListenTests(SynchronousTestCase):
 
     def test_other_trouble(self) -> None:
         """Any other reason is given in the words of the system."""
-        self.assertIn("Cannot allocate memory", self.refused(FakeReactor({"::": errno.ENOMEM})))
+        self.assertIn("cannot allocate memory", self.refused(FakeReactor({"::": errno.ENOMEM})))
 
     def test_wildcard_takes_all(self) -> None:
         """Beside :: no further address is opened, since it takes them all."""

@@ -508,7 +508,7 @@ class HandOverTests(Setup):
         self.assertEqual(self.successResultOf(self.resolve(deliverer)), MIRROR)
         self.assertEqual(self.successResultOf(self.resolve(deliverer, head_only=True)), StreamAnswer(file, "downloaded"))
         alone = self.deliverer(Source(), Source(running))
-        self.assertIn("Too many open files", str(self.refused(self.resolve(alone))))
+        self.assertIn("too many open files", str(self.refused(self.resolve(alone))))
 
     def test_file_that_no_database_knows(self) -> None:
         """The size that a mirror states is the only one that will do; peers are told of it, and caches are asked before any mirror."""

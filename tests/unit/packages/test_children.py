@@ -127,7 +127,7 @@ class ChildRunnerTests(SynchronousTestCase):
     def test_not_startable(self) -> None:
         """When the machine can't start a process now, that is told and does no more harm."""
         self.reactor.error = OSError(11, "Resource temporarily unavailable")
-        self.assertEqual("sh can't be started: Resource temporarily unavailable", self.failure_of(self.start()))
+        self.assertEqual("sh can't be started: resource temporarily unavailable", self.failure_of(self.start()))
         self.assertEqual([], self.reactor.getDelayedCalls())
 
     def test_too_long(self) -> None:

@@ -482,7 +482,7 @@ class DownloadsTests(Setup):
         self.break_disk(errno.EIO)
         self.failureResultOf(self.settle(), FetchError)
         self.assertEqual((len(self.troubles), self.names(), self.flushLoggedErrors()), (1, [], []))
-        self.assertIn("can't be used: Input/output error; let pacserve write there, or choose another folder with --spool", self.troubles[0])
+        self.assertIn("can't be used: input/output error; let pacserve write there, or choose another folder with --spool", self.troubles[0])
 
     def test_full_while_written(self) -> None:
         """A disk that becomes full while bytes are written leaves the spool usable, and is one warning however many downloads it ends."""

@@ -45,7 +45,7 @@ _pacserve() {
             return
             ;;
     esac
-    mapfile -t COMPREPLY < <(compgen -W '--bind --port --pacman-conf --cache-dir --pacserver --host-name --multicast --multicast-filter --multicast-group --multicast-port --multicast-interval --interface --clients --peers --name --private --misses --hits --spool --spool-size --wan-limit --lan-limit --state --metrics-peers --log-level -h --help --more-help --version' -- "$cur")
+    mapfile -t COMPREPLY < <(compgen -W '--bind --port --pacman-conf --cache-dir --pacserver --host-name --multicast --multicast-filter --multicast-group --multicast-port --multicast-interval --interface --clients --peers --name --private --misses --hits --spool --spool-size --wan-limit --lan-limit --state --no-history --metrics-peers --log-level -h --help --more-help --version' -- "$cur")
 }
 
 complete -F _pacserve pacserve

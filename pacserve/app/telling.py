@@ -81,8 +81,14 @@ class Telling:
         await self._advice.tell(await self._reporting.status())
 
     async def start(self) -> None:
-        """Takes over the counts of earlier runs, and writes them from now on.  Where they can't be written a warning says so, once."""
+        """
+        Takes over the counts of earlier runs, and writes them from now on, unless the user wants no history.
+
+        Where they can't be written a warning says so, once.
+        """
         globalLogPublisher.addObserver(self._errors)
+        if not self._parts.settings.history:
+            return
         try:
             history = await self._parts.in_thread(lambda: self._archive.read(self._parts.wall()))
         except OSError as error:
@@ -109,7 +115,7 @@ class Telling:
         """Writes the latest hours and days, where anything was counted since the last time."""
         ledger = self._parts.ledger
         changes = ledger.changes
-        if changes == self._written:
+        if changes == self._written or not self._parts.settings.history:
             return
         history = ledger.history()
         latest = replace(history, hours=history.hours[-2:], days=history.days[-2:])
@@ -123,7 +129,9 @@ class Telling:
 
     def _complain(self, error: OSError) -> None:
         folder = self._parts.settings.state
-        self._complaints.about("history", f"the history can't be kept in {folder}: {reason_of(error, folder)}; choose another folder with --state")
+        self._complaints.about(
+            "history", f"the history can't be kept in {folder}: {reason_of(error, folder)}; choose another folder with --state, or --no-history"
+        )
 
 
 def _exposition(requests: RequestCounts, errors: ErrorCounts, *, peers: bool) -> Exposition:

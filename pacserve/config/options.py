@@ -71,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Returns the parser of `pacserve`."""
     parser = Parser(
         prog="pacserve",
+        words="is no option, and pacserve has no commands: pacsrv has them",
         usage="pacserve [options]",
         description="Makes the machines around you the first pacman mirror.",
         epilog=EPILOG,
@@ -243,6 +244,7 @@ def build_parser() -> argparse.ArgumentParser:
         type=values.argument(values.path),
         help="where the history of the traffic and what the databases state are kept (default: %(default)s)",
     )
+    other.add_argument("--no-history", action="store_true", help="keep no history of the traffic: the counts begin anew with each start")
     other.add_argument("--metrics-peers", action="store_true", help="let /metrics have series of each peer, by its address")
     other.add_argument("--log-level", choices=LOG_LEVELS, default="info", help="the least important lines to log (default: %(default)s)")
     other.add_argument("-h", "--help", action="help", help="show this help and exit")
@@ -289,6 +291,7 @@ def parse_options(arguments: Sequence[str]) -> Settings:
         wan_limit=options.wan_limit,
         lan_limit=options.lan_limit,
         host_name=options.host_name,
+        history=not options.no_history,
     )
 
 

@@ -9,10 +9,16 @@ from typing import Any, NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """Parses a command line; options must be written in full, since a shorter form may mean another option in the next version."""
+    """
+    Parses a command line; options must be written in full, since a shorter form may mean another option in the next version.
 
-    def __init__(self, **options: Any) -> None:
+    Args:
+        words: What to say of a word that is no option and belongs to none.
+    """
+
+    def __init__(self, *, words: str = "is no option", **options: Any) -> None:
         super().__init__(**{**options, "add_help": False, "allow_abbrev": False})
+        self._words = words
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)\n")
@@ -27,7 +33,7 @@ class Parser(argparse.ArgumentParser):
         """Tells of the words that belong to no option."""
         wrong = next((word for word in others if word.startswith("-")), None)
         if wrong is None:
-            self.error(f"{others[0]!r} is no option")
+            self.error(f"{others[0]!r} {self._words}")
         name = wrong.partition("=")[0]
         self.error(f"there is no option {name!r}{meant(name, self._known_options(options))}")
 

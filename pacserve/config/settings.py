@@ -54,6 +54,7 @@ class Settings:
         interfaces: Those to find peers on; empty for every usable one.
         pacman_required: True if the user named pacman.conf, so that the daemon does not start without it.
         host_name: The name that other hosts are told of this one; empty to tell none, None for the one that the machine has.
+        history: False to keep no history of the traffic over restarts.
     """
 
     bind: tuple[str, ...] = ()
@@ -82,3 +83,4 @@ class Settings:
     pacman_required: bool = False
     private: tuple[str, ...] = ()
     host_name: str | None = None
+    history: bool = True

@@ -30,9 +30,9 @@ class TellingTests(SynchronousTestCase):
         self.clock = Clock()
         self.ledger = Ledger(self.wall, Addresses(), self.wall())
         self.defect: Exception | None = None
-        settings = SimpleNamespace(state=str(self.state), metrics_peers=False)
+        self.settings = SimpleNamespace(state=str(self.state), metrics_peers=False, history=True)
         parts: Any = SimpleNamespace(
-            settings=settings, name="h1", ledger=self.ledger, in_thread=self.in_thread, clock=self.clock, wall=self.wall, ranking=loopback_first
+            settings=self.settings, name="h1", ledger=self.ledger, in_thread=self.in_thread, clock=self.clock, wall=self.wall, ranking=loopback_first
         )
         nobody: Any = None
         self.telling = Telling(parts, nobody, ErrorCounts(), nobody)
@@ -68,7 +68,7 @@ class TellingTests(SynchronousTestCase):
                 self.count()
             (warning,) = self.warnings(events)
             self.assertIn(f"the history can't be kept in {self.state}: ", warning)
-            self.assertIn("choose another folder with --state", warning)
+            self.assertIn("choose another folder with --state, or --no-history", warning)
             self.state.unlink()
             self.count()
             (self.state / "history.sqlite").unlink()
@@ -76,6 +76,16 @@ class TellingTests(SynchronousTestCase):
             self.state.write_text("once more")
             self.count()
             self.assertEqual(len(self.warnings(events)), 2)
+
+    def test_no_history(self) -> None:
+        """Where the user wants no history none is read, written or complained of, and all is counted all the same."""
+        self.settings.history = False
+        self.state.write_text("a file in its place")
+        with capturedLogs() as events:
+            self.successResultOf(Deferred.fromCoroutine(self.telling.start()))
+            self.count()
+            self.successResultOf(Deferred.fromCoroutine(self.telling.stop()))
+        self.assertEqual((self.warnings(events), self.state.is_file(), self.ledger.changes), ([], True, 1))
 
     def test_defect(self) -> None:
         """A defect in writing is heard, once, and does not end the writing."""

@@ -22,7 +22,7 @@ OPTIONS = (
     *("--bind", "--port", "--pacman-conf", "--cache-dir", "--pacserver", "--host-name", "--clients", "--peers", "--name", "--private"),
     *("--multicast", "--multicast-filter", "--multicast-group", "--multicast-port", "--multicast-interval", "--interface"),
     *("--misses", "--hits", "--spool", "--spool-size", "--wan-limit", "--lan-limit"),
-    *("--state", "--metrics-peers", "--log-level", "--help", "--more-help", "--version"),
+    *("--state", "--no-history", "--metrics-peers", "--log-level", "--help", "--more-help", "--version"),
 )
 
 
@@ -67,6 +67,10 @@ class GoodTests(SynchronousTestCase):
         """The name that other hosts are told is that of the machine, another one, or none."""
         told = [self.settings(*arguments).host_name for arguments in ((), ("--host-name", "NAS"), ("--host-name", ""), ("--host-name=",))]
         self.assertEqual(told, [None, "nas", "", ""])
+
+    def test_no_history(self) -> None:
+        """A history is kept unless the user wants none."""
+        self.assertEqual([self.settings(*arguments).history for arguments in ((), ("--no-history",))], [True, False])
 
     def test_private(self) -> None:
         """Repositories are kept from the LAN by name; what can be none is refused."""
@@ -223,6 +227,13 @@ class WrongTests(SynchronousTestCase):
         """Unknown options, abbreviations, left-over words and missing values are usage errors, whatever they contain."""
         for arguments in (("--nonsense",), ("--por", "1"), ("word",), ("two\nlines\r\n",), ("--port",), ("--log-level",), ("-x",), ("--help=1",)):
             self.wrong(*arguments)
+
+    def test_misspelt(self) -> None:
+        """An option or value that is misspelt is told with the right one, and a command with the program that has commands."""
+        self.assertIn("there is no option '--multicst', did you mean --multicast?", self.wrong("--multicst"))
+        self.assertIn("a value is missing: auto, redirect, fetch", self.wrong("--misses"))
+        self.assertIn("did you mean fetch?", self.wrong("--misses", "fech"))
+        self.assertIn("pacsrv", self.wrong("status"))
 
     @given(st.sampled_from([option for option in OPTIONS if "help" not in option]), st.text(max_size=30))
     def test_anything(self, option: str, value: str) -> None:

@@ -18,7 +18,9 @@ ABOUT
 
 PACMAN.CONF
 
-  Put this line at the top of /etc/pacman.d/mirrorlist, before all others:
+  pacsrv setup makes pacserve the first Server of pacman, after it has shown
+  the changes and asked; it can take them back, too. By hand, put this line
+  at the top of /etc/pacman.d/mirrorlist, before all others:
 
     Server = http://localhost:{DEFAULT_PORT}/request/$repo/$arch
 

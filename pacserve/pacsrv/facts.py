@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pacserve.config.settings import DEFAULT_PORT
 from pacserve.pacsrv.configuration import Section
+from pacserve.pacsrv.words import DEFAULT_CONFIGURATION
 from pacserve.report.status import Status
 
 
@@ -67,7 +69,7 @@ class Facts:
     no_status: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     pacman: tuple[int, int] | None = None
-    configuration: str = "/etc/pacman.conf"
+    configuration: str = DEFAULT_CONFIGURATION
     sections: tuple[Section, ...] | None = None
     unreadable: str = ""
     signature_levels: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -75,3 +77,10 @@ class Facts:
     cache_dirs: tuple[Folder, ...] = ()
     spool: Folder | None = None
     clocks: tuple[ClockOffset, ...] = ()
+
+    @property
+    def setup(self) -> str:
+        """The command that sets up the configuration and the port that were examined."""
+        port = f" --port {self.port}" if self.port != DEFAULT_PORT else ""
+        configuration = f" --config {self.configuration}" if self.configuration != DEFAULT_CONFIGURATION else ""
+        return f"pacsrv{port} setup{configuration}"

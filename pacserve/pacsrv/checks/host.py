@@ -24,7 +24,7 @@ def check_daemon(facts: Facts) -> Iterable[Finding]:
     if facts.silence:
         yield wrong(
             f"pacserve does not answer on localhost:{facts.port}: {facts.silence}",
-            "start it: systemctl enable --now pacserve, or pacserve --multicast; name its port with pacsrv --port PORT doctor",
+            f"start it: {facts.setup}, systemctl enable --now pacserve, or pacserve --multicast; name its port with pacsrv --port PORT doctor",
         )
     elif facts.status is None:
         yield wrong(f"pacserve does not tell its state: {facts.no_status}", "install the same version of pacserve and pacsrv, and restart pacserve")

@@ -8,7 +8,7 @@ from pacserve.pacsrv.configuration import Section
 from pacserve.pacsrv.facts import Facts
 from pacserve.pacsrv.finding import Finding, doubtful, some, well, wrong
 from pacserve.pacsrv.pacman import knows_cache_server
-from pacserve.pacsrv.server_lines import USABLE_SCHEMES, mistake_in, pacserve_port, pacserve_serves, scheme_of, server_line
+from pacserve.pacsrv.server_lines import USABLE_SCHEMES, meant_for_this_host, mistake_in, pacserve_port, pacserve_serves, scheme_of, server_line
 
 
 def check_servers(facts: Facts) -> Iterable[Finding]:
@@ -19,7 +19,7 @@ def check_servers(facts: Facts) -> Iterable[Finding]:
     if facts.sections is None:
         yield wrong(f"{facts.configuration} can't be read: {facts.unreadable}", "make sure that the file exists and that every user may read it")
         return
-    mistakes = list(_mistakes(facts.sections, facts.port))
+    mistakes = list(_mistakes(facts.sections, facts))
     served = [section for section in facts.sections if pacserve_serves(section.servers) and not _mistaken(section, facts.port)]
     # The port of each Server line that leads to a pacserve of this host, None for mirrors.
     ports = {section.name: [pacserve_port(server) for server in section.servers] for section in served}
@@ -37,38 +37,43 @@ def check_servers(facts: Facts) -> Iterable[Finding]:
         # Nowhere at all is a way to use it, by pacsrv alone; in some repositories but not in others is a mistake.
         yield doubtful(
             f"{facts.configuration} does not name pacserve: pacman uses it only when it is run as pacsrv",
-            f'put "{line}" at the top of /etc/pacman.d/mirrorlist, and first in each repository without it',
+            f'run {facts.setup}, or put "{line}" at the top of /etc/pacman.d/mirrorlist, and first in each repository without it',
         )
     elif missing:
-        yield wrong(f"without pacserve: {some(missing)}", f'put "{line}" first in [{missing[0]}] of {facts.configuration}')
+        yield wrong(f"without pacserve: {some(missing)}", f'run {facts.setup}, or put "{line}" first in [{missing[0]}] of {facts.configuration}')
     if late:
         yield wrong(
             f"a mirror comes before pacserve in {some(late)}: pacserve is asked only where that mirror fails",
-            f'put "{line}" before all other Server lines, also before Include',
+            f'run {facts.setup}, or put "{line}" before all other Server lines, also before Include',
         )
     if twice:
-        yield doubtful(f"pacserve stands twice in {some(twice)}: pacman asks it again for each file that no host has", "remove one of the two lines")
+        yield doubtful(
+            f"pacserve stands twice in {some(twice)}: pacman asks it again for each file that no host has",
+            f"run {facts.setup}, or remove one of the two lines",
+        )
     if elsewhere:
         yield wrong(
             f"{facts.configuration} names pacserve on port {some(map(str, elsewhere))}, but the port that was checked is {facts.port}",
-            f'write "{line}", or start pacserve with --port {elsewhere[0]}, and check that with pacsrv --port {elsewhere[0]} doctor',
+            f'run {facts.setup}, or write "{line}"; or start pacserve with --port {elsewhere[0]}, '
+            f"and check that with pacsrv --port {elsewhere[0]} doctor",
         )
     if served and not (mistakes or missing or late or twice or elsewhere):
         yield well(f"pacserve comes first in {some(section.name for section in served)}")
 
 
-def _mistakes(sections: Iterable[Section], port: int) -> Iterable[Finding]:
+def _mistakes(sections: Iterable[Section], facts: Facts) -> Iterable[Finding]:
     """Yields a finding for each line that is meant for pacserve and does not reach it, with the repositories that have it."""
     found: dict[tuple[str, str, str], list[str]] = {}
     for section in sections:
         for key, servers in (("Server", section.servers), ("CacheServer", section.cache_servers)):
             for server in servers:
-                mistake = mistake_in(server, port)
+                mistake = mistake_in(server, facts.port)
                 if mistake:
                     found.setdefault((key, server, mistake), []).append(section.name)
     for (key, server, mistake), names in found.items():
-        right = server_line(port).removeprefix("Server = ")
-        yield wrong(f"{key} = {server} in {some(names)}: {mistake}", f'write "{key} = {right}"')
+        right = server_line(facts.port).removeprefix("Server = ")
+        mended = key == "Server" and meant_for_this_host(server, facts.port)
+        yield wrong(f"{key} = {server} in {some(names)}: {mistake}", f'{f"run {facts.setup}, or " if mended else ""}write "{key} = {right}"')
 
 
 def _mistaken(section: Section, port: int) -> bool:
@@ -90,7 +95,8 @@ def check_schemes(facts: Facts) -> Iterable[Finding]:
         elif len(unusable) == len(others):
             yield wrong(
                 f"pacserve can't ask {some(unusable, 1)}, all that [{section.name}] has: after three of its files pacman leaves pacserve out",
-                f"take pacserve's line from [{section.name}] (write its Server lines in the place of an Include), or give it an http or https mirror",
+                f"run {facts.setup}, or take pacserve's line from [{section.name}] (write its Server lines in the place of an Include), "
+                "or give it an http or https mirror",
             )
         elif unusable:
             yield doubtful(

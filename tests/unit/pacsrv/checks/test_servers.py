@@ -53,9 +53,26 @@ class ServersTests(CheckCase):
         wrong = OURS + "_v3"
         (finding,) = check_servers(Facts(15678, NOW, sections=sections(core=[wrong, "http://a"], extra=[wrong, "http://a"])))
         self.assertIn("$arch_v3 in core, extra", finding.text)
-        self.assertEqual(finding.cure, f'write "Server = {OURS}"')
+        self.assertEqual(finding.cure, f'run pacsrv setup, or write "Server = {OURS}"')
         (finding,) = check_servers(Facts(15678, NOW, sections=(Section("core", 0, ["http://a"], [wrong]),)))
         self.assertEqual(finding.cure, f'write "CacheServer = {OURS}"')
+
+    def test_setup(self) -> None:
+        """Where setup mends it, the cure is setup, for the port and the configuration that were examined; where it does not, setup is not named."""
+        for servers, mended in (
+            (["http://a"], True),
+            (["http://a", OURS], True),
+            ([OURS, OURS, "http://a"], True),
+            ([OURS.replace("15678", "15680"), "http://a"], True),
+            (["http://nas:15678/request/$repo/$arch_v3"], False),
+            ([], False),
+        ):
+            (finding,) = check_servers(Facts(15678, NOW, sections=sections(core=servers)))
+            self.assertEqual("pacsrv setup" in finding.cure, mended, servers)
+        (finding,) = check_schemes(Facts(15678, NOW, sections=sections(core=[OURS, "ftp://a/"])))
+        self.assertIn("pacsrv setup", finding.cure)
+        (finding,) = check_servers(Facts(15680, NOW, configuration="/x", sections=sections(core=["http://a"])))
+        self.assertIn("run pacsrv --port 15680 setup --config /x, or", finding.cure)
 
     def test_schemes(self) -> None:
         """Mirrors that pacserve can't ask are wrong where it has pacserve's line and no other; where pacman asks them alone all is well."""

@@ -192,6 +192,13 @@ class UndoTests(ConversationCase):
         self.run_setup(undo=True)
         self.assertEqual(self.machine.record, Record())
 
+    def test_part(self) -> None:
+        """An undo of one part forgets this part alone."""
+        self.machine.record = Record(enabled=True, started=True, firewall=("",))
+        self.machine.outputs[SHOW] = shown(enabled="enabled", active="active")
+        self.run_setup("y\n", undo=True, skipped=frozenset({"firewall"}))
+        self.assertEqual(self.machine.record, Record(firewall=("",)))
+
     def test_failed_command(self) -> None:
         """What could not be taken back stays recorded."""
         self.machine.record = Record(enabled=True)

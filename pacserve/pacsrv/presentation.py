@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from pacserve.pacsrv.layout import Cell, Screen, Style, bar, table
 from pacserve.pacsrv.text import ago, delay, number, size, span
+from pacserve.report.health import Health, health_of, health_text
 from pacserve.report.status import MirrorStatus, PeerStatus, Record, Status, TrafficStatus, TransferStatus, Why
 
 # Characters inside the brackets of a progress bar.
 _BAR_WIDTH = 20
-_PEER_STYLES = {"known": Style.GOOD, "new": Style.PLAIN, "unknown": Style.DOUBTFUL, "refused": Style.BAD, "dead": Style.BAD}
+_PEER_STYLES = {"known": Style.GOOD, "new": Style.PLAIN, "unknown": Style.DOUBTFUL, "refused": Style.DOUBTFUL, "dead": Style.DIM}
+_HEALTH_STYLES = {Health.UNKNOWN: Style.DIM, Health.WELL: Style.GOOD, Health.DOUBTFUL: Style.DOUBTFUL, Health.WRONG: Style.BAD}
 _MIRROR_STYLES = {"well": Style.GOOD, "slow": Style.DOUBTFUL, "failed": Style.BAD}
 
 
@@ -50,8 +52,11 @@ def _host(status: Status, now: float, screen: Screen) -> list[str]:
     if status.spool is not None:
         spool = status.spool
         facts.append(f"keeps {number(spool.files, 'download', 'downloads')} in {spool.directory}, {size(spool.size)} of {size(spool.limit)}")
+    wrong = [screen.styled(screen.fitted(health_text(status.findings)), _HEALTH_STYLES[health_of(status.findings)])]
+    for finding in status.findings or ():
+        wrong += [screen.fitted(f"  {finding.check}: {finding.text}"), *([screen.fitted(f"  -> {finding.cure}")] if finding.cure else [])]
     title = f"{host.name or 'this host'}: pacserve {host.version} on port {host.port}, up {span(now - host.started)}"
-    return [screen.styled(screen.fitted(title), Style.BOLD), *map(screen.fitted, facts)]
+    return [screen.styled(screen.fitted(title), Style.BOLD), *wrong, *map(screen.fitted, facts)]
 
 
 def _peers(peers: Sequence[PeerStatus], screen: Screen) -> list[str]:
@@ -105,7 +110,8 @@ def _mirrors(mirrors: Sequence[MirrorStatus], screen: Screen) -> list[str]:
 def _traffic(traffic: TrafficStatus, screen: Screen) -> list[str]:
     rows = [(tally.origin, f"{tally.requests:,}", size(tally.size)) for tally in traffic.tallies]
     lines = table(screen, ("FROM", "REQUESTS", "BYTES"), rows, right=frozenset({1, 2})) if rows else []
-    summary = f"saved from the WAN: {size(traffic.saved)}; given to other hosts: {size(traffic.served)}"
+    share = f" ({traffic.saved / traffic.asked:.0%} of {size(traffic.asked)})" if traffic.asked else ""
+    summary = f"saved from the WAN: {size(traffic.saved)}{share}; given to other hosts: {size(traffic.served)}"
     return [screen.styled("Traffic", Style.BOLD), *lines, screen.fitted(summary)]
 
 

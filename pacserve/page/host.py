@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pacserve.page.layout import facts
 from pacserve.page.table import Cell
-from pacserve.page.text import number, size
+from pacserve.page.text import day, number, share, size
 from pacserve.report.status import HostStatus, Origin, Status
 
 _MISSES = {
@@ -22,14 +22,31 @@ Facts = dict[str, tuple[str, Cell]]
 """The name and the value of each fact, by its id."""
 
 
+def share_cells(status: Status) -> dict[str, Cell]:
+    """Returns the share of this host's bytes that did not cross the WAN, and what it is a share of, by the ids of their elements."""
+    traffic = status.traffic
+    if not traffic.asked:
+        return {"share": Cell("0 B"), "share-of": Cell("asked for yet: the share of pacman's downloads that does not cross the WAN will be here")}
+    about = f"of the {size(traffic.asked)} that this host asked for did not cross the WAN"
+    return {
+        "share": Cell(share(traffic.saved, traffic.asked)),
+        "share-of": Cell(about, note=f"{size(traffic.saved)} saved since {day(traffic.since)}"),
+    }
+
+
+def share_html(status: Status, now: float) -> str:
+    """Returns the share as one large figure."""
+    cells = share_cells(status)
+    return f'<p class="share">{" ".join([f"""<span id="{key}">{cell.html(now)}</span>""" for key, cell in cells.items()])}</p>\n'
+
+
 def totals(status: Status) -> Facts:
     """Returns how many bytes came from each origin."""
     traffic = status.traffic
     sizes = {tally.origin: tally.size for tally in traffic.tallies}
     return {
-        "saved": ("Saved from the WAN", Cell(size(traffic.saved))),
-        "from-cache": ("From this host's caches", Cell(size(sizes.get(Origin.CACHE.value, 0)))),
         "from-peers": ("From peers", Cell(size(sizes.get(Origin.PEERS.value, 0)))),
+        "from-cache": ("From this host's caches", Cell(size(sizes.get(Origin.CACHE.value, 0)))),
         "from-mirrors": ("From mirrors", Cell(size(sizes.get(Origin.MIRRORS.value, 0)))),
         "served": ("Given to other hosts", Cell(size(traffic.served))),
     }

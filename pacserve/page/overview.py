@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from pacserve.page.host import facts_html, host_facts, totals
+from pacserve.page.health import findings_table, health_cells, health_html
+from pacserve.page.host import facts_html, host_facts, share_cells, share_html, totals
+from pacserve.page.hosts import HostNames
 from pacserve.page.layout import document, section
-from pacserve.page.recent import recent_table
-from pacserve.page.sources import mirrors_table, peers_table
-from pacserve.page.table import to_json
-from pacserve.page.traffic import DAY, DAYS, HOUR
+from pacserve.page.recent import others_table, own_tables
+from pacserve.page.sources import mirrors_table, peers_tables
+from pacserve.page.table import Cell, Table, to_json
+from pacserve.page.traffic import plots_html, plots_of
 from pacserve.page.transfers import announcement, transfers_table
 from pacserve.report.status import Status
 
@@ -21,16 +23,18 @@ def render(status: Status, now: float) -> bytes:
     Args:
         now: Seconds since the epoch.
     """
-    minutes, hours, days = status.traffic.minutes, status.traffic.hours, status.traffic.days
-    live = f'<p id="live" class="live" hidden></p>\n<p id="announcement" class="unseen" role="status">{announcement(status.transfers)}</p>\n'
+    tables = {table.id: table.html(now) for table in _tables(status, now)}
+    spoken = f'<p id="announcement" class="unseen" role="status">{announcement(status.transfers)}</p>\n'
     main = (
-        live
-        + section("totals", "What was saved", facts_html(totals(status), "tiles", now))
-        + section("transfers", "Running downloads", transfers_table(status.transfers).html(now))
-        + section("traffic", "Traffic by origin", HOUR.html(minutes, now) + DAY.html(hours, now) + DAYS.html(days, now))
-        + section("peers", "Peers", peers_table(status.peers, now).html(now))
-        + section("mirrors", "Mirrors", mirrors_table(status.mirrors).html(now))
-        + section("recent", "The last requests", recent_table(status.recent).html(now))
+        health_html(status, now)
+        + tables["findings"]
+        + spoken
+        + section("totals", "What was saved", share_html(status, now) + facts_html(totals(status), "tiles", now))
+        + section("transfers", "Running downloads", tables["transfers"])
+        + section("peers", "Peers", tables["peers"] + tables["peers-rest"])
+        + section("traffic", "Traffic", plots_html(status.traffic, now))
+        + section("mirrors", "Mirrors", tables["mirrors"])
+        + section("recent", "The last requests", tables["recent"] + tables["recent-rest"] + tables["others"])
         + section("host", "This host", facts_html(host_facts(status, now), "facts", now))
     )
     return document(status.host.name or "This host", main, now, live=True)
@@ -45,18 +49,23 @@ def changing(status: Status, now: float) -> Mapping[str, str]:
     Args:
         now: Seconds since the epoch.
     """
-    minutes, hours, days = status.traffic.minutes, status.traffic.hours, status.traffic.days
-    values = {key: cell.live() for key, (_, cell) in {**totals(status), **host_facts(status, now)}.items()}
-    return {
-        "values": to_json({**values, "announcement": announcement(status.transfers)}),
-        "transfers": transfers_table(status.transfers).live(),
-        "peers": peers_table(status.peers, now).live(),
-        "mirrors": mirrors_table(status.mirrors).live(),
-        "recent": recent_table(status.recent).live(),
-        "hour-plot": HOUR.live(minutes, now),
-        "hour": HOUR.table(minutes, now).live(),
-        "day-plot": DAY.live(hours, now),
-        "day": DAY.table(hours, now).live(),
-        "days-plot": DAYS.live(days, now),
-        "days": DAYS.table(days, now).live(),
-    }
+    facts = {key: cell for key, (_, cell) in {**totals(status), **host_facts(status, now)}.items()}
+    values: dict[str, Cell] = {**health_cells(status), **share_cells(status), **facts}
+    parts = {"values": to_json({**{key: cell.live() for key, cell in values.items()}, "announcement": announcement(status.transfers)})}
+    for table in _tables(status, now):
+        parts[table.id] = table.live()
+    for plot, buckets in plots_of(status.traffic):
+        parts[f"{plot.id}-plot"] = plot.live(buckets, now)
+        parts[plot.id] = plot.table(buckets, now).live()
+    return parts
+
+
+def _tables(status: Status, now: float) -> Iterator[Table]:
+    """Yields the tables of the page, but for those that belong to plots."""
+    names = HostNames(status.peers)
+    yield findings_table(status.findings or ())
+    yield transfers_table(status.transfers, names)
+    yield from peers_tables(status.peers, now)
+    yield mirrors_table(status.mirrors)
+    yield from own_tables(status.recent, names)
+    yield others_table(status.recent, names)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from pacserve.page.table import MOST_ROWS, Cell, Table
+from collections.abc import Mapping
+
+from pacserve.page.hosts import peer_cell
+from pacserve.page.table import MOST_ROWS, Cell, Table, folded
 from pacserve.page.text import duration, milliseconds, number, rate, share, size
 from pacserve.report.status import MirrorStatus, PeerStatus
 
-_PEER_MARKS = {"known": "good", "new": "fair", "unknown": "fair", "refused": "bad", "dead": "bad"}
+FIRST_PEERS = 10
+"""Peers that are shown; the others are folded below them."""
+
+_PEER_MARKS = {"known": "good", "new": "quiet", "unknown": "quiet", "refused": "fair", "dead": "quiet"}
+"""Nothing is red: a machine that was turned off is no trouble of this host."""
 
 
-def peers_table(peers: tuple[PeerStatus, ...], now: float) -> Table:
-    """Returns the table of peers; those that gave most come first."""
+def peers_tables(peers: tuple[PeerStatus, ...], now: float) -> tuple[Table, Table]:
+    """Returns the table of peers, and a folded one with the others of many; those that gave most come first."""
     held, given = sum([peer.files for peer in peers]), sum([peer.given for peer in peers])
     shown = sorted(peers, key=lambda peer: (-peer.given, -peer.files, peer.address))[:MOST_ROWS]
-    return Table(
+    table = Table(
         "peers",
         "Other hosts with pacserve; the shares are of all that the peers hold, and of all that they gave",
         ("Peer", "State", "#Holds", "#Gave", "#Answers in", "#Failures", "Last heard"),
@@ -21,44 +28,41 @@ def peers_table(peers: tuple[PeerStatus, ...], now: float) -> Table:
         "No peer is known.",
         len(peers) - len(shown),
     )
+    return folded(table, FIRST_PEERS, "more peers")
 
 
 def _peer_row(peer: PeerStatus, held: int, given: int, now: float) -> tuple[Cell, ...]:
-    called = f"{peer.name} ({peer.address})" if peer.name and peer.name != peer.address else peer.address
     return (
-        Cell(called),
-        Cell(f"{peer.state}: {peer.reason}" if peer.reason else peer.state, mark=_PEER_MARKS.get(peer.state, "")),
-        Cell(_with_share(f"{number(peer.files)} files", share(peer.files, held))),
-        Cell(_with_share(size(peer.given), share(peer.given, given))),
+        peer_cell(peer),
+        Cell(peer.state, note=peer.reason, mark=_PEER_MARKS.get(peer.state, "")),
+        Cell(f"{number(peer.files)} files", note=share(peer.files, held)),
+        Cell(size(peer.given), note=share(peer.given, given)),
         Cell(milliseconds(peer.delay)),
-        Cell(number(peer.failures), mark="bad" if peer.failures else ""),
+        Cell(number(peer.failures), mark="quiet" if peer.failures else ""),
         Cell("never") if peer.heard is None else Cell(at=now - peer.heard),
     )
 
 
-def _with_share(text: str, part: str) -> str:
-    return f"{text} ({part})" if part else text
-
-
-_MIRROR_MARKS = {"well": "good", "slow": "fair", "failed": "bad"}
+_MIRROR_MARKS = {"well": "good", "slow": "fair", "failed": "fair"}
 
 
 def mirrors_table(mirrors: tuple[MirrorStatus, ...]) -> Table:
-    """Returns the table of mirrors, in the order of pacman.conf."""
+    """Returns the table of mirrors, in the order of pacman.conf.  Failures are red only where no mirror is left."""
+    marks = _MIRROR_MARKS if any(mirror.state != "failed" for mirror in mirrors) else {"failed": "bad"}
     return Table(
         "mirrors",
         "The mirrors of pacman.conf, and how well they work",
         ("Mirror", "State", "#Speed", "Repositories"),
-        tuple([_mirror_row(mirror) for mirror in mirrors[:MOST_ROWS]]),
+        tuple([_mirror_row(mirror, marks) for mirror in mirrors[:MOST_ROWS]]),
         "pacman.conf names no mirror.",
         max(len(mirrors) - MOST_ROWS, 0),
     )
 
 
-def _mirror_row(mirror: MirrorStatus) -> tuple[Cell, ...]:
+def _mirror_row(mirror: MirrorStatus, marks: Mapping[str, str]) -> tuple[Cell, ...]:
     return (
         Cell(mirror.url),
-        Cell(mirror.state + _avoided(mirror.avoided), mark=_MIRROR_MARKS.get(mirror.state, "")),
+        Cell(mirror.state, note=_avoided(mirror.avoided), mark=marks.get(mirror.state, "")),
         Cell("not known" if mirror.rate is None else rate(mirror.rate)),
         Cell(", ".join(mirror.repositories)),
     )
@@ -68,4 +72,4 @@ def _avoided(seconds: float) -> str:
     """Returns for how long a mirror is avoided, in whole minutes, so that the cell does not change every second."""
     if seconds <= 0:
         return ""
-    return f", asked last for {'less than a minute' if seconds < 60 else duration(seconds)}"
+    return f"asked last for {'less than a minute' if seconds < 60 else duration(seconds)}"

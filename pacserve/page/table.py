@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pacserve.page.text import clean, duration, escape, moment
 
@@ -26,8 +26,9 @@ class Cell:
         at: A time in seconds since the epoch; how long ago it was is shown in front of the text.
         percent: From 0 to 100, shown as a bar in front of the text.
         waiting: True to show a progress bar without a value.
-        mark: `good`, `fair` or `bad`, for the colour; the text says the same.
+        mark: `good`, `fair`, `bad` or `quiet`, for the colour of the text, which says the same; `bad` is for troubles that a person must mend.
         label: The name of the bar, for screen readers.
+        note: Untrusted; a text of less weight behind the other one.
     """
 
     text: str = ""
@@ -36,6 +37,7 @@ class Cell:
     waiting: bool = False
     mark: str = ""
     label: str = ""
+    note: str = ""
 
     def html(self, now: float) -> str:
         """Returns the content of an element."""
@@ -49,6 +51,8 @@ class Cell:
             text = f'<progress max="100" value="{self.percent}" aria-label="{escape(self.label)}"></progress> {text}'
         elif self.waiting:
             text = f'<progress max="100" aria-label="{escape(self.label)}"></progress> {text}'
+        if self.note:
+            text += f"{' ' if text else ''}<small>{escape(self.note)}</small>"
         return text
 
     def live(self) -> object:
@@ -63,6 +67,8 @@ class Cell:
             more["percent"] = self.percent
         if self.percent is not None or self.waiting:
             more["bar"] = clean(self.label)
+        if self.note:
+            more["note"] = clean(self.note)
         return {"text": text, **more} if more else text
 
 
@@ -77,6 +83,7 @@ class Table:
         rows: The first cell of each row is its heading.
         empty: The sentence that is shown instead of a table without rows.
         more: The number of rows that are not shown.
+        summary: The text that opens and closes the table; empty for a table that is always open.
     """
 
     id: str
@@ -85,9 +92,17 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     empty: str
     more: int = 0
+    summary: str = ""
 
     def html(self, now: float) -> str:
-        """Returns the table, and the sentences for no rows and for more rows than are shown."""
+        """Returns the table, and the sentences for no rows and for more rows than are shown; behind a summary where there is one."""
+        content = self._content(now)
+        if not self.summary:
+            return content
+        summary = f'<summary id="{self.id}-summary">{escape(self.summary)}</summary>'
+        return f'<details id="{self.id}-fold"{_hidden(not self.rows)}>{summary}\n{content}</details>\n'
+
+    def _content(self, now: float) -> str:
         head = "".join([f'<th scope="col"{_class(column)}>{escape(column.lstrip("#"))}</th>' for column in self.columns])
         body = "".join([self._row(row, now) for row in self.rows])
         return (
@@ -99,7 +114,8 @@ class Table:
 
     def live(self) -> str:
         """Returns the JSON of the parts that may change."""
-        return to_json({"rows": [[cell.live() for cell in row] for row in self.rows], "more": self._more()})
+        parts = {"rows": [[cell.live() for cell in row] for row in self.rows], "more": self._more()}
+        return to_json({**parts, "summary": clean(self.summary)} if self.summary else parts)
 
     def _row(self, row: Sequence[Cell], now: float) -> str:
         heading, *cells = [cell.html(now) for cell in row]
@@ -110,6 +126,19 @@ class Table:
 
     def _more(self) -> str:
         return f"… and {self.more:,} more." if self.more else ""
+
+
+def folded(table: Table, first: int, rest: str) -> tuple[Table, Table]:
+    """
+    Returns a table with its first rows, and a folded one with the others.
+
+    Args:
+        first: The number of rows that are always shown.
+        rest: Names the other rows, `earlier requests`.
+    """
+    count = len(table.rows) - first + table.more
+    others = Table(f"{table.id}-rest", f"{table.caption}: {rest}", table.columns, table.rows[first:], "", table.more, f"{max(count, 0):,} {rest}")
+    return replace(table, rows=table.rows[:first], more=0), others
 
 
 def to_json(value: object) -> str:

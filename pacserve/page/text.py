@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from datetime import UTC, datetime
 
-_PREFIXES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")  # IEC 80000-13
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")  # IEC 80000-13
 _LATEST = 253_402_300_799
 """The last second of the year 9999, where `datetime` ends."""
 
@@ -13,12 +13,12 @@ _LATEST = 253_402_300_799
 def size(count: float) -> str:
     """Returns a number of bytes with its unit and at least three digits, `1.25 MiB`."""
     value, place = max(float(count), 0.0), 0
-    while value >= 999.5 and place < len(_PREFIXES) - 1:
+    while value >= 999.5 and place < len(UNITS) - 1:
         value, place = value / 1024, place + 1
     if not place:
         return f"{value:.0f} B"
     digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
-    return f"{value:.{digits}f} {_PREFIXES[place]}"
+    return f"{value:.{digits}f} {UNITS[place]}"
 
 
 def rate(per_second: float) -> str:
@@ -32,11 +32,11 @@ def number(count: int) -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """Returns the share that a part has of the whole, `34 %`; empty where the whole is zero."""
+    """Returns the share that a part has of the whole, `34 %`; empty where the whole is zero.  Little is not nothing, and nearly all is not all."""
     if whole <= 0:
         return ""
     percent = 100 * part / whole
-    return "< 1 %" if 0 < percent < 1 else f"{percent:.0f} %"
+    return "< 1 %" if 0 < percent < 1 else "> 99 %" if 99 < percent < 100 else f"{percent:.0f} %"
 
 
 def duration(seconds: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pacserve.page.files import shown_name
+from pacserve.page.hosts import HostNames, source_cell
 from pacserve.page.table import MOST_ROWS, Cell, Table
 from pacserve.page.text import duration, rate, size
 from pacserve.report.status import TransferStatus
@@ -10,13 +12,13 @@ _ANNOUNCED_STEP = 25
 """Per cent between two announcements: users would switch off a screen reader that spoke every second."""
 
 
-def transfers_table(transfers: tuple[TransferStatus, ...]) -> Table:
+def transfers_table(transfers: tuple[TransferStatus, ...], names: HostNames) -> Table:
     """Returns the table of running downloads, in the order in which they began."""
     return Table(
         "transfers",
         "Downloads that run on this host",
-        ("File", "From", "Progress", "#Speed", "#Left", "Checked"),
-        tuple([_row(transfer) for transfer in transfers[:MOST_ROWS]]),
+        ("Package", "From", "Progress", "#Speed", "#Left", "Checked"),
+        tuple([_row(transfer, names) for transfer in transfers[:MOST_ROWS]]),
         "No download is running.",
         max(len(transfers) - MOST_ROWS, 0),
     )
@@ -34,16 +36,17 @@ def announcement(transfers: tuple[TransferStatus, ...]) -> str:
     return f"{count} running, {_percent(done, sum(sizes)) // _ANNOUNCED_STEP * _ANNOUNCED_STEP} per cent done"
 
 
-def _row(transfer: TransferStatus) -> tuple[Cell, ...]:
+def _row(transfer: TransferStatus, names: HostNames) -> tuple[Cell, ...]:
     speed = transfer.done / transfer.seconds if transfer.seconds > 0 else 0.0
+    text, kind = shown_name(transfer.name)
     left = "" if not transfer.size or speed <= 0 else duration(max(transfer.size - transfer.done, 0) / speed)
     return (
-        Cell(f"{transfer.repository}/{transfer.name}"),
-        Cell(transfer.source or "no host now"),
+        Cell(text, note=", ".join([note for note in (transfer.repository, kind) if note])),
+        source_cell(transfer.source, names) if transfer.source else Cell("no host now"),
         _progress(transfer),
         Cell(rate(speed)),
         Cell(left),
-        Cell("against the database" if transfer.verified else "no: no database has its SHA-256", mark="" if transfer.verified else "fair"),
+        Cell("by SHA-256") if transfer.verified else Cell("not checked", note="SHA-256 not known", mark="fair"),
     )
 
 

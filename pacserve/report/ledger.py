@@ -24,6 +24,8 @@ RECENT = 200
 PEERS = 1024
 # Characters of a request target and of an origin that are remembered.
 _LONGEST_TEXT = 300
+# Characters of a method that are remembered: those that have a meaning here are shorter.
+_LONGEST_METHOD = 10
 # The front that pacman of this host asks, and all fronts that serve files.
 _OWN_FRONT = "request"
 _FILE_FRONTS = frozenset({_OWN_FRONT, "package", "fetch"})
@@ -235,4 +237,5 @@ def _record(answered: Answered, now: float, *, own: bool) -> Record:
         redirected=answered.redirected,
         ended=answered.complete,
         own=own,
+        method=answered.method[:_LONGEST_METHOD],
     )

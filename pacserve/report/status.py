@@ -248,6 +248,11 @@ class TrafficStatus:
     days: tuple[Bucket, ...]
     hours: tuple[Bucket, ...] = ()
 
+    @property
+    def asked(self) -> int:
+        """Bytes that this host's own clients asked for, wherever they came from."""
+        return sum([tally.size for tally in self.tallies])
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -264,6 +269,7 @@ class Record:
         redirected: True if the client was redirected.
         ended: True if the whole answer was sent.
         own: True if a program of this host asked, False if another host did.
+        method: `GET`, or `HEAD` where only the question was whether the file is here.
     """
 
     at: float
@@ -276,6 +282,7 @@ class Record:
     redirected: bool
     ended: bool
     own: bool = True
+    method: str = "GET"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 "use strict";
 (() => {
   const RETRY = 30000; // ms until the next try after the daemon refused to send events, as it does while many pages are open
-  const MARKS = ["good", "fair", "bad"];
+  const MARKS = ["good", "fair", "bad", "quiet"];
   const ORIGINS = ["mirrors", "peers", "cache"];
-  const TABLES = ["transfers", "peers", "mirrors", "recent", "hour", "day", "days"];
+  const TABLES = ["findings", "transfers", "peers", "peers-rest", "mirrors", "recent", "recent-rest", "others", "hour", "day", "days"];
   const PLOTS = ["hour", "day", "days"];
+  const PATH = /^[Mhvz0-9. -]*$/;
   const SVG = "http://www.w3.org/2000/svg";
   // The clock of this browser may differ from that of the host.
   const ahead = Date.now() / 1000 - Number(document.body.dataset.now);
@@ -63,10 +64,16 @@
     } else if (cell.text) {
       parts.push(String(cell.text));
     }
+    if (typeof cell.note === "string") {
+      const note = document.createElement("small");
+      note.textContent = cell.note;
+      if (parts.length) parts.push(" ");
+      parts.push(note);
+    }
     element.replaceChildren(...parts);
   };
 
-  const showTable = (id, { rows, more }) => {
+  const showTable = (id, { rows, more, summary }) => {
     const table = document.getElementById(id);
     if (!table) return;
     const headings = [...table.tHead.rows[0].cells];
@@ -86,6 +93,11 @@
         fill(cell, cells[place]);
       });
     });
+    const fold = document.getElementById(`${id}-fold`);
+    if (fold) {
+      fold.hidden = !rows.length;
+      setText(document.getElementById(`${id}-summary`), summary);
+    }
     table.hidden = !rows.length;
     document.getElementById(`${id}-empty`).hidden = rows.length > 0;
     const rest = document.getElementById(`${id}-more`);
@@ -93,16 +105,22 @@
     setText(rest, more);
   };
 
-  const showPlot = (id, { top, bars }) => {
+  const draw = (name, attributes, text) => {
+    const element = document.createElementNS(SVG, name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    if (text) element.textContent = text;
+    return element;
+  };
+
+  const showPlot = (id, { top, grid, bars }) => {
     const plot = document.getElementById(`${id}-plot`);
-    if (!plot) return;
+    const scale = document.getElementById(`${id}-scale`);
+    if (!plot || !scale) return;
     setText(document.getElementById(`${id}-top`), top);
-    plot.replaceChildren(...bars.filter(([origin]) => ORIGINS.includes(origin)).map(([origin, ...numbers]) => {
-      const rect = document.createElementNS(SVG, "rect");
-      rect.setAttribute("class", origin);
-      ["x", "y", "width", "height"].forEach((name, place) => rect.setAttribute(name, Number(numbers[place])));
-      return rect;
-    }));
+    scale.replaceChildren(...grid.map(([y, text]) => draw("text", { x: "100%", y: `${Number(y)}%`, dy: ".35em" }, text)));
+    const lines = grid.map(([y]) => draw("line", { x1: 0, x2: plot.viewBox.baseVal.width, y1: Number(y), y2: Number(y) }));
+    const paths = ORIGINS.map((origin) => draw("path", { class: origin, d: PATH.test(bars[origin]) ? bars[origin] : "" }));
+    plot.replaceChildren(...lines, ...paths);
   };
 
   const show = (parts) => {

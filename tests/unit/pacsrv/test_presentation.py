@@ -1,5 +1,7 @@
 """Tests for `pacserve.pacsrv.presentation`, `pacserve.pacsrv.presentation` and `pacserve.pacsrv.layout`: what people see of a daemon."""
 
+import dataclasses
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -7,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.pacsrv.layout import Screen, bar, has_colours, table
 from pacserve.pacsrv.presentation import show_status, show_why
 from pacserve.pacsrv.text import width
-from pacserve.report.status import Reason, Record, TransferStatus, Why
+from pacserve.report.status import FindingStatus, Reason, Record, TransferStatus, Why
 from tests.fakes.statuses import NOW, peer, status
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\n"
@@ -37,6 +39,16 @@ class StatusTests(SynchronousTestCase):
             self.assertIn(part, text)
         self.assertIn("[#####---------------]  25%", text)
         self.assertIn("5.0 MiB/s  15 s", text)
+
+    def test_health(self) -> None:
+        """Whether all is well is said as the page says it: in one line, with each trouble and what to do about it; and the share that was saved."""
+        well = dataclasses.replace(status(), findings=())
+        self.assertIn("All is well", show_status(well, NOW, Screen()))
+        finding = FindingStatus("disk", "warning", "1.2 GiB left", "make room")
+        lines = show_status(dataclasses.replace(well, findings=(finding,)), NOW, Screen())
+        at = lines.index("1 warning")
+        self.assertEqual(lines[at + 1 : at + 3], ["  disk: 1.2 GiB left", "  -> make room"])
+        self.assertIn("saved from the WAN: 51.8 KiB (100% of 51.8 KiB)", "\n".join(lines))
 
     def test_without_pacman(self) -> None:
         """A host without pacman says so in one line, and one with it says nothing."""
@@ -69,7 +81,8 @@ class StatusTests(SynchronousTestCase):
         """Nothing that another host says reaches the terminal as an escape; only our own colours do."""
         hostile = peer(address=HOSTILE, name=HOSTILE, state=HOSTILE, reason=HOSTILE, host_name=HOSTILE)
         transfers = (TransferStatus(HOSTILE, HOSTILE, HOSTILE, 1, 2, 1.0, True),)
-        lines = show_status(status(hostile, transfers=transfers, name=HOSTILE), NOW, Screen(200))
+        findings = (FindingStatus(HOSTILE, HOSTILE, HOSTILE, HOSTILE),)
+        lines = show_status(dataclasses.replace(status(hostile, transfers=transfers, name=HOSTILE), findings=findings), NOW, Screen(200))
         self.assertTrue(all(line.isprintable() for line in lines))
         why = Why(HOSTILE, HOSTILE, None, (Reason(HOSTILE, HOSTILE, HOSTILE),), (Record(NOW, HOSTILE, HOSTILE, 200, HOSTILE, None, 0, False, True),))
         self.assertTrue(all(line.isprintable() for line in show_why(why, NOW, Screen(200))))

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from pacserve.report.status import Bucket, HostStatus, MirrorStatus, PeerStatus, Record, SpoolStatus, Status, Tally, TrafficStatus, TransferStatus
+from pacserve.report.status import (
+    Bucket,
+    FindingStatus,
+    HostStatus,
+    MirrorStatus,
+    PeerStatus,
+    Record,
+    SpoolStatus,
+    Status,
+    Tally,
+    TrafficStatus,
+    TransferStatus,
+)
 
 NOW = 1_795_252_086.0
 """2026-11-21T09:08:06Z."""
@@ -14,6 +26,8 @@ HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>' onload='x\u
 
 _PACKAGES = ("linux-6.17.8.arch1-1-x86_64", "zlib-1:1.3.1-2-x86_64", "firefox-145.0.1-1-x86_64", "openssh-10.2p1-2-x86_64", "bash-5.3.8-1-x86_64")
 _STATES = ("known", "known", "known", "known", "new", "dead")
+_NAMES = ("nas", "laptop", "", "kitchen", "workbench", "attic")
+FINDING = FindingStatus("disk", "warning", "/var/cache/pacserve has 1.2 GiB left", "remove files there, or make --spool-size smaller")
 
 
 def peer(number: int) -> PeerStatus:
@@ -31,28 +45,39 @@ def peer(number: int) -> PeerStatus:
         0.0008 + 0.0003 * number,
         3 if state == "dead" else 0,
         max(900 - 37 * number, 0) * MIB,
+        host_name=_NAMES[number] if number < len(_NAMES) else f"host{number}",
     )
 
 
 def transfer(done: int, name: str = "linux-6.17.8.arch1-1-x86_64.pkg.tar.zst") -> TransferStatus:
     """A download of 140 MiB."""
-    return TransferStatus(name, "core", "http://mirror.example.org", done, 140 * MIB, 12.0, True)
+    return TransferStatus(name, "core", "mirror http://mirror.example.org", done, 140 * MIB, 12.0, True)
 
 
 def record(number: int, at: float) -> Record:
     """One of many requests."""
-    path = f"extra/x86_64/{_PACKAGES[number % len(_PACKAGES)]}.pkg.tar.zst"
+    path = f"/request/extra/x86_64/{_PACKAGES[number % len(_PACKAGES)]}.pkg.tar.zst"
     match number % 6:
         case 0:
             return Record(at, "127.0.0.1", path, 200, "cache", 3 * MIB, 0.004, False, True)
         case 1:
             return Record(at, "127.0.0.1", path, 307, "mirror https://mirror.example.org/extra/os/x86_64", 74 * MIB, 0.041, True, True)
         case 2:
-            return Record(at, "127.0.0.1", "extra/x86_64/extra.db", 307, "mirror https://mirror.example.org/extra/os/x86_64", None, 0.03, True, True)
+            return Record(
+                at, "127.0.0.1", "/request/extra/x86_64/extra.db", 307, "mirror https://mirror.example.org/extra/os/x86_64", None, 0.03, True, True
+            )
         case 3:
             return Record(at, "127.0.0.1", path + ".sig", 404, "mirror https://mirror.example.org/extra/os/x86_64", 20, 0.02, False, True)
         case _:
             return Record(at, "127.0.0.1", path, 307, "peer 10.0.0.3:15678", 74 * MIB, 0.0007, True, True)
+
+
+def foreign_record(number: int, at: float) -> Record:
+    """One of many requests of other hosts."""
+    path = f"/package/{_PACKAGES[number % len(_PACKAGES)]}.pkg.tar.zst"
+    if number % 3:
+        return Record(at, f"10.0.0.{2 + number % 4}", path, 404, "", None, 0.0004, False, True, own=False, method="HEAD")
+    return Record(at, "10.0.0.3", path, 200, "cache", 74 * MIB, 0.7, False, True, own=False)
 
 
 def status(peers: int = 5, done: int = 63 * MIB, now: float = NOW) -> Status:
@@ -83,5 +108,8 @@ def status(peers: int = 5, done: int = 63 * MIB, now: float = NOW) -> Status:
         ),
         SpoolStatus("/var/cache/pacserve/pkg", 57, 2_900 * MIB, 10_240 * MIB),
         1,
-        tuple([record(number, now - 7 - 41 * number) for number in range(24)]),
+        tuple(
+            [record(number, now - 7 - 41 * number) for number in range(24)] + [foreign_record(number, now - 3 - 57 * number) for number in range(14)]
+        ),
+        findings=(),
     )

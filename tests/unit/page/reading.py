@@ -9,7 +9,7 @@ from typing import Any
 
 _VOID = frozenset({"meta", "link", "input"})
 _ANYBODYS = frozenset({"aria-label", "value", "datetime"})
-_MARKS = frozenset({"new", "unknown", "known", "refused", "dead", "well", "slow", "failed"})
+_MARKS = frozenset({"wrong", "warning", "new", "unknown", "known", "refused", "dead", "well", "slow", "failed"})
 
 
 @dataclass
@@ -50,9 +50,15 @@ class Element:
         return [[cell.text for cell in row.inside if isinstance(cell, Element)] for row in body.all("tr")]
 
     def skeleton(self) -> object:
-        """All that is no text of anybody's making: elements and attributes, in each other and in order."""
+        """
+        All that is no text of anybody's making: elements and attributes, in each other and in order.
+
+        Notes are left out, which are there or not by what a text says; they hold no element.
+        """
+        if any(note.all() for note in self.all("small")):
+            raise AssertionError("an element in a note")
         attributes = [(name, "" if name in _ANYBODYS else value) for name, value in self.attributes.items()]
-        return self.tag, attributes, [one.skeleton() for one in self.inside if isinstance(one, Element)]
+        return self.tag, attributes, [one.skeleton() for one in self.inside if isinstance(one, Element) and one.tag != "small"]
 
 
 class _Reader(HTMLParser):

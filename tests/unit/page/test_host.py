@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.page.host import facts_html, host_facts, totals
+from pacserve.page.host import facts_html, host_facts, share_html, totals
 from pacserve.page.text import clean
 from pacserve.report.status import Status
 from tests.unit.page.made_up import HOSTILE, MIB, NOW, status
@@ -30,11 +30,20 @@ class HostTests(SynchronousTestCase):
         whole = status()
         page = self.shown(whole)
         self.assertEqual(
-            [page.one(name).text for name in ("saved", "from-cache", "from-peers", "from-mirrors", "served")],
-            ["15.7 GiB", "1.86 GiB", "13.9 GiB", "3.03 GiB", "8.50 GiB"],
+            [page.one(name).text for name in ("from-peers", "from-cache", "from-mirrors", "served")],
+            ["13.9 GiB", "1.86 GiB", "3.03 GiB", "8.50 GiB"],
         )
         bare = dataclasses.replace(whole, traffic=dataclasses.replace(whole.traffic, tallies=(), saved=0))
-        self.assertEqual([self.shown(bare).one(name).text for name in ("saved", "from-peers")], ["0 B", "0 B"])
+        self.assertEqual([self.shown(bare).one(name).text for name in ("from-peers", "from-mirrors")], ["0 B", "0 B"])
+
+    def test_share(self) -> None:
+        """The large figure is the share of what this host asked for that did not cross the WAN, with what it is a share of; of nothing it is none."""
+        whole = status()
+        page = read(share_html(whole, NOW))
+        self.assertEqual(page.one("share").text, "84 %")
+        self.assertEqual(page.one("share-of").text, "of the 18.8 GiB that this host asked for did not cross the WAN 15.7 GiB saved since 2026-10-29")
+        bare = dataclasses.replace(whole, traffic=dataclasses.replace(whole.traffic, tallies=(), saved=0))
+        self.assertEqual(read(share_html(bare, NOW)).one("share").text, "0 B")
 
     def test_modes(self) -> None:
         """What a daemon does with hits and misses is said in words."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.page.table import Cell, Table
+from pacserve.page.table import Cell, Table, folded
 from pacserve.page.text import clean
 from tests.unit.page.made_up import HOSTILE, NOW
 from tests.unit.page.reading import read
@@ -20,14 +20,20 @@ CELLS = st.builds(
     at=st.none() | st.floats(0, 2e9),
     percent=st.none() | st.integers(0, 100),
     waiting=st.booleans(),
-    mark=st.sampled_from(("", "good", "fair", "bad")),
+    mark=st.sampled_from(("", "good", "fair", "bad", "quiet")),
     label=HOSTILE_TEXTS,
+    note=HOSTILE_TEXTS,
 )
 
 
 def table(*rows: tuple[Cell, ...], more: int = 0) -> Table:
     """A table of two columns."""
     return Table("those", "Those & these", ("Name", "#Size"), rows, "There are none.", more)
+
+
+def with_note(cell: Cell) -> str:
+    """The text of a cell with its note."""
+    return f"{clean(cell.text)} {clean(cell.note)}" if cell.text and cell.note else clean(cell.text or cell.note)
 
 
 class CellTests(SynchronousTestCase):
@@ -52,20 +58,26 @@ class CellTests(SynchronousTestCase):
         self.assertEqual(Cell("3 MiB", waiting=True, label="of x").live(), {"text": "3 MiB", "bar": "of x"})
         self.assertEqual(Cell("0 %", percent=0, label="of x").live(), {"text": "0 %", "percent": 0, "bar": "of x"})
 
+    def test_notes(self) -> None:
+        """A note stands behind the text with less weight, or alone."""
+        self.assertEqual(Cell("nas", note="10.0.0.3").html(NOW), "nas <small>10.0.0.3</small>")
+        self.assertEqual((Cell(note="<b>").html(NOW), Cell(note="<b>").live()), ("<small>&lt;b&gt;</small>", {"text": "", "note": "<b>"}))
+
     @given(CELLS)
     def test_html_and_live(self, cell: Cell) -> None:
         """Whatever it says, the page that is loaded and the one that is told live have the same text, time, bar and mark, and nothing else."""
         page, told = read(cell.html(NOW)), json.loads(json.dumps(cell.live()))
         if isinstance(told, str):
             told = {"text": told}
-        self.assertTrue(page.text.endswith(clean(cell.text)))
-        self.assertEqual(told["text"], clean(cell.text))
+        self.assertTrue(page.text.endswith(with_note(cell)))
+        self.assertEqual((told["text"], told.get("note", "")), (clean(cell.text), clean(cell.note)))
         found = {element.tag: element.attributes for element in page.all()}
         self.assertEqual(found.get("time"), {"datetime": told["at"]} if "at" in told else None)
         self.assertEqual(found.get("span"), {"class": told["mark"]} if "mark" in told else None)
         bar = {"max": "100", **({"value": str(told["percent"])} if "percent" in told else {}), "aria-label": told["bar"]} if "bar" in told else None
         self.assertEqual(found.get("progress"), bar)
-        self.assertEqual(len(page.all()), len(set(told) & {"at", "mark", "bar"}))
+        self.assertEqual([one.text for one in page.all("small")], [told["note"]] if "note" in told else [])
+        self.assertEqual(len(page.all()), len(set(told) & {"at", "mark", "bar", "note"}))
 
 
 class TableTests(SynchronousTestCase):
@@ -96,6 +108,18 @@ class TableTests(SynchronousTestCase):
         self.assertTrue(text.isascii() and text.isprintable())
         self.assertEqual(json.loads(text), {"rows": [[clean(HOSTILE), "5\\u2028"]], "more": "… and 2 more."})
 
+    def test_folded(self) -> None:
+        """Of many rows the first are shown, and the others are behind a line that counts them, and that is hidden where there are none."""
+        rows = [(Cell(str(number)), Cell("5")) for number in range(5)]
+        first, rest = folded(table(*rows, more=10), 2, "more")
+        page = read(first.html(NOW) + rest.html(NOW))
+        self.assertEqual(([row[0] for row in page.cells("those")], [row[0] for row in page.cells("those-rest")]), (["0", "1"], ["2", "3", "4"]))
+        (fold,) = page.all("details")
+        self.assertEqual((fold.attributes, fold.all("summary")[0].text), ({"id": "those-rest-fold"}, "13 more"))
+        self.assertEqual((json.loads(rest.live())["summary"], "summary" in json.loads(first.live())), ("13 more", False))
+        self.assertEqual((page.one("those-more").text, page.one("those-rest-more").text), ("", "… and 10 more."))
+        self.assertIn("hidden", read(folded(table(*rows[:2]), 2, "more")[1].html(NOW)).all("details")[0].attributes)
+
     @given(st.lists(st.tuples(CELLS, CELLS), max_size=3))
     def test_anything(self, rows: list[tuple[Cell, Cell]]) -> None:
         """Whatever the cells say, the table has these cells and no others."""
@@ -104,4 +128,4 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(len(page.all("table")), 1)
         for row, shown in zip(rows, page.cells("those"), strict=True):
             for cell, text in zip(row, shown, strict=True):
-                self.assertTrue(text.endswith(clean(cell.text)))
+                self.assertTrue(text.endswith(with_note(cell)))

@@ -44,8 +44,18 @@ class UnitsTests(SynchronousTestCase):
         self.assertEqual((number(0), number(1204), number(1_234_567)), ("0", "1,204", "1,234,567"))
 
     def test_shares(self) -> None:
-        """A share is in per cent; little is not nothing, and of nothing there is no share."""
-        for part, whole, text in ((1, 3, "33 %"), (3, 3, "100 %"), (0, 3, "0 %"), (1, 1000, "< 1 %"), (1, 100, "1 %"), (0, 0, ""), (5, 0, "")):
+        """A share is in per cent; little is not nothing, nearly all is not all, and of nothing there is no share."""
+        for part, whole, text in (
+            (1, 3, "33 %"),
+            (3, 3, "100 %"),
+            (999, 1000, "> 99 %"),
+            (99, 100, "99 %"),
+            (0, 3, "0 %"),
+            (1, 1000, "< 1 %"),
+            (1, 100, "1 %"),
+            (0, 0, ""),
+            (5, 0, ""),
+        ):
             self.assertEqual(share(part, whole), text)
 
     def test_durations(self) -> None:

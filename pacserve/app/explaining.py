@@ -6,16 +6,12 @@ from pacserve.app.reporting import Parts
 from pacserve.delivery.delivering import Deliverer
 from pacserve.delivery.table import Delivery
 from pacserve.packages.files import FileKind, FileRequest
-from pacserve.page.found import Found
-from pacserve.page.layout import SHORTEST_QUERY
 from pacserve.report.status import Reason, Why
 
-# Peers that a search names for one file.
-_PEERS_LIMIT = 64
 # Candidates that are told one by one.
 REASONS_LIMIT = 80
-# Files that a search finds.
-FOUND_LIMIT = 50
+# Files in which a package is looked for: the best matches come first.
+_FOUND_LIMIT = 50
 
 
 class Explaining:
@@ -36,7 +32,7 @@ class Explaining:
             None where no database knows it.
         """
         await self._parts.databases.refresh_all()
-        found = [(repo, name) for repo, name in self._parts.databases.find(text, FOUND_LIMIT) if text == name or name.rsplit("-", 3)[0] == text]
+        found = [(repo, name) for repo, name in self._parts.databases.find(text, _FOUND_LIMIT) if text == name or name.rsplit("-", 3)[0] == text]
         if not found:
             return None
         repo, name = found[0]
@@ -45,26 +41,6 @@ class Explaining:
         request = FileRequest(repo, architectures[0] if architectures else "any", name, FileKind.PACKAGE)
         reasons = await self._reasons(request)
         return Why(repo, name, size, tuple(reasons), self._parts.ledger.of(name))
-
-    async def search(self, text: str) -> list[Found]:
-        """
-        Returns the package files whose name contains `text`, each with its size in bytes and who holds it: `this host` and the addresses of peers.
-        """
-        if len(text) < SHORTEST_QUERY:
-            return []
-        parts = self._parts
-        await parts.databases.refresh_all()
-        inventory = await parts.caches.inventory()
-        found = []
-        for repo, name in parts.databases.find(text, FOUND_LIMIT):
-            size = parts.databases.size(repo, name) or 0
-            holders = ["this host"] if inventory.files.get(name) == size else []
-            for slot, held in parts.holdings.holders(name):
-                peer = parts.peers.at(slot)
-                if held == size and peer is not None and len(holders) < _PEERS_LIMIT:
-                    holders.append(str(peer.endpoint or peer.configured))
-            found.append(Found(name, size, tuple(holders)))
-        return found
 
     async def _reasons(self, request: FileRequest) -> list[Reason]:
         """Returns each candidate in the order in which they are tried; the first that would do is where the next request goes."""

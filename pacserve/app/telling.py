@@ -15,6 +15,7 @@ from pacserve.app.advising import Advice
 from pacserve.app.explaining import Explaining
 from pacserve.app.reporting import Parts, Reporting
 from pacserve.app.routes import ReportFronts
+from pacserve.app.searching import Searching
 from pacserve.complaints import Complaints
 from pacserve.delivery.delivering import Deliverer
 from pacserve.errors import reason_of
@@ -63,7 +64,7 @@ class Telling:
             page=PageFront(status, parts.wall),
             static=StaticFront(),
             events=EventsFront(self._events),
-            search=SearchFront(explaining.search, parts.name, parts.wall),
+            search=SearchFront(Searching(parts).search, parts.name, parts.wall),
             status=StatusFront(status),
             why=WhyFront(explaining.why),
             metrics=MetricsFront(partial(_exposition, requests, errors, peers=parts.settings.metrics_peers), self._reporting.status),

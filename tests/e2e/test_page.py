@@ -20,6 +20,8 @@ from tests.e2e.lab.made_up_page import PEERS, served
 
 ROOT = Path(__file__).parents[2]
 WIDE, PHONE = (1280, 900), (390, 844)
+PICTURE = (1280, 1100)
+"""The size of the pictures in docs/: down to the plot."""
 SCHEMES = ("light", "dark")
 WAIT = 20.0
 """Seconds: two busy cores take their time."""
@@ -144,26 +146,59 @@ def test_progress_moves(page: str, browser: Chrome) -> None:
 
 def test_script_draws_as_the_server_does(page: str, browser: Chrome) -> None:
     """What the script makes of the first event is what the server had written, so that nothing jumps when the page becomes live."""
-    mirrors = "return document.getElementById('mirrors').outerHTML"
-    peers = "return [...document.querySelectorAll('#peers tr')].map(row => row.textContent.replace(/[0-9]+ (s|min|h) ago/g, ''))"
+    parts = "return ['health', 'share-of', 'mirrors', 'day-scale', 'day-plot', 'others-summary'].map(id => document.getElementById(id).outerHTML)"
+    texts = "return [...document.querySelectorAll('#peers tr, #recent tr')].map(row => row.textContent.replace(/[0-9]+ (s|min|h) ago/g, ''))"
     browser.get(page)
     until_live(browser)
     time.sleep(1.5)
-    live = browser.execute_script(mirrors), browser.execute_script(peers)
+    live = browser.execute_script(parts), browser.execute_script(texts)
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     browser.get(page)
-    assert (browser.execute_script(mirrors), browser.execute_script(peers)) == live
+    assert (browser.execute_script(parts), browser.execute_script(texts)) == live
 
 
 def test_without_scripts(page: str, browser: Chrome) -> None:
     """Without scripts the page says the same, and the search works."""
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     browser.get(page)
-    assert len(browser.find_elements(By.CSS_SELECTOR, "#peers tbody tr")) == PEERS
-    assert browser.find_elements(By.CSS_SELECTOR, "#hour-plot rect")
+    assert len(browser.find_elements(By.CSS_SELECTOR, ":is(#peers, #peers-rest) tbody tr")) == PEERS
+    assert browser.find_elements(By.CSS_SELECTOR, "#hour-plot path[d]")
     browser.find_element(By.ID, "q").send_keys("zlib", Keys.ENTER)
     WebDriverWait(browser, WAIT).until(lambda _: "search?q=zlib" in browser.current_url)
-    assert browser.find_element(By.CSS_SELECTOR, "#found tbody th").text == "zlib-1.0-1-any.pkg.tar.zst"
+    assert [cell.text for cell in browser.find_elements(By.CSS_SELECTOR, "#found tbody tr:first-child > *")][:2] == ["zlib", "1:1.3.1-2 newest"]
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_plots_are_chosen(page: str, browser: Chrome, *, scripts: bool) -> None:
+    """One plot is shown, the hour at first; another is chosen by mouse or keyboard, with and without scripts, and stays while the page is live."""
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not scripts})
+    browser.get(page)
+    if scripts:
+        until_live(browser)
+
+    def shown() -> list[str]:
+        return [name for name in ("hour", "day", "days") if browser.find_element(By.ID, f"{name}-plot").is_displayed()]
+
+    assert shown() == ["hour"]
+    browser.find_element(By.CSS_SELECTOR, "label[for=span-days]").click()
+    assert shown() == ["days"]
+    browser.switch_to.active_element.send_keys(Keys.ARROW_LEFT)
+    assert shown() == ["day"]
+    time.sleep(1.5)
+    assert shown() == ["day"]
+
+
+@pytest.mark.parametrize("width", [1280, 1000, 390])
+def test_addresses_are_whole(page: str, browser: Chrome, width: int) -> None:
+    """No address of a peer, an IPv4 address with its port, is broken in two lines."""
+    look(browser, "light", (width, 844))
+    browser.get(page)
+    broken = (
+        "return [...document.querySelectorAll('#peers th small, #transfers td small, #recent td small')].filter(note =>"
+        " /^[0-9.]+:[0-9]+$/.test(note.textContent) && note.getClientRects().length > 1).map(note => note.textContent)"
+    )
+    assert browser.execute_script("return document.querySelectorAll('#peers th small').length") > 5
+    assert browser.execute_script(broken) == []
 
 
 def test_keyboard(page: str, browser: Chrome) -> None:
@@ -178,16 +213,17 @@ def test_keyboard(page: str, browser: Chrome) -> None:
 
 
 def test_focus_is_seen(page: str, browser: Chrome) -> None:
-    """Tab leads to the search and to the tables of the plots, and what has the focus has an outline."""
+    """Tab leads to the search, the choice of the plot and all that is folded, and what has the focus has an outline."""
     browser.get(page)
     outline = "const style = getComputedStyle(document.activeElement); return [style.outlineStyle, parseFloat(style.outlineWidth)]"
     reached = []
-    for _ in range(2 + 1 + len(browser.find_elements(By.TAG_NAME, "summary"))):
+    folded = [summary for summary in browser.find_elements(By.TAG_NAME, "summary") if summary.is_displayed()]
+    for _ in range(3 + 1 + len(folded)):
         browser.switch_to.active_element.send_keys(Keys.TAB)
         reached.append(browser.switch_to.active_element.tag_name)
         style, width = browser.execute_script(outline)
         assert style == "solid" and width >= 2, reached
-    assert reached[:4] == ["a", "input", "button", "summary"] and set(reached[3:]) == {"summary"}
+    assert reached[:3] == ["a", "input", "button"] and sorted(set(reached[3:])) == ["input", "summary"] and reached.count("input") == 2
 
 
 def test_hostile_names(page: str, browser: Chrome) -> None:
@@ -207,8 +243,8 @@ def test_hostile_status(tmp_path: Path, browser: Chrome) -> None:
         bar = browser.find_element(By.CSS_SELECTOR, "#transfers progress")
         before = bar.get_attribute("value")
         WebDriverWait(browser, WAIT).until(lambda _: bar.get_attribute("value") != before)
-        for table in ("transfers", "peers", "mirrors", "recent"):
-            assert "<script>alert(1)</script>" in browser.find_element(By.ID, table).text
+        for table in ("findings", "transfers", "peers", "mirrors", "recent", "others"):
+            assert "<script>alert(1)</script>" in str(browser.find_element(By.ID, table).get_attribute("textContent"))
         assert browser.execute_script(foreign) == ['<script src="/static/page.js" defer=""></script>']
         assert {url.removeprefix(page) for url in requested(browser, page)} == {"", "static/page.css", "static/page.js", "static/icon.svg", "events"}
         assert complaints(browser) == []
@@ -231,14 +267,15 @@ def test_weight_and_first_paint(page: str, browser: Chrome, record_property: Cal
     assert sorted(paints)[2] < 1000
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_screenshot(page: str, browser: Chrome, scheme: str) -> None:
-    """What docs/ shows is made by `PACSERVE_SCREENSHOTS=docs pytest tests/e2e/test_page.py`."""
-    look(browser, scheme, WIDE)
-    browser.get(page)
-    until_live(browser)
-    picture = browser.get_screenshot_as_png()
+@pytest.mark.parametrize(("name", "scheme", "size"), [("light", "light", PICTURE), ("dark", "dark", PICTURE), ("phone", "light", PHONE)])
+def test_screenshot(tmp_path: Path, browser: Chrome, name: str, scheme: str, size: tuple[int, int]) -> None:
+    """What docs/ shows is made by `PACSERVE_SCREENSHOTS=docs pytest -k screenshot`: a small LAN, whose parts fit into one picture."""
+    look(browser, scheme, size)
+    with served(tmp_path, peers=4) as page:
+        browser.get(page)
+        until_live(browser)
+        picture = browser.get_screenshot_as_png()
     assert picture.startswith(b"\x89PNG")
     folder = os.environ.get("PACSERVE_SCREENSHOTS")
     if folder:
-        (ROOT / folder / f"page-{scheme}.png").write_bytes(picture)
+        (ROOT / folder / f"page-{name}.png").write_bytes(picture)

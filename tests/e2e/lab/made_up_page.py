@@ -29,47 +29,53 @@ class Loopback(LocalAddresses):
         return False
 
 
-def serve(port_file: Path, *, hostile: bool) -> None:
+def serve(port_file: Path, *, hostile: bool, peers: int) -> None:
     """
     Serves the page of a made-up daemon, whose download goes on, until the process is ended.
 
     Args:
         hostile: Whatever other hosts call themselves or their files is an attack.
+        peers: How many there are.
     """
     from twisted.internet import reactor as installed  # noqa: PLC0415
 
     from pacserve.fronts.page import EventsFront, PageFront, SearchFront, StaticFront, watched  # noqa: PLC0415
     from pacserve.page.found import Found  # noqa: PLC0415
-    from pacserve.report.status import Status  # noqa: PLC0415
+    from pacserve.report.status import FindingStatus, Status  # noqa: PLC0415
     from pacserve.web.admission import AccessRules, ClientAdmission  # noqa: PLC0415
     from pacserve.web.bodies.events import Events  # noqa: PLC0415
     from pacserve.web.hosts import Hosts  # noqa: PLC0415
     from pacserve.web.router import Router  # noqa: PLC0415
     from pacserve.web.routes import Audience, HostHeader, Methods, Route  # noqa: PLC0415
     from pacserve.web.server.site import Site  # noqa: PLC0415
-    from tests.unit.page.made_up import HOSTILE, MIB, peer, record, status, transfer  # noqa: PLC0415
+    from tests.unit.page.made_up import HOSTILE, MIB, foreign_record, peer, record, status, transfer  # noqa: PLC0415
 
     reactor: Any = installed
     wall, began = reactor.seconds, reactor.seconds()
 
     async def now() -> Status:
         done = round(45 + 6 * (wall() - began)) % 140 * MIB
-        shown = status(PEERS, done, wall())
+        shown = status(peers, done, wall())
         if not hostile:
             return shown
         return replace(
             shown,
             host=replace(shown.host, name=HOSTILE),
-            peers=(replace(peer(0), address=HOSTILE, name=HOSTILE, reason=HOSTILE, state="dead"),),
+            peers=(replace(peer(0), address=HOSTILE, name=HOSTILE, host_name=HOSTILE, reason=HOSTILE, state="dead"),),
             mirrors=(replace(shown.mirrors[0], url=HOSTILE, repositories=(HOSTILE,), state=HOSTILE),),
             transfers=(replace(transfer(done, HOSTILE), repository=HOSTILE, source=HOSTILE),),
-            recent=(replace(record(0, wall()), client=HOSTILE, path=HOSTILE, origin=HOSTILE),),
+            recent=tuple([replace(one(0, wall()), client=HOSTILE, path=HOSTILE, origin=HOSTILE) for one in (record, foreign_record)]),
+            findings=(FindingStatus(HOSTILE, "wrong", HOSTILE, HOSTILE),),
         )
 
     async def search(text: str) -> Sequence[Found]:
         if text == "hostile":
-            return (Found(HOSTILE, 1, (HOSTILE,)),)
-        return (Found(f"{text}-1.0-1-any.pkg.tar.zst", 3 * MIB, ("this host", "10.0.0.3:15678")),)
+            return (Found(HOSTILE, HOSTILE, (HOSTILE,), 1, (HOSTILE,)),)
+        return (
+            Found(text, "1:1.3.1-2", ("core",), 3 * MIB, ("nas (10.0.0.2:15678)", "laptop (10.0.0.3:15678)")),
+            Found(text, "1:1.3-1", (), 3 * MIB, ("this host",), newest=False),
+            Found(f"{text}-ng", "2.2.4-1", ("extra",), 1 * MIB, ()),
+        )
 
     local = Loopback()
     here = ClientAdmission(local, [])
@@ -89,10 +95,10 @@ def serve(port_file: Path, *, hostile: bool) -> None:
 
 
 @contextmanager
-def served(folder: Path, *, hostile: bool = False) -> Iterator[str]:
+def served(folder: Path, *, hostile: bool = False, peers: int = PEERS) -> Iterator[str]:
     """The URL of a page that is served meanwhile."""
     port_file = folder / "port"
-    program = f"import pathlib, sys; from tests.e2e.lab.made_up_page import serve; serve(pathlib.Path(sys.argv[1]), hostile={hostile})"
+    program = f"import pathlib, sys; from tests.e2e.lab.made_up_page import serve; serve(pathlib.Path(sys.argv[1]), hostile={hostile}, peers={peers})"
     with subprocess.Popen([sys.executable, "-c", program, str(port_file)], cwd=_ROOT) as server:
         try:
             wait_until(lambda: port_file.exists() or server.poll() is not None, "the page to be served", _START)

@@ -153,7 +153,7 @@ class Setup(SynchronousTestCase):
         local = Addresses("192.0.2.9")
         self.ledger = Ledger(lambda: NOW, local, NOW)
         self.fetching = Idle()
-        parts: Any = Parts(
+        self.parts: Any = Parts(
             settings=Settings(misses=self.misses),
             name="host",
             instance="0" * 32,
@@ -176,6 +176,7 @@ class Setup(SynchronousTestCase):
             wall=lambda: NOW,
             ranking=loopback_first,
         )
+        parts = self.parts
         self.reporting = Reporting(parts)
         anything: Any = None
         peers = PeerSource(self.roster, self.holdings, anything, Neighbourhood(local, lambda *_: None, Random(1)), self.clock)
@@ -285,15 +286,6 @@ class WhyTests(Setup):
         why = self.successResultOf(Deferred.fromCoroutine(self.explaining.why("zlib")))
         assert isinstance(why, Why)
         self.assertEqual([record.origin for record in why.last], ["mirror http://a"])
-
-    def test_search(self) -> None:
-        """A search finds files and who holds them in the right size."""
-        self.caches.files[NAME] = SIZE
-        self.add(size=SIZE)
-        self.add(size=SIZE + 1)
-        found = self.successResultOf(Deferred.fromCoroutine(self.explaining.search("zlib")))
-        self.assertEqual([(one.size, one.holders) for one in found], [(SIZE, ("this host", "10.0.0.1:15678")), (7, ())])
-        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(self.explaining.search("z"))), [])
 
 
 class FetchingWhyTests(Setup):

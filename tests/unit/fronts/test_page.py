@@ -52,7 +52,7 @@ class PageTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.sought: list[str] = []
-        self.found: list[Found] = [Found("zlib-1-1-any.pkg.tar.zst", 5, ("this host",))]
+        self.found: list[Found] = [Found("zlib", "1-1", ("core",), 5, ("this host",))]
         self.lines: list[str] = []
         self.events = Events(watched(self.status, lambda: NOW), Clock())
         self.fronts: dict[str, Front] = {
@@ -211,7 +211,7 @@ class SearchFrontTests(PageTestCase):
         response = self.browser.get("/search?q=+zli%62+&x=y")
         self.assertEqual((response.status, self.sought), (200, ["zlib"]))
         page = read(response.body)
-        self.assertEqual(page.cells("found"), [["zlib-1-1-any.pkg.tar.zst", "5 B", "this host"]])
+        self.assertEqual(page.cells("found"), [["zlib", "1-1 newest", "core", "5 B", "this host"]])
         self.assertEqual(page.one("q").attributes["value"], "zlib")
         self.assertEqual((response.headers["content-type"], response.headers["cache-control"]), ("text/html; charset=utf-8", "no-store"))
         self.assert_safe(response)
@@ -234,10 +234,10 @@ class SearchFrontTests(PageTestCase):
 
     def test_hostile(self) -> None:
         """A search and what it finds are text."""
-        self.found = [Found(HOSTILE, 5, (HOSTILE,))]
+        self.found = [Found(HOSTILE, HOSTILE, (HOSTILE,), 5, (HOSTILE,))]
         query = '"><script>alert(1)</script>'
         page = read(self.browser.get(f"/search?q={quote_plus(query)}").body)
-        self.assertEqual(page.cells("found"), [[clean(HOSTILE), "5 B", clean(HOSTILE)]])
+        self.assertEqual(page.cells("found"), [[clean(HOSTILE), f"{clean(HOSTILE)} newest", clean(HOSTILE), "5 B", clean(HOSTILE)]])
         self.assertEqual((page.one("q").attributes["value"], page.all("script"), page.all("img")), (query, [], []))
 
     @given(st.text(st.characters(), max_size=150) | st.binary(max_size=50).map(lambda data: "q=" + "".join(f"%{byte:02x}" for byte in data)))

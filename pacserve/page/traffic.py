@@ -39,6 +39,7 @@ class Plot:
         choice: The name of the plot where it is chosen.
         unit: The name of a bar's time span.
         ticks: The number of equal parts that the time axis is divided into.
+        tick_unit: The unit of the time axis, in short.
         label: Returns the name of a bar from the begin of its bucket.
     """
 
@@ -49,6 +50,7 @@ class Plot:
     slots: int
     unit: str
     ticks: int
+    tick_unit: str
     label: Callable[[float], str]
 
     def html(self, buckets: tuple[Bucket, ...], now: float) -> str:
@@ -90,7 +92,7 @@ class Plot:
         texts = []
         for tick in range(self.ticks):
             ago = self.slots - self.slots * tick // self.ticks
-            texts.append(f'<text x="{100 * tick / self.ticks:.4g}%" y="1em">{f"{ago} {self.unit}s ago" if not tick else f"-{ago}"}</text>')
+            texts.append(f'<text x="{100 * tick / self.ticks:.4g}%" y="1em">-{ago}{"" if tick else f" {self.tick_unit}"}</text>')
         return "".join([*texts, '<text x="100%" y="1em">now</text>'])
 
     def _shown(self, buckets: tuple[Bucket, ...], now: float) -> list[Bucket]:
@@ -152,7 +154,7 @@ def plots_html(traffic: TrafficStatus, now: float) -> str:
 
 def _choice(plot: Plot) -> str:
     checked = " checked" if plot is HOUR else ""
-    return f'<input type="radio" name="span" id="span-{plot.id}"{checked}><label for="span-{plot.id}">{plot.choice}</label>'
+    return f'<label for="span-{plot.id}"><input type="radio" name="span" id="span-{plot.id}"{checked}> {plot.choice}</label>'
 
 
 def plots_of(traffic: TrafficStatus) -> tuple[tuple[Plot, tuple[Bucket, ...]], ...]:
@@ -165,7 +167,7 @@ def _short(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-HOUR = Plot("hour", "Hour", "Traffic of the last hour", 60, 60, "minute", 6, clock_time)
-DAY = Plot("day", "Day", "Traffic of the last 24 hours", 3600, 24, "hour", 4, clock_time)
-DAYS = Plot("days", "Month", "Traffic of the last 30 days", 86400, 30, "day", 3, day)
+HOUR = Plot("hour", "Hour", "Traffic of the last hour", 60, 60, "minute", 6, "min", clock_time)
+DAY = Plot("day", "Day", "Traffic of the last 24 hours", 3600, 24, "hour", 4, "h", clock_time)
+DAYS = Plot("days", "Month", "Traffic of the last 30 days", 86400, 30, "day", 3, "days", day)
 PLOTS = (HOUR, DAY, DAYS)

@@ -20,7 +20,7 @@ from tests.e2e.lab.made_up_page import PEERS, served
 
 ROOT = Path(__file__).parents[2]
 WIDE, PHONE = (1280, 900), (390, 844)
-PICTURE = (1280, 1100)
+PICTURE = (1280, 1140)
 """The size of the pictures in docs/: down to the plot."""
 SCHEMES = ("light", "dark")
 WAIT = 20.0

@@ -133,6 +133,6 @@ def _source(record: Record, file: NamedFile, names: HostNames) -> Cell:
             name, address = names.endpoint(source)
             return Cell(name, note=", ".join([text for text in (address, how) if text]))
         case Origin.MIRRORS if source:
-            reason = how or ("no host on the LAN had it" if file.package else "")
-            return Cell(host_of_url(source), note=reason)
+            reason = f", {how}" if how else ": no host on the LAN had it" if file.package else ""
+            return Cell(host_of_url(source), note=f"mirror{reason}")
     return Cell(record.origin)

@@ -40,7 +40,7 @@ class HostNamesTests(SynchronousTestCase):
 
     def test_sources(self) -> None:
         """The source of a download is a peer with its name, or the host of a mirror."""
-        names = HostNames([KNOWN])
+        names = HostNames([KNOWN, dataclasses.replace(KNOWN, host_name="other")])
         for source, cell in (
             ("peer 10.0.0.3:15678", Cell("nas", note="10.0.0.3:15678")),
             ("peer 10.0.0.9:15678", Cell("10.0.0.9:15678")),

@@ -69,9 +69,9 @@ class OwnTests(SynchronousTestCase):
             (PATH, 307, "peer 10.0.0.3:15678", "laptop 10.0.0.3:15678"),
             (PATH, 200, "peer 10.0.0.3:15678, relayed", "laptop 10.0.0.3:15678, relayed"),
             (PATH, 307, "peer 10.0.0.4:15678", "10.0.0.4:15678"),
-            (PATH, 307, "mirror https://a/core/os/x86_64", "a no host on the LAN had it"),
-            (PATH, 200, "mirror https://a, downloaded", "a downloaded"),
-            (database, 307, "mirror https://a:8080/core", "a:8080"),
+            (PATH, 307, "mirror https://a/core/os/x86_64", "a mirror: no host on the LAN had it"),
+            (PATH, 200, "mirror https://a, downloaded", "a mirror, downloaded"),
+            (database, 307, "mirror https://a:8080/core", "a:8080 mirror"),
             (PATH, 200, "downloaded", "downloaded"),
             (PATH, 304, "", ""),
             (PATH, 403, "", "--clients and --peers say who may ask"),
@@ -142,6 +142,8 @@ class OthersTests(SynchronousTestCase):
         asked = [foreign_record(number, NOW - number) for number in range(14)]
         table = others_table([*asked, record(0, NOW)], HostNames([]))
         self.assertEqual(table.summary, "14 requests of other hosts: they got 370 MiB, and 9 times it was not here")
+        asked = [dataclasses.replace(SENT, method=method, own=False) for method in ("GET", "HEAD")]
+        self.assertIn("they got 3.00 MiB,", others_table(asked, NAMES).summary)
         page = read(table.html(NOW))
         (fold,) = page.all("details")
         self.assertNotIn("open", fold.attributes)

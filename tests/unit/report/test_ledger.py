@@ -55,7 +55,7 @@ class LedgerTests(SynchronousTestCase):
         self.answer("mirror http://a", status=404)
         self.answer("", front="status")
         self.assertEqual(sum(tally.requests for tally in self.ledger.traffic().tallies), 0)
-        self.assertEqual([record.status for record in self.ledger.recent()], [404, 200])
+        self.assertEqual([(record.status, record.method) for record in self.ledger.recent()], [(404, "GET"), (200, "HEAD")])
 
     def test_periods(self) -> None:
         """The last hour is kept by minute and all by day, and no more than there is room for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 from pacserve.packages.names import is_signature, parse_content_name, parse_package_file, signed_file
@@ -29,9 +30,10 @@ class NamedFile:
     package: bool
 
 
+@lru_cache(maxsize=1024)
 def named_file(target: str) -> NamedFile:
     """
-    Returns the file that a request target names.
+    Returns the file that a request target names.  Remembered: while a page is open the same requests are shown every second.
 
     Args:
         target: `/request/core/x86_64/zlib-1-1-any.pkg.tar.zst`, `/package/zlib-1-1-any.pkg.tar.zst/data?...`, or anything else.

@@ -34,8 +34,8 @@ def findings_table(findings: tuple[FindingStatus, ...]) -> Table:
     shown = sorted(findings, key=lambda finding: finding.level != Health.WRONG.value)[:MOST_ROWS]
     return Table(
         "findings",
-        "What is to be done on this host; pacsrv doctor checks more",
-        ("About", "What is wrong", "What to do"),
+        "Troubles of this host; pacsrv doctor checks more",
+        ("Check", "Trouble", "Cure"),
         tuple([(Cell(one.check), Cell(one.text, mark=_LEVELS.get(one.level, "")), Cell(one.cure)) for one in shown]),
         "",
         max(len(findings) - MOST_ROWS, 0),

@@ -26,7 +26,7 @@ def share_cells(status: Status) -> dict[str, Cell]:
     """Returns the share of this host's bytes that did not cross the WAN, and what it is a share of, by the ids of their elements."""
     traffic = status.traffic
     if not traffic.asked:
-        return {"share": Cell("0 B"), "share-of": Cell("asked for yet: the share of pacman's downloads that does not cross the WAN will be here")}
+        return {"share": Cell("0 B", mark="quiet"), "share-of": Cell("asked for until now; the share that does not cross the WAN will be here")}
     about = f"of the {size(traffic.asked)} that this host asked for did not cross the WAN"
     return {
         "share": Cell(share(traffic.saved, traffic.asked)),

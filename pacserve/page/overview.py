@@ -29,7 +29,7 @@ def render(status: Status, now: float) -> bytes:
         health_html(status, now)
         + tables["findings"]
         + spoken
-        + section("totals", "What was saved", share_html(status, now) + facts_html(totals(status), "tiles", now))
+        + section("totals", "Saved from the WAN", share_html(status, now) + facts_html(totals(status), "tiles", now))
         + section("transfers", "Running downloads", tables["transfers"])
         + section("peers", "Peers", tables["peers"] + tables["peers-rest"])
         + section("traffic", "Traffic", plots_html(status.traffic, now))

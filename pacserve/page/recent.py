@@ -31,7 +31,7 @@ def own_tables(recent: Iterable[Record], names: HostNames) -> tuple[Table, Table
     rows = _rows([record for record in recent if record.own])
     table = Table(
         "recent",
-        "What programs of this host asked for; a signature is listed with its package",
+        "The last requests of programs on this host; a signature is listed with its package",
         ("Asked for", "When", "Answer", "From", "#Size", "#Took"),
         tuple([_own_row(record, file, names) for record, file in rows[:REQUESTS_SHOWN]]),
         "No program of this host has asked for anything yet.",
@@ -47,7 +47,7 @@ def others_table(recent: Iterable[Record], names: HostNames) -> Table:
     rows = _rows(records)
     return Table(
         "others",
-        "What other hosts asked for; a signature is listed with its package",
+        "The last requests of other hosts; a signature is listed with its package",
         ("Asked for", "By", "When", "Answer", "From", "#Size"),
         tuple([_other_row(record, file, names) for record, file in rows[:REQUESTS_SHOWN]]),
         "",

@@ -25,7 +25,7 @@ def peers_tables(peers: tuple[PeerStatus, ...], now: float) -> tuple[Table, Tabl
         "Other hosts with pacserve; the shares are of all that the peers hold, and of all that they gave",
         ("Peer", "State", "#Holds", "#Gave", "#Answers in", "#Failures", "Last heard"),
         tuple([_peer_row(peer, held, given, now) for peer in shown]),
-        "No peer is known.",
+        "No peer is known: with --multicast this host finds others on the LAN, and --pacserver names one.",
         len(peers) - len(shown),
     )
     return folded(table, FIRST_PEERS, "more peers")

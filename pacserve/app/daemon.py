@@ -187,6 +187,7 @@ class Daemon:
             caches=caches,
             peers=peering.roster,
             holdings=peering.holdings,
+            stated=peering.stated,
             servers=servers,
             folders=folders,
             health=mirroring.health,

@@ -49,6 +49,7 @@ class Peering:
     Attributes:
         roster: The peers that are in use.
         holdings: The files that they hold.
+        stated: The names of packages that they have stated, as far as these are known.
         source: Where the resolver finds these files.
         claims: The claims that this host keeps for others.
         claiming: Claims files for downloads of this host.
@@ -62,6 +63,7 @@ class Peering:
         for endpoint in settings.pacservers:
             self.roster.add(partial(named, endpoint=endpoint))
         self._watch = PeerWatch(self.roster, self.holdings, client, myself, lambda name: resolve_host(reactor, reactor, name), reactor)
+        self.stated = self._watch.stated
         self.source = PeerSource(self.roster, self.holdings, client, Neighbourhood(local, self._watch.suspect, random, lateness), reactor)
         self.claims = Claims(self.roster.reputations, lambda: lateness.widened(LEASE, LONGEST_LEASE))
         self.claiming = PeerClaiming(self.roster, self.claims, client, reactor, myself.instance, lateness)

@@ -24,6 +24,7 @@ from pacserve.pacman.servers import Servers
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Peer
 from pacserve.peers.roster import Roster
+from pacserve.peers.stated import StatedNames
 from pacserve.report.ledger import Ledger
 from pacserve.report.status import FolderStatus, HostStatus, MirrorStatus, PeerStatus, SpoolStatus, Status, TransferStatus
 from pacserve.web.fairness import Ranking
@@ -50,6 +51,7 @@ class Parts:
     caches: CachedPackages
     peers: Roster
     holdings: Holdings
+    stated: StatedNames
     servers: Servers
     folders: RepositoryFolders
     health: MirrorHealth

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cmp_to_key
 
@@ -14,7 +15,7 @@ from pacserve.page.layout import SHORTEST_QUERY
 from pacserve.peers.peer import Peer
 
 FOUND_LIMIT = 50
-"""Files that a search finds in the databases, and likewise in the caches of this host."""
+"""Files that a search finds in the databases, and likewise in the caches of this host and at peers."""
 
 _PEERS_LIMIT = 64
 """Peers that a search names for one file."""
@@ -34,8 +35,7 @@ class Searching:
         """
         Returns the package files whose name contains `text`: the best matches first, of each package the newest version first.
 
-        Names come from the databases and from the caches of this host; of what peers hold only hashes are kept, so that a version that only they
-        have is not found.
+        Names come from the databases, the caches of this host, and the peers.
         """
         if len(text) < SHORTEST_QUERY:
             return []
@@ -45,9 +45,13 @@ class Searching:
         files: dict[tuple[str, int], list[str]] = defaultdict(list)
         for repo, name in parts.databases.find(text, FOUND_LIMIT):
             files[name, parts.databases.size(repo, name) or 0].append(repo)
-        kept = sorted([name for name in held if text in name and package_file(name) and (name, held[name]) not in files])
-        for name in kept[:FOUND_LIMIT]:
-            files[name, held[name]] = []
+        for name in _some(name for name in held if text in name and package_file(name)):
+            files[name, held[name]] += ()
+        known = {name for name, _ in files}
+        for name in _some(name for name in parts.stated.find(text) if name not in known):
+            _, size = next(parts.holdings.holders(name), (0, None))
+            if size is not None:
+                files[name, size] += ()
         return _in_order(text, [self._found(name, size, repos, own=held.get(name) == size) for (name, size), repos in files.items()])
 
     def _found(self, name: str, size: int, repositories: list[str], *, own: bool) -> Found:
@@ -60,6 +64,11 @@ class Searching:
         parsed = parse_package_file(name)
         package, version = (name, "") if parsed is None else (parsed.name, parsed.version)
         return Found(package, version, tuple(repositories), size, tuple(holders))
+
+
+def _some(names: Iterable[str]) -> Sequence[str]:
+    """Returns so many names as a search finds."""
+    return sorted(names)[:FOUND_LIMIT]
 
 
 def _called(peer: Peer) -> str:

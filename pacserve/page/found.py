@@ -61,7 +61,7 @@ def _row(found: Found) -> tuple[Cell, ...]:
 def _nothing(query: str) -> str:
     if len(query) < SHORTEST_QUERY:
         return f"Type a part of a package's name, at least {SHORTEST_QUERY} characters."
-    return f"No database and no cache of this host has a package whose file name contains {query}."
+    return f"No database and no host on the LAN has a package whose file name contains {query}."
 
 
 def _holders(holders: Sequence[str]) -> str:

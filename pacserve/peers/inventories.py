@@ -21,6 +21,7 @@ from pacserve.peers.peer import Identity, Myself, Peer, PeerState
 from pacserve.peers.reputation import identity_of
 from pacserve.peers.roster import Roster
 from pacserve.peers.slices import Slices
+from pacserve.peers.stated import StatedNames
 from pacserve.peers.sweeping import Sweeping
 
 T = TypeVar("T")
@@ -46,6 +47,9 @@ class Inventories:
     Args:
         myself: This daemon, which is no peer of itself.
         budgets: Told of the work that each host causes.
+
+    Attributes:
+        stated: The names of packages that peers have stated.
     """
 
     _log = Logger()
@@ -65,6 +69,7 @@ class Inventories:
         self._myself = myself
         self._budgets = budgets
         self._clock = clock
+        self.stated = StatedNames()
         self._slices = Slices(clock)
         self._sweeping = Sweeping(holdings, clock)
         self._listed: Counter[str] = Counter()
@@ -169,7 +174,7 @@ class Inventories:
             observed.changed_at = self._clock.seconds()
         files = info.files if shared else info.content
         if info.since is not None and leads_on:
-            await self._slices.run(self._update(peer, files, info.removed))
+            await self._slices.run(self._update(peer, endpoint, files, info.removed))
         count = self._holdings.count(peer.slot) if leads_on else len(files)
         observed.identity = identity = Identity(info.instance, info.generation, info.architectures, count, shared, info.skipped)
         observed.name = info.name
@@ -188,13 +193,15 @@ class Inventories:
             observed.etag = None
             await self.ask(peer, endpoint)
 
-    def _update(self, peer: Peer, added: Mapping[str, int], removed: Sequence[str]) -> Generator[None, None, None]:
+    def _update(self, peer: Peer, endpoint: Endpoint, added: Mapping[str, int], removed: Sequence[str]) -> Generator[None, None, None]:
         """Changes in steps what a peer holds."""
         for names in _parts(removed):
             self._holdings.update(peer.slot, {}, names)
+            self.stated.prune(names, self._is_held)
             yield
         for files in _parts(added.items()):
             self._holdings.update(peer.slot, dict(files), ())
+            self.stated.note(identity_of(endpoint), dict(files))
             yield
 
     def _replace(self, peer: Peer, endpoint: Endpoint, files: Mapping[str, int]) -> Generator[None, None, None]:
@@ -203,6 +210,7 @@ class Inventories:
         try:
             for part in _parts(files.items()):
                 listing.add(dict(part))
+                self.stated.note(identity_of(endpoint), dict(part))
                 yield
         except BaseException:  # the peer was dropped meanwhile
             listing.discard()
@@ -211,6 +219,12 @@ class Inventories:
             listing.complete()
         finally:
             self._sweeping.soon()
+        for names in _parts(self.stated.of(identity_of(endpoint))):
+            self.stated.prune(names, self._is_held)
+            yield
+
+    def _is_held(self, name: str) -> bool:
+        return next(self._holdings.holders(name), None) is not None
 
     def _shares_architecture(self, architectures: Sequence[str]) -> bool:
         """Returns whether pacman's files of a peer with these architectures can be used here; content of other package systems always can."""

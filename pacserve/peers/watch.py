@@ -46,6 +46,9 @@ class PeerWatch:
     Args:
         myself: This daemon, which is no peer of itself.
         resolve: Gives the addresses of a host name, empty where there are none.
+
+    Attributes:
+        stated: The names of packages that peers have stated.
     """
 
     _log = Logger()
@@ -54,6 +57,7 @@ class PeerWatch:
         self._peers = peers
         self._budgets = Budgets()
         self._inventories = Inventories(peers, holdings, client, myself, self._budgets, clock)
+        self.stated = self._inventories.stated
         self._resolve = resolve
         self._clock = clock
         self._listeners: list[Callable[[Peer], object]] = []

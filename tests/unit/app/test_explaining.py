@@ -32,6 +32,7 @@ from pacserve.peers.peer import Announced, Identity, Observed, Peer, PeerState
 from pacserve.peers.reputation import DISTRUST, Failure, Reputations
 from pacserve.peers.roster import Roster
 from pacserve.peers.source import Neighbourhood, PeerSource
+from pacserve.peers.stated import StatedNames
 from pacserve.report.ledger import Ledger
 from pacserve.report.status import Why
 from pacserve.resolver.resolver import Resolver
@@ -162,6 +163,7 @@ class Setup(SynchronousTestCase):
             caches=self.caches,  # type: ignore[arg-type]
             peers=self.roster,
             holdings=self.holdings,
+            stated=StatedNames(),
             servers=(servers := Servers(configuration, local, [], 15678)),
             folders=RepositoryFolders(servers, at_once, self.clock),
             health=self.health,

@@ -45,6 +45,18 @@ class SearchingTests(Setup):
             ],
         )
 
+    def test_at_peers(self) -> None:
+        """A version that only a peer has is found as well, as long as the peer is there."""
+        peer = self.add()
+        self.holdings.replace(peer.slot, {OLD: 6})
+        self.parts.stated.note("10.0.0.1", [OLD, OLDER, NAME])
+        self.assertEqual(
+            [(one.version, one.size, one.holders, one.newest) for one in self.search("zlib")][:2],
+            [("1:1.3.1-2", SIZE, (), True), ("1:1.3.1-1", 6, ("10.0.0.1:15678",), False)],
+        )
+        self.holdings.clear(peer.slot)
+        self.assertEqual([one.version for one in self.search("zlib")], ["1:1.3.1-2", "2.0-1"])
+
     def test_order(self) -> None:
         """The package of that very name comes first, then those whose names begin so, then the others."""
         self.caches.files |= {f"{name}-1-1-any.pkg.tar.zst": 1 for name in ("lib32-zlib", "zlib-doc", "a-zlib")}

@@ -42,7 +42,7 @@ class FoundTests(SynchronousTestCase):
 
     def test_nothing(self) -> None:
         """That nothing was found is said with what was sought; where nothing was sought, what to do."""
-        self.assertEqual(shown("zlob").one("found-empty").text, "No database and no cache of this host has a package whose file name contains zlob.")
+        self.assertEqual(shown("zlob").one("found-empty").text, "No database and no host on the LAN has a package whose file name contains zlob.")
         self.assertIn("Type", shown("").one("found-empty").text)
 
     def test_many(self) -> None:

@@ -109,6 +109,16 @@ class WatchTests(SynchronousTestCase):
         self.clock.advance(SETTLING_TIME)
         self.assertEqual(self.lines(), [f"peer {FIRST} holds 1 files"])
 
+    def test_stated_names(self) -> None:
+        """The names of packages that a peer states can be searched, as long as any peer holds them; those of other package systems can not."""
+        peer = literal(0, FIRST)
+        self.network.hosts[FIRST] = info(zlib=95872, blob=1)
+        watch = self.watch(peer)
+        self.assertEqual(watch.stated.find("z"), [ZLIB])
+        self.network.hosts[FIRST] = info(xz=1, etag='"2"')
+        self.clock.advance(REFRESH_INTERVAL)
+        self.assertEqual(watch.stated.find("z"), [XZ])
+
     def test_name(self) -> None:
         """The name that a peer tells stands beside its address, which it can't choose, also when the peer does not answer any more."""
         peer = literal(0, FIRST)
@@ -669,6 +679,7 @@ class DiscoveredTests(Discovered):
         page = self.answer(peer, self.delta(1, 3, [ZLIB], xz=2), '"1+3"')
         self.watch.poll(peer)
         self.assertEqual((self.held(), self.held(XZ)), ([], [(0, 2)]))
+        self.assertEqual(self.watch.stated.find("z"), [XZ])
         self.assertEqual(self.network.asked, [f"GET http://{peer.configured}/info?since=1"])
         self.assertEqual(page.asked[0].getRawHeaders("if-none-match"), ['"1"'])
         self.assertEqual((peer.identity and peer.identity.generation, peer.identity and peer.identity.count, peer.observed.etag), (3, 1, '"1+3"'))

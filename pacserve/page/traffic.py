@@ -119,7 +119,7 @@ class Plot:
                 count: int = getattr(bucket, origin)
                 height = _HEIGHT * count / top
                 if count > 0:
-                    x, y = self._slot(bucket, now) * _SLOT + _GAP // 2, _HEIGHT - below - height
+                    x, y = self._slot(bucket, now) * _SLOT + _GAP // 2, max(0.0, _HEIGHT - below - height)  # a sum of thirds is above the top
                     paths[origin].append(f"M{x} {_short(y)}h{width}v{_short(height)}h-{width}z")
                 below += height
         return {origin: "".join(path) for origin, path in paths.items()}

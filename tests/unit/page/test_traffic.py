@@ -6,7 +6,7 @@ import json
 import re
 from importlib.resources import files
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -125,6 +125,7 @@ class TrafficTests(SynchronousTestCase):
         self.assertEqual(page.cells("hour"), [[clock_time(MINUTE - 59 * 60), "0 B", "5 B", "0 B"]])
         self.assertEqual(bars(page), {(0, "peers"): 83.33})
 
+    @example(HOUR, {0: (0, 1, 2)})  # thirds, whose sum is a little above the whole
     @given(st.sampled_from((HOUR, DAY, DAYS)), st.dictionaries(st.integers(0, 23), st.tuples(COUNTS, COUNTS, COUNTS), max_size=8))
     def test_anything(self, plot: Plot, counts: dict[int, tuple[int, int, int]]) -> None:
         """Whatever was counted, the plot has the numbers of the table, and the live bars are those of the page."""

@@ -115,5 +115,5 @@ def firewall_scripts(program: str) -> list[Path]:
         program: The path by which pacsrv was started.
     """
     prefixes = [Path(program).absolute().parents[1], Path(program).resolve().parents[1], Path("/usr/local"), Path("/usr")]
-    installed = [prefix / "share/pacserve" / _SCRIPT for prefix in prefixes]
+    installed = [prefix / "share/pacserve/iptables" / _SCRIPT for prefix in prefixes]
     return [*installed, Path(pacserve.__file__).parents[1] / "contrib/iptables" / _SCRIPT]

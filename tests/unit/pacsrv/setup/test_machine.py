@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.pacsrv.setup.machine import LocalMachine, firewall_scripts
 from pacserve.pacsrv.setup.record import Record
+from tools.installing.files import Places, placed
 
 
 class MachineTests(SynchronousTestCase):
@@ -42,14 +43,17 @@ class MachineTests(SynchronousTestCase):
         self.assertIsNone(self.machine.output(["false"]))
 
     def test_firewall_script(self) -> None:
-        """The script is found beside the program, also where that is a link into a folder of its own, and in a checkout."""
+        """The script is found where `make install` puts it, beside the program or the file that it is a link to, and in a checkout."""
         (self.folder / "venv/bin").mkdir(parents=True)
         (self.folder / "bin").mkdir()
         (self.folder / "venv/bin/pacsrv").touch()
         link = self.folder / "bin/pacsrv"
         link.symlink_to("../venv/bin/pacsrv")
         found = firewall_scripts(str(link))
-        self.assertEqual(found[0], self.folder / "share/pacserve/pacserve-firewall")
-        self.assertIn(Path("/usr/share/pacserve/pacserve-firewall"), found)
+        self.assertEqual(found[0], self.folder / "share/pacserve/iptables/pacserve-firewall")
+        (installed,) = (
+            file.target for file in placed(Places(PurePosixPath("/usr"), PurePosixPath("/etc"))) if file.target.name == "pacserve-firewall"
+        )
+        self.assertIn(Path(installed), found)
         self.assertTrue(os.access(found[-1], os.X_OK), found[-1])
         self.assertTrue(firewall_scripts("pacsrv"))

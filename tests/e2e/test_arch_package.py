@@ -71,7 +71,7 @@ def test_release(folder: Path) -> None:
     checks_of_the_source(package)
     is_refused(ArchRoot(folder / "refusing"), package)
     root = prepared(ArchRoot(folder / "root"), package)
-    assert "1. systemctl enable --now pacserve" in root.pacman("-U", str(package.path)).stdout
+    assert "1. pacsrv setup\n" in root.pacman("-U", str(package.path)).stdout
     has_all_files(root)
     commands_run(root)
     units_are_valid(root)

@@ -102,12 +102,15 @@ class MessageTests(SynchronousTestCase):
         return subprocess.run(["sh", "-ec", f". '{script}'; {function} 1-1"], check=True, capture_output=True, text=True).stdout
 
     def test_install(self) -> None:
-        """The three next steps: the service, the line for the mirrorlist word for word, the doctor."""
-        steps = self.said("post_install").split("\n  ")
-        self.assertIn("1. systemctl enable --now pacserve", steps)
+        """The three next steps, and what the first does, word for word for those who do it by hand."""
+        said = self.said("post_install")
+        steps = ["pacsrv setup", "pacsrv doctor", "pacman -Syu"]
+        self.assertEqual(
+            [line.strip() for line in said.splitlines() if line[2:5] in ("1. ", "2. ", "3. ")], [f"{i}. {step}" for i, step in enumerate(steps, 1)]
+        )
         lines = (ROOT / "contrib/pacman.d/pacserve").read_text().splitlines()
-        self.assertIn(next(line for line in lines if line.startswith("Server = ")), [step.strip() for step in steps])
-        self.assertIn("3. pacsrv doctor", steps)
+        self.assertIn(next(line for line in lines if line.startswith("Server = ")), said)
+        self.assertIn("systemctl enable --now pacserve\n", said)
 
     def test_upgrade(self) -> None:
         """One line says how the new version is started."""

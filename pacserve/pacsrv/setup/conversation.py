@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pacserve.config.settings import DEFAULT_PORT
+from pacserve.errors import plain_reason
 from pacserve.pacsrv.answering import Console
 from pacserve.pacsrv.layout import Style
 from pacserve.pacsrv.options import SetupCall
@@ -186,7 +187,7 @@ class Conversation:
             if self.call.undo:
                 self._record(step.record)
         except OSError as error:
-            self.console.complain(f"the record of what was done can't be written: {(error.strerror or str(error)).lower()}")
+            self.console.complain(f"the record of what was done can't be written: {plain_reason(error)}")
             return False
         if step.afterwards:
             self.console.write(f"Note: {step.afterwards}.\n")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 
+from pacserve.errors import plain_reason
 from pacserve.pacsrv.configuration import DEPTH_LIMIT, FILES_LIMIT, OPTIONS, ConfigurationFiles, parse_line
 from pacserve.pacsrv.setup.lines import split
 
@@ -95,7 +96,7 @@ class Texts:
             try:
                 self._read[real] = self._files.read(real)
             except OSError as error:
-                raise UnreadableError(f"{real} can't be read: {(error.strerror or str(error)).lower()}") from None
+                raise UnreadableError(f"{real} can't be read: {plain_reason(error)}") from None
         return self._read[real]
 
     def text(self, real: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pacserve.errors import plain_reason
 from pacserve.pacsrv.setup.planning import Change
 
 
@@ -55,7 +56,7 @@ def replace_all(changes: Sequence[Change]) -> None:
         if not isinstance(error, OSError):
             raise
         name = changes[len(staged)].path if len(staged) < len(changes) else staged[len(replaced)].path
-        raise WritingError(f"{name} can't be written: {(error.strerror or str(error)).lower()}; nothing was changed") from None
+        raise WritingError(f"{name} can't be written: {plain_reason(error)}; nothing was changed") from None
     finally:
         for one in staged:
             _remove(one.new)

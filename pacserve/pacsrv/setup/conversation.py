@@ -51,7 +51,10 @@ class Conversation:
         try:
             plan = self._plan()
         except UnreadableError as error:
-            self.console.complain(f"{error}; name pacman's configuration with --config FILE. Without pacman: --skip configuration")
+            if error.denied and not self.machine.root:
+                self.console.complain(f"{error}; root may: sudo pacsrv {self._words()}")
+            else:
+                self.console.complain(f"{error}; name pacman's configuration with --config FILE. Without pacman: --skip configuration")
             return 1
         self._show(plan)
         judgements = self._judgements()
@@ -59,7 +62,8 @@ class Conversation:
             self.console.write(f"{note}\n")
         steps = [judgement.step for judgement in judgements if judgement.step is not None]
         if not plan.changes and not steps:
-            self.console.write("Nothing to do.\n")
+            unfinished = bool(plan.left) or any(judgement.note for judgement in judgements)
+            self.console.write("Nothing else to do.\n" if unfinished else "Nothing to do.\n")
             self._forget(judgements)
             return 0
         if self.call.dry:

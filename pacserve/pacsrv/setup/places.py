@@ -14,7 +14,16 @@ _DIRECTIVES = frozenset({"Server", "CacheServer", "Include"})
 
 
 class UnreadableError(Exception):
-    """A file can't be read; the message says which one and why."""
+    """
+    A file can't be read; the message says which one and why.
+
+    Attributes:
+        denied: True if this user lacks the right to read it.
+    """
+
+    def __init__(self, text: str, *, denied: bool = False) -> None:
+        super().__init__(text)
+        self.denied = denied
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +105,7 @@ class Texts:
             try:
                 self._read[real] = self._files.read(real)
             except OSError as error:
-                raise UnreadableError(f"{real} can't be read: {plain_reason(error)}") from None
+                raise UnreadableError(f"{real} can't be read: {plain_reason(error)}", denied=isinstance(error, PermissionError)) from None
         return self._read[real]
 
     def text(self, real: str) -> str:

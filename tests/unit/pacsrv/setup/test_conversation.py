@@ -27,11 +27,19 @@ ENABLE = ("systemctl", "enable", "--now", "pacserve.service")
 OPEN_FIREWALL = ("/script", "add")
 
 
+class _Denied(FakeFiles):
+    """Files that this user may not read."""
+
+    def read(self, path: str) -> str:
+        raise PermissionError(13, "Permission denied")
+
+
 class ConversationCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.texts = {MAIN: f"[core]\nInclude = {LIST}\n", LIST: "Server = http://a/\x1b[31m\n"}
         self.machine = FakeMachine({SHOW: shown(), LIST_IPTABLES: "-P INPUT DROP\n"})
         self.refusal = ""
+        self.denied = False
 
     def replace(self, changes: Sequence[Change]) -> None:
         """Writes files into memory."""
@@ -44,7 +52,9 @@ class ConversationCase(SynchronousTestCase):
         call = SetupCall(options.pop("port", 15678), **options)
         shown = io.StringIO()
         console = Console(shown, shown, {}, lambda: 0.0, lambda _: None)
-        planner = Planner(call.configuration, Texts(FakeFiles(self.texts), lambda path: path), call.port, lambda: True)
+        planner = Planner(
+            call.configuration, Texts(_Denied({}) if self.denied else FakeFiles(self.texts), lambda path: path), call.port, lambda: True
+        )
         lines = iter(answers)
         status = Conversation(call, planner, self.machine, console, lambda: next(lines, ""), self.replace).run()
         self.assertIsNone(next(lines, None), "a question was not asked")
@@ -116,8 +126,7 @@ class SetupTests(ConversationCase):
         self.assertEqual((status, self.texts, self.machine.ran), (1, before, []))
         self.assertIn(f"+{MARK}\n", text)
         self.assertIn("sudo pacsrv --port 15680 setup --yes --skip firewall\n", text)
-        text = self.run_setup(undo=True)[1]
-        self.assertIn("Nothing to do", text)
+        self.assertIn("Nothing to do", self.run_setup(undo=True)[1])
         self.assertIn("Only root can see", self.run_setup()[1])
 
     def test_own_files(self) -> None:
@@ -134,6 +143,13 @@ class SetupTests(ConversationCase):
         self.assertEqual((status, self.machine.ran), (1, []))
         self.assertIn("/etc/pacman.conf can't be read: no such file or directory", text)
         self.assertIn("--config FILE", text)
+
+    def test_unreadable_for_the_user(self) -> None:
+        """A file that this user may not read sends to root."""
+        self.machine = FakeMachine({}, root=False)
+        self.denied = True
+        text = self.run_setup()[1]
+        self.assertIn("/etc/pacman.conf can't be read: permission denied; root may: sudo pacsrv setup\n", text)
 
     def test_not_written(self) -> None:
         """Where a file can't be written, that is said, and nothing else is done."""
@@ -156,6 +172,14 @@ class SetupTests(ConversationCase):
         status, text = self.run_setup("y\n", "y\n")
         self.assertEqual((status, self.machine.ran), (1, []))
         self.assertIn("no space left", text)
+
+    def test_for_the_user(self) -> None:
+        """Where setup can do nothing more but the user can, it does not say that nothing is to do."""
+        self.texts[LIST] = "Server = http://localhost:15678/request/$repo/$arch\nServer = http://a/\n"
+        self.machine = FakeMachine({SHOW: shown("masked")})
+        self.assertIn("Nothing else to do.\n", self.run_setup()[1])
+        self.machine = FakeMachine({SHOW: shown(enabled="enabled", active="active")})
+        self.assertIn("Nothing to do.\n", self.run_setup()[1])
 
     def test_no_mirror(self) -> None:
         """Where no repository has a mirror, and where one needs the user, that is said."""

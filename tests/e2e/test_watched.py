@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -94,3 +95,22 @@ def test_names(lab: Lab) -> None:
         assert host.request("/status", headers={"Host": name}).status == expected
     assert host.request("/info", headers={"Host": "evil.example"}).status == 200
     daemon.stop()
+
+
+def test_versions_of_the_lan(lab: Lab) -> None:
+    """A search names the hosts that hold a version, with the name that each tells, and the newest version: also one that only a peer has."""
+    host, other = lab.hosts
+    package = NAMES[0]
+    (other.pkg / f"{package}-0.9-1-x86_64.pkg.tar.zst").write_bytes(b"an old version")
+    daemons = [Daemon(other, "--host-name", "nas"), Daemon(host, "--pacserver", other.ip)]
+    host.pacman("-Sy", package)
+
+    def shown() -> str:
+        page = host.request(f"/search?q={package}").body.decode()
+        return " ".join(re.sub("<[^>]*>", " ", page).split())
+
+    old = f"{package} 0.9-1 older in no database 14 B nas ({other.ip}:15678)"
+    wait_until(lambda: old in shown(), "the old version at the peer", 15)
+    wait_until(lambda: re.search(rf"{package} 1\.0\.0-1 newest core [\d.]+ KiB this host {package} 0\.9", shown()), "the new version here", 15)
+    for daemon in daemons:
+        daemon.stop()

@@ -77,10 +77,14 @@ def require(reason: str) -> None:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed:
-        for lab in _labs_of(item):
-            logs = [*lab.dir.glob("h*/log/*.log"), *lab.dir.glob("wan/*.log")]
-            report.sections += [(str(log.relative_to(lab.dir)), log.read_text(errors="replace")[-20_000:]) for log in logs]
+        report.sections += _logs_of(item)
     return report
+
+
+def _logs_of(item: pytest.Item) -> list[tuple[str, str]]:
+    """Returns the ends of all logs of the labs of a test, with their names."""
+    logs = [(lab, log) for lab in _labs_of(item) for pattern in ("h*/log/*.log", "wan/*.log") for log in lab.dir.glob(pattern)]
+    return [(str(log.relative_to(lab.dir)), log.read_text(errors="replace")[-20_000:]) for lab, log in logs]
 
 
 def _labs_of(item: pytest.Item) -> list[Lab]:
@@ -102,21 +106,32 @@ def turn(request: pytest.FixtureRequest, turns: Turns) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def no_defects(request: pytest.FixtureRequest, turn: None) -> Iterator[None]:
-    """Fails each test after which the log of a daemon has a traceback or an error that was not handled; its lab has been taken down by then."""
+def no_defects(request: pytest.FixtureRequest, turn: None, tmp_path: Path) -> Iterator[None]:
+    """
+    Fails each test after which the log of a daemon has a traceback or an error that was not handled.
+
+    By then the lab has been taken down, but its folder, which is removed when the test has passed, must be there.
+    """
     yield
     defects = LOGS.defects(lab.dir for lab in _labs_of(request.node))
     if defects:
+        for name, text in _logs_of(request.node):
+            request.node.add_report_section("teardown", name, text)
         pytest.fail("\n\n".join(defects), pytrace=False)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def able_machine(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Skips all tests for one reason where this machine can't have the labs."""
+    require(trial(tmp_path_factory.mktemp("able") / "trial"))
+    remove_leftovers()
+
+
 @pytest.fixture(scope="session")
-def depot(tmp_path_factory: pytest.TempPathFactory) -> Depot:
+def depot(tmp_path_factory: pytest.TempPathFactory, able_machine: None) -> Depot:
     """The packages of this test run, built by the first of the processes that it is shared between."""
     directory = tmp_path_factory.mktemp("depot")
     directory.chmod(0o755)
-    require(trial(directory / "trial"))
-    remove_leftovers()
     return Depot(directory, shared_folder(tmp_path_factory) / "stock")
 
 

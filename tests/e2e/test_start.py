@@ -97,7 +97,7 @@ def test_cache_folder_that_is_none(lab: Lab, depot: Depot, state: str) -> None:
         folder.mkdir(mode=0o000)
     elif state == "a file":
         folder.touch()
-    words = [*UNPRIVILEGED, *command("--cache-dir", str(folder), "--cache-dir", str(depot.folder()))]
+    words = [*UNPRIVILEGED, *command("--cache-dir", str(folder), "--cache-dir", str(depot.folder()), mounted=True)]
     daemon = Program(host, words, host.dir / "log" / "pacserve.log", PORT)
     assert host.request(PACKAGE).status == 200
     daemon.wait_for(str(folder), 5)

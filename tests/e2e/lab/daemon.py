@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.e2e.lab.checkout import mounted_python
 from tests.e2e.lab.host import Host
 from tests.e2e.lab.namespace import Namespace, wait_until
 
@@ -122,17 +123,21 @@ class Daemon(Program):
         return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
 
-def command(*arguments: str, user: str = "") -> list[str]:
+def command(*arguments: str, user: str = "", mounted: bool = False) -> list[str]:
     """
     The command line that starts pacserve, as another user if one is named.
 
     A test that says nothing of delivery is about redirects; those of the default say `auto`, and give the host a spool of its own.
+
+    Args:
+        mounted: True for a process that may not be able to read the folder of the checkout, as other users can't.
     """
     for option in ("--misses", "--hits"):
         if option not in arguments:
             arguments = (option, "redirect", *arguments)
     switch = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"] if user else []
-    return [*switch, sys.executable, "-m", "pacserve", *arguments]
+    python = mounted_python() if user or mounted else [sys.executable]
+    return [*switch, *python, "-m", "pacserve", *arguments]
 
 
 def fake_peer(host: Host, kind: str, *arguments: str) -> Program:

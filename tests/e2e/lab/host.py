@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from tests.e2e.lab.checkout import MOUNTED
 from tests.e2e.lab.namespace import Namespace
 from tests.e2e.lab.packages import LIVE_FILES
 
@@ -20,6 +21,7 @@ mount -t overlay overlay -o lowerdir=/etc,upperdir={dir}/etc,workdir={dir}/.etc-
 mount -t overlay overlay -o lowerdir=/var/cache,upperdir={dir}/cache,workdir={dir}/.cache-work /var/cache
 mount -t overlay overlay -o lowerdir=/var/lib,upperdir={dir}/lib,workdir={dir}/.lib-work /var/lib
 mount -t tmpfs tmpfs /run; mkdir -p /run/lock /run/user
+while [ $# -gt 0 ]; do mkdir "$1"; mount --bind "$2" "$1"; shift 2; done
 mount --bind {dir}/pkg {pkg}
 mount --bind {dir}/db {db}
 mount -t sysfs sysfs /sys
@@ -50,7 +52,8 @@ class Host(Namespace):
         """Makes the folders and mounts; `keyring` becomes pacman's GPGDir."""
         for name in _FOLDERS:
             (self.dir / name).mkdir(parents=True, exist_ok=True)
-        self.run(["sh", "-c", _MOUNTS.format(dir=self.dir, pkg=PACKAGE_DIR, db=DATABASE_DIR, name=self.name)])
+        mounted = [str(path) for pair in MOUNTED.items() for path in pair]
+        self.run(["sh", "-c", _MOUNTS.format(dir=self.dir, pkg=PACKAGE_DIR, db=DATABASE_DIR, name=self.name), "sh", *mounted])
         shutil.copytree(keyring, self.dir / "gnupg", ignore=LIVE_FILES)
         self.configure()
 

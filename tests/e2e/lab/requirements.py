@@ -16,7 +16,8 @@ from tests.e2e.lab.shortage import remove_groups
 _TOOLS = ("gpg", "gpgconf", "ip", "mount", "nft", "nginx", "nsenter", "pacman", "pacman-conf", "setpriv", "ss", "sysctl", "tc", "unshare")
 _TRIAL = """set -e; cd "$1"; mkdir upper work
 mount -t overlay overlay -o lowerdir=/etc,upperdir=upper,workdir=work /etc; touch /etc/pacserve-trial
-mount -t tmpfs tmpfs /run; mount -t sysfs sysfs /sys; ip link add trial0 type veth peer name trial1; ip link add trial2 type bridge"""
+mount -t tmpfs tmpfs /run; mount -t sysfs sysfs /sys; sysctl -qw net.ipv4.ip_forward=1
+ip link add trial0 type veth peer name trial1; ip link add trial2 type bridge"""
 PREFIX = "pacserve-e2e"
 
 
@@ -43,7 +44,8 @@ def trial(directory: Path) -> str:
         text=True,
         check=False,
     )
-    return f"end-to-end tests need namespaces, overlay mounts, veth and bridge: {done.stderr.strip()}" if done.returncode else ""
+    needed = "namespaces, overlay mounts, a writable /proc/sys/net, veth and bridge"
+    return f"end-to-end tests need {needed}: {done.stderr.strip()}" if done.returncode else ""
 
 
 def remove_leftovers() -> None:

@@ -36,18 +36,18 @@ tests:
       - eval_time: 20m
         alertname: PacserveDown
         exp_alerts: [{exp_labels: {job: pacserve, instance: a, severity: warning}, exp_annotations: {summary: pacserve on a does not answer,
-          description: pacman goes to its mirrors meanwhile. See journalctl -u pacserve on that host.}}]
+          description: Meanwhile pacman uses its mirrors. See journalctl -u pacserve on that host.}}]
       - {eval_time: 20m, alertname: PacserveDefect, exp_alerts: []}
       - eval_time: 25m
         alertname: PacserveDefect
         exp_alerts: [{exp_labels: {job: pacserve, instance: a, class: defect, severity: warning}, exp_annotations: {
-          summary: pacserve on a met an error of its own, description: The log has a traceback. Please report it.}}]
+          summary: pacserve on a has met a defect of its own, description: The log has a traceback. Please report it.}}]
       - {eval_time: 20m, alertname: PacserveAlone, exp_alerts: []}
       - eval_time: 30m
         alertname: PacserveAlone
         exp_alerts: [{exp_labels: {job: pacserve, instance: a, severity: info}, exp_annotations: {
           summary: pacserve on a has lost all its peers,
-          description: "It had some within the last day. Either they are switched off, or its network or firewall has changed."}}]
+          description: "It had peers within the last day. Either they are switched off, or its network or firewall has changed."}}]
 """
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
@@ -128,7 +128,13 @@ class _BoundedProtocol(ProtocolWrapper):
         self.transport.abortConnection()
 
 
-class _BoundingFactory(WrappingFactory[_BoundedProtocol]):
+if TYPE_CHECKING:
+    _Factory = WrappingFactory[_BoundedProtocol]
+else:
+    _Factory = WrappingFactory  # in Twisted before 25.5 it takes no type
+
+
+class _BoundingFactory(_Factory):
     """Builds `_BoundedProtocol`s, and logs nothing about starting and stopping."""
 
     protocol = _BoundedProtocol

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import subprocess
 import sys
@@ -67,6 +68,8 @@ def _install(places: Places, layout: str, *, pacman: bool) -> None:
         )
     if places.destdir:
         Path(places.destdir).mkdir(parents=True, exist_ok=True)
+    for folder in (places.commands, places.units, places.shared, places.sysconfdir / "conf.d"):
+        _check_writable(places.real(folder))
     tree = Tree(places, say)
     if layout == "system":
         install_system(tree, places)
@@ -79,6 +82,13 @@ def _install(places: Places, layout: str, *, pacman: bool) -> None:
     if not places.destdir:
         _systemctl("daemon-reload")
         say(_NEXT)
+
+
+def _check_writable(folder: Path) -> None:
+    """Sees at once whether a folder may be made or written to: a build that can't be installed takes a minute."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
 
 
 def _uninstall(places: Places) -> None:

@@ -82,7 +82,7 @@ class InstallTests(SynchronousTestCase):
 
     def test_files(self) -> None:
         """A package has these files, for everybody to read, commands that run and units that are right; what was installed can be removed."""
-        before = self.status()
+        before = self.built()
         self.assertEqual(self.make("install"), "")
 
         files = {str(path.relative_to(self.root)) for path in self.root.rglob("*") if not path.is_dir()}
@@ -100,7 +100,7 @@ class InstallTests(SynchronousTestCase):
         self.units()
         self.assertEqual(self.make("uninstall"), "")
         self.assertEqual(list(self.root.rglob("*")), [])
-        self.assertEqual(self.status(), before)
+        self.assertEqual(self.built(), before)
 
     def test_private(self) -> None:
         """With an environment of its own pacserve has all that it needs there, and works under the path that it was made for."""
@@ -148,10 +148,9 @@ class InstallTests(SynchronousTestCase):
             self.patch(os, "environ", {**os.environ, "PIP_FIND_LINKS": wheels})
             self.make("install", "LAYOUT=private", f"PACMAN={pacman}")
 
-    def status(self) -> str:
-        """What git says that is in the checkout and is not in its history, ignored files included; compiled modules come and go."""
-        listed = subprocess.run(["git", "status", "--short", "--ignored"], cwd=ROOT, capture_output=True, text=True, check=False)
-        return "\n".join(line for line in listed.stdout.splitlines() if "__pycache__" not in line)
+    def built(self) -> list[str]:
+        """What builds leave in a checkout, where they leave anything."""
+        return sorted(path.name for path in ROOT.iterdir() if path.name in {"build", "dist", "pacserve.egg-info"})
 
     def commands(self) -> None:
         environment = {**os.environ, "PYTHONPATH": str(self.root / MODULES), "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"}

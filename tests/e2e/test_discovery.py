@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import sys
@@ -116,6 +117,24 @@ def test_thirty_hosts(make_lab: MakeLab, depot: Depot) -> None:
     know_each_other(lab.hosts, daemons)
     for daemon in daemons[:3]:
         daemon.stop()
+
+
+def test_names(make_lab: MakeLab) -> None:
+    """Hosts tell their names: those that a host finds when it starts are one line of its log, and `/status` has the names beside the addresses."""
+    lab = make_lab(hosts=4)
+    host, *others = lab.hosts
+    names = ["nas", "laptop", ""]
+    daemons = [Daemon(other, "--multicast", "--host-name", name) for other, name in zip(others, names, strict=True)]
+    know_each_other(others, daemons)
+    daemon = Daemon(host, "--multicast")
+    knows(daemon, at(*others))
+    (line,) = re.findall(r"\[info\] (3 machines found: .*)", daemon.text())
+    for other, name in zip(others, names, strict=True):
+        assert f"{other.ip}:{PORT} ({name}) holds " in line if name else f"{other.ip}:{PORT} holds " in line
+    told = {peer["address"]: peer["host_name"] for peer in json.loads(host.request("/status").body)["peers"]}
+    assert told == {f"{other.ip}:{PORT}": name for other, name in zip(others, names, strict=True)}
+    for one in (daemon, *daemons):
+        one.stop()
 
 
 @pytest.mark.parametrize("snooping", [True, False, "stale"])

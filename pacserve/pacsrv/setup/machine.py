@@ -16,7 +16,8 @@ from pacserve.pacsrv.setup.record import RECORD, Record, decode, encode
 
 # Where iptables and nft are; sudo and su may leave them out of PATH.
 _SYSTEM_PROGRAMS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
-_SCRIPT = "pacserve-firewall"
+# Below the share folder of an installation, and below contrib/ in a checkout.
+_SCRIPT = "iptables/pacserve-firewall"
 
 
 class Machine(Protocol):
@@ -115,5 +116,5 @@ def firewall_scripts(program: str) -> list[Path]:
         program: The path by which pacsrv was started.
     """
     prefixes = [Path(program).absolute().parents[1], Path(program).resolve().parents[1], Path("/usr/local"), Path("/usr")]
-    installed = [prefix / "share/pacserve/iptables" / _SCRIPT for prefix in prefixes]
-    return [*installed, Path(pacserve.__file__).parents[1] / "contrib/iptables" / _SCRIPT]
+    installed = [prefix / "share/pacserve" / _SCRIPT for prefix in prefixes]
+    return [*installed, Path(pacserve.__file__).parents[1] / "contrib" / _SCRIPT]

@@ -68,14 +68,17 @@ class Daemon:
         """
         return self._ask("GET", f"/why/{quote(name, safe='')}", ANSWER_TIMEOUT)
 
-    def check(self) -> None:
+    def check(self, timeout: float = CHECK_TIMEOUT) -> None:
         """
         Makes sure that the daemon runs and answers.
+
+        Args:
+            timeout: Seconds to wait for the answer.
 
         Raises:
             SilentError: The daemon does not answer, or another program listens on its port.
         """
-        reply = self._ask("HEAD", "/info", CHECK_TIMEOUT)
+        reply = self._ask("HEAD", "/info", timeout)
         if reply.status not in {200, 403}:  # 403: the daemon runs, but does not take this host for one of its LAN
             raise SilentError("the program on that port is not pacserve")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from pacserve.errors import reason_of
 from pacserve.pacsrv.answering import decoded
-from pacserve.pacsrv.asking import Daemon, SilentError
+from pacserve.pacsrv.asking import ANSWER_TIMEOUT, Daemon, SilentError
 from pacserve.pacsrv.clocks import ask_clocks
 from pacserve.pacsrv.configuration import ConfigurationFiles, Resolved, Section, parse_resolved, read_lines, read_sections
 from pacserve.pacsrv.facts import Facts, Folder
@@ -80,7 +80,8 @@ def _spool(status: Status | None) -> Folder | None:
 def _ask(daemon: Daemon) -> tuple[str, Status | None, str]:
     """Returns why the daemon is silent, its state, and why it does not tell its state; what does not apply is empty or None."""
     try:
-        daemon.check()
+        # No pacman waits for this: on a busy host a late answer is still one.
+        daemon.check(ANSWER_TIMEOUT)
     except SilentError as error:
         return str(error), None, ""
     try:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e.conftest import MakeLab
 from tests.e2e.lab import MIRROR, PORT, Daemon, Depot, Host, Lab, Program, command, sh, wait_until
+from tests.e2e.lab.slowness import limit
 
 # Seconds in which the hosts of a LAN are to know each other, twice what is promised: the machine is shared.
 KNOWN_WITHIN = 2 * 5.0
@@ -105,11 +106,12 @@ def counted(host: Host) -> list[int]:
 
 def know_each_other(hosts: Sequence[Host], daemons: Collection[Daemon], seconds: float = KNOWN_WITHIN) -> None:
     """Waits until each of the daemons uses all others."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + limit(seconds)
     for host, daemon in zip(hosts, daemons, strict=True):
         knows(daemon, at(*hosts) - at(host), max(0.0, deadline - time.monotonic()))
 
 
+@pytest.mark.alone  # thirty daemons that start at once leave no CPU for others
 def test_thirty_hosts(make_lab: MakeLab, depot: Depot) -> None:
     """Thirty hosts that are started at once all know each other within five seconds."""
     lab = make_lab(hosts=30)

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.e2e.lab import Daemon, Depot, Lab, fake_peer, small_packages, wait_until
+from tests.e2e.lab.slowness import limit
 
 NAMES = small_packages()[:4]
 KINDS = [
@@ -38,7 +39,7 @@ def test_pacman_succeeds(lab: Lab, depot: Depot, kind: str) -> None:
     time.sleep(0.5)
     started = time.monotonic()
     host.pacman("-Sy", *NAMES)
-    assert time.monotonic() - started < 12
+    assert time.monotonic() - started < limit(12)
     assert host.installed() == set(NAMES)
     assert daemon.memory() < usual + 60_000_000
     daemon.stop()

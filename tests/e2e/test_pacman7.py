@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.conftest import MakeLab
 from tests.e2e.lab import MIRROR, PACSERVE, Daemon, Depot, Lab, Site, falsified, small_packages
 from tests.e2e.lab.pacman7 import Pacman7
+from tests.e2e.lab.slowness import assert_at_most
 from tests.e2e.test_discovery import know_each_other, start
 from tests.e2e.test_lan_upgrades import payload
 from tests.e2e.test_packages_by_url import holding, urls
@@ -177,7 +178,7 @@ def test_one_after_the_other(make_lab: MakeLab, depot: Depot, request: pytest.Fi
         assert pacman.installed() == set(names)
         assert "error" not in done.stderr
     downloaded = sum(download.sent for download in lab.mirror.package_downloads())
-    assert downloaded <= 1.02 * payload(depot, names)
+    assert_at_most(downloaded, 1.02 * payload(depot, names), "bytes from the mirror")
     for daemon in daemons:
         daemon.stop()
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.conftest import MakeLab
 from tests.e2e.lab import Daemon, Depot, Host, Lab, Site, falsified, small_packages, truncated, wait_until
+from tests.e2e.lab.slowness import limit
 
 NAMES = small_packages()[:10]
 # Seconds that a peer which fails may cost; twice of it is allowed for, since the machine may be busy.
@@ -45,7 +46,7 @@ def test_before_pacman_starts(make_lab: MakeLab, depot: Depot, failure: str) -> 
     daemon = Daemon(host, "--pacserver", other.ip)
     daemon.wait_for("holds")
     FAILURES[failure](lab, other, peer)
-    assert install(host, *NAMES) <= baseline + GRACE
+    assert install(host, *NAMES) <= baseline + limit(GRACE)
     assert host.installed() == set(NAMES)
     daemon.stop()
 
@@ -60,7 +61,7 @@ def test_before_the_daemon_starts(make_lab: MakeLab, depot: Depot, failure: str)
     baseline = install(alone, *NAMES)
     FAILURES[failure](lab, other, peer)
     daemon = Daemon(host, "--pacserver", other.ip)
-    assert install(host, *NAMES) <= baseline + GRACE
+    assert install(host, *NAMES) <= baseline + limit(GRACE)
     assert host.installed() == set(NAMES)
     daemon.stop()
 
@@ -91,7 +92,7 @@ def test_killed_in_mid_file(lab: Lab, depot: Depot) -> None:
     daemon, peer = pair(lab, depot, host, other)
     pacman = start_big_download(host, depot)
     peer.kill()
-    assert pacman.wait(GRACE) == 0
+    assert pacman.wait(limit(GRACE)) == 0
     assert host.installed() == {"big"}
     (rest,) = lab.mirror.package_downloads()
     assert rest.status == 206
@@ -109,8 +110,8 @@ def test_stalled_in_mid_file(make_lab: MakeLab, depot: Depot) -> None:
         FAILURES[failure](lab, other, peer)
         running.append((failure, time.monotonic(), host, daemon, pacman))
     for failure, broken, host, daemon, pacman in running:
-        assert pacman.wait(STALL) == 0, failure
-        assert time.monotonic() - broken <= STALL, failure
+        assert pacman.wait(limit(STALL)) == 0, failure
+        assert time.monotonic() - broken <= limit(STALL), failure
         assert host.installed() == {"big"}
         daemon.stop()
 

@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.conftest import MakeLab
 from tests.e2e.lab import MIRROR, PACSERVE, PORT, Daemon, Depot, Host, Lab, Program, Service, command, small_packages, wait_until
 from tests.e2e.lab.restarts import restarted
+from tests.e2e.lab.slowness import limit
 
 NAME = "pkg00-1.0.0-1-x86_64.pkg.tar.zst"
 # Upgrades during which the daemon is restarted; `python -m benchmarks restarts` does a hundred.
@@ -85,7 +86,7 @@ def test_end_in_spite_of_a_stalled_transfer(lab: Lab, depot: Depot) -> None:
     with connection, idle:
         started = time.monotonic()
         daemon.stop()
-        assert time.monotonic() - started < 12
+        assert time.monotonic() - started < limit(12)
 
 
 def test_end_is_prompt(lab: Lab) -> None:
@@ -97,7 +98,7 @@ def test_end_is_prompt(lab: Lab) -> None:
         kept.recv(1000)
         started = time.monotonic()
         daemon.stop()
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < limit(3)
 
 
 def test_hangup(lab: Lab) -> None:

@@ -11,6 +11,8 @@ from tests.e2e.test_discovery import know_each_other
 from tests.e2e.test_fetch import downloaded, start_fetching
 from tests.e2e.test_lan_upgrades import payload
 
+# Eight quarters of a core are all that a machine of two has.
+pytestmark = pytest.mark.alone
 # Seconds: at a quarter of a core pacman alone takes a good part of a minute to check the signatures.
 _UPGRADE_TIMEOUT = 240
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.e2e.lab.checkout import mounted_python
 from tests.e2e.lab.host import Host
 from tests.e2e.lab.namespace import Namespace, wait_until
+from tests.e2e.lab.slowness import limit
 
 PORT = 15678
 # Seconds: the machine may be busy with other tests.
@@ -106,7 +107,7 @@ class Daemon(Program):
         """Ends it with SIGTERM.  It must leave with status 0, and must not have met a defect of its own."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            status = self.process.wait(_STOP)
+            status = self.process.wait(limit(_STOP))
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still runs {_STOP} s after SIGTERM") from None
         assert status == 0, f"status {status} after SIGTERM"

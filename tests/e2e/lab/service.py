@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.e2e.lab.daemon import PORT, Program, command
 from tests.e2e.lab.host import Host
 from tests.e2e.lab.namespace import wait_until
+from tests.e2e.lab.slowness import limit
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _STARTED = "supervisor: started"
@@ -58,7 +59,7 @@ class Service(Program):
     def stop(self) -> None:
         """Ends it with SIGTERM.  The daemon must leave with status 0, and none of those that ran must have met a defect of its own."""
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(_STOP)
+        status = self.process.wait(limit(_STOP))
         assert status == 0, f"status {status} after SIGTERM"
         assert "Traceback" not in self.text()
 

@@ -112,3 +112,10 @@ class AskingTests(SynchronousTestCase):
         with socket.create_server(("127.0.0.1", 0)) as silent:
             error = self.assertRaises(SilentError, Daemon(silent.getsockname()[1], lambda: 0.0, "127.0.0.1").check)
         self.assertIn("0.5 s", str(error))
+
+    def test_longer(self) -> None:
+        """Where no pacman waits the daemon may be asked to answer within another time."""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            daemon = Daemon(silent.getsockname()[1], lambda: 0.0, "127.0.0.1")
+            error = self.assertRaises(SilentError, daemon.check, 0.01)
+        self.assertIn("within 0.01 s", str(error))

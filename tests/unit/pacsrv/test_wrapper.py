@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.pacsrv.asking import Daemon, SilentError
+from pacserve.pacsrv.asking import CHECK_TIMEOUT, Daemon, SilentError
 from pacserve.pacsrv.wrapper import Wrapper
 from tests.fakes.configuration import FakeFiles
 
@@ -28,7 +28,7 @@ class FakeDaemon(Daemon):
         self._silence = silence
         self.checks = 0
 
-    def check(self) -> None:
+    def check(self, timeout: float = CHECK_TIMEOUT) -> None:
         self.checks += 1
         if self._silence:
             raise SilentError(self._silence)

@@ -38,8 +38,17 @@ arch_packages() {
     [ "$purpose" != pacman7 ] || echo 'debootstrap'
 }
 
-debian_missing() {
-    for choice in $(debian_packages); do
+# What checks the manual pages, completions and dashboards.  The tests that need one of these are left out where it is missing.
+debian_checkers() {
+    [ "$purpose" != test ] || echo 'bash-completion fish groff-base mandoc prometheus zsh'
+}
+
+arch_checkers() {
+    [ "$purpose" != test ] || echo 'bash-completion fish groff mandoc prometheus zsh'
+}
+
+debian_missing() { # PACKAGE...
+    for choice in "$@"; do
         found=
         for package in $(echo "$choice" | tr '|' ' '); do
             [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" != installed ] || found=yes
@@ -48,23 +57,24 @@ debian_missing() {
     done
 }
 
-arch_missing() {
+arch_missing() { # PACKAGE...
     # Exit status 127: some are missing.
-    # shellcheck disable=SC2046
-    pacman -T $(arch_packages) || [ $? -eq 127 ]
+    pacman -T "$@" || [ $? -eq 127 ]
 }
 
 debian_install() {
     quietly as_root apt-get update -o Acquire::Retries=3 || echo 'apt-get update failed; trying with the package lists that are there.' >&2
     quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends --no-remove -o Acquire::Retries=3 \
         -o Dpkg::Use-Pty=0 "$@" || return
-    case " $* " in
-        *' nginx-light '*)
-            # The tests start their own nginx; the user did not ask for a running web server.
-            as_root service nginx stop >/dev/null 2>&1 || true
-            as_root update-rc.d nginx disable >/dev/null 2>&1 || true
-            ;;
-    esac
+    # The tests start their own nginx, and need of prometheus only its promtool; the user did not ask for running servers.
+    for server in nginx prometheus; do
+        case " $* " in
+            *" $server "* | *" $server-light "*)
+                as_root service "$server" stop >/dev/null 2>&1 || true
+                as_root update-rc.d "$server" disable >/dev/null 2>&1 || true
+                ;;
+        esac
+    done
 }
 
 arch_install() {
@@ -88,6 +98,11 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
+stopped() { # MESSAGE
+    echo "$1" >&2
+    exit 1
+}
+
 may_install() {
     [ "$(id -u)" -eq 0 ] || { command -v sudo >/dev/null && sudo -n true 2>/dev/null; }
 }
@@ -97,8 +112,8 @@ ID='' ID_LIKE=''
 # shellcheck source=/dev/null
 [ ! -r /etc/os-release ] || . /etc/os-release
 case " $ID $ID_LIKE " in
-    *' debian '*) missing=$(debian_missing) install=debian_install command='apt-get install --no-install-recommends' ;;
-    *' arch '*) missing=$(arch_missing) install=arch_install command='pacman -S --needed' ;;
+    *' debian '*) system=debian command='apt-get install --no-install-recommends' ;;
+    *' arch '*) system=arch command='pacman -S --needed' ;;
     *)
         echo "This is neither Debian nor Arch Linux (${ID:-no /etc/os-release}). pacserve needs these packages, by their names in Debian:" >&2
         debian_packages >&2
@@ -107,16 +122,26 @@ case " $ID $ID_LIKE " in
         exit 1
         ;;
 esac
-[ -n "$missing" ] || exit 0
+# shellcheck disable=SC2046
+missing=$(${system}_missing $("${system}_packages"))
+checkers=$("${system}_checkers")
+# shellcheck disable=SC2086
+[ -z "$checkers" ] || checkers=$("${system}_missing" $checkers)
+[ -n "$missing$checkers" ] || exit 0
 
 missing=$(echo "$missing" | tr '\n' ' ' | sed 's/ $//')
+checkers=$(echo "$checkers" | tr '\n' ' ' | sed 's/ $//')
 if may_install; then
-    echo "Installing the system packages that are missing: $missing" >&2
+    echo "Installing the system packages that are missing: $missing${missing:+${checkers:+ }}$checkers" >&2
     # shellcheck disable=SC2086
-    $install $missing && exit
-    echo "They could not be installed. The command was: $command $missing" >&2
-    exit 1
+    "${system}_install" $missing $checkers && exit
+    [ -n "$checkers" ] || stopped "They could not be installed. The command was: $command $missing"
+    # Perhaps only the checkers are to blame.
+    # shellcheck disable=SC2086
+    [ -z "$missing" ] || "${system}_install" $missing || stopped "They could not be installed. The command was: $command $missing"
 fi
+[ -z "$checkers" ] || echo "Tests that need one of these are left out: $checkers ($command $checkers)" >&2
+[ -n "$missing" ] && ! may_install || exit 0
 cat >&2 <<END
 System packages are missing, and installing them needs root. Type this, then try again:
 

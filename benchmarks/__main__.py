@@ -32,7 +32,7 @@ from benchmarks import (
     weight,
 )
 from benchmarks.lab import Lab
-from benchmarks.report import Result, as_json, shown, table
+from benchmarks.report import Result, as_json, closing, shown, table
 from benchmarks.servers import BenchmarkError, SkippedError
 
 BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
@@ -61,6 +61,8 @@ BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
 }
 # Benchmarks that take minutes, and run only if they are named.
 _LONG = frozenset({growth.NAME, hostile.NAME, restarts.NAME, together.NAME, together.BUSY})
+# Seconds after which no further benchmark begins that was not named, so that all of them take less than 8 minutes on a slow machine, too.
+_BUDGET = 400.0
 # Load average of the last minute from which on figures are not to be trusted.
 _BUSY_LOAD = 0.7
 _PROGRAMS = ("nginx", "wrk", "taskset", "pacman-conf")
@@ -84,11 +86,15 @@ def main() -> int:
     busy = os.getloadavg()[0]
     if busy > _BUSY_LOAD:
         sys.stderr.write(f"The machine is busy with other work (load {busy:.1f}): the figures will mean little, and rates less than CPU times.\n")
-    began = time.monotonic()
+    took: dict[str, float] = {}
     results: list[Result] = []
     failed = 0
-    for name in options.name or [name for name in BENCHMARKS if name not in _LONG]:
-        sys.stderr.write(f"{name} ...\n")
+    chosen = options.name or [name for name in BENCHMARKS if name not in _LONG]
+    for number, name in enumerate(chosen, 1):
+        if not options.name and sum(took.values()) > _BUDGET:
+            break
+        sys.stderr.write(f"{name} ({number} of {len(chosen)}) ...\n")
+        started = time.monotonic()
         try:
             with tempfile.TemporaryDirectory(prefix="pacserve-bench-") as folder, Lab(Path(folder), quick=options.quick) as lab:
                 results.extend(shown(BENCHMARKS[name](lab), sys.stdout))
@@ -99,8 +105,9 @@ def main() -> int:
             sys.stderr.write(f"benchmarks: {name} was skipped: {error}\n")
         except KeyboardInterrupt:
             return 128 + signal.SIGINT
+        took[name] = time.monotonic() - started
     print(table(results), end="")
-    print(f"Medians, taken in {time.monotonic() - began:.0f} s.")
+    print(closing(took, [] if options.name else [name for name in BENCHMARKS if name not in took]))
     if options.json is not None:
         options.json.write_text(as_json(results), "utf-8")
     return failed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TextIO
 
@@ -59,6 +59,8 @@ class Result:
         return None if self.aim is None else self.aim.met(self.value, self.ratio)
 
 
+# Benchmarks of which the last line says how long they took.
+_LONGEST = 5
 _HEADINGS = ("benchmark", "what", "pacserve", "nginx", "ratio", "unit", "aim", "met")
 
 
@@ -87,6 +89,21 @@ def shown(results: Iterable[Result], out: TextIO) -> Iterator[Result]:
         out.write(line(result) + "\n")
         out.flush()
         yield result
+
+
+def closing(took: Mapping[str, float], left_out: Sequence[str]) -> str:
+    """
+    Returns the last lines: how long it took, which benchmarks took most of it, and which were left out.
+
+    Args:
+        took: Seconds by the name of the benchmark.
+        left_out: The names of the benchmarks for which there is no time in a run of all.
+    """
+    longest = sorted(took, key=lambda name: -took[name])[:_LONGEST]
+    lines = [f"Medians, taken in {sum(took.values()):.0f} s; of these {', '.join(f'{name} {took[name]:.0f} s' for name in longest)}."]
+    if left_out:
+        lines.append(f"Left out, since they take long: {', '.join(left_out)}. Each is measured when it is named: make bench ARGS={left_out[0]}")
+    return "\n".join(lines)
 
 
 def as_json(results: Sequence[Result]) -> str:

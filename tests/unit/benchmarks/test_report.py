@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from benchmarks.report import Aim, Result, line, shown, table
+from benchmarks.report import Aim, Result, closing, line, shown, table
 
 
 class ReportTests(SynchronousTestCase):
@@ -43,6 +43,14 @@ class ReportTests(SynchronousTestCase):
         """The table has a line for each result below its headings."""
         lines = table([Result("start", "first answer", 0.5, "s"), Result("memory", "idle", 50, "MB")]).splitlines()
         self.assertEqual([one.split()[0] for one in lines], ["benchmark", "start", "memory"])
+
+    def test_closing(self) -> None:
+        """The last lines say how long it took, what took most of it, and how to measure what was left out."""
+        took = {"a": 1.0, "b": 30.0, "c": 2.0, "d": 9.0, "e": 7.0, "f": 3.0}
+        self.assertEqual(closing(took, []), "Medians, taken in 52 s; of these b 30 s, d 9 s, e 7 s, f 3 s, c 2 s.")
+        left_out = closing(took, ["growth", "restarts"]).splitlines()[1]
+        self.assertIn("growth, restarts", left_out)
+        self.assertIn("make bench ARGS=growth", left_out)
 
 
 class Flushed(io.StringIO):

@@ -16,4 +16,6 @@ def mounted_python() -> list[str]:
     # The environment's own interpreter is a link to where others may not look.
     interpreter = _PYTHON / Path(sys.executable).resolve().relative_to(Path(sys.base_prefix).resolve())
     installed = _ENVIRONMENT / Path(sysconfig.get_path("purelib")).relative_to(sys.prefix)
-    return ["env", f"PYTHONPATH={_CHECKOUT}:{installed}", str(interpreter)]
+    # One that is linked to its libpython looks for it where it was built, and would find the one of the system instead, or none.
+    libraries = [] if sys.base_prefix == "/usr" else [f"LD_LIBRARY_PATH={_PYTHON}/lib"]
+    return ["env", *libraries, f"PYTHONPATH={_CHECKOUT}:{installed}", str(interpreter)]

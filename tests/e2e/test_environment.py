@@ -52,7 +52,7 @@ def test_fifo_at_the_start(lab: Lab, where: str) -> None:
         host.write_configuration(host.configuration([PACSERVE], ["core"]) + "Include = /etc/mirrorlist\n")
     host.path(path).unlink(missing_ok=True)
     os.mkfifo(host.path(path))
-    done = host.run(command(), check=False, timeout=20)
+    done = host.run(command(), check=False, timeout=limit(20))
     assert done.returncode == EX_CONFIG
     assert f"{path} is a FIFO" in done.stderr
     assert done.stderr.count("\n") == 1

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.conftest import MakeLab
 from tests.e2e.lab import Daemon, Depot, Host, Lab, command, fake_peer, falsified, small_packages, truncated, wait_until
-from tests.e2e.lab.slowness import assert_at_most
+from tests.e2e.lab.slowness import assert_at_most, limit
 from tests.e2e.test_discovery import know_each_other
 from tests.e2e.test_lan_upgrades import payload
 from tests.e2e.test_peer_failures import FAILURES
@@ -48,7 +48,7 @@ def test_together(make_lab: MakeLab, depot: Depot) -> None:
         client.configure(servers=[f"http://{host.ip}:15678/request/$repo/$arch"])
         client.pacman("-Sy")
     running = [client.spawn(["pacman", "--noconfirm", "--noprogressbar", "-S", "big"], log=client.dir / "log" / "p.log") for client in clients]
-    assert [pacman.wait(60) for pacman in running] == [0, 0, 0]
+    assert [pacman.wait(limit(60)) for pacman in running] == [0, 0, 0]
     assert len(lab.mirror.package_downloads()) == 1
     daemon.stop()
 
@@ -95,7 +95,7 @@ def test_holder_fails(make_lab: MakeLab, depot: Depot, failure: str) -> None:
     FAILURES[failure](lab, lab.hosts[index], daemons[index])
     for number, pacman in enumerate(running):
         if number != index:
-            assert pacman.wait(60) == 0
+            assert pacman.wait(limit(60)) == 0
             assert lab.hosts[number].installed() == {"big"}
     assert lab.mirror.wan_bytes() - sent <= 1.6 * depot.packages["big"].size
 
@@ -193,7 +193,7 @@ def test_spool_in_use(lab: Lab) -> None:
     """A second daemon on the same spool does not start, and says why."""
     host, _ = lab.hosts
     daemon = Daemon(host, "--misses", "fetch", "--spool", str(host.dir / "spool"))
-    done = host.run(command("--port", "15680", "--misses", "fetch", "--spool", str(host.dir / "spool")), check=False, timeout=20)
+    done = host.run(command("--port", "15680", "--misses", "fetch", "--spool", str(host.dir / "spool")), check=False, timeout=limit(20))
     assert done.returncode == 78
     assert "--spool" in done.stderr
     daemon.stop()
@@ -223,7 +223,7 @@ def start_fetching(lab: Lab, hosts: Sequence[Host]) -> list[Daemon]:
 def upgrade_together(hosts: Sequence[Host], names: Sequence[str]) -> None:
     """Runs pacman on all hosts at the same moment."""
     running = [host.spawn(["pacman", "--noconfirm", "--noprogressbar", "-S", *names], log=host.dir / "log" / "p.log") for host in hosts]
-    assert [pacman.wait(120) for pacman in running] == [0] * len(hosts)
+    assert [pacman.wait(limit(120)) for pacman in running] == [0] * len(hosts)
     for host in hosts:
         assert host.installed() == set(names)
 

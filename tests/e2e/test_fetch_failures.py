@@ -16,6 +16,7 @@ import pytest
 
 from tests.e2e.conftest import MakeLab
 from tests.e2e.lab import MIRROR, PACSERVE, Daemon, Depot, Host, Lab, Program, Site, small_packages, wait_until
+from tests.e2e.lab.slowness import limit
 from tests.e2e.test_peer_failures import start_big_download
 
 NAMES = small_packages()[:5]
@@ -87,7 +88,7 @@ def fill(disk: Path) -> None:
 def restart(daemon: Daemon, how: signal.Signals, host: Host) -> Daemon:
     """Ends a daemon, and starts it again when it has ended."""
     daemon.process.send_signal(how)
-    assert daemon.process.wait(15) == (0 if how is signal.SIGTERM else -signal.SIGKILL)
+    assert daemon.process.wait(limit(15)) == (0 if how is signal.SIGTERM else -signal.SIGKILL)
     return fetching(host)
 
 
@@ -105,7 +106,7 @@ def test_restarted_in_mid_download(make_lab: MakeLab, depot: Depot, how: signal.
     wait_until(lambda: offered(host, other) == set(depot.filenames(NAMES, signatures=False)), "the spool to be offered", 10)
     assert other.request(f"/package/{depot.packages['big'].filename}", host.ip).status == 404
     assert other.request(f"/fetch/core/x86_64/{depot.packages['big'].filename}", host.ip).status == 404
-    assert pacman.wait(60) == 0
+    assert pacman.wait(limit(60)) == 0
     assert host.installed() == {*NAMES, "big"}
     again.stop()
 
@@ -139,7 +140,7 @@ def test_disk_fills_up(make_lab: MakeLab, depot: Depot) -> None:
     host.pacman("-Sy")
     pacman = start_big_download(host, depot)
     fill(disk)
-    assert pacman.wait(60) == 0
+    assert pacman.wait(limit(60)) == 0
     done = host.pacman("-S", *NAMES)
     assert host.installed() == {*NAMES, "big"}
     assert "error" not in done.stderr
@@ -160,7 +161,7 @@ def test_disk_is_full_when_a_file_begins_again(make_lab: MakeLab, depot: Depot, 
     pacman = start_big_download(host, depot)
     fill(disk)
     cut(lab, "reject with tcp reset")
-    assert pacman.wait(60) == 0
+    assert pacman.wait(limit(60)) == 0
     assert host.installed() == {"big"}
     daemon.stop()
     assert _files(disk) == {"filling"}
@@ -212,7 +213,7 @@ def test_spool_removed_in_mid_download(make_lab: MakeLab, depot: Depot) -> None:
     host.pacman("-Sy", NAMES[0])
     pacman = start_big_download(host, depot)
     shutil.rmtree(host.dir / "spool")
-    assert pacman.wait(60) == 0
+    assert pacman.wait(limit(60)) == 0
     assert len(lab.mirror.package_downloads()) == 2
     assert not spooled(host)
     host.pacman("-S", *NAMES[1:])
@@ -255,7 +256,7 @@ def test_mirror_fails_in_mid_file(make_lab: MakeLab, depot: Depot, other_time: P
     host.pacman("-Sy")
     pacman = start_big_download(host, depot)
     cut(lab, verdict)
-    assert pacman.wait(60) == 0
+    assert pacman.wait(limit(60)) == 0
     assert host.installed() == {"big"}
     assert_one_answer(lab, daemon, depot)
     *_, rest = (request for request in lab.mirror.package_downloads() if request.port == 80)
@@ -299,7 +300,7 @@ def test_client_leaves_and_returns(make_lab: MakeLab, depot: Depot) -> None:
     host.pacman("-Sy")
     pacman = start_big_download(host, depot)
     pacman.send_signal(signal.SIGINT)
-    pacman.wait(10)
+    pacman.wait(limit(10))
     assert any(".partial-" in path for path in spooled(host))
     host.pacman("-S", "big")
     assert host.installed() == {"big"}

@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.conftest import MakeLab
 from tests.e2e.lab import PORT, Daemon, Depot, Host, Lab, Site, command, fake_peer, falsified, small_packages, wait_until
-from tests.e2e.lab.slowness import assert_at_most
+from tests.e2e.lab.slowness import assert_at_most, limit
 from tests.e2e.test_discovery import know_each_other
 from tests.e2e.test_fetch import downloaded, upgrade_together
 from tests.e2e.test_lan_upgrades import payload
@@ -183,7 +183,7 @@ def test_spool_of_a_relay_in_use(lab: Lab) -> None:
     host, _ = lab.hosts
     arguments = ("--hits", "relay", *spool(host))
     daemon = Daemon(host, *arguments)
-    done = host.run(command("--port", "15680", *arguments), check=False, timeout=20)
+    done = host.run(command("--port", "15680", *arguments), check=False, timeout=limit(20))
     assert done.returncode == 78
     assert str(host.dir / "spool") in done.stderr
     daemon.kill()

@@ -122,7 +122,7 @@ def test_together(make_lab: MakeLab) -> None:
     daemon.process.send_signal(1)
     wait_until(lambda: "was read again" in daemon.text(), "pacman.conf to be read")
     running = [client.spawn(["pacman", "--noconfirm", "--noprogressbar", "-Sy"], log=client.dir / "log" / "p.log") for client in clients]
-    assert [pacman.wait(60) for pacman in running] == [0, 0, 0]
+    assert [pacman.wait(limit(60)) for pacman in running] == [0, 0, 0]
     assert [status for name, status in database_requests(lab) if name == "core.db"] == [200]
     daemon.stop()
 

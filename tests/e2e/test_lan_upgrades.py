@@ -113,7 +113,7 @@ def test_goodbye_while_pacman_runs(make_lab: MakeLab, depot: Depot) -> None:
     host.pacman("-Sy")
     pacman = host.spawn(["pacman", "--noconfirm", "--noprogressbar", "-S", *NAMES, "big"], log=host.dir / "log" / "pacman.out.log")
     peers[0].stop()
-    assert pacman.wait(60) == 0
+    assert pacman.wait(limit(60)) == 0
     assert host.installed() == {*NAMES, "big"}
     daemon.stop()
 

@@ -16,6 +16,7 @@ from tests.e2e.conftest import MakeLab
 from tests.e2e.lab import MIRROR, PACSERVE, PORT, Daemon, Depot, Host, Lab, small_packages, wait_until
 from tests.e2e.lab.host import DATABASE_DIR
 from tests.e2e.lab.pacman7 import Pacman7
+from tests.e2e.lab.slowness import limit
 from tests.e2e.test_pacman7 import DOWNLOAD_USER
 
 NAMES = small_packages()[:3]
@@ -149,7 +150,7 @@ def test_terminal(shared: Lab) -> None:
         shown += os.read(leader, 4096)
     assert Path(f"/proc/{process.pid}/comm").read_text().strip() in {"nsenter", "pacman"}
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(10) != 0
+    assert process.wait(limit(10)) != 0
     os.close(leader)
     assert host.installed() == set()
     assert not host.path(f"{DATABASE_DIR}/db.lck").exists()
@@ -246,7 +247,7 @@ def test_watch(lab: Lab) -> None:
     process = host.spawn([*PACSRV, "status", "--watch", "0.2"], log=log)
     wait_until(lambda: log.read_text().count("Peers") > 2, "three states")
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0
+    assert process.wait(limit(10)) == 0
     assert "Traceback" not in log.read_text()
     daemon.stop()
 

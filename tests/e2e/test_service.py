@@ -48,7 +48,7 @@ def test_end_during_a_transfer(lab: Lab, depot: Depot, number: signal.Signals) -
         while chunk := connection.recv(1 << 20):
             missing -= len(chunk)
     assert missing == 0
-    assert daemon.process.wait(10) == 0
+    assert daemon.process.wait(limit(10)) == 0
     with pytest.raises(ConnectionError):
         host.request(PACKAGE)
 
@@ -72,7 +72,7 @@ def test_nothing_is_downloaded_at_the_end(lab: Lab, depot: Depot) -> None:
         assert host.request(f"/request/core/x86_64/{name}.sig").status == 200
         while connection.recv(1 << 20):
             pass
-    assert daemon.process.wait(10) == 0
+    assert daemon.process.wait(limit(10)) == 0
     assert [request.name for request in lab.mirror.package_downloads()] == [NAME]
 
 
@@ -151,7 +151,7 @@ def test_socket_activation(lab: Lab, depot: Depot) -> None:
     assert not host.listens(15999)
     assert "--port 15999 has no effect" in daemon.text()
     daemon.process.send_signal(signal.SIGTERM)
-    assert daemon.process.wait(10) == 0
+    assert daemon.process.wait(limit(10)) == 0
     assert "Traceback" not in daemon.text()
 
 

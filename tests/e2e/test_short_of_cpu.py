@@ -7,6 +7,7 @@ import pytest
 from tests.e2e.conftest import MakeLab, require
 from tests.e2e.lab import Depot, small_packages
 from tests.e2e.lab.shortage import why_not
+from tests.e2e.lab.slowness import limit
 from tests.e2e.test_discovery import know_each_other
 from tests.e2e.test_fetch import downloaded, start_fetching
 from tests.e2e.test_lan_upgrades import payload
@@ -31,7 +32,7 @@ def test_eight_together(make_lab: MakeLab, depot: Depot) -> None:
     know_each_other(lab.hosts, daemons)
     names = [*small_packages(), "big"]
     running = [host.spawn(["pacman", "--noconfirm", "--noprogressbar", "-Syw", *names], log=host.dir / "log" / "p.log") for host in lab.hosts]
-    assert [pacman.wait(_UPGRADE_TIMEOUT) for pacman in running] == [0] * len(running)
+    assert [pacman.wait(limit(_UPGRADE_TIMEOUT)) for pacman in running] == [0] * len(running)
     filenames = set(depot.filenames(names, signatures=False))
     assert all(filenames <= {path.name for path in host.pkg.iterdir()} for host in lab.hosts)
     assert downloaded(lab) <= 1.1 * payload(depot, names)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.conftest import MakeLab
 from tests.e2e.lab import PACSERVE, Daemon, Depot, Lab, Program, Site, fake_peer, small_packages
+from tests.e2e.lab.slowness import limit
 from tests.e2e.test_discovery import know_each_other, start
 
 NAMES = small_packages()[:20]
@@ -74,7 +75,7 @@ def test_once_for_the_lan(make_lab: MakeLab, depot: Depot) -> None:
     daemons = start(lab.hosts, "--multicast", "--misses", "auto")
     know_each_other(lab.hosts, daemons)
     running = [host.spawn(["pacman", "--noconfirm", "--noprogressbar", "-Sy", *NAMES], log=host.dir / "log" / "pacman.out.log") for host in lab.hosts]
-    assert [pacman.wait(60) for pacman in running] == [0] * len(running)
+    assert [pacman.wait(limit(60)) for pacman in running] == [0] * len(running)
     asked = [request.name for request in lab.mirror.requests("GET") if request.name.endswith(".zst.sig")]
     assert sorted(asked) == sorted(f"{depot.packages[name].filename}.sig" for name in NAMES)
     for daemon in daemons:

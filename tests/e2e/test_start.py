@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.e2e.lab import MIRROR, PORT, Daemon, Depot, Host, Lab, Program, command, sh, wait_until
+from tests.e2e.lab.slowness import limit
 
 NAME = "pkg00-1.0.0-1-x86_64.pkg.tar.zst"
 PACKAGE, REQUEST = f"/package/{NAME}", f"/request/core/x86_64/{NAME}"
@@ -17,7 +18,7 @@ EX_CONFIG = 78  # sysexits.h
 
 def refused_start(host: Host, *arguments: str) -> tuple[int, str]:
     """Runs a daemon that does not start; returns its status and the one line that it says."""
-    done = host.run(command(*arguments), check=False, timeout=20)
+    done = host.run(command(*arguments), check=False, timeout=limit(20))
     output = (done.stdout + done.stderr).strip()
     assert "Traceback" not in output
     assert output.count("\n") == 0, output
@@ -203,7 +204,7 @@ def test_name_server_that_never_answers(lab: Lab) -> None:
     daemon = Program(host, words, host.dir / "log" / "pacserve.log", PORT)
     assert host.request("/info").status == 200
     daemon.process.terminate()
-    assert daemon.process.wait(timeout=4) == 0
+    assert daemon.process.wait(limit(4)) == 0
 
 
 def test_first_words(lab: Lab) -> None:

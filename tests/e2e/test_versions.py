@@ -13,6 +13,7 @@ import pytest
 
 from tests.e2e.conftest import EARLIER, ROOT, MakeLab
 from tests.e2e.lab import PACKAGE_DIR, Daemon, Depot, Host, wait_until
+from tests.e2e.lab.slowness import limit
 from tests.e2e.test_discovery import know_each_other
 from tests.e2e.test_packages_by_url import urls
 
@@ -109,7 +110,7 @@ def test_both_at_once(make_lab: MakeLab, depot: Depot, earlier: Path, names: lis
     for host in lab.hosts:
         host.pacman("-Sy")
     running = [host.spawn(["pacman", "--noconfirm", "--noprogressbar", "-S", *names], log=host.dir / "log" / "p.log") for host in lab.hosts]
-    assert [pacman.wait(120) for pacman in running] == [0, 0]
+    assert [pacman.wait(limit(120)) for pacman in running] == [0, 0]
     assert [host.installed() for host in lab.hosts] == [set(names)] * 2
     files = sorted(request.name for request in lab.mirror.package_downloads())
     assert files == sorted(depot.filenames(names, signatures=False))

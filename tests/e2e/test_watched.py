@@ -13,6 +13,7 @@ from selenium.webdriver.common.by import By
 
 from tests.e2e.conftest import MakeLab
 from tests.e2e.lab import Daemon, Host, Lab, small_packages, wait_until
+from tests.e2e.lab.slowness import limit
 from tests.e2e.test_page import browser, until_live
 from tools.demo.window import Window
 
@@ -60,7 +61,7 @@ def test_live_progress(slow: Lab, browser: Chrome) -> None:
 
         wait_until(moved, "the progress to move", 30)
         assert seen == sorted(seen)
-        assert pacman.wait(60) == 0
+        assert pacman.wait(limit(60)) == 0
         wait_until(lambda: "mirror" in browser.find_element(By.ID, "recent").text, "the request to be listed", 10)
         assert browser.execute_script("return window.loadedOnce") is True
         assert [entry["message"] for entry in browser.get_log("browser")] == []

@@ -16,6 +16,7 @@ import pytest
 
 from tests.e2e.conftest import MakeLab, require
 from tests.e2e.lab import PORT, Daemon, Depot, Host, Program, wait_until
+from tests.e2e.lab.slowness import limit
 
 ROOT = Path(__file__).parents[2]
 # Debian's own, since netifaces comes as a package of Debian there.
@@ -116,5 +117,5 @@ def test_without_pacman(make_lab: MakeLab, depot: Depot, installed: Path) -> Non
     daemon.wait_for("pyalpm is not installed")
     assert daemon.text().count("no pacman here") == 1
     daemon.process.terminate()
-    assert daemon.process.wait(15) == 0
+    assert daemon.process.wait(limit(15)) == 0
     assert "Traceback" not in daemon.text()

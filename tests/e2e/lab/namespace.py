@@ -118,7 +118,7 @@ class Namespace:
         """
         words = command.split() if isinstance(command, str) else command
         done = subprocess.run(
-            self.entering(words), stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=timeout, check=False
+            self.entering(words), stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=limit(timeout), check=False
         )
         if check and done.returncode:
             raise RuntimeError(f"{self.netns}: {' '.join(words)}: status {done.returncode}: {done.stderr.strip()} {done.stdout[-400:]}")
@@ -193,7 +193,7 @@ class Namespace:
 
     def connect(self, address: str = "127.0.0.1", port: int = 15678, timeout: float = 15, source: str = "") -> socket.socket:
         """A TCP connection from in here; `source` is the address to come from."""
-        return self.call(lambda: socket.create_connection((address, port), timeout, (source, 0) if source else None))
+        return self.call(lambda: socket.create_connection((address, port), limit(timeout), (source, 0) if source else None))
 
     def request(
         self,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable, Generator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +63,17 @@ def _history_reaches_back() -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    require(missing())
+    require(missing() or _unable())
+
+
+@cache
+def _unable() -> str:
+    """Returns why this machine can't have labs, in words, or removes those of runs that were killed and returns nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        reason = trial(Path(folder) / "trial")
+    if not reason:
+        remove_leftovers()
+    return reason
 
 
 def require(reason: str) -> None:
@@ -120,15 +132,8 @@ def no_defects(request: pytest.FixtureRequest, turn: None, tmp_path: Path) -> It
         pytest.fail("\n\n".join(defects), pytrace=False)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def able_machine(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Skips all tests for one reason where this machine can't have the labs."""
-    require(trial(tmp_path_factory.mktemp("able") / "trial"))
-    remove_leftovers()
-
-
 @pytest.fixture(scope="session")
-def depot(tmp_path_factory: pytest.TempPathFactory, able_machine: None) -> Depot:
+def depot(tmp_path_factory: pytest.TempPathFactory) -> Depot:
     """The packages of this test run, built by the first of the processes that it is shared between."""
     directory = tmp_path_factory.mktemp("depot")
     directory.chmod(0o755)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,8 @@ from tools.installing.tree import Tree, uninstall
 
 # Folders that the service does not see: ProtectHome= of its unit.
 _HOMES = ("/home", "/root", "/run/user")
+# There while systemd runs, see sd_booted(3).
+_SYSTEMD = Path("/run/systemd/system")
 _NEXT = """\
 pacserve is installed. What comes next, as root:
   systemctl enable --now pacserve
@@ -93,7 +96,7 @@ def _check_writable(folder: Path) -> None:
 
 def _uninstall(places: Places) -> None:
     if not places.destdir and places.real(places.units / "pacserve.service").exists():
-        _systemctl("disable", "--now", "pacserve.service", "pacserve.socket")
+        _systemctl("disable", *(["--now"] if _SYSTEMD.is_dir() else []), "pacserve.service", "pacserve.socket")
     if not uninstall(places, say):
         raise InstallError(f"there is no {places.real(places.manifest)}: nothing was installed there by make install")
     if not places.destdir:
@@ -102,8 +105,8 @@ def _uninstall(places: Places) -> None:
 
 
 def _systemctl(*arguments: str) -> None:
-    """Tells systemd, where it runs."""
-    if Path("/run/systemd/system").is_dir():
+    """Tells systemd, where it is installed; units are disabled also while it does not run."""
+    if shutil.which("systemctl") and (_SYSTEMD.is_dir() or arguments[0] != "daemon-reload"):
         subprocess.run(["systemctl", "--quiet", *arguments], check=False)
 
 

@@ -19,10 +19,16 @@ from tools.installing.tree import Tree, uninstall
 _HOMES = ("/home", "/root", "/run/user")
 # There while systemd runs, see sd_booted(3).
 _SYSTEMD = Path("/run/systemd/system")
-_NEXT = """\
+_NEXT = {
+    True: """\
+pacserve is installed. What comes next, as root:
+  pacsrv setup      # shows what it would change, and asks first: starts the service, opens the firewall, puts pacserve before the mirrors
+  pacsrv doctor     # says what is still missing""",
+    False: """\
 pacserve is installed. What comes next, as root:
   systemctl enable --now pacserve
-  pacsrv doctor                     # says what pacman.conf and the firewall lack"""
+  pacsrv doctor     # says what is still missing""",
+}
 
 
 def say(text: str) -> None:
@@ -84,7 +90,7 @@ def _install(places: Places, layout: str, *, pacman: bool) -> None:
     tree.finish()
     if not places.destdir:
         _systemctl("daemon-reload")
-        say(_NEXT)
+        say(_NEXT[pacman])
 
 
 def _check_writable(folder: Path) -> None:

@@ -1,9 +1,11 @@
-"""Tests for `tools.installing.__main__`: what is said when nothing can be installed."""
+"""Tests for `tools.installing.__main__`: what is said when nothing can be installed, and what systemd is told."""
 
 from __future__ import annotations
 
 import io
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -54,3 +56,43 @@ class RefusalTests(SynchronousTestCase):
     def test_nothing_installed(self) -> None:
         """Where nothing was installed nothing is removed, and the place is named."""
         self.assertIn(f"there is no {self.root}/usr/local/share/pacserve/manifest", self.refusal("uninstall", "--destdir", self.root))
+
+
+class SystemdTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.addCleanup(os.umask, os.umask(0o022))
+        self.root = Path(temporary.name)
+        self.calls: list[list[str]] = []
+        self.patch(program, "install_private", lambda *_, **__: None)
+        self.patch(sys, "base_prefix", "/usr")
+        self.patch(sys, "stdout", io.StringIO())
+        self.patch(shutil, "which", lambda name: f"/bin/{name}")
+        self.patch(subprocess, "run", lambda command, **_: self.calls.append(command))
+
+    def run_both(self, *arguments: str) -> None:
+        for action in ("install", "uninstall"):
+            self.assertEqual(program.main([action, *arguments, "--prefix", f"{self.root}/usr", "--sysconfdir", f"{self.root}/etc"]), 0)
+
+    def test_running(self) -> None:
+        """Where systemd runs it learns of the units, and stops the service before its files go."""
+        self.patch(program, "_SYSTEMD", self.root)
+        self.run_both()
+        reload = ["systemctl", "--quiet", "daemon-reload"]
+        disable = ["systemctl", "--quiet", "disable", "--now", "pacserve.service", "pacserve.socket"]
+        self.assertEqual(self.calls, [reload, disable, reload])
+        self.assertEqual(list(self.root.iterdir()), [])
+
+    def test_not_running(self) -> None:
+        """Where systemd does not run, as in a chroot, the links to the units are removed nevertheless."""
+        self.patch(program, "_SYSTEMD", self.root / "absent")
+        self.run_both()
+        self.assertEqual(self.calls, [["systemctl", "--quiet", "disable", "pacserve.service", "pacserve.socket"]])
+
+    def test_package(self) -> None:
+        """While a package is made the systemd of this machine is left alone."""
+        self.patch(program, "_SYSTEMD", self.root)
+        self.patch(program, "install_system", lambda *_: None)
+        self.run_both("--destdir", str(self.root))
+        self.assertEqual(self.calls, [])

@@ -5,7 +5,8 @@ ARGS ?=
 PYTEST_ARGS ?=
 # Where make install puts things: DESTDIR stands before every path while a package is made. The daemon reads SYSCONFDIR/conf.d/pacserve, pacman
 # SYSCONFDIR/pacman.d. LAYOUT=system makes it a part of PYTHON, without what it needs (the default with DESTDIR); LAYOUT=private gives it an environment
-# of its own in PREFIX/lib/pacserve, with all that it needs (the default without). PACMAN=no is for a host that has no pacman.
+# of its own in PREFIX/lib/pacserve, with all that it needs (the default without), LAYOUT=shared one with what PYTHON lacks. PACMAN=no is for a host that
+# has no pacman.
 DESTDIR ?=
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
@@ -13,12 +14,13 @@ LAYOUT ?=
 PACMAN ?= yes
 BIN := .venv/bin
 PACMAN7 := .pacman7
+DEBIANS := .debian12 .debian13
 INSTALLING = $(PYTHON) -B -m tools.installing --destdir '$(DESTDIR)' --prefix '$(PREFIX)' --sysconfdir '$(SYSCONFDIR)'
 # Several tests at once, handed out one by one: the next one in the list goes to the first process that is done.
 PARALLEL := -n auto --maxschedchunk 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run install uninstall dist release test test-fast test-long test-pacman7 lint demo soak man bench clean setup-run setup-test setup-bench setup-pacman7
+.PHONY: help run install uninstall deb dist release test test-fast test-long test-pacman7 test-install lint demo soak man bench clean setup-run setup-test setup-bench setup-pacman7 setup-install
 
 help:  ## Shows this list.
 	@echo 'Usage: make TARGET [ARGS="--port 15680"] [PYTHON=/path/to/python3] [PYTEST_ARGS="-k words"]'
@@ -42,7 +44,7 @@ test: lint  ## Runs the linters and every test but the long ones; end-to-end tes
 test-fast: lint  ## Runs the linters and the unit tests.
 	$(BIN)/pytest $(PARALLEL) tests/unit tests/contracts $(PYTEST_ARGS)
 
-test-long: setup-test setup-pacman7  ## Runs the tests that take more than a minute each, those of pacman 7, and the soak; needs root.
+test-long: setup-test setup-pacman7 setup-install  ## Runs the tests that take more than a minute each, those of pacman 7, and the soak; needs root.
 	tests/e2e/make_pacman7.sh $(PACMAN7)
 	$(BIN)/pytest $(PARALLEL) -m long --pacman7=$(PACMAN7) $(PYTEST_ARGS)
 	$(BIN)/python -m tools.soak $(ARGS)
@@ -51,6 +53,10 @@ test-pacman7: setup-pacman7  ## Runs the end-to-end tests of pacman 7 in a Debia
 	tests/e2e/make_pacman7.sh $(PACMAN7)
 	$(BIN)/pytest $(PARALLEL) tests/e2e/test_pacman7.py tests/e2e/test_pacsrv.py -k 'pacman7' --pacman7=$(PACMAN7) $(PYTEST_ARGS)
 
+deb:  ## Builds the package for this Debian into dist/.
+	@tools/system-packages.sh deb
+	@tools/deb.sh
+
 dist: setup-test  ## Builds source distribution and wheel into dist/, and checks both.
 	@rm -rf dist
 	@PYTHON=$(BIN)/python tools/dist.sh dist
@@ -58,6 +64,9 @@ dist: setup-test  ## Builds source distribution and wheel into dist/, and checks
 release: setup-test  ## Sees whether this version can be released, builds it into dist/, and says what to do next.
 	@rm -rf dist
 	@$(BIN)/python -m tools.release
+
+test-install: setup-install  ## Installs pacserve in new folders of Debian 12 and 13, as the README says and by the package; needs root.
+	$(BIN)/pytest tests/e2e/test_debian_package.py tests/e2e/test_by_hand.py tests/e2e/test_container.py $(PYTEST_ARGS)
 
 lint: setup-test  ## Runs ruff, mypy and import-linter.
 	$(BIN)/ruff check
@@ -79,10 +88,10 @@ bench: setup-bench  ## Measures pacserve against nginx (options: ARGS).
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:  ## Removes what these commands made in this folder; system packages stay.
-	rm -rf --one-file-system .venv $(PACMAN7) pacserve.egg-info build dist
+	rm -rf --one-file-system .venv $(PACMAN7) $(DEBIANS) $(DEBIANS:=.lock) pacserve.egg-info build dist
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 	find pacserve tests benchmarks tools -name __pycache__ -type d -exec rm -rf {} +
 
-setup-run setup-test setup-bench setup-pacman7: setup-%:
+setup-run setup-test setup-bench setup-pacman7 setup-install: setup-%:
 	@tools/system-packages.sh $*
 	@PYTHON='$(PYTHON)' tools/venv.sh $(if $(filter run,$*),run,test)

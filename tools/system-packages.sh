@@ -2,17 +2,23 @@
 # Installs missing system packages as root, or by sudo without a password.  Without these rights, it prints the command that installs
 # them and fails.
 #
-#   tools/system-packages.sh run|host|test|bench|pacman7
+#   tools/system-packages.sh run|host|deb|test|bench|pacman7|install
 # shellcheck disable=SC2317  # functions are called through $install
 set -eu
 
-purpose=${1:?run, host, test, bench or pacman7}
+purpose=${1:?run, host, deb, test, bench, pacman7 or install}
 
 # "a|b": either is enough; the first is installed if both are missing.
 
 debian_packages() {
     if [ "$purpose" = host ]; then
         echo 'python3 python3-venv python3-netifaces ca-certificates'
+        return
+    fi
+    if [ "$purpose" = deb ]; then
+        # The names of Build-Depends, without the versions; debhelper-compat is a name of debhelper.
+        echo 'build-essential'
+        sed -n '/^Build-Depends:/,/^$/p' packaging/debian/control | sed 's/^Build-Depends://; s/-compat//; s/([^)]*)//; s/[ ,]//g'
         return
     fi
     # pyalpm and netifaces have no wheels: they are built from source.
@@ -22,9 +28,14 @@ debian_packages() {
     [ "$purpose" != test ] || echo 'chromium chromium-driver python3-netifaces git python3-build python3-installer python3-setuptools python3-wheel'
     [ "$purpose" != bench ] || echo 'wrk'
     [ "$purpose" != pacman7 ] || echo 'debootstrap'
+    [ "$purpose" != install ] || echo 'debootstrap systemd-container'
 }
 
 arch_packages() {
+    if [ "$purpose" = deb ]; then
+        echo 'A package for Debian is built on Debian; for Arch see contrib/arch.' >&2
+        exit 1
+    fi
     if [ "$purpose" = host ]; then
         echo 'python python-netifaces ca-certificates'
         return
@@ -36,6 +47,7 @@ arch_packages() {
     [ "$purpose" != test ] || echo 'chromium git fakeroot make python-build python-installer python-setuptools python-wheel'
     [ "$purpose" != bench ] || echo 'wrk'
     [ "$purpose" != pacman7 ] || echo 'debootstrap'
+    [ "$purpose" != install ] || echo 'debootstrap' # systemd has nspawn
 }
 
 # What checks the manual pages, completions and dashboards.  The tests that need one of these are left out where it is missing.

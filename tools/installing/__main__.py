@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--destdir", default="")
     parser.add_argument("--prefix", default="/usr/local", type=PurePosixPath)
     parser.add_argument("--sysconfdir", default="/etc", type=PurePosixPath)
-    parser.add_argument("--layout", default="", choices=("", "system", "private"))
+    parser.add_argument("--layout", default="", choices=("", "system", "private", "shared"))
     parser.add_argument("--pacman", default="yes", choices=("yes", "no"))
     named = parser.parse_args(arguments)
     try:
@@ -84,7 +84,7 @@ def _install(places: Places, layout: str, *, pacman: bool) -> None:
         install_system(tree, places)
     else:
         say(f"Installing pacserve and what it needs into {places.prefix}/lib/pacserve; this takes a minute.")
-        install_private(tree, places, pacman=pacman)
+        install_private(tree, places, pacman=pacman, shared=layout == "shared")
     for file in placed(places):
         tree.put(file)
     tree.finish()

@@ -1,8 +1,9 @@
 """
-The Python package of an installation, in one of two layouts.
+The Python package of an installation, in one of three layouts.
 
 As `system` it becomes a part of the Python that runs this, without what it needs: a distribution's package names that.  As `private` it gets an
-environment of its own with all that it needs, since distributions refuse changes of their Python by anything but their packages (PEP 668).
+environment of its own with all that it needs, since distributions refuse changes of their Python by anything but their packages (PEP 668).  As
+`shared` it gets an environment with what this Python lacks.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def install_system(tree: Tree, places: Places) -> None:
         tree.claim_tree(folder / module.name)
 
 
-def install_private(tree: Tree, places: Places, *, pacman: bool) -> None:
+def install_private(tree: Tree, places: Places, *, pacman: bool, shared: bool) -> None:
     """
     Installs the package with all that it needs into PREFIX/lib/pacserve, and links its commands into PREFIX/bin.
 
@@ -67,12 +68,13 @@ def install_private(tree: Tree, places: Places, *, pacman: bool) -> None:
         tree: The installation.
         places: Its folders.
         pacman: False for a host without pacman: neither pyalpm nor a compiler is needed then, and what the distribution has is used.
+        shared: True where libraries of this Python that are new enough are used, and only the others are installed.
     """
     home = places.prefix / "lib/pacserve"
     stage = Path(tempfile.mkdtemp(prefix=".pacserve-", dir=tree.folder(home.parent)))
     try:
         stage.chmod(0o755)
-        _run([sys.executable, "-m", "venv", *([] if pacman else ["--system-site-packages"]), str(stage)])
+        _run([sys.executable, "-m", "venv", *(["--system-site-packages"] if shared or not pacman else []), str(stage)])
         pip = [
             str(stage / "bin/python"),
             "-m",

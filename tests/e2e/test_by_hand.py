@@ -1,0 +1,46 @@
+"""The lines of README.md for installing by hand, word for word, in a new Debian."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import pacserve
+from tests.e2e.conftest import require
+from tests.e2e.lab.debian import RELEASES, Debian, checkout, missing
+from tools.readme import Block, blocks
+
+pytestmark = pytest.mark.long
+ROOT = Path(__file__).parents[2]
+# The words of the paragraphs before lines for a reader who installs without make or a package.
+WORDS = ("by hand", "without pacman")
+
+
+def ways() -> list[Block]:
+    """The blocks of README.md with a way to install."""
+    found = blocks((ROOT / "README.md").read_text(), "Install")
+    return [block for block in found if any(words in block.introduction for words in WORDS)]
+
+
+@pytest.mark.parametrize("way", range(len(ways())))
+@pytest.mark.parametrize("version", RELEASES)
+def test_by_hand(version: str, way: int, tmp_path: Path) -> None:
+    """Each way ends with a pacserve that says its version, and that answers after the machine has started."""
+    require(missing())
+    host = Debian(version, tmp_path / "host")
+    checkout(host.path / "root/pacserve")
+    for line in ways()[way].commands("Debian"):
+        host.run(line, "/root/pacserve")
+    assert host.run("pacserve --version") == f"pacserve {pacserve.__version__}\n"
+    with host.booted() as machine:
+        if machine.attempt("systemctl is-active --quiet pacserve.socket").returncode != 0:  # the lines come without the unit
+            machine.run("systemd-run --quiet pacserve --multicast")
+        assert json.loads(machine.answer("/info"))["files"] == {}
+        assert "pacserve" in machine.run("pacsrv status")
+
+
+def test_ways() -> None:
+    """README.md has a way with pacman and one without."""
+    assert len(ways()) == len(WORDS)

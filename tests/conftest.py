@@ -36,4 +36,4 @@ def too_little_room(folder: str, free: int) -> list[str]:
     """Returns a line if so many bytes that are free in a folder may be too few."""
     if free >= _ROOM:
         return []
-    return [f"room: {free / 1e9:.1f} GB are free in {folder}, and end-to-end tests need up to {_ROOM / 1e9:.1f} GB; TMPDIR=FOLDER names another folder"]
+    return [f"room: {free / 1e9:.1f} GB are free in {folder}, tests need up to {_ROOM / 1e9:.1f} GB; TMPDIR=FOLDER names another folder"]

@@ -15,7 +15,7 @@ from tools.readme import Block, blocks
 pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 # The words of the paragraphs before lines for a reader who installs without make or a package.
-WORDS = ("by hand", "without pacman")
+WORDS = ("By hand", "without pacman")
 
 
 def ways() -> list[Block]:
@@ -27,7 +27,7 @@ def ways() -> list[Block]:
 @pytest.mark.parametrize("way", range(len(ways())))
 @pytest.mark.parametrize("version", RELEASES)
 def test_by_hand(version: str, way: int, tmp_path: Path) -> None:
-    """Each way ends with a pacserve that says its version, and that answers after the machine has started."""
+    """Each way ends with a pacserve that says its version, and with a service that answers after the machine has started."""
     require(missing())
     host = Debian(version, tmp_path / "host")
     checkout(host.path / "root/pacserve")
@@ -35,8 +35,6 @@ def test_by_hand(version: str, way: int, tmp_path: Path) -> None:
         host.run(line, "/root/pacserve")
     assert host.run("pacserve --version") == f"pacserve {pacserve.__version__}\n"
     with host.booted() as machine:
-        if machine.attempt("systemctl is-active --quiet pacserve.socket").returncode != 0:  # the lines come without the unit
-            machine.run("systemd-run --quiet pacserve --multicast")
         assert json.loads(machine.answer("/info"))["files"] == {}
         assert "pacserve" in machine.run("pacsrv status")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -23,7 +22,6 @@ ROOT = Path(__file__).parents[2]
 PYTHON = "/usr/bin/python3"
 CONTENT = b"a package of Debian, or of anything else"
 BLOB = f"zlib1g_1.2.13-1_amd64@{sha256(CONTENT).hexdigest()}.blob"
-_LINES = re.compile(r"^(?:python3|/opt/pacserve/bin/pip) .*", re.MULTILINE)
 
 
 def has_netifaces() -> bool:
@@ -33,24 +31,19 @@ def has_netifaces() -> bool:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The `bin` of an environment that was made by the lines of the README, where a compiler can't be used."""
+    """The `bin` of an environment that was made as the README says, where a compiler can't be used."""
     require("" if has_netifaces() else f"the package python3-netifaces is missing for {PYTHON}")
-    source, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("opt")
+    folder = tmp_path_factory.mktemp("opt")
     folder.chmod(0o755)
-    shutil.copytree(ROOT / "pacserve", source / "pacserve", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("README.md", "LICENSE", "setup.cfg", "pyproject.toml", "requirements-without-pacman.txt"):
-        shutil.copy(ROOT / name, source)
-    lines = _LINES.findall((ROOT / "README.md").read_text().partition("A host without pacman, ")[2])
-    assert len(lines) == 3, lines
+    assert "\nmake install PACMAN=no\n" in (ROOT / "README.md").read_text().partition("A host without pacman, ")[2]
     environment = {**os.environ, "CC": "/bin/false", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     environment.pop("PYTHONPATH", None)
-    for line in lines:
-        words = [PYTHON if word == "python3" else word.replace("/opt/pacserve", f"{folder}/pacserve") for word in line.split()]
-        done = subprocess.run(words, cwd=source, env=environment, capture_output=True, text=True, check=False, timeout=85)
-        unreachable = "No matching distribution" in done.stderr or "Temporary failure in name resolution" in done.stderr
-        require("no package registry can be reached" if unreachable else "")
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    yield folder / "pacserve" / "bin"
+    command = ["make", "install", "PACMAN=no", f"PREFIX={folder}", f"SYSCONFDIR={folder}/etc", f"PYTHON={PYTHON}"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=250)
+    unreachable = "No matching distribution" in done.stderr or "Temporary failure in name resolution" in done.stderr
+    require("no package registry can be reached" if unreachable else "")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    yield folder / "lib/pacserve/bin"
     shutil.rmtree(folder)
 
 

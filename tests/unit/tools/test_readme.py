@@ -59,7 +59,7 @@ class BlocksTests(SynchronousTestCase):
     def test_readme(self) -> None:
         """README.md has such lines for both."""
         found = blocks((Path(__file__).parents[3] / "README.md").read_text(), "Install")
-        by_hand = [block for block in found if "by hand" in block.introduction]
+        by_hand = [block for block in found if "By hand" in block.introduction]
         self.assertTrue(by_hand)
         for block in by_hand:
             self.assertNotEqual(block.commands("Debian"), block.commands("Arch"))

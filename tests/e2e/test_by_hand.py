@@ -31,10 +31,16 @@ def test_by_hand(version: str, way: int, tmp_path: Path) -> None:
     require(missing())
     host = Debian(version, tmp_path / "host")
     checkout(host.path / "root/pacserve")
-    for line in ways()[way].commands("Debian"):
+    lines = ways()[way].commands("Debian")
+    # The network is there before the machine has booted, systemd after that.
+    of_systemd = [line for line in lines if line.startswith("systemctl ")]
+    assert lines[-len(of_systemd) :] == tuple(of_systemd)
+    for line in lines[: -len(of_systemd)]:
         host.run(line, "/root/pacserve")
     assert host.run("pacserve --version") == f"pacserve {pacserve.__version__}\n"
     with host.booted() as machine:
+        for line in of_systemd:
+            machine.run(line)
         assert json.loads(machine.answer("/info"))["files"] == {}
         assert "pacserve" in machine.run("pacsrv status")
 

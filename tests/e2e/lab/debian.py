@@ -61,8 +61,7 @@ class Debian:
     def attempt(self, command: str, folder: str = "/", seconds: float = 900) -> subprocess.CompletedProcess[str]:
         """Runs a shell's command in the folder, with the network of this machine."""
         kept = {key: value for key, value in os.environ.items() if key.lower() in {"http_proxy", "https_proxy", "no_proxy", "pip_index_url"}}
-        # Units are enabled and not started: what is there has not booted.
-        env = {**kept, **_ENVIRONMENT, "PIP_CERT": "/etc/ssl/trusted.crt", "SYSTEMD_OFFLINE": "1"}
+        env = {**kept, **_ENVIRONMENT, "PIP_CERT": "/etc/ssl/trusted.crt"}
         words = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", _ENTER, "sh", str(self.path), folder, command]
         return _run(words, env, seconds)
 

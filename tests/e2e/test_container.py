@@ -39,7 +39,8 @@ def test_steps(tmp_path: Path) -> None:
 
     command = [*json.loads(image["ENTRYPOINT"]), *json.loads(image["CMD"])]
     health = json.loads(image["HEALTHCHECK"].partition(" CMD ")[2])
-    as_user = f"systemd-run --quiet --property=User={image['USER']}"
+    variables = " ".join(f"--setenv={word}" for word in image["ENV"].split())
+    as_user = f"systemd-run --quiet --property=User={image['USER']} {variables}"
     with stages[-1].booted() as machine:
         machine.run("systemctl disable --now pacserve.socket pacserve.service")  # no systemd runs in a container
         assert machine.attempt(shlex.join(health)).returncode != 0

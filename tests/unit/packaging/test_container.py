@@ -52,6 +52,7 @@ class ContainerTests(SynchronousTestCase):
         self.assertEqual(image["USER"], "pacserve")
         folders = json.loads(image["VOLUME"])
         self.assertEqual(sorted(folders), sorted([DEFAULT_SPOOL, DEFAULT_STATE]))
+        self.assertEqual(image["ENV"], f"CACHE_DIRECTORY={DEFAULT_SPOOL} STATE_DIRECTORY={DEFAULT_STATE}")
         made = re.search(r"install -d -o pacserve -g pacserve -m 0755 (.*?)(?: &&|$)", image["RUN"])
         assert made
         self.assertEqual(sorted(made[1].split()), sorted(folders))

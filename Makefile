@@ -41,8 +41,8 @@ uninstall:  ## Removes what make install has installed, with the same DESTDIR an
 test: lint  ## Runs the linters and every test but the long ones; end-to-end tests need root (options for pytest: PYTEST_ARGS).
 	$(BIN)/pytest $(PARALLEL) -m 'not long' $(PYTEST_ARGS)
 
-test-fast: lint  ## Runs the linters and the unit tests but the long ones.
-	$(BIN)/pytest $(PARALLEL) -m 'not long' tests/unit tests/contracts $(PYTEST_ARGS)
+test-fast: lint  ## Runs the linters and the unit tests but those that take seconds.
+	$(BIN)/pytest $(PARALLEL) -m 'not long and not slow' tests/unit tests/contracts $(PYTEST_ARGS)
 
 test-long: setup-test setup-pacman7 setup-install  ## Runs the tests that take more than a minute each, those of pacman 7, and the soak; needs root.
 	tests/e2e/make_pacman7.sh $(PACMAN7)

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.cli.examining import examine
@@ -61,6 +62,7 @@ class ExamineTests(SynchronousTestCase):
         """A host without pacman is not told to mend its pacman.conf."""
         self.assertEqual(self.found(LINE, no_pacman="there is no pacman.conf"), [])
 
+    @pytest.mark.slow
     def test_fifo(self) -> None:
         """A FIFO among the files of pacman.conf is not opened, which could take for ever."""
         os.mkfifo(self.folder / "mirrorlist")

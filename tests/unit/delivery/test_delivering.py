@@ -1,6 +1,7 @@
 """Tests for `pacserve.delivery.delivering` and `pacserve.resolver.resolver`."""
 
 import errno
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from io import FileIO
@@ -40,7 +41,7 @@ NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 PACKAGE = FileRequest("core", "x86_64", NAME, FileKind.PACKAGE)
 SIGNATURE = FileRequest("core", "x86_64", NAME + ".sig", FileKind.SIGNATURE)
 DATABASE = FileRequest("core", "x86_64", "core.db", FileKind.DATABASE)
-HERE = LocalFile(HeldFile(NAME, FileIO("/dev/null"), SIZE, 0, '"tag"'))
+HERE = LocalFile(HeldFile(NAME, FileIO(os.open("/dev/null", os.O_RDONLY), closefd=False), SIZE, 0, '"tag"'))
 FILE = FileAnswer(HERE.held)
 AT_PEER = RemoteFile("http://10.0.0.3:15678/package/x/data", "peer 10.0.0.3:15678", SIZE, NoUpstream(), Offer(Holder.PEER), "10.0.0.3:15678")
 PEER = RedirectAnswer(AT_PEER.url, AT_PEER.origin, SIZE)

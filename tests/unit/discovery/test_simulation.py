@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -37,6 +38,7 @@ class SimulationTests(SynchronousTestCase):
         """Whether all know all others."""
         return all(len(station.known()) == len(stations) - 1 for station in stations)
 
+    @pytest.mark.slow
     def test_arrival(self) -> None:
         """One who comes to a LAN of 40, 200 or 1,000 hosts costs one datagram of each, and three of its own."""
         for count in (40, 200, 1000):
@@ -64,6 +66,7 @@ class SimulationTests(SynchronousTestCase):
         for version, sent in self.lan.sent.items():
             self.assertLessEqual(sent - before[version], 40 + 3, version)
 
+    @pytest.mark.slow
     def test_all_at_once(self) -> None:
         """A thousand hosts that are switched on together send a few datagrams each, and all are known within half a minute."""
         others = self.announcing(990)
@@ -117,6 +120,7 @@ class SimulationTests(SynchronousTestCase):
             self.settle(INTERVAL, 0.1)
             self.assertTrue(least <= len(us.known()) <= most, len(us.known()))
 
+    @pytest.mark.slow
     def test_loss(self) -> None:
         """When half of all datagrams are lost for good, all know all others after some intervals, and nobody is dropped."""
         self.lan.loss = 0.5

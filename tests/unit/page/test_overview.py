@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from importlib.resources import files
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -130,6 +131,7 @@ class OverviewTests(SynchronousTestCase):
         self.assertLess(len(render(status(peers=1000), NOW)), 150 * 1024)
         self.assertLess(sum(map(len, changing(status(peers=1000), NOW).values())), 100 * 1024)
 
+    @pytest.mark.slow
     @settings(suppress_health_check=[HealthCheck.data_too_large])
     @given(of(Status), st.floats(0, 1e12) | st.floats(1.79e9, 1.8e9))
     def test_anything(self, whole: Status, now: float) -> None:
@@ -141,6 +143,7 @@ class OverviewTests(SynchronousTestCase):
         self.assertEqual([row[0] for row in page.cells("mirrors")], [clean(one.url) for one in whole.mirrors])
         self.assertEqual(len(page.cells("transfers")), len(whole.transfers))
 
+    @pytest.mark.slow
     @settings(suppress_health_check=[HealthCheck.data_too_large])
     @given(of(Status), st.floats(1.79e9, 1.8e9))
     def test_live(self, whole: Status, now: float) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -382,6 +383,7 @@ class DecodeTests(SynchronousTestCase):
         self.assertEqual((list(info.files), info.skipped), (list(files)[: len(info.files)], 0))
         self.assertTrue(10_000 * CHARACTERS_PER_NAME <= sum(map(len, info.files)) < 10_000 * CHARACTERS_PER_NAME + 100_000)
 
+    @pytest.mark.slow
     def test_most_values(self) -> None:
         """A text that would grow in memory is refused before it does: many containers, many values, in known fields and others."""
         for field in ("files", "swarm"):

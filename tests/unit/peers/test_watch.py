@@ -6,6 +6,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
+import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
@@ -846,6 +847,7 @@ class DiscoveredTests(Discovered):
             self.turn()
         self.assertEqual(self.held(XZ), [(peer.slot, 1), (other.slot, 1)])
 
+    @pytest.mark.slow
     def test_budget(self) -> None:
         """The daemons at one address that send more and more are polled less and less often; what they hold stays, and other hosts do not wait."""
         peers = [self.roster.add(partial(found, endpoint=Endpoint("10.0.0.66", 15678 + port), announced=Announced(OTHER))) for port in range(16)]

@@ -10,6 +10,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 import pacserve
@@ -29,6 +30,7 @@ def known() -> set[str]:
 
 
 class DistTests(SynchronousTestCase):
+    @pytest.mark.slow
     def test_complete(self) -> None:
         """Both are accepted by twine and check-wheel-contents; the source distribution has all of the checkout, the wheel all of the package."""
         files = known()

@@ -80,6 +80,7 @@ class InstallTests(SynchronousTestCase):
         self.assertEqual(done.returncode, 0, done.stdout)
         return done.stdout
 
+    @pytest.mark.slow
     def test_files(self) -> None:
         """A package has these files, for everybody to read, commands that run and units that are right; what was installed can be removed."""
         before = self.built()
@@ -102,6 +103,7 @@ class InstallTests(SynchronousTestCase):
         self.assertEqual(list(self.root.rglob("*")), [])
         self.assertEqual(self.built(), before)
 
+    @pytest.mark.slow
     def test_private(self) -> None:
         """With an environment of its own pacserve has all that it needs there, and works under the path that it was made for."""
         self.install_private(*NEEDED)

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import tempfile
 from unittest import skipUnless
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -61,7 +62,8 @@ class FishTests(SynchronousTestCase):
         """What fish offers at the end of a command line."""
         script = "source $argv[1]; complete -C $argv[2]"
         fish = ["fish", "--no-config", "-c", script, str(FOLDER / f"{line.split(maxsplit=1)[0]}.fish"), line]
-        done = subprocess.run(fish, check=False, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"})
+        with tempfile.TemporaryDirectory() as home:  # fish writes there
+            done = subprocess.run(fish, check=False, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", "HOME": home})
         self.assertEqual(done.stderr, "")
         return [found.partition("\t")[0] for found in done.stdout.splitlines()]
 

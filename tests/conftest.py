@@ -20,6 +20,10 @@ hypothesis.settings.register_profile("pacserve", deadline=None, suppress_health_
 hypothesis.settings.load_profile("pacserve")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pacman7", metavar="DIR", nargs="?", const=".pacman7", help="test with pacman 7 of this Debian 13 folder (default: .pacman7)")
+
+
 @pytest.hookimpl(optionalhook=True)  # without pytest-xdist nobody asks
 def pytest_xdist_auto_num_workers() -> int:
     """Returns the number of processes for `-n auto`, which is what `make test` says."""

@@ -28,10 +28,6 @@ MakeLab = Callable[..., Lab]
 _NUMBERS = itertools.count(1)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--pacman7", metavar="DIR", nargs="?", const=".pacman7", help="test with pacman 7 of this Debian 13 folder (default: .pacman7)")
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     ours = [item for item in items if HERE in item.path.parents]
     for item in ours:

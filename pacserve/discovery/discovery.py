@@ -315,10 +315,19 @@ class Discovery(LANListener):
                     self._contact_soon(successor)
 
     def _drop_far(self) -> None:
-        """Drops the peers that are not in a network of this host any more: they may answer from afar."""
+        """
+        Drops the peers that are not in a network of this host any more: they may answer from afar.
+
+        And this daemon itself, which heard its own datagram from a new address of this host before it knew of that.
+        """
         for peer in self._found:
-            if not self._is_attached(peer.configured):
+            if not self._is_attached(peer.configured) or self._is_this_daemon(peer):
                 self._drop(peer)
+
+    def _is_this_daemon(self, peer: Peer) -> bool:
+        announced = peer.announced
+        own = announced is not None and announced.instance == self._myself.instance
+        return own and self._local.owns(parse_address(peer.configured.host))
 
     def _sweep(self) -> None:
         """Polls the peers that were not heard for an interval, and drops those that have gone."""

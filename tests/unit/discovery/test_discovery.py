@@ -15,7 +15,7 @@ from pacserve.discovery.contacts import CONTACTS_PER_TURN, TURN_INTERVAL
 from pacserve.discovery.discovery import ADDRESSES_DELAY, CONTACT_DELAY, NEWS_SPACING
 from pacserve.discovery.neighbours import BURST_PER_ADDRESS, RATE_PER_ADDRESS
 from pacserve.discovery.places import CONTACTS_LIMIT, PEERS_LIMIT
-from pacserve.network.addresses import Endpoint, parse_network
+from pacserve.network.addresses import Endpoint, parse_address, parse_network
 from pacserve.peers.peer import PeerState
 from tests.fakes.lan import MemoryLAN
 from tests.fakes.network import Network
@@ -451,6 +451,16 @@ class LifeTests(Setup):
         self.us.local.networks = [parse_network("172.16.0.0/24")]
         self.settle(1)
         self.assertEqual(len(self.us.roster), 0)
+
+    def test_own_new_address(self) -> None:
+        """A datagram of its own from a new address, heard before this host knows of that, makes this daemon no peer of itself for long."""
+        self.infos.hosts[Endpoint("10.0.0.77", PORT)] = self.us
+        self.hear("10.0.0.77", instance=self.us.instance)
+        self.settle(1)
+        self.assertEqual(len(self.us.roster), 2)
+        self.us.local.own.add(parse_address("10.0.0.77"))
+        self.us.discovery.network_changed()
+        self.assertEqual([str(peer.configured) for peer in self.us.roster], [str(self.other.endpoint)])
 
     def test_same_network(self) -> None:
         """After a change that leaves the network as it was its peers are looked at, and stay."""

@@ -77,7 +77,7 @@ def _judged_multicast(status: Status, *, young: bool) -> Finding:
     heard = status.host.multicast_heard
     if _lately(heard, status.host):
         return well(f"multicast was heard {ago(heard)}")
-    cure = f"open multicast UDP port {DEFAULT_MULTICAST_PORT} (pacsrv setup, contrib/iptables); check that switches and access points pass it on"
+    cure = f"open multicast UDP port {DEFAULT_MULTICAST_PORT} (sudo pacsrv setup does that); check that switches and access points pass it on"
     if any(peer.discovered for peer in status.peers):
         return wrong(f"there are peers, but multicast was last heard: {ago(heard)}", cure)
     if young:
@@ -96,7 +96,7 @@ def _judged_questions(status: Status, port: int, *, young: bool) -> Finding:
         return well(f"a peer asked for this host's inventory {ago(host.info_asked)}")
     if young:
         return well("no peer asked for this host's inventory yet; pacserve has just started")
-    cure = f"open TCP port {port} to the LAN (pacsrv setup, contrib/iptables); check that pacserve is not bound to localhost alone (--bind)"
+    cure = f"open TCP port {port} to the LAN (sudo pacsrv setup does that); check that pacserve is not bound to localhost alone (--bind)"
     text = f"a peer last asked for this host's inventory: {ago(host.info_asked)}"
     if any(peer.discovered for peer in status.peers):
         return wrong(text, cure)

@@ -66,7 +66,7 @@ release: setup-test  ## Sees whether this version can be released, builds it int
 	@$(BIN)/python -m tools.release
 
 test-install: setup-install  ## Installs pacserve in new folders of Debian 12 and 13, as the README says and by the package; needs root.
-	$(BIN)/pytest tests/e2e/test_debian_package.py tests/e2e/test_by_hand.py tests/e2e/test_container.py $(PYTEST_ARGS)
+	$(BIN)/pytest $(PARALLEL) tests/e2e/test_debian_package.py tests/e2e/test_by_hand.py tests/e2e/test_container.py $(PYTEST_ARGS)
 
 lint: setup-test  ## Runs ruff, mypy and import-linter.
 	$(BIN)/ruff check

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
-from twisted.python.threadpool import ThreadPool
 
 from pacserve import __version__
 from pacserve.app.advising import Advice, Examine
@@ -28,6 +25,7 @@ from pacserve.app.peering import Peering, Time
 from pacserve.app.reporting import Parts
 from pacserve.app.routes import Fronts, routes
 from pacserve.app.telling import Telling
+from pacserve.app.threads import Threads
 from pacserve.cache.packages import CachedPackages
 from pacserve.cache.shared import SharedPackages
 from pacserve.claims.claiming import LocalKeeper
@@ -64,8 +62,6 @@ from pacserve.web.router import Router
 from pacserve.web.server.connections import Connections, affordable
 from pacserve.web.server.site import Site
 
-T = TypeVar("T")
-
 # Seconds that running transfers get to end.  Service managers kill after 90 s, people wait less, and pacman waits 10 s for the next daemon.
 GRACE = 5.0
 # Seconds after that in which a request gets its answer: together they are the longest that `FileDelivery.deliver` takes.
@@ -75,10 +71,6 @@ FAREWELL = 1.0
 
 # Open files below which a warning is given: some 100 clients at a time, each with a connection and a file, and what peers and mirrors need.
 FEWEST_OPEN_FILES = 512
-
-# Threads for reading folders and inventories.  The reactor's own may all hang in name lookups when the way out of the LAN is broken, which is just
-# when peers matter most.
-THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +118,7 @@ class Daemon:
         self._ports: list[IListeningPort] = []
         self._loopback: list[IListeningPort] = []
         self._notifier = ServiceNotifier(process.environment.get("NOTIFY_SOCKET"))
-        self._threads = ThreadPool(minthreads=0, maxthreads=THREADS, name="folders and inventories")
-        # They may wait for a file system that does not answer any more.
-        self._thread_beside, self._file_thread = _lone_thread("pacman.conf"), _lone_thread("file:// repositories")
-        self._check_thread = _lone_thread("checks of this host")
+        self._threads = threads = Threads(reactor)
         instance = secrets.token_hex(16)
         machine_name = socket.gethostname()
         told = told_name(machine_name) if settings.host_name is None else settings.host_name
@@ -138,22 +127,22 @@ class Daemon:
 
         self._lateness = lateness = Lateness(reactor)
         run = ChildRunner(reactor)
-        self._configuration = PacmanConf(settings.pacman_conf, run, self._beside, reactor, required=settings.pacman_required)
+        self._configuration = PacmanConf(settings.pacman_conf, run, threads.read_configuration, reactor, required=settings.pacman_required)
         self._databases = Databases(self._configuration, KeptTables(f"{settings.state}/databases"), run, reactor, lateness)
         names = _own_names() | frozenset(settings.names)
         servers = Servers(self._configuration, machine, names, settings.port)
         self._private = private = PrivateRepositories(self._configuration, servers, settings.private)
-        self._caches = caches = CachedPackages(self._cache_dirs, self._databases, self._in_thread, reactor, wall, private.names)
+        self._caches = caches = CachedPackages(self._cache_dirs, self._databases, threads.run, reactor, wall, private.names)
         shared = SharedPackages(caches, private.names, self._databases)
 
         self._peering = peering = Peering(settings, myself, machine, caches, Time(reactor, lateness))
         self._proxies = Proxies(process.environment)
-        folders = RepositoryFolders(servers, self._in_file_thread, reactor)
+        folders = RepositoryFolders(servers, threads.read_repository, reactor)
         mirroring = Mirroring(settings, servers, self._proxies, machine, instance, reactor)
         lan_rate = TokenBucket(settings.lan_limit)
         limits = Limits(partial(take, TokenBucket(settings.wan_limit), reactor), partial(take, lan_rate, reactor))
         around = Surroundings(
-            mirroring.upstreams, self._databases, peering.claiming, limits, self._pacman_cache_dirs, self._in_thread, reactor, wall, lateness
+            mirroring.upstreams, self._databases, peering.claiming, limits, self._pacman_cache_dirs, threads.run, reactor, wall, lateness
         )
         self._fetching = fetching = Fetching(settings, around)
         errors = ErrorCounts()
@@ -197,16 +186,16 @@ class Daemon:
             fetching=fetching,
             heard_at=peering.heard,
             left_out=peering.left_out,
-            in_thread=self._in_thread,
+            in_thread=threads.run,
             clock=reactor,
             wall=wall,
             ranking=ranking,
         )
-        self._telling = Telling(parts, delivery, errors, Advice(process.examine, self._in_check_thread, self._configuration.current, reactor))
+        self._telling = Telling(parts, delivery, errors, Advice(process.examine, threads.check, self._configuration.current, reactor))
         fronts = Fronts(
             pacman=PacmanFront(self._configuration, delivery),
             package=PackageFront(shared),
-            info=InfoFront(shared, myself, self._in_thread, lambda: self.stopping),
+            info=InfoFront(shared, myself, threads.run, lambda: self.stopping),
             claim=ClaimFront(LocalKeeper(peering.claims, reactor)),
             fetch=FetchFront(fetching.packages, shared, self._databases, self._public) if fetching.wanted else None,
             report=self._telling.fronts,
@@ -230,9 +219,7 @@ class Daemon:
             ConfigurationError: pacman.conf is there, or was named by the user, and can't be read; or the options demand a spool that can't be used.
             StartError: The port can't be had, or the file system of pacman.conf does not answer.
         """
-        for pool in (self._threads, self._thread_beside, self._file_thread, self._check_thread):
-            pool.start()
-        self._reactor.addSystemEventTrigger("during", "shutdown", self._threads.stop)
+        self._threads.start()
         await self._configuration.load()
         # Before the spool is touched: the port may be in use.
         self._ports = listen(self._reactor, self._site, self._settings.bind, self._settings.port, self._inherited)
@@ -329,19 +316,6 @@ class Daemon:
         folders = tuple(self._pacman_cache_dirs())
         return (*folders, *(folder for folder in self._fetching.folders if folder not in folders))
 
-    def _in_thread(self, work: Callable[[], T]) -> Awaitable[T]:
-        return deferToThreadPool(self._reactor, self._threads, work)
-
-    def _beside(self, work: Callable[[], T]) -> Awaitable[T]:
-        """Runs work in a thread of its own, which may wait for a file system that does not answer while all else goes on."""
-        return deferToThreadPool(self._reactor, self._thread_beside, work)
-
-    def _in_check_thread(self, work: Callable[[], T]) -> Awaitable[T]:
-        return deferToThreadPool(self._reactor, self._check_thread, work)
-
-    def _in_file_thread(self, work: Callable[[], T]) -> Awaitable[T]:
-        return deferToThreadPool(self._reactor, self._file_thread, work)
-
     async def _in_time(self, work: Coroutine[Any, Any, None], seconds: float) -> bool:
         """Returns whether something that is waited for happened in this time."""
         try:
@@ -357,13 +331,6 @@ class Daemon:
 def _pacing_of(limit: int | None, machine: Machine, pacing: Pacing) -> Callable[[IPAddress], Pacing | None]:
     """Returns a function that gives the limit of speed for a client; this host has none."""
     return lambda client: None if limit is None or machine.owns(client) else pacing
-
-
-def _lone_thread(name: str) -> ThreadPool:
-    """Returns a pool of one thread that nothing waits for, not even the end of the daemon."""
-    pool = ThreadPool(minthreads=0, maxthreads=1, name=name)
-    pool.threadFactory = partial(Thread, daemon=True)  # type: ignore[assignment]
-    return pool
 
 
 def _own_names() -> frozenset[str]:

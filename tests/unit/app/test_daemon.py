@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.app.daemon import FEWEST_OPEN_FILES, Daemon, Process
 from pacserve.app.peering import Peering
 from pacserve.app.telling import Telling
+from pacserve.app.threads import Threads
 from pacserve.config.settings import Settings
 from pacserve.delivery.table import Misses
 from pacserve.errors import ConfigurationError, StartError
@@ -54,17 +55,17 @@ class FailedStartTests(SynchronousTestCase):
         async def nothing(_: Telling) -> None:
             return
 
-        async def at_once(_: Daemon, work: Callable[[], Any]) -> Any:
+        async def at_once(_: Threads, work: Callable[[], Any]) -> Any:
             return work()
 
         self.patch(Telling, "start", nothing)
-        self.patch(Daemon, "_beside", at_once)
+        self.patch(Threads, "read_configuration", at_once)
 
     def start(self, open_files: int = 1024) -> Exception:
         """Starts a daemon, which fails, and returns why."""
         settings = Settings(spool=str(self.spool), state=str(self.folder), pacman_conf=f"{self.folder}/pacman.conf", misses=Misses.FETCH)
         daemon = Daemon(self.reactor, settings, Process(lambda _: None, lambda: 1_800_000_000.0, {}, open_files, (), lambda _: ()))
-        for pool in (daemon._threads, daemon._thread_beside):
+        for pool in (daemon._threads._shared, daemon._threads._configuration):
             self.addCleanup(pool.stop)
         error = self.failureResultOf(Deferred.fromCoroutine(daemon.start())).value
         assert isinstance(error, Exception)

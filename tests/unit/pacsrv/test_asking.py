@@ -14,7 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.pacsrv.answering import Console, show
 from pacserve.pacsrv.asking import Daemon, SilentError
 from pacserve.pacsrv.options import Question
-from pacserve.report.status import Why, encode
+from pacserve.report.status import Why
+from pacserve.report.status_json import encode
 from tests.fakes.statuses import NOW, peer, status
 
 

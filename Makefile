@@ -88,7 +88,7 @@ bench: setup-bench  ## Measures pacserve against nginx (options: ARGS).
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:  ## Removes what these commands made in this folder; system packages stay.
-	rm -rf --one-file-system .venv $(PACMAN7) $(DEBIANS) $(DEBIANS:=.lock) pacserve.egg-info build dist
+	rm -rf --one-file-system .venv $(PACMAN7) $(PACMAN7).lock $(PACMAN7).log $(DEBIANS) $(DEBIANS:=.lock) pacserve.egg-info build dist
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 	find pacserve tests benchmarks tools -name __pycache__ -type d -exec rm -rf {} +
 

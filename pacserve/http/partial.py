@@ -52,6 +52,31 @@ def version_of(header: Callable[[str], str | None], size: int | None) -> Version
     return Version(size, etag if etag.startswith('"') else "", (header("Last-Modified") or "").strip())
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """
+    The part of a file that a 206 holds.
+
+    Attributes:
+        first: Its first byte.
+        end: The byte behind its last one.
+        size: Bytes of the whole file.
+    """
+
+    first: int
+    end: int
+    size: int
+
+
+def part_of(content_range: str | None) -> Part | None:
+    """Returns the part that a Content-Range states; None where it states none that can be (RFC 9110, 14.4)."""
+    match = _CONTENT_RANGE.match((content_range or "").strip())
+    if match is None:
+        return None
+    first, last, size = (int(group) for group in match.groups())
+    return Part(first, last + 1, size) if first <= last < size else None
+
+
 def continued_at(content_range: str | None, offset: int) -> int | None:
     """
     Returns the size of the whole file of a 206 that holds the part from `offset` to the end.
@@ -59,8 +84,5 @@ def continued_at(content_range: str | None, offset: int) -> int | None:
     Returns:
         None where the answer holds any other part.
     """
-    match = _CONTENT_RANGE.match((content_range or "").strip())
-    if match is None:
-        return None
-    first, last, size = (int(group) for group in match.groups())
-    return size if first == offset and last == size - 1 else None
+    part = part_of(content_range)
+    return part.size if part is not None and part.first == offset and part.end == part.size else None

@@ -9,11 +9,12 @@ from io import FileIO
 
 from pacserve.errors import FetchError, IntegrityError
 from pacserve.fetch.answers import AnswerHead
-from pacserve.http.partial import Version, continued_at, version_of
+from pacserve.http.partial import Part, Version, continued_at, part_of, version_of
 from pacserve.packages.files import SIGNATURE_LIMIT, ExpectedFile
 from pacserve.packages.names import is_signature
 from pacserve.packages.signatures import PREFIX_BYTES, may_begin_signature
 from pacserve.sources.upstreams import Upstream
+from pacserve.transfer.givers import Givers
 from pacserve.transfer.growing import GrowingFile
 
 # Bytes of a package whose size no database states: the largest of Arch has less than 3 GiB.
@@ -64,6 +65,7 @@ class Arrival:
         files: That file, and the earlier ones where the download began again.
         version: The size and validators that its source stated.
         giver: The label of the source that gave the last bytes; empty where none has.
+        givers: Which source gave which bytes of the file.
         total: Bytes that have arrived, those of earlier files among them.
         authoritative: True if all bytes of the file came from sources that speak for the repository.
     """
@@ -76,9 +78,9 @@ class Arrival:
         self.total = 0
         self.authoritative = True
         self.giver = ""
+        self.givers = Givers()
         self._storage = storage
         self._late = late
-        self._givers: set[str] = set()
         # The strong entity tags under which sources gave bytes of this file.
         self._tags: dict[Upstream, str] = {}
 
@@ -107,7 +109,7 @@ class Arrival:
 
         Where several gave some it can't be told which of them gave wrong ones, and the last is asked for the whole file.
         """
-        return self._givers <= {source.label}
+        return self.givers.labels <= {source.label}
 
     def is_continued_by(self, source: Upstream, answer: AnswerHead) -> bool:
         """Returns whether the answer of a source begins at the byte that is missing, of the same version of the file."""
@@ -153,9 +155,42 @@ class Arrival:
         if etag:
             self._tags[source] = etag
 
+    def begin_part(self, source: Upstream, answer: AnswerHead, first: int, end: int) -> None:
+        """
+        Gets ready for the body of an answer that is to hold a part of a file whose size is stated.
+
+        Args:
+            first: The first byte of the part.
+            end: The byte behind its last one.
+
+        Raises:
+            FetchError: It holds anything else.
+            OtherVersionError: It can't be shown to be of the same file as the parts of other sources.
+        """
+        if answer.status != 206:
+            raise FetchError(f"{answer.status} instead of a part of the file")
+        part = part_of(answer.header("Content-Range"))
+        if part != Part(first, end, self.file.size or 0):
+            raise FetchError("it gives another part of the file, or of another file, than it was asked for")
+        version = version_of(answer.header, part.size)
+        if self.version is None:
+            self.version = version
+        # Without any validator the size has to do: the digest is compared in the end.
+        if not (version.is_that_of(self.version) or (not version.validator and version == self.version)):
+            raise OtherVersionError("it can't be shown to be the same file")
+        if version.etag and version.etag != self._tags.setdefault(source, version.etag):
+            raise OtherVersionError("the file has changed meanwhile")
+
+    def part_headers(self, source: Upstream, first: int, end: int) -> dict[str, str]:
+        """Returns the headers that ask a source for a part of the file, or for all of it if it has changed (RFC 9110, 13.1.5)."""
+        headers = {"Range": f"bytes={first}-{end - 1}"}
+        if source in self._tags:
+            headers["If-Range"] = self._tags[source]
+        return headers
+
     def add(self, source: Upstream, data: bytes) -> None:
         """
-        Takes bytes of a source.
+        Takes the next bytes of the file.
 
         Raises:
             IntegrityError: They are too many.
@@ -164,11 +199,30 @@ class Arrival:
         limit = self._storage.limit if self.file.size is None else self.file.size
         if self.file.written + len(data) > limit:
             raise IntegrityError(f"it sent more than {limit} bytes")
-        self._givers.add(source.label)
+        self._count(source, self.file.written, len(data))
+        self.file.write(data)
+
+    def place(self, source: Upstream, offset: int, data: bytes) -> None:
+        """
+        Takes bytes of the file, the next ones or later ones.
+
+        Args:
+            offset: Where they belong; not before the bytes that are here from the start on, nor beyond the size that is stated.
+
+        Raises:
+            OSError: They can't be written.
+        """
+        if offset == self.file.written:
+            self.add(source, data)
+        else:
+            self._count(source, offset, len(data))
+            self.file.place(offset, data)
+
+    def _count(self, source: Upstream, offset: int, count: int) -> None:
+        self.givers.add(offset, offset + count, source)
         self.giver = source.label
         self.authoritative = self.authoritative and source.authoritative
-        self.total += len(data)
-        self.file.write(data)
+        self.total += count
 
     def finish(self) -> None:
         """
@@ -211,7 +265,7 @@ class Arrival:
         self.files.append(self.file)
         self.version = None
         self.authoritative = True
-        self._givers.clear()
+        self.givers = Givers()
         self._tags.clear()
         before.replace(self.file)
         self.file.reserve()

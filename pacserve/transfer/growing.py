@@ -11,7 +11,11 @@ from io import FileIO
 
 from twisted.internet.interfaces import IReactorTime
 
+from pacserve.transfer.spans import Spans
 from pacserve.waiting import Waiters
+
+# Bytes that were placed ahead and are read again at once, to be hashed.
+_READ_BYTES = 256 << 10
 
 
 class Progress(enum.Enum):
@@ -34,7 +38,8 @@ class GrowingFile:
 
     Attributes:
         size: Bytes that the file will have; None while that is not known.
-        written: Bytes that the file has.
+        written: Bytes that the file has from its start on: readers are given these.
+        ahead: The bytes behind them that are there already.
         progress: Its state.
         successor: The file that takes its place when `progress` is REPLACED.
         held: True if any bytes came from an untrusted source; readers then wait for verification.
@@ -45,6 +50,7 @@ class GrowingFile:
         self.file = file
         self.size = size
         self.written = 0
+        self.ahead = Spans()
         self.progress = Progress.ARRIVING
         self.successor: GrowingFile | None = None
         self.common = 0
@@ -79,11 +85,51 @@ class GrowingFile:
         view = memoryview(data)
         while view:
             written = os.pwrite(self.file.fileno(), view, self.written)
-            self._compare(view[:written])
-            self._digest.update(view[:written])
-            self.written += written
+            self._append(view[:written])
             view = view[written:]
-        self._waiters.wake()
+        self._appended()
+
+    def place(self, offset: int, data: bytes) -> None:
+        """
+        Writes bytes where they belong, behind others that are still missing.
+
+        Args:
+            offset: Not before the end of the bytes that are written.
+
+        Raises:
+            OSError: They can't be written.
+        """
+        view = memoryview(data)
+        at = offset
+        while view:
+            written = os.pwrite(self.file.fileno(), view, at)
+            at += written
+            view = view[written:]
+        self.ahead.add(offset, at)
+
+    def take_in(self, limit: int) -> int:
+        """
+        Appends bytes that were placed where the file ends by now, and wakes the readers.
+
+        Args:
+            limit: The most bytes at once, since each of them is hashed.
+
+        Returns:
+            The number of bytes; 0 where the next one is missing.
+
+        Raises:
+            OSError: They can't be read again.
+        """
+        began = self.written
+        end = min(self.ahead.end_of(began), began + limit)
+        while self.written < end:
+            data = os.pread(self.file.fileno(), min(end - self.written, _READ_BYTES), self.written)
+            if not data:
+                raise OSError(errno.EIO, "the file has become shorter")
+            self._append(memoryview(data))
+        if self.written > began:
+            self._appended()
+        return self.written - began
 
     def reserve(self) -> None:
         """
@@ -134,6 +180,17 @@ class GrowingFile:
         if self.common >= offset:
             return True
         return False if self.written > self.common or self.progress is not Progress.ARRIVING else None
+
+    def _append(self, data: memoryview) -> None:
+        """Takes bytes that are on the disk for the next ones of the file."""
+        self._compare(data)
+        self._digest.update(data)
+        self.written += len(data)
+
+    def _appended(self) -> None:
+        if len(self.ahead):
+            self.ahead.remove(0, self.written)
+        self._waiters.wake()
 
     def _compare(self, data: memoryview) -> None:
         """Notes how far this file is the same as its predecessor."""

@@ -15,7 +15,7 @@ from pacserve.errors import FetchError, IntegrityError
 from pacserve.fetch.answers import AnswerHead
 from pacserve.packages.files import ExpectedFile
 from pacserve.transfer.arrival import Arrival, OtherVersionError, Storage, storage_of
-from tests.unit.transfer.simulator import Behaviour, SimulatedMirror
+from tests.unit.transfer.simulator import MODIFIED, Behaviour, SimulatedMirror
 
 DATA = b"x" * 1000
 MOST = 2000
@@ -158,3 +158,52 @@ class ArrivalTests(SynchronousTestCase):
         arrival.add(self.other, DATA[10:])
         arrival.finish()
         self.assertEqual((arrival.giver, arrival.is_all_from(self.source), arrival.all_here), (self.other.label, False, True))
+
+    def part(self, status: int = 206, stated: str = "bytes 300-599/1000", etag: str = "", modified: str = MODIFIED) -> Head:
+        """An answer that holds a part of the file."""
+        return Head(status, 300, {"Content-Range": stated, "Last-Modified": modified, "ETag": etag})
+
+    def test_parts(self) -> None:
+        """Parts of several sources may come in any order; each byte is that of its source."""
+        arrival = self.arrival(ExpectedFile(1000, sha256(DATA).digest()))
+        arrival.begin_part(self.source, self.part(etag='"a"'), 300, 600)
+        arrival.begin_part(self.other, self.part(stated="bytes 0-299/1000", etag='"b"'), 0, 300)
+        self.assertEqual(arrival.part_headers(self.source, 600, 1000), {"Range": "bytes=600-999", "If-Range": '"a"'})
+        arrival.place(self.source, 300, DATA[300:600])
+        self.assertEqual((arrival.missing, arrival.total), (1000, 300))
+        arrival.place(self.other, 0, DATA[:300])
+        self.assertEqual(arrival.file.take_in(1000), 300)
+        self.assertEqual((arrival.missing, arrival.total, arrival.giver), (400, 600, self.other.label))
+        self.assertEqual(arrival.givers.shares, {self.other.label: 300, self.source.label: 300})
+        self.assertFalse(arrival.is_all_from(self.other))
+        arrival.place(self.source, 600, DATA[600:])
+        arrival.finish()
+
+    def test_other_parts(self) -> None:
+        """Of another part, another size, another version, and of no part at all nothing is taken."""
+        arrival = self.arrival(ExpectedFile(1000, sha256(DATA).digest()))
+        arrival.begin_part(self.source, self.part(etag='"a"'), 300, 600)
+        for answer in (
+            self.part(200),
+            self.part(stated="bytes 300-598/1000"),
+            self.part(stated="bytes 299-599/1000"),
+            self.part(stated="bytes 300-599/1001"),
+            self.part(stated="bytes 300-599/*"),
+            self.part(stated=""),
+        ):
+            with self.assertRaises(FetchError):
+                arrival.begin_part(self.other, answer, 300, 600)
+        later = "Fri, 02 Jan 2026 00:00:00 GMT"
+        for source, answer in (
+            (self.other, self.part(modified=later)),
+            (self.other, self.part(modified="")),
+            (self.source, self.part(etag='"changed"')),
+        ):
+            with self.assertRaises(OtherVersionError):
+                arrival.begin_part(source, answer, 300, 600)
+
+    def test_no_validators(self) -> None:
+        """Mirrors that state no validator at all are told apart by the size only: the digest decides in the end."""
+        arrival = self.arrival(ExpectedFile(1000, sha256(DATA).digest()))
+        for source in (self.source, self.other):
+            arrival.begin_part(source, Head(206, 300, {"Content-Range": "bytes 300-599/1000"}), 300, 600)

@@ -70,6 +70,57 @@ class WriteTests(GrowingCase):
         self.assertEqual((file.written, file.sha256), (0, hashlib.sha256(b"").digest()))
 
 
+class PlaceTests(GrowingCase):
+    @given(st.binary(min_size=1, max_size=300), st.lists(st.tuples(st.integers(0, 300), st.integers(1, 80), st.integers(1, 100)), max_size=12))
+    def test_in_any_order(self, data: bytes, steps: list[tuple[int, int, int]]) -> None:
+        """Bytes may be placed ahead in any order: what is written is always the beginning of the file, and so is the digest."""
+        file = self.growing(len(data))
+        for offset, count, limit in steps:
+            before = file.written
+            if offset > before:
+                file.place(offset, data[offset : offset + count])
+            taken = file.take_in(limit)
+            self.assertEqual((taken, file.written), (min(limit, taken), before + taken))
+            self.assertEqual(file.sha256, hashlib.sha256(data[: file.written]).digest())
+            self.assertTrue(all(first >= file.written for first, _ in file.ahead))
+        file.write(data[file.written :])
+        self.assertEqual((file.written, file.sha256, list(file.ahead)), (len(data), hashlib.sha256(data).digest(), []))
+        with file.open() as reader:
+            self.assertEqual(reader.read(), data)
+        file.close()
+
+    def test_readers_are_told(self) -> None:
+        """Readers hear of bytes that became the next ones, not of those that are placed ahead."""
+        file = self.growing(9)
+        told = [Deferred.fromCoroutine(file.changed())]
+        file.place(3, b"def")
+        self.assertEqual((file.take_in(100), told[0].called, file.written), (0, False, 0))
+        file.write(b"abc")
+        self.assertTrue(told[0].called)
+        told.append(Deferred.fromCoroutine(file.changed()))
+        self.assertEqual((file.take_in(2), told[1].called, file.written), (2, True, 5))
+        self.assertEqual(list(file.ahead), [(5, 6)])
+
+    def test_cut(self) -> None:
+        """A file that somebody has cut short is an error, and no digest of nothing."""
+        file = self.growing(9)
+        file.place(3, b"def")
+        file.write(b"abc")
+        (self.folder / "1").write_bytes(b"abc")
+        with self.assertRaises(OSError):
+            file.take_in(100)
+
+    def test_predecessor(self) -> None:
+        """A successor knows how far it is the same also by bytes that were placed ahead."""
+        before = self.growing()
+        before.write(b"abcdef")
+        file = self.growing(6, before)
+        file.place(3, b"deX")
+        file.write(b"abc")
+        file.take_in(100)
+        self.assertEqual(file.common, 5)
+
+
 class NewsTests(GrowingCase):
     def test_all_are_told(self) -> None:
         """All who wait are told of each piece, and of the end; one who does not wait any more harms nobody."""

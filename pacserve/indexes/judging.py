@@ -73,6 +73,14 @@ class JudgedMirror(Upstream):
     def rate(self) -> float | None:
         return self._mirror.rate
 
+    @property
+    def resting(self) -> bool:
+        return self._mirror.resting
+
+    @property
+    def near(self) -> bool:
+        return self._mirror.near
+
     def measured(self, rate: float) -> None:
         self._mirror.measured(rate)
 

@@ -15,16 +15,21 @@ T = TypeVar("T")
 # Seconds that a mirror comes last after it failed; doubled with each failure that follows until it answers again.
 FIRST_PENALTY = 60.0
 LONGEST_PENALTY = 600.0
+# Seconds for which a mirror can ask to be left alone: an answer is never repeated at once, and a wrong value must not cost a mirror a day.
+SHORTEST_REST = 1.0
+LONGEST_REST = 3600.0
 # Mirrors that are remembered; pacman.conf seldom names more than a few dozen.
 _LIMIT = 256
 
 
 class Fault(enum.IntEnum):
-    """A fault of a mirror: the worse it is, the later the mirror is asked."""
+    """Why a mirror comes after others: the greater the fault, the later the mirror is asked."""
 
     SLOW = 1
     """Another one had answered before it did."""
     FAILED = 2
+    RESTING = 3
+    """It has asked to be left alone for a while (RFC 9110, 10.2.3)."""
 
     @property
     def word(self) -> str:
@@ -45,29 +50,48 @@ class MirrorHealth:
 
     The penalty doubles when a mirror does wrong again after its penalty ended.  What happens before that end is the same trouble and counts once, as
     when pacman asks for five files at once from a mirror that has just gone.
+
+    A mirror that has asked to be left alone rests for as long, whatever it answers meanwhile to requests that were made before.
     """
 
     def __init__(self) -> None:
         self._penalties: dict[str, _Penalty] = {}
+        self._rests: dict[str, float] = {}
 
     def __len__(self) -> int:
-        return len(self._penalties)
+        return len(self._penalties) + len(self._rests)
 
     def penalty(self, key: str, now: float) -> tuple[Fault, float] | None:
         """Returns the fault of a mirror and the seconds for which the mirror still comes later; None for a mirror that keeps its place."""
+        if self.resting(key, now):
+            return Fault.RESTING, self._rests[key] - now
         penalty = self._penalties.get(key)
         return (penalty.fault, penalty.until - now) if penalty is not None and now < penalty.until else None
 
+    def resting(self, key: str, now: float) -> bool:
+        """Returns whether a mirror has asked to be left alone until a time that is still to come."""
+        return now < self._rests.get(key, now)
+
     def in_order(self, mirrors: Iterable[T], key: Callable[[T], str], now: float) -> list[T]:
-        """Returns the mirrors without a penalty, then the slow, then those that failed; in the given order otherwise."""
-        if not self._penalties:
+        """
+        Returns the mirrors without a penalty, then the slow, then those that failed, in the given order otherwise; last those that rest, in the order
+        in which their time ends.
+        """
+        if not self._penalties and not self._rests:
             return list(mirrors)
 
-        def rank(mirror: T) -> int:
-            penalty = self._penalties.get(key(mirror))
-            return penalty.fault if penalty is not None and now < penalty.until else 0
+        def rank(mirror: T) -> tuple[int, float]:
+            found = self.penalty(key(mirror), now)
+            return (0, 0.0) if found is None else (found[0], found[1] if found[0] is Fault.RESTING else 0.0)
 
         return sorted(mirrors, key=rank)
+
+    def rest(self, key: str, seconds: float, now: float) -> None:
+        """Leaves a mirror alone for so many seconds, as it has asked, within `SHORTEST_REST` and `LONGEST_REST`; its latest word counts."""
+        self._rests.pop(key, None)
+        self._rests[key] = now + min(max(seconds, SHORTEST_REST), LONGEST_REST)
+        if len(self._rests) > _LIMIT:
+            del self._rests[next(iter(self._rests))]
 
     def succeeded(self, key: str) -> None:
         """Forgives a mirror that has answered."""

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pacserve.fetch.urls import URL
+from pacserve.fetch.urls import URL, literal_address
 from pacserve.http.request import path_part
+from pacserve.network.addresses import in_private_range, is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,14 @@ class Mirror:
     def secret(self) -> bool:
         """True if a user's name or password stands in the Server line, which no client gets to see."""
         return bool(self.url.userinfo)
+
+    @property
+    def near(self) -> bool:
+        """True if it is on this host or in its LAN, as far as its address or name tells; names are not looked up."""
+        if self.local:
+            return True
+        address = literal_address(self.url.host)
+        return address is not None and (in_private_range(address) or is_loopback(address) or address.is_link_local)
 
     def file_url(self, name: str) -> str:
         """Returns the URL of a file: a slash and the name behind the Server line, as pacman makes it, and percent-encoded where that must be."""

@@ -25,6 +25,7 @@ YES_HOLDS = 1.0
 GIVER_LIFETIME = 60.0
 # Answers that are remembered.
 _ANSWERS_LIMIT = 256
+_REASONS = {Fault.SLOW: "it was slow lately", Fault.FAILED: "it failed lately", Fault.RESTING: "it asked to be left alone"}
 _OFFERS = {secret: Offer(Holder.MIRROR, secret=secret) for secret in (False, True)}
 
 
@@ -72,7 +73,7 @@ class Mirrors(PackageSource):
         found = []
         for mirror in self._in_order(wanted.request, resumed=bool(wanted.offset)):
             penalty = self._health.penalty(mirror.url.origin, now)
-            late = "" if penalty is None else f"it was {penalty[0].word} lately, and comes last for {penalty[1]:.0f} s"
+            late = "" if penalty is None else f"{_REASONS[penalty[0]]}, and comes last for {penalty[1]:.0f} s"
             found.append(Considered(f"mirror {mirror.url}", Rank.MIRRORS, late, _OFFERS[mirror.secret]))
         return found
 
@@ -84,10 +85,10 @@ class Mirrors(PackageSource):
             return None
 
     def all_failed(self, request: FileRequest) -> bool:
-        """Returns whether each mirror of a repository failed lately, so that none is likely to answer now."""
+        """Returns whether each mirror of a repository failed lately or rests, so that none is likely to answer now."""
         now = self._clock.seconds()
         penalties = (self._health.penalty(mirror.url.origin, now) for mirror in self._mirrors.mirrors(request.repo, request.arch))
-        return all(penalty is not None and penalty[0] is Fault.FAILED for penalty in penalties)
+        return all(penalty is not None and penalty[0] >= Fault.FAILED for penalty in penalties)
 
     async def _settle(self, wanted: Wanted, deadline: float) -> Location:
         return await self._find(wanted.request, wanted.size, deadline, resumed=bool(wanted.offset))

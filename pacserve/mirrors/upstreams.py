@@ -135,6 +135,14 @@ class _MirrorUpstream(Upstream):
     def rate(self) -> float | None:
         return self._means.rate(self._mirror.url.origin)
 
+    @property
+    def resting(self) -> bool:
+        return self._means.health.resting(self._mirror.url.origin, self._means.clock.seconds())
+
+    @property
+    def near(self) -> bool:
+        return self._mirror.near
+
     def measured(self, rate: float) -> None:
         self._means.rates.remember(self._mirror.url.origin, rate, self._means.clock.seconds())
 

@@ -51,6 +51,16 @@ class Upstream(Protocol):
         """Bytes per second that it gave lately; None where that is not known."""
         return None
 
+    @property
+    def resting(self) -> bool:
+        """True as long as it has asked to be left alone (RFC 9110, 10.2.3): others are asked before it."""
+        return False
+
+    @property
+    def near(self) -> bool:
+        """True if it is on this host or in its LAN, as far as its address tells, so that what it gives costs nothing: it is never left for others."""
+        return False
+
     def measured(self, rate: float) -> None:
         """Takes note of the bytes per second that the host gave."""
         return

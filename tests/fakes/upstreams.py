@@ -87,9 +87,13 @@ class Mirror(Upstream):
         verdicts: What was said of it.
         outruns: How often another one answered before it.
         known: Bytes per second that it is known to give.
+        rests: Whether it has asked to be left alone.
+        at_home: Whether it is in the LAN.
     """
 
     known: float | None = None
+    rests: bool = False
+    at_home: bool = False
 
     def __init__(self, clock: IReactorTime, label: str, data: bytes, **faults: object) -> None:
         self.clock = clock
@@ -108,6 +112,14 @@ class Mirror(Upstream):
     @property
     def rate(self) -> float | None:
         return self.known
+
+    @property
+    def resting(self) -> bool:
+        return self.rests
+
+    @property
+    def near(self) -> bool:
+        return self.at_home
 
     async def open(self, name: str, headers: Mapping[str, str], timeout: float) -> Body:
         self.asked.append(dict(headers))

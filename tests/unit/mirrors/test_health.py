@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.mirrors.health import ABSENCE_LIFETIME, FIRST_PENALTY, LONGEST_PENALTY, Absences, Fault, MirrorHealth
+from pacserve.mirrors.health import ABSENCE_LIFETIME, FIRST_PENALTY, LONGEST_PENALTY, LONGEST_REST, SHORTEST_REST, Absences, Fault, MirrorHealth
 from pacserve.packages.files import FileKind, FileRequest
 
 
@@ -59,6 +59,29 @@ class HealthTests(SynchronousTestCase):
         self.health.blame("a", Fault.FAILED, 1)
         self.assertEqual(self.order(2), "cba")
 
+    def test_rest(self) -> None:
+        """Mirrors that ask to be left alone come last, in the order in which their time ends, and an answer to an older request changes nothing."""
+        self.health.blame("c", Fault.FAILED, 0)
+        self.health.rest("a", 30, 0)
+        self.health.rest("b", 20, 0)
+        self.health.succeeded("a")
+        self.assertEqual([self.order(now) for now in (0, 19.9, 20, 29.9, 30)], ["cba", "cba", "bca", "bca", "abc"])
+        self.assertEqual([self.health.resting("a", now) for now in (0, 29.9, 30)], [True, True, False])
+        self.assertFalse(self.health.resting("c", 0))
+        self.assertEqual(self.health.penalty("a", 10), (Fault.RESTING, 20))
+
+    def test_rest_is_bounded(self) -> None:
+        """A rest lasts from a second to an hour, and the latest word of a mirror counts."""
+        for asked, given in ((0, SHORTEST_REST), (7200, LONGEST_REST), (5, 5)):
+            self.health.rest("a", asked, 100)
+            self.assertEqual(self.health.penalty("a", 100), (Fault.RESTING, given))
+
+    def test_penalty_beside_rest(self) -> None:
+        """A penalty that ends later than a rest holds on."""
+        self.health.blame("a", Fault.FAILED, 0)
+        self.health.rest("a", 5, 0)
+        self.assertEqual(self.health.penalty("a", 6), (Fault.FAILED, FIRST_PENALTY - 6))
+
     def test_away_for_months(self) -> None:
         """A mirror that never comes back costs no more than the longest penalty."""
         now = 0.0
@@ -71,6 +94,7 @@ class HealthTests(SynchronousTestCase):
         """However many mirrors fail, few are remembered."""
         for number in range(10_000):
             self.health.blame(str(number), Fault.FAILED, 0)
+            self.health.rest(str(number), 5, 0)
         self.assertLess(len(self.health), 1000)
 
 

@@ -113,6 +113,15 @@ class MirrorsTests(SynchronousTestCase):
         self.clock.advance(FIRST_PENALTY)
         self.assertIs(source.all_failed(PACKAGE), False)
 
+    def test_all_rest(self) -> None:
+        """Mirrors that asked to be left alone are not likely to answer either."""
+        source = self.mirrors({})
+        self.health.blame("http://a.example", Fault.FAILED, self.clock.seconds())
+        self.health.rest("http://b.example", 5, self.clock.seconds())
+        self.assertIs(source.all_failed(PACKAGE), True)
+        self.clock.advance(5)
+        self.assertIs(source.all_failed(PACKAGE), False)
+
     def test_signature_of_a_database(self) -> None:
         """The signature of a database is asked of the mirror that had the database, and of that alone, for a minute."""
         source = self.mirrors({"a.example": 404, "b.example": 1234})
@@ -272,5 +281,8 @@ class MirrorsTests(SynchronousTestCase):
         self.assertEqual([one.who for one in source.consider(wanted)], ["mirror http://a.example/core", "mirror http://b.example/core"])
         self.successResultOf(self.settle(source, DATABASE))
         found = [(one.who, one.reason) for one in source.consider(wanted)]
-        late = "it was failed lately, and comes last for 60 s"
+        late = "it failed lately, and comes last for 60 s"
         self.assertEqual(found, [("mirror http://b.example/core", ""), ("mirror http://a.example/core", late)])
+        self.health.rest("http://b.example", 90, self.clock.seconds())
+        resting = "it asked to be left alone, and comes last for 90 s"
+        self.assertEqual([one.reason for one in source.consider(wanted)], [late, resting])

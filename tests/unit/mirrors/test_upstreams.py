@@ -226,6 +226,15 @@ class HealthTests(Setup):
         upstreams.upstreams(REQUEST)[0].outrun()
         self.assertEqual(self.labels(upstreams), "ba")
 
+    def test_rest(self) -> None:
+        """A mirror that asked to be left alone says so until its time is over, and comes last."""
+        upstreams = self.make("http://a", "http://b")
+        self.health.rest("http://a", 5, 0)
+        b, a = upstreams.upstreams(REQUEST)
+        self.assertEqual((a.label, a.resting, b.resting), ("mirror http://a", True, False))
+        self.clock.advance(5)
+        self.assertEqual((a.resting, self.labels(upstreams)), (False, "ab"))
+
     def test_rate(self) -> None:
         """How fast a mirror was is remembered for a while, for all files, and of so many mirrors only."""
         upstreams = self.make("http://a", "http://b")

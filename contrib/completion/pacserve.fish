@@ -24,6 +24,7 @@ complete -c pacserve -l spool -x -a '(__fish_complete_directories)' -d 'where fe
 complete -c pacserve -l spool-size -x -d 'the most bytes of these files'
 complete -c pacserve -l wan-limit -x -d 'the most bytes per second that pacserve fetches from mirrors, all files together'
 complete -c pacserve -l lan-limit -x -d 'the most bytes per second that pacserve sends to other hosts and fetches from peers, all files together'
+complete -c pacserve -l mirrors-at-once -x -d 'download a large file from up to so many mirrors at the same time, a part of it from each'
 complete -c pacserve -l state -x -a '(__fish_complete_directories)' -d 'where the history of the traffic and what the databases state are kept'
 complete -c pacserve -l no-history -d 'keep no history of the traffic: the counts begin anew with each start'
 complete -c pacserve -l metrics-peers -d 'let /metrics have series of each peer, by its address'

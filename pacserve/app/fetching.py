@@ -29,6 +29,7 @@ from pacserve.transfer.leader_search import Claiming
 from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.spool import Spool
 from pacserve.transfer.stores import MemoryStore, TemporaryStore
+from pacserve.transfer.terms import Terms
 from pacserve.transfer.trimming import SpoolTrimming
 
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -84,16 +85,16 @@ class Fetching:
         self._opened = False
         self._failed = False
         self._tried: ExpiringMemory[str, bool] = ExpiringMemory(1, SPOOL_RETRY)
-        clock, limits = around.clock, around.limits
+        clock, terms = around.clock, Terms(around.limits, around.lateness, settings.mirrors_at_once)
         self.spool = Spool(settings.spool, settings.spool_size, self._fail)
         self.trimming = SpoolTrimming(self.spool, around.cache_dirs, around.in_thread, clock, around.wall)
-        self.downloads = Downloads(self.spool, clock, limits, around.claiming, lambda _: self.trimming.trim_soon(), around.lateness)
+        self.downloads = Downloads(self.spool, clock, terms, around.claiming, lambda _: self.trimming.trim_soon())
         self.packages = DownloadSource(self.downloads, around.upstreams, around.catalogue, clock)
         self.databases = DatabaseSource(
-            f"{settings.spool}/databases", PACMAN_INDEXES, around.upstreams, Runtime(clock, around.wall, around.in_thread), limits
+            f"{settings.spool}/databases", PACMAN_INDEXES, around.upstreams, Runtime(clock, around.wall, around.in_thread), around.limits
         )
-        self.passing = Downloads(TemporaryStore(), clock, limits, around.claiming, lateness=around.lateness)
-        self._small = Downloads(MemoryStore(), clock, limits, around.claiming, lateness=around.lateness)
+        self.passing = Downloads(TemporaryStore(), clock, terms, around.claiming)
+        self._small = Downloads(MemoryStore(), clock, terms, around.claiming)
         self.streaming = Streaming(Running(self.downloads, self.passing, self._small), around.upstreams, around.catalogue, clock)
 
     @property

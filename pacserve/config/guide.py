@@ -122,6 +122,11 @@ DELIVERY
   and its next request is served from another source. Alone on the LAN,
   pacman is redirected to the mirror.
 
+  A file of 8 MiB and more comes from up to three mirrors of its repository at
+  the same time, a part of it from each, and several smaller files are spread
+  over the mirrors. --mirrors-at-once N says from how many; with 1 a file
+  comes from one mirror, and from the next only where that fails.
+
     --misses fetch      downloads here also while there is no peer
     --misses redirect   always redirects pacman to the mirror
 

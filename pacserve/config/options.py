@@ -14,6 +14,7 @@ from pacserve.config.guide import GUIDE
 from pacserve.config.parsing import Parser
 from pacserve.config.settings import (
     DEFAULT_GROUPS,
+    DEFAULT_MIRRORS_AT_ONCE,
     DEFAULT_MULTICAST_INTERVAL,
     DEFAULT_MULTICAST_PORT,
     DEFAULT_PACMAN_CONF,
@@ -236,6 +237,14 @@ def build_parser() -> argparse.ArgumentParser:
         help="the most bytes per second that pacserve sends to other hosts and fetches from peers, all files together; pacman is not limited where "
         "it is sent to a peer (at least 64k; default: no limit)",
     )
+    delivery.add_argument(
+        "--mirrors-at-once",
+        metavar="N",
+        type=values.argument(values.mirrors_at_once),
+        default=DEFAULT_MIRRORS_AT_ONCE,
+        help="download a large file from up to so many mirrors at the same time, a part of it from each; 1 for one mirror after the other, "
+        "at most 16 (default: %(default)s)",
+    )
     other = parser.add_argument_group("other")
     other.add_argument(
         "--state",
@@ -290,6 +299,7 @@ def parse_options(arguments: Sequence[str]) -> Settings:
         spool_size=options.spool_size,
         wan_limit=options.wan_limit,
         lan_limit=options.lan_limit,
+        mirrors_at_once=options.mirrors_at_once,
         host_name=options.host_name,
         history=not options.no_history,
     )

@@ -23,6 +23,8 @@ LOG_LEVELS = ("debug", "info", "warn", "error")
 DEFAULT_STATE = "/var/lib/pacserve"
 DEFAULT_SPOOL = "/var/cache/pacserve"
 DEFAULT_SPOOL_SIZE = 5 << 30
+# More bring little on most lines, and each of them is a connection more for its operator.
+DEFAULT_MIRRORS_AT_ONCE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Settings:
         spool_size: Bytes of all complete downloads.
         wan_limit: Bytes per second that come from mirrors, None for no limit.
         lan_limit: Bytes per second that go to other hosts and come from peers, None for no limit.
+        mirrors_at_once: Mirrors that one file is taken from at the same time, at most.
         interfaces: Those to find peers on; empty for every usable one.
         pacman_required: True if the user named pacman.conf, so that the daemon does not start without it.
         host_name: The name that other hosts are told of this one; empty to tell none, None for the one that the machine has.
@@ -80,6 +83,7 @@ class Settings:
     spool_size: int = DEFAULT_SPOOL_SIZE
     wan_limit: int | None = None
     lan_limit: int | None = None
+    mirrors_at_once: int = DEFAULT_MIRRORS_AT_ONCE
     pacman_required: bool = False
     private: tuple[str, ...] = ()
     host_name: str | None = None

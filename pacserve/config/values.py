@@ -25,6 +25,8 @@ _INTERFACE = re.compile(r"(?!\.{1,2}\Z)[^/:%\s]+\Z")
 _INTERFACE_BYTES = 15
 # Bytes per second: with less, five files at once leave gaps in which pacman gives up.
 LEAST_RATE = 64 << 10
+# One file from more mirrors than that would be a burden for them, and no line needs it.
+MOST_MIRRORS_AT_ONCE = 16
 
 
 def argument(parse: Callable[[str], T]) -> Callable[[str], T]:
@@ -127,3 +129,10 @@ def rate(text: str) -> int:
     if bytes_a_second < LEAST_RATE:
         raise ValueError(f"{text} bytes per second are too few: pacman gives up when nothing comes for 10 seconds; give at least 64k")
     return bytes_a_second
+
+
+def mirrors_at_once(text: str) -> int:
+    """Returns the number of mirrors that one file may be taken from at the same time."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 2 and 1 <= int(text) <= MOST_MIRRORS_AT_ONCE):
+        raise ValueError(f"{text!r} is no number of mirrors: give one from 1, for one after the other, to {MOST_MIRRORS_AT_ONCE}")
+    return int(text)

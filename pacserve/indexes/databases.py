@@ -29,6 +29,7 @@ from pacserve.transfer.arrival import Arrival, Storage
 from pacserve.transfer.download import Download
 from pacserve.transfer.downloads import EndedDownloads
 from pacserve.transfer.reading import DownloadedFile
+from pacserve.transfer.terms import Terms
 
 # Seconds that the mirrors have until the last good copy is served: pacman gives up after 10, and the resolver after 7.5.
 MIRRORS_BUDGET = 6.0
@@ -232,7 +233,7 @@ class DatabaseSource(PackageSource):
         except OSError as error:
             body.drop()
             raise FetchError(f"the spool can't be written: {plain_reason(error)}") from error
-        return Download(plan.request.name, arrival, [mirror, *others], self._clock, self._limits)
+        return Download(plan.request.name, arrival, [mirror, *others], self._clock, Terms(self._limits))
 
     async def _run(self, plan: Plan, download: Download) -> Copy | None:
         """Returns the copy that a download has become; None where it is not kept.  Never raises."""

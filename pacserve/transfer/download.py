@@ -12,9 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pacserve.errors import AbsentError, FetchError, IntegrityError
-from pacserve.fetch.rate import UNLIMITED, Limits
 from pacserve.http.partial import Version
-from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.packages.files import ExpectedFile
 from pacserve.sources.upstreams import Upstream
 from pacserve.transfer.arrival import Arrival, OtherVersionError
@@ -29,6 +27,7 @@ from pacserve.transfer.choosing import (
 )
 from pacserve.transfer.growing import GrowingFile, Progress
 from pacserve.transfer.pace import Pace
+from pacserve.transfer.terms import PLAIN_TERMS, Terms
 
 # Seconds for the head of a leader's answer, and seconds without a byte after which a leader is followed no more: it is near.
 LEADER_HEAD_TIMEOUT = 2.0
@@ -91,15 +90,14 @@ class Download:
         arrival: Arrival,
         upstreams: Sequence[Upstream],
         clock: IReactorTime,
-        limits: Limits = UNLIMITED,
-        lateness: Lateness = PUNCTUAL,
+        terms: Terms = PLAIN_TERMS,
     ) -> None:
         self.name = name
         self._arrival = arrival
-        self._sources = Sources(name, upstreams, arrival, clock, lateness)
+        self._sources = Sources(name, upstreams, arrival, clock, terms.lateness)
         self._clock = clock
-        self._limits = limits
-        self._lateness = lateness
+        self._limits = terms.limits
+        self._lateness = terms.lateness
         self._arrived_at = self.began = clock.seconds()
         self._has_joined = False
 

@@ -12,9 +12,7 @@ from twisted.logger import Logger
 
 from pacserve.complaints import Complaints
 from pacserve.errors import FetchError, plain_reason, reason_of
-from pacserve.fetch.rate import Limits
 from pacserve.http.validators import parse_date
-from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.sources.upstreams import Upstream
 from pacserve.transfer.arrival import Arrival, storage_of
@@ -22,6 +20,7 @@ from pacserve.transfer.download import Download
 from pacserve.transfer.growing import Progress
 from pacserve.transfer.leader_search import Claiming, LeaderSearch
 from pacserve.transfer.stores import Store
+from pacserve.transfer.terms import Terms
 from pacserve.web.bodies.arriving import ArrivingFile
 
 # Downloads at the same time; pacman asks for five, and a LAN of many for some more.
@@ -84,6 +83,9 @@ class Downloads:
     Args:
         claiming: Finds out whether another host of the LAN downloads the file already.
         published: Called with the name of each file that has become complete.
+
+    Attributes:
+        terms: The terms on which files are downloaded.
     """
 
     _log = Logger()
@@ -92,17 +94,15 @@ class Downloads:
         self,
         spool: Store,
         clock: IReactorTime,
-        limits: Limits,
+        terms: Terms,
         claiming: Claiming,
         published: Callable[[str], object] = lambda _: None,
-        lateness: Lateness = PUNCTUAL,
     ) -> None:
         self._spool = spool
         self._clock = clock
-        self._limits = limits
+        self.terms = terms
         self._published = published
         self._claiming = claiming
-        self._lateness = lateness
         self._ended = EndedDownloads(clock)
         self._complaints = Complaints(self._log)
         self._running: dict[Key, tuple[Download, Deferred[None]]] = {}
@@ -144,7 +144,7 @@ class Downloads:
             arrival = Arrival(expected, storage_of(request.name, self._spool.create, self._spool.has_room), look)
         except OSError as error:
             raise FetchError(f"the spool can't be written: {plain_reason(error)}") from error
-        download = Download(request.name, arrival, upstreams, self._clock, self._limits, self._lateness)
+        download = Download(request.name, arrival, upstreams, self._clock, self.terms)
         running = Deferred.fromCoroutine(self._run(request, download, claimed))
         if not running.called:
             self._running[key] = download, running
@@ -158,7 +158,7 @@ class Downloads:
         self._ended.close()
 
     async def _run(self, request: FileRequest, download: Download, claimed: ExpectedFile | None) -> None:
-        search = LeaderSearch(self._claiming, request, claimed, self._clock, self._lateness)
+        search = LeaderSearch(self._claiming, request, claimed, self._clock, self.terms.lateness)
         kept = False
         try:
             await download.run(None if claimed is None else search)

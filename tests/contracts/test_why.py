@@ -19,7 +19,6 @@ from pacserve.cache.packages import CachedPackages
 from pacserve.delivery.delivering import Deliverer, Policy, Sources
 from pacserve.delivery.streaming import Running, Streaming
 from pacserve.delivery.table import Delivery, Hits, Misses
-from pacserve.fetch.rate import UNLIMITED
 from pacserve.fetch.stream import StreamingClient
 from pacserve.mirrors.folders import RepositoryFolders
 from pacserve.mirrors.health import Absences, Fault, MirrorHealth
@@ -40,6 +39,7 @@ from pacserve.transfer.leader_search import Claim, Claiming
 from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.spool import Spool
 from pacserve.transfer.stores import MemoryStore, TemporaryStore
+from pacserve.transfer.terms import PLAIN_TERMS
 from pacserve.web.answers import Answer, FileAnswer, RedirectAnswer, StreamAnswer
 from tests.contracts.test_sources import at_once
 from tests.fakes.interfaces import Addresses, Configuration, Databases
@@ -171,9 +171,9 @@ class House:
         folders = RepositoryFolders(servers, at_once, clock)
         spool = Spool(str(folder / "spool"), 1 << 30)
         spool.open()
-        downloads = Downloads(spool, clock, UNLIMITED, Alone())
-        passing = Downloads(TemporaryStore(), clock, UNLIMITED, Alone())
-        small = Downloads(MemoryStore(), clock, UNLIMITED, Alone())
+        downloads = Downloads(spool, clock, PLAIN_TERMS, Alone())
+        passing = Downloads(TemporaryStore(), clock, PLAIN_TERMS, Alone())
+        small = Downloads(MemoryStore(), clock, PLAIN_TERMS, Alone())
         for close in (downloads.stop, passing.stop, small.stop, spool.close):
             keep(close)
         source = DownloadSource(downloads, upstreams, catalogue, clock)

@@ -17,7 +17,6 @@ from pacserve.claims.claims import Claims
 from pacserve.config.settings import Settings
 from pacserve.delivery.delivering import Deliverer, Policy, Sources
 from pacserve.delivery.table import Hits, Misses
-from pacserve.fetch.rate import UNLIMITED
 from pacserve.mirrors.folders import RepositoryFolders
 from pacserve.mirrors.health import Absences, Fault, MirrorHealth
 from pacserve.mirrors.mirrors import Mirrors
@@ -41,6 +40,7 @@ from pacserve.sources.locations import Holder, Offer
 from pacserve.transfer.downloads import Downloads
 from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.stores import TemporaryStore
+from pacserve.transfer.terms import PLAIN_TERMS
 from pacserve.web.fairness import loopback_first
 from pacserve.web.witness import Answered
 from tests.fakes.interfaces import Addresses, Configuration, Databases
@@ -184,7 +184,7 @@ class Setup(SynchronousTestCase):
         peers = PeerSource(self.roster, self.holdings, anything, Neighbourhood(local, lambda *_: None, Random(1)), self.clock)
         upstreams = MirrorUpstreams(parts.servers, anything, anything, self.health, Absences(), self.clock)
         mirrors = Mirrors(parts.servers, anything, self.health, Absences(), anything, self.clock)
-        downloads = DownloadSource(Downloads(anything, self.clock, UNLIMITED, anything), upstreams, Known(), self.clock)
+        downloads = DownloadSource(Downloads(anything, self.clock, PLAIN_TERMS, anything), upstreams, Known(), self.clock)
         policy = Policy(self.misses, Hits.REDIRECT, peers.has_usable, lambda: True)
         caches: Any = self.caches
         delivery = Deliverer(
@@ -331,7 +331,7 @@ class StatusTests(Setup):
         """A file that is sent through, and not kept, is among the transfers."""
         mirror = Mirror(self.clock, "mirror", bytes(100), dies_at=[50], dying="stalls")
         nobody: Any = None
-        passing = self.fetching.passing = Downloads(TemporaryStore(), self.clock, UNLIMITED, nobody)
+        passing = self.fetching.passing = Downloads(TemporaryStore(), self.clock, PLAIN_TERMS, nobody)
         self.addCleanup(passing.stop)
         passing.join(FileRequest("core", "x86_64", NAME, FileKind.PACKAGE), lambda: None, [mirror])
         status = self.successResultOf(Deferred.fromCoroutine(self.reporting.status()))

@@ -76,15 +76,19 @@ class FetchingTests(SynchronousTestCase):
 
     def started(self, size: int = 1000, misses: Misses = Misses.FETCH, hits: Hits = Hits.AUTO) -> Fetching:
         """A daemon's downloads, which have begun."""
+        fetching = self.fetching(Settings(spool=str(self.spool), spool_size=size, misses=misses, hits=hits))
+        fetching.start()
+        self.addCleanup(fetching.stop)
+        return fetching
+
+    def fetching(self, settings: Settings) -> Fetching:
+        """A daemon's downloads."""
 
         async def in_thread(work: Callable[[], Any]) -> Any:
             return work()
 
         around = Surroundings(Nobody(), self.databases, Nobody(), UNLIMITED, lambda: self.cache_dirs, in_thread, self.clock, lambda: self.now)
-        fetching = Fetching(Settings(spool=str(self.spool), spool_size=size, misses=misses, hits=hits), around)
-        fetching.start()
-        self.addCleanup(fetching.stop)
-        return fetching
+        return Fetching(settings, around)
 
     def files(self) -> set[str]:
         """The complete files."""
@@ -97,6 +101,11 @@ class FetchingTests(SynchronousTestCase):
             (self.spool / "pkg" / name).write_bytes(b"good")
         (self.spool / ".clean").unlink()
         return self.started()
+
+    def test_mirrors_at_once(self) -> None:
+        """A file is taken from as many mirrors at once as the user says, one that is kept as well as one that is sent through."""
+        fetching = self.fetching(Settings(spool=str(self.spool), mirrors_at_once=7))
+        self.assertEqual([downloads.terms.mirrors_at_once for downloads in (fetching.downloads, fetching.passing)], [7, 7])
 
     def test_slow_databases(self) -> None:
         """After a crash nothing is removed before all databases were read, however long that takes, and then what none of them states."""

@@ -21,7 +21,7 @@ from pacserve.network.addresses import Endpoint
 OPTIONS = (
     *("--bind", "--port", "--pacman-conf", "--cache-dir", "--pacserver", "--host-name", "--clients", "--peers", "--name", "--private"),
     *("--multicast", "--multicast-filter", "--multicast-group", "--multicast-port", "--multicast-interval", "--interface"),
-    *("--misses", "--hits", "--spool", "--spool-size", "--wan-limit", "--lan-limit"),
+    *("--misses", "--hits", "--spool", "--spool-size", "--wan-limit", "--lan-limit", "--mirrors-at-once"),
     *("--state", "--no-history", "--metrics-peers", "--log-level", "--help", "--more-help", "--version"),
 )
 
@@ -108,6 +108,11 @@ class GoodTests(SynchronousTestCase):
         """The other options take their values, paths made absolute."""
         settings = self.settings("--port=1", "--pacman-conf", "x/pacman.conf", "--log-level", "debug")
         self.assertEqual((settings.port, settings.pacman_conf, settings.log_level), (1, str(Path.cwd() / "x/pacman.conf"), "debug"))
+
+    def test_mirrors_at_once(self) -> None:
+        """A file comes from three mirrors at the same time, from another number up to sixteen, or from one after the other."""
+        numbers = [self.settings(*arguments).mirrors_at_once for arguments in ((), ("--mirrors-at-once=1",), ("--mirrors-at-once", "16"))]
+        self.assertEqual(numbers, [3, 1, 16])
 
     def test_multicast(self) -> None:
         """One word is enough to find the others."""
@@ -209,6 +214,7 @@ class WrongTests(SynchronousTestCase):
             ("--wan-limit", ("", "0", "fast", "1e6"), "500k"),
             ("--wan-limit", ("1", "63k", "65535"), "64k"),
             ("--lan-limit", ("1", "1k"), "64k"),
+            ("--mirrors-at-once", ("", "0", "-1", "17", "100", "1.5", "\u0663", "three", " 3"), "from 1, for one after the other, to 16"),
             ("--log-level", ("loud", "", "in\nfo"), "debug"),
         )
         for option, values, right in cases:

@@ -13,7 +13,6 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from pacserve.delivery.streaming import Running, Streaming, Whole
 from pacserve.errors import FetchError
-from pacserve.fetch.rate import UNLIMITED
 from pacserve.fetch.stream import StreamingClient
 from pacserve.network.addresses import Endpoint
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
@@ -23,6 +22,7 @@ from pacserve.transfer.downloads import Downloads
 from pacserve.transfer.leader_search import Claim, Claiming
 from pacserve.transfer.spool import Spool
 from pacserve.transfer.stores import MemoryStore, TemporaryStore
+from pacserve.transfer.terms import PLAIN_TERMS
 from pacserve.web.answers import StreamAnswer
 from tests.fakes.interfaces import Databases
 from tests.fakes.network import Line, Network, Page
@@ -100,7 +100,7 @@ class Setup(SynchronousTestCase):
         spool.is_full = lambda: self.full
         spool.open()
         self.addCleanup(spool.close)
-        self.downloads = Downloads(spool, self.clock, UNLIMITED, Nobody())
+        self.downloads = Downloads(spool, self.clock, PLAIN_TERMS, Nobody())
         self.addCleanup(self.downloads.stop)
         self.failed: list[Endpoint] = []
         self.lied: list[Endpoint] = []
@@ -108,8 +108,8 @@ class Setup(SynchronousTestCase):
 
     def make(self, sha256: bytes | None = hashlib.sha256(DATA).digest()) -> Streaming:
         """What passes files on, under databases that state this digest."""
-        passing = Downloads(TemporaryStore(), self.clock, UNLIMITED, Nobody())
-        self.small = Downloads(MemoryStore(), self.clock, UNLIMITED, Nobody())
+        passing = Downloads(TemporaryStore(), self.clock, PLAIN_TERMS, Nobody())
+        self.small = Downloads(MemoryStore(), self.clock, PLAIN_TERMS, Nobody())
         self.addCleanup(passing.stop)
         self.addCleanup(self.small.stop)
         return Streaming(Running(self.downloads, passing, self.small), Mirrors(self.mirror), Known(sha256), self.clock)

@@ -12,13 +12,14 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import AbsentError, FetchError
-from pacserve.fetch.rate import UNLIMITED, Limits
+from pacserve.fetch.rate import Limits
 from pacserve.packages.files import ExpectedFile
 from pacserve.transfer.arrival import Arrival, Storage
 from pacserve.transfer.choosing import SECOND_SOURCE_DELAY, STALL_TIMEOUT
 from pacserve.transfer.download import Download
 from pacserve.transfer.growing import GrowingFile
 from pacserve.transfer.reading import TRICKLE_RESERVE_BYTES, DownloadReader
+from pacserve.transfer.terms import Terms
 from tests.fakes.lateness import LateBy
 from tests.fakes.upstreams import Mirror
 
@@ -217,7 +218,7 @@ class SlowTests(DownloadCase):
     def test_late_host(self) -> None:
         """A host that is late itself bears the silence of a mirror for longer."""
         mirror, other = self.mirror(dies_at=[3000], dying="stalls"), self.mirror()
-        download = Download(NAME, Arrival(EXPECTED, Storage(self.create)), [mirror, other], self.clock, UNLIMITED, LateBy(0.25))
+        download = Download(NAME, Arrival(EXPECTED, Storage(self.create)), [mirror, other], self.clock, Terms(lateness=LateBy(0.25)))
         running = Deferred.fromCoroutine(download.run())
         self.clock.advance(STALL_TIMEOUT + 0.9)
         self.assertEqual(other.asked, [])
@@ -250,7 +251,7 @@ class SlowTests(DownloadCase):
     def test_limited(self) -> None:
         """A mirror is not left for being as slow as a limit wants it to be."""
         slow, good = self.mirror(dies_at=[3000], dying="stalls"), self.mirror()
-        download = Download(NAME, Arrival(EXPECTED, Storage(self.create)), [slow, good], self.clock, Limits(wan=lambda _: 1.0))
+        download = Download(NAME, Arrival(EXPECTED, Storage(self.create)), [slow, good], self.clock, Terms(Limits(wan=lambda _: 1.0)))
         running = Deferred.fromCoroutine(download.run())
         for number in range(3000, 4000, 100):
             self.clock.advance(1)

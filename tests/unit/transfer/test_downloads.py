@@ -14,7 +14,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.delivery.streaming import AHEAD_LIMIT, AHEAD_SECONDS, Running, Streaming, Whole
 from pacserve.errors import AbsentError, FetchError
-from pacserve.fetch.rate import UNLIMITED
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.packages.marks import marked
@@ -30,6 +29,7 @@ from pacserve.transfer.reading import TRICKLE_RESERVE_BYTES, DownloadedFile
 from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.spool import Spool
 from pacserve.transfer.stores import TemporaryStore
+from pacserve.transfer.terms import PLAIN_TERMS, Terms
 from pacserve.web.answers import Answer, StreamAnswer
 from pacserve.web.bodies.arriving import ArrivingFile
 from tests.fakes.claims import AnsweredClaim
@@ -98,7 +98,7 @@ class Setup(SynchronousTestCase):
         self.spool = Spool(str(self.folder), 1 << 30, self.troubles.append)
         self.spool.open()
         self.addCleanup(self.spool.close)
-        self.downloads = Downloads(self.spool, self.clock, UNLIMITED, self.office, self.published.append)
+        self.downloads = Downloads(self.spool, self.clock, PLAIN_TERMS, self.office, self.published.append)
         self.addCleanup(self.downloads.stop)
         self.source = DownloadSource(self.downloads, self.upstreams, self.known, self.clock)
         self.streaming = Streaming(Running(self.downloads, self.downloads, self.downloads), self.upstreams, self.known, self.clock)
@@ -375,7 +375,7 @@ class DownloadsTests(Setup):
 
     def test_late_host(self) -> None:
         """A leader is given up later on a host that is late itself."""
-        self.downloads = Downloads(self.spool, self.clock, UNLIMITED, self.office, self.published.append, LateBy(0.5))
+        self.downloads = Downloads(self.spool, self.clock, Terms(lateness=LateBy(0.5)), self.office, self.published.append)
         self.addCleanup(self.downloads.stop)
         self.source = DownloadSource(self.downloads, self.upstreams, self.known, self.clock)
         self.streaming = Streaming(Running(self.downloads, self.downloads, self.downloads), self.upstreams, self.known, self.clock)
@@ -497,7 +497,7 @@ class DownloadsTests(Setup):
 
     def test_nameless_while_written(self) -> None:
         """The same holds of files that are not kept."""
-        self.downloads = Downloads(TemporaryStore(), self.clock, UNLIMITED, self.office)
+        self.downloads = Downloads(TemporaryStore(), self.clock, PLAIN_TERMS, self.office)
         self.mirror()
         with capturedLogs() as events:
             self.break_disk(errno.ENOSPC)

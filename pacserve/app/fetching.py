@@ -26,6 +26,7 @@ from pacserve.sources.candidates import PackageSource
 from pacserve.sources.upstreams import Upstreams
 from pacserve.transfer.downloads import Downloads
 from pacserve.transfer.leader_search import Claiming
+from pacserve.transfer.lines import Lines
 from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.spool import Spool
 from pacserve.transfer.stores import MemoryStore, TemporaryStore
@@ -85,7 +86,7 @@ class Fetching:
         self._opened = False
         self._failed = False
         self._tried: ExpiringMemory[str, bool] = ExpiringMemory(1, SPOOL_RETRY)
-        clock, terms = around.clock, Terms(around.limits, around.lateness, settings.mirrors_at_once)
+        clock, terms = around.clock, Terms(around.limits, around.lateness, Lines(settings.mirrors_at_once))
         self.spool = Spool(settings.spool, settings.spool_size, self._fail)
         self.trimming = SpoolTrimming(self.spool, around.cache_dirs, around.in_thread, clock, around.wall)
         self.downloads = Downloads(self.spool, clock, terms, around.claiming, lambda _: self.trimming.trim_soon())

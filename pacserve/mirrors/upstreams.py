@@ -92,6 +92,8 @@ class MirrorUpstreams(Upstreams):
 
 
 class _MirrorUpstream(Upstream):
+    divisible = True
+
     def __init__(self, mirror: Mirror, means: _Means) -> None:
         self._mirror = mirror
         self._means = means
@@ -130,6 +132,10 @@ class _MirrorUpstream(Upstream):
             stream.drop()
             url, text = target(mirror, url, stream.answer)
         raise FetchError(f"redirected more than {REDIRECTS_LIMIT} times")
+
+    @property
+    def sound(self) -> bool:
+        return self._means.health.penalty(self._mirror.url.origin, self._means.clock.seconds()) is None
 
     @property
     def rate(self) -> float | None:

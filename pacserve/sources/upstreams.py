@@ -23,11 +23,13 @@ class Upstream(Protocol):
         wan: True if its bytes come from outside the LAN.
         authoritative: True if it speaks for the repository, as mirrors do.  What another host gives is as good where it can be checked; of a
             signature only the package manager can tell.
+        divisible: True if it may be asked for any part of a file while other hosts are asked for other parts, as mirrors may.
     """
 
     trusted: bool = True
     wan: bool = True
     authoritative: bool = True
+    divisible: bool = False
 
     @property
     @abstractmethod
@@ -45,6 +47,11 @@ class Upstream(Protocol):
         Raises:
             FetchError: No answer.
         """
+
+    @property
+    def sound(self) -> bool:
+        """False if it failed lately, or was much slower than others, so that it is asked after them."""
+        return True
 
     @property
     def rate(self) -> float | None:

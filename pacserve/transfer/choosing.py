@@ -74,6 +74,15 @@ class Sources:
         """Returns how many sources may still be asked."""
         return len(self._order)
 
+    @property
+    def order(self) -> Sequence[Upstream]:
+        """The sources that may still be asked, the next one first."""
+        return list(self._order)
+
+    def reorder(self, order: Callable[[Sequence[Upstream]], Sequence[Upstream]]) -> None:
+        """Puts the sources in another order."""
+        self._order = deque(order(self.order))
+
     def ask_next(self, source: Upstream) -> None:
         """Puts a source first."""
         self._order.rotate(-self._order.index(source))

@@ -25,8 +25,10 @@ from pacserve.transfer.choosing import (
     Overtaking,
     Sources,
 )
+from pacserve.transfer.division import Division
 from pacserve.transfer.growing import GrowingFile, Progress
 from pacserve.transfer.pace import Pace
+from pacserve.transfer.striping import Striping
 from pacserve.transfer.terms import PLAIN_TERMS, Terms
 
 # Seconds for the head of a leader's answer, and seconds without a byte after which a leader is followed no more: it is near.
@@ -96,10 +98,11 @@ class Download:
         self._arrival = arrival
         self._sources = Sources(name, upstreams, arrival, clock, terms.lateness)
         self._clock = clock
-        self._limits = terms.limits
+        self._terms = terms
         self._lateness = terms.lateness
         self._arrived_at = self.began = clock.seconds()
         self._has_joined = False
+        self._was_divided = False
 
     @property
     def expected(self) -> ExpectedFile | None:
@@ -237,6 +240,16 @@ class Download:
             FetchError: No source gave the file.
         """
         failures: list[FetchError] = []
+        try:
+            if await self._divide():
+                return
+        except IntegrityError as error:
+            failures.append(error)
+            self._log.warn("{name}: {source} gave a wrong file: {error}", name=self.name, source="one of several mirrors", error=error)
+            self._arrival.restart()
+        except FetchError as error:
+            failures.append(error)
+        self._sources.reorder(self._terms.lines.spread)
         overtaking: OpenedSource | None = None  # the source that has just overtaken another one
         while len(self._sources):
             if overtaking is None:
@@ -268,6 +281,37 @@ class Download:
                 overtaking = None
         raise FetchError("; ".join(dict.fromkeys(str(error) for error in failures)) or "no source")
 
+    async def _divide(self) -> bool:
+        """
+        Fetches what is missing from several mirrors at once, where there are any and the file is worth it.
+
+        Returns:
+            False where there are not, or it is not.
+
+        Raises:
+            FetchError: They do not give all of it: the next source goes on at the byte that is missing.
+            IntegrityError: It is not the file that the database states.
+        """
+        file, lines = self.file, self._terms.lines
+        mirrors = () if self._was_divided else lines.divided(self.expected, self._sources.order, self._clock.seconds())
+        if not mirrors or file.size is None:
+            return False
+        self._was_divided = True
+        striping = Striping(
+            self.name,
+            self._arrival,
+            mirrors,
+            Division(file.ahead.missing(file.written, file.size), lines.sizes),
+            self._clock,
+            self._terms,
+        )
+        try:
+            await striping.run()
+        finally:
+            self._arrived_at = max(self._arrived_at, striping.heard_at)
+        self._arrival.finish()
+        return True
+
     async def _take(self, opened: OpenedSource) -> OpenedSource | None:
         """
         Takes what a source gives, as long as it is not much slower than others.
@@ -285,9 +329,11 @@ class Download:
             return self._lateness.widened(SECOND_SOURCE_DELAY, LONGEST_SECOND_SOURCE_DELAY)
 
         take = partial(self._arrived, source, pace)
+        self._terms.lines.begin(source)
         try:
             return await self._unless_all_here(Overtaking(opened.body, take, silence, partial(self._sources.successor, source), self._clock).run())
         finally:
+            self._terms.lines.end(source)
             rate = pace.rate(self._clock.seconds())
             if rate is not None and pace.total >= _MEASURED_BYTES:
                 source.measured(rate)
@@ -314,7 +360,7 @@ class Download:
         """
         self._arrival.add(source, data)
         self._arrived_at = self._clock.seconds()
-        wait = (self._limits.wan if source.wan else self._limits.lan)(len(data))
+        wait = (self._terms.limits.wan if source.wan else self._terms.limits.lan)(len(data))
         missing = self._arrival.missing
         if missing != 0 and pace.arrived(len(data), wait, missing, self._arrived_at) and self._sources.leave(source):
             raise FetchError("it is far slower than others were")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pacserve.fetch.rate import UNLIMITED, Limits
 from pacserve.lateness import PUNCTUAL, Lateness
+from pacserve.transfer.lines import Lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,14 +15,14 @@ class Terms:
     The terms on which files are downloaded, the same for all downloads of this host.
 
     Attributes:
-        limits: How fast bytes may flow.
+        limits: How fast bytes may come.
         lateness: How late the timers of this process are.
-        mirrors_at_once: The number of mirrors that one file is taken from at the same time, at most; with 1 they are asked one after the other.
+        lines: How downloads share the mirrors.
     """
 
     limits: Limits = UNLIMITED
     lateness: Lateness = PUNCTUAL
-    mirrors_at_once: int = 1
+    lines: Lines = field(default_factory=Lines)
 
 
 # No limit, no lateness, one mirror after the other.

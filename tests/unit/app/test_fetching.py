@@ -105,7 +105,7 @@ class FetchingTests(SynchronousTestCase):
     def test_mirrors_at_once(self) -> None:
         """A file is taken from as many mirrors at once as the user says, one that is kept as well as one that is sent through."""
         fetching = self.fetching(Settings(spool=str(self.spool), mirrors_at_once=7))
-        self.assertEqual([downloads.terms.mirrors_at_once for downloads in (fetching.downloads, fetching.passing)], [7, 7])
+        self.assertEqual([downloads.terms.lines.at_once for downloads in (fetching.downloads, fetching.passing)], [7, 7])
 
     def test_slow_databases(self) -> None:
         """After a crash nothing is removed before all databases were read, however long that takes, and then what none of them states."""

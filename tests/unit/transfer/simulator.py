@@ -111,13 +111,14 @@ class Body(IncomingBody):
     A body that comes piece by piece.
 
     Attributes:
+        part: The first byte that it gives, and the one behind the last.
         used: Whether it was consumed or dropped.
     """
 
-    def __init__(self, clock: Clock, head: Head, first: int, behaviour: Behaviour, fault: Fault | None) -> None:
+    def __init__(self, clock: Clock, head: Head, part: tuple[int, int], behaviour: Behaviour, fault: Fault | None) -> None:
         self._clock = clock
         self._head = head
-        self._first = first
+        self.part = part
         self._behaviour = behaviour
         self._fault = fault
         self.used = False
@@ -128,7 +129,7 @@ class Body(IncomingBody):
 
     async def consume(self, take: Callable[[bytes], float], stall: float) -> None:
         self.used = True
-        data, offset = self._behaviour.data, self._first
+        data, offset = self._behaviour.data[: self.part[1]], self.part[0]
         if self._head.status not in (200, 206):
             return
         fault = self._fault
@@ -151,7 +152,7 @@ class Body(IncomingBody):
                 await deferLater(self._clock, wait)
             if self._behaviour.interval:
                 await self._pause(self._behaviour.interval, stall)
-        if self._head.length is not None and offset - self._first < self._head.length:
+        if self._head.length is not None and offset - self.part[0] < self._head.length:
             raise FetchError("the connection ended before all of the body came")
 
     async def _pause(self, seconds: float, stall: float) -> None:
@@ -172,6 +173,8 @@ class SimulatedMirror(Upstream):
         verdicts: What was said of it.
     """
 
+    divisible = True
+
     def __init__(self, clock: Clock, number: int, behaviour: Behaviour, *, trusted: bool = True) -> None:
         self._clock = clock
         self._number = number
@@ -187,7 +190,8 @@ class SimulatedMirror(Upstream):
 
     async def open(self, name: str, headers: Mapping[str, str], timeout: float) -> Body:
         behaviour = self.behaviour
-        asked_from = int(headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        first, _, last = headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
+        asked_from, end = int(first), int(last) + 1 if last else None
         faults = behaviour.faults
         fault = faults[min(len(self.asked), len(faults) - 1)] if faults else None
         self.asked.append((self._clock.seconds(), asked_from))
@@ -197,22 +201,24 @@ class SimulatedMirror(Upstream):
             await deferLater(self._clock, min(behaviour.delay, timeout))
         if behaviour.delay > timeout:
             raise FetchError("no answer")
-        return self._answer(asked_from if behaviour.ranges else 0, fault)
+        return self._answer(asked_from if behaviour.ranges else 0, end if behaviour.ranges else None, fault)
 
-    def _answer(self, first: int, fault: Fault | None) -> Body:
+    def _answer(self, first: int, end: int | None, fault: Fault | None) -> Body:
         behaviour = self.behaviour
         size = len(behaviour.data)
+        part = bool(first) or end is not None
+        end = size if end is None else min(end, size)
         fields = {"ETag": behaviour.etag, "Last-Modified": behaviour.modified}
         if behaviour.status is not None:
             head = Head(behaviour.status, 0, fields)
         elif first and first >= size:
             head = Head(416, 0, fields)
         else:
-            length = None if behaviour.chunked else size - first + behaviour.more_stated
-            if first:
-                fields["Content-Range"] = f"bytes {first}-{size - 1}/{size}"
-            head = Head(206 if first else 200, length, fields)
-        self.bodies.append(Body(self._clock, head, first, behaviour, fault))
+            length = None if behaviour.chunked else end - first + behaviour.more_stated
+            if part:
+                fields["Content-Range"] = f"bytes {first}-{end - 1}/{size}"
+            head = Head(206 if part else 200, length, fields)
+        self.bodies.append(Body(self._clock, head, (first, end), behaviour, fault))
         return self.bodies[-1]
 
     def succeeded(self) -> None:

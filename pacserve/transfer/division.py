@@ -1,0 +1,280 @@
+"""The parts into which a file is divided, and which of them a mirror is asked for next.  Rules only: time comes in as a number of seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from pacserve.sources.upstreams import Upstream
+from pacserve.transfer.givers import Givers
+from pacserve.transfer.spans import Span, Spans
+
+# Seconds that a part takes at the rate of its mirror.  A mirror is asked for the next one when a part has ended, which costs one round-trip time.
+PART_SECONDS = 1.0
+# Round-trip times that a part takes at least, so that a far mirror does not spend its time waiting for questions.
+PART_ROUND_TRIPS = 8
+# Seconds after which it can be told how fast a part comes, and seconds without a byte after which it is in doubt whether more will come.
+SETTLING_TIME = 0.3
+SILENCE = 0.5
+# Bytes per second that a mirror is taken to give of which nothing is known.
+RATE_ASSUMED = 200e3
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """
+    The sizes, in bytes, by which files are divided.
+
+    Attributes:
+        file: A file of fewer bytes is not divided: it is not worth the questions.
+        first: The first part of a mirror of which nothing is known.
+        least: Every other part, at least.
+        most: Every part, at most.
+        alone: The same where no other mirror is asked meanwhile.
+        window: Bytes behind the first one that is missing which may be asked for: so much is on the disk at most that no reader can have yet.
+    """
+
+    file: int = 8 << 20
+    first: int = 512 << 10
+    least: int = 256 << 10
+    most: int = 8 << 20
+    alone: int = 16 << 20
+    window: int = 24 << 20
+
+
+# As the Internet has them.
+USUAL_SIZES = Sizes()
+
+
+@dataclass(eq=False, slots=True)
+class Lane:
+    """
+    A mirror that parts of one file are asked of.
+
+    Attributes:
+        rate: Bytes per second that it gave lately; None where that is not known.
+        delay: Seconds from its last question to the answer.
+        part: The part that it was asked for; None where it has nothing to do.
+        position: The next byte that it will give.
+        asked_at: When it was asked for the part.
+        heard_at: When its last byte came, or the question was sent.
+        given: The bytes of all its parts that were of use.
+        pace: Tells how fast the part comes.
+    """
+
+    upstream: Upstream
+    rate: float | None = None
+    delay: float = 0.0
+    part: Part | None = None
+    position: int = 0
+    asked_at: float = 0.0
+    heard_at: float = 0.0
+    given: int = 0
+    pace: PartPace | None = None
+
+    def answered(self, now: float) -> None:
+        """Takes note of the head of an answer."""
+        self.delay = now - self.asked_at
+        self.heard_at = now
+        self.pace = PartPace(self.position, self.part.end if self.part else self.position, now)
+
+    def judged(self, now: float) -> float | None:
+        """Returns the bytes per second of the part so far, and remembers them; None where it is too early to tell."""
+        rate = None if self.pace is None else self.pace.rate(self.position, now)
+        if rate is not None:
+            self.rate = rate if self.rate is None else (self.rate + rate) / 2
+        return rate
+
+
+class PartPace:
+    """
+    Measures how fast a part comes, by its second half where that has begun: connections begin slowly.
+
+    Args:
+        first: The first byte that is to come.
+        end: The byte behind the last one.
+    """
+
+    def __init__(self, first: int, end: int, now: float) -> None:
+        self._half = (first + end) // 2
+        self._from, self._since = first, now
+        self._halved = False
+
+    def arrived(self, position: int, now: float) -> None:
+        """Takes note of the next byte that is to come."""
+        if not self._halved and position >= self._half:
+            self._halved = True
+            if now > self._since:
+                self._from, self._since = position, now
+
+    def rate(self, position: int, now: float) -> float | None:
+        """Returns bytes per second; None where it is too early to tell."""
+        passed = now - self._since
+        return (position - self._from) / passed if passed > 0 and position > self._from else None
+
+
+@dataclass(eq=False, slots=True)
+class Part:
+    """
+    A part of the file that mirrors were asked for.
+
+    Attributes:
+        have: The first of its bytes that is not here.
+        lanes: The mirrors that were asked for it and have not failed, two at most.
+    """
+
+    first: int
+    end: int
+    have: int
+    lanes: list[Lane] = field(default_factory=list)
+
+    @property
+    def whole(self) -> bool:
+        """True if all of it is here."""
+        return self.have >= self.end
+
+
+class Division:
+    """
+    Divides the missing bytes of a file into parts.
+
+    Parts begin in the order of the file, and none begins far ahead of the first byte that is missing, since readers want the bytes in order.
+
+    Args:
+        missing: The bytes that are missing.
+        sizes: How large parts are.
+        before: Who gave the bytes in a pass before this one; no mirror is asked again for what it gave then.
+    """
+
+    def __init__(self, missing: Iterable[Span], sizes: Sizes, before: Givers | None = None) -> None:
+        self._unasked = Spans(missing)
+        self._sizes = sizes
+        self._before = before
+        self._parts: list[Part] = []
+
+    def __iter__(self) -> Iterator[Part]:
+        """Yields the parts that were asked for and are not whole, in the order of the file."""
+        return iter(list(self._parts))
+
+    @property
+    def left(self) -> int:
+        """The bytes that are not here yet."""
+        return self._unasked.size + sum(part.end - part.have for part in self._parts)
+
+    def next(self, lane: Lane, front: int, now: float, busy: Iterable[Lane] = ()) -> Part | None:
+        """
+        Gives a mirror that has nothing to do the part that it should be asked for now; None where there is none.
+
+        Args:
+            front: The first byte of the file that is missing.
+            busy: The other mirrors that are asked now.
+        """
+        others = list(busy)
+        part = self._orphan(lane) or self._silent(lane, now) or self._new(lane, front, others) or self._held_up(lane, now)
+        if part is not None:
+            part.lanes.append(lane)
+            lane.part, lane.position, lane.asked_at, lane.heard_at = part, part.have, now, now
+        return part
+
+    def arrived(self, lane: Lane, count: int, now: float) -> int:
+        """
+        Takes note of the next bytes of a mirror.
+
+        Returns:
+            How many of them are here already, since another mirror gave them first.
+        """
+        part = lane.part
+        if part is None:
+            return count
+        known = min(count, part.have - lane.position)
+        lane.position += count
+        lane.heard_at = now
+        lane.given += count - known
+        if lane.pace is not None:
+            lane.pace.arrived(lane.position, now)
+        part.have = max(part.have, lane.position)
+        if part.whole and part in self._parts:
+            self._parts.remove(part)
+        return known
+
+    def ended(self, lane: Lane) -> None:
+        """Takes note that a mirror gives no more of its part, whether that is whole or not."""
+        part, lane.part = lane.part, None
+        if part is not None:
+            part.lanes.remove(lane)
+
+    def give_back(self, first: int, end: int) -> None:
+        """Takes note that bytes that were here turned out to be wrong, and are to be asked for again."""
+        self._unasked.add(first, end)
+
+    def _orphan(self, lane: Lane) -> Part | None:
+        """Returns the first part that nobody gives any more."""
+        return next((part for part in self._parts if not part.lanes and not self._gave(lane, part.have)), None)
+
+    def _gave(self, lane: Lane, position: int) -> bool:
+        """Returns whether the mirror gave the byte at that position in the pass before."""
+        return self._before is not None and any(given.giver is lane.upstream for given in self._before.between(position, position + 1))
+
+    def _new(self, lane: Lane, front: int, others: list[Lane]) -> Part | None:
+        """Returns a part that nobody was asked for yet."""
+        for first, end in self._allowed(lane):
+            if first >= front + self._sizes.window:
+                return None
+            part = Part(first, min(end, first + self._length(lane, others)), first)
+            self._unasked.remove(part.first, part.end)
+            self._parts.append(part)
+            self._parts.sort(key=lambda one: one.first)
+            return part
+        return None
+
+    def _allowed(self, lane: Lane) -> Iterator[Span]:
+        """Yields the spans that a mirror may be asked for."""
+        for first, end in self._unasked:
+            if self._before is None:
+                yield first, end
+                continue
+            for given in self._before.between(first, end):
+                if given.giver is not lane.upstream:
+                    yield given.first, given.end
+
+    def _length(self, lane: Lane, others: list[Lane]) -> int:
+        """Returns how many bytes a mirror is asked for at once."""
+        if lane.rate is None:
+            return self._sizes.first
+        most = self._sizes.most if others else self._sizes.alone
+        wanted = min(most, int(lane.rate * max(PART_SECONDS, PART_ROUND_TRIPS * lane.delay)))
+        # The last parts are such that all mirrors end at the same moment.
+        together = lane.rate + sum(other.rate or 0.0 for other in others)
+        return max(self._sizes.least, min(wanted, int(self._unasked.size * lane.rate / together)))
+
+    def _silent(self, lane: Lane, now: float) -> Part | None:
+        """Returns the first part, where the mirror that was asked for it gives nothing: readers wait for these bytes."""
+        for part in self._parts[:1]:
+            if self._can_double(part, lane) and now - part.lanes[0].heard_at >= max(SILENCE, 2 * part.lanes[0].delay):
+                return part
+        return None
+
+    def _held_up(self, lane: Lane, now: float) -> Part | None:
+        """
+        Returns the part that everything waits for, where this mirror would have the rest of it much sooner than the one that was asked.
+
+        It is called where there is nothing else to ask for.
+        """
+        # Where there will be, once readers are further, only the first part holds everything up.
+        found = self._parts[:1] if len(self._unasked) else self._parts
+        gains = [(self._gain(part, lane, now), part) for part in found if self._can_double(part, lane)]
+        gain, part = max(gains, key=lambda one: one[0], default=(0.0, None))
+        return part if gain > 0 else None
+
+    def _can_double(self, part: Part, lane: Lane) -> bool:
+        return len(part.lanes) == 1 and part.lanes[0] is not lane and not self._gave(lane, part.have)
+
+    def _gain(self, part: Part, lane: Lane, now: float) -> float:
+        """Returns the seconds by which a part would be here sooner if this mirror was asked for the rest of it too, and it took twice its time."""
+        other = part.lanes[0]
+        age = now - other.asked_at
+        if age < SETTLING_TIME + other.delay:
+            return 0.0
+        left = part.end - part.have
+        theirs = left / max(1.0, (other.position - part.first) / age)
+        return theirs - (lane.delay + 0.1 + 2 * left / (lane.rate or other.rate or RATE_ASSUMED))

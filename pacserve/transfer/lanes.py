@@ -1,0 +1,169 @@
+"""The mirrors that one file is taken from at once: which of them are asked, and which are left.  Rules only: time comes in as a number of seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pacserve.sources.upstreams import Upstream
+from pacserve.transfer.division import Lane
+from pacserve.transfer.lines import Lines
+
+# Failures after which a mirror is asked no more for this file, and seconds that it rests after the first of them; twice as long after the second.
+FAILURES_LIMIT = 3
+FIRST_REST = 2.0
+# The part by which the bytes per second of all must become more for a mirror to be worth asking.
+LEAST_GAIN = 0.2
+# Bytes of a mirror from which on it is known how fast it is.
+MEASURED_BYTES = 256 << 10
+# Seconds over which the rate of all is measured with and without a mirror, and seconds that a download must still take for that to be worth it.
+TRIAL_TIME = 1.5
+TRIAL_WORTH = 5.0
+
+
+@dataclass(slots=True)
+class Standing:
+    """
+    How well a mirror does for this file.
+
+    Attributes:
+        rests_until: When it may be asked again.
+        gone: It is asked no more for this file.
+        left: It brings too little, so that it is asked only where no other one can be.
+        paused: It gets no new part, so that it is seen how fast the others are without it.
+    """
+
+    failures: int = 0
+    rests_until: float = 0.0
+    gone: bool = False
+    left: bool = False
+    paused: bool = False
+
+
+@dataclass(slots=True)
+class _Trial:
+    """
+    The trial whether the others are as fast without one mirror.
+
+    Attributes:
+        rate: Bytes per second of all with it.
+        began: When its last part had ended; None before that.
+        given: The bytes that all had given then.
+    """
+
+    lane: Lane
+    rate: float
+    began: float | None = None
+    given: int = 0
+
+
+class Lanes:
+    """
+    Chooses the mirrors that are asked for parts of one file.
+
+    Args:
+        upstreams: The mirrors, best first.
+        lines: Knows what they do for other downloads.
+    """
+
+    def __init__(self, upstreams: Sequence[Upstream], lines: Lines, now: float) -> None:
+        self._lanes = {Lane(upstream, upstream.rate): Standing() for upstream in upstreams}
+        self._lines = lines
+        # The rate of all is measured from here on; over the first time it says little, since connections begin slowly.
+        self._since, self._given_then = now, 0
+        self._warm = False
+        self._trial: _Trial | None = None
+        self._settled = False
+
+    @property
+    def busy(self) -> Sequence[Lane]:
+        """The mirrors that were asked and give a part."""
+        return [lane for lane in self._lanes if lane.part is not None]
+
+    @property
+    def exhausted(self) -> bool:
+        """True if no mirror is asked, nor can be for this file."""
+        return not self.busy and all(standing.gone for standing in self._lanes.values())
+
+    @property
+    def given(self) -> int:
+        """The bytes that all mirrors gave."""
+        return sum(lane.given for lane in self._lanes)
+
+    def idle(self, now: float) -> Sequence[Lane]:
+        """Returns the mirrors that may be asked for a part now, the one that should be asked first in front."""
+        busy = self.busy
+        room = self._lines.width(now) - len(busy)
+        if room <= 0:
+            return ()
+        able = [(lane, standing) for lane, standing in self._lanes.items() if self._may_be_asked(lane, standing, now)]
+        preferred = [lane for lane, standing in able if not standing.left and not standing.paused and lane.upstream.sound]
+        if busy:
+            # A mirror gives one part of a file at a time, and none where it gives another file: that one has no other mirror.
+            return [lane for lane in preferred if self._lines.is_idle(lane.upstream)][:room]
+        chosen = preferred[: self._lines.width(now)] or [lane for lane, _ in able]
+        return sorted(chosen, key=lambda lane: self._lines.load(lane.upstream))[:room]
+
+    def failed(self, lane: Lane, now: float, *, gone: bool = False) -> None:
+        """
+        Takes note that a mirror did not give its part.
+
+        Args:
+            gone: True if it is of no use for this file.
+        """
+        standing = self._lanes[lane]
+        standing.failures += 1
+        standing.rests_until = now + FIRST_REST * 2 ** (standing.failures - 1)
+        standing.gone = standing.gone or gone or standing.failures >= FAILURES_LIMIT
+
+    def judge(self, left: int, now: float) -> None:
+        """
+        Leaves the mirrors that are not worth asking: those that are far slower than the others, and those without which nothing becomes slower.
+
+        Args:
+            left: The bytes that are still missing.
+        """
+        used = [lane for lane, standing in self._lanes.items() if not (standing.gone or standing.left or standing.paused)]
+        known = {lane: lane.rate for lane in used if lane.rate is not None and lane.given >= MEASURED_BYTES}
+        for lane, rate in known.items():
+            others = sum(other_rate for other, other_rate in known.items() if other is not lane and not self._lanes[other].left)
+            if rate < LEAST_GAIN * others and not lane.upstream.near:
+                self._lanes[lane].left = True
+        self._try_without(left, now)
+
+    def _may_be_asked(self, lane: Lane, standing: Standing, now: float) -> bool:
+        return lane.part is None and not standing.gone and standing.rests_until <= now and not lane.upstream.resting
+
+    def _try_without(self, left: int, now: float) -> None:
+        """Finds out whether the last mirror brings anything, as it does not where all of them share one line that is full."""
+        passed = now - self._since
+        if self._trial is not None:
+            self._go_on(self._trial, now)
+        elif not self._settled and passed >= TRIAL_TIME:
+            rate = (self.given - self._given_then) / passed
+            busy = [lane for lane in self.busy if not self._lanes[lane].left and not lane.upstream.near]
+            if self._warm and len(self.busy) > 1 and busy and left > rate * TRIAL_WORTH:
+                self._trial = _Trial(busy[-1], rate)
+                self._lanes[busy[-1]].paused = True
+            self._measure(now)
+
+    def _go_on(self, trial: _Trial, now: float) -> None:
+        if trial.lane.part is not None:
+            return
+        if trial.began is None:
+            trial.began, trial.given = now, self.given
+        elif now - trial.began >= TRIAL_TIME:
+            rate = (self.given - trial.given) / (now - trial.began)
+            self._trial = None
+            self._lanes[trial.lane].paused = False
+            if rate * (1 + LEAST_GAIN) > trial.rate and self.busy:
+                self._lanes[trial.lane].left = True
+                self._lines.learn_width(len(self.busy), now)
+            else:
+                self._settled = True
+            self._measure(now)
+
+    def _measure(self, now: float) -> None:
+        """Measures the rate of all from now on."""
+        self._warm = True
+        self._since, self._given_then = now, self.given

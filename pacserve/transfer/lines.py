@@ -1,0 +1,103 @@
+"""Which mirrors a download takes its bytes from, seen over all downloads of this host.  Rules only: time comes in as a number of seconds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pacserve.bounded import ExpiringMemory
+from pacserve.packages.files import ExpectedFile
+from pacserve.sources.upstreams import Upstream
+from pacserve.transfer.division import USUAL_SIZES, Sizes
+
+# Seconds for which it is remembered that a mirror does not give parts of files, and how many mirrors the line of this host has use for.
+MEMORY = 3600.0
+WIDTH_MEMORY = 600.0
+_MIRRORS_LIMIT = 256
+# Bytes per second that a mirror is taken to give of which nothing is known: as much as a fast one, so that it is tried.
+_RATE_ASSUMED = 10e6
+
+
+class Lines:
+    """
+    Knows the mirrors that give files to this host at the moment, and how the downloads share them.
+
+    Args:
+        at_once: Mirrors that one file is taken from at once, at most.
+
+    Attributes:
+        at_once: The same.
+        sizes: How files are divided.
+    """
+
+    def __init__(self, at_once: int = 1, sizes: Sizes = USUAL_SIZES) -> None:
+        self.at_once = at_once
+        self.sizes = sizes
+        self._flows: Counter[str] = Counter()
+        self._undivided: ExpiringMemory[str, bool] = ExpiringMemory(_MIRRORS_LIMIT, MEMORY)
+        self._width: ExpiringMemory[str, int] = ExpiringMemory(1, WIDTH_MEMORY)
+
+    def width(self, now: float) -> int:
+        """Returns the number of mirrors that one file is taken from at once."""
+        return min(self.at_once, self._width.get("", now) or self.at_once)
+
+    def learn_width(self, width: int, now: float) -> None:
+        """Takes note that more mirrors than so many bring no more bytes to this host."""
+        self._width.remember("", max(1, width), now)
+
+    def divided(self, expected: ExpectedFile | None, upstreams: Sequence[Upstream], now: float) -> Sequence[Upstream]:
+        """
+        Returns the mirrors that a file would be taken from at once, and behind them those that would take the place of one that fails.
+
+        Args:
+            upstreams: The hosts that may have the file, best first.
+
+        Returns:
+            None of them where the file comes from one host at a time.
+        """
+        if self.at_once < 2 or expected is None or expected.sha256 is None or expected.size < self.sizes.file:
+            return ()
+        if not upstreams or not upstreams[0].divisible:
+            return ()
+        found: dict[str, Upstream] = {}
+        for upstream in upstreams:
+            if upstream.divisible and self._undivided.get(upstream.label, now) is None:
+                found.setdefault(upstream.label, upstream)  # two Server lines of one host are one mirror
+        sound = [upstream for upstream in found.values() if not upstream.resting]
+        return sound if len(sound) > 1 else ()
+
+    def refused_parts(self, upstream: Upstream, now: float) -> None:
+        """Takes note that a mirror gives whole files only."""
+        self._undivided.remember(upstream.label, True, now)
+
+    def spread(self, upstreams: Sequence[Upstream]) -> list[Upstream]:
+        """
+        Returns the hosts with the mirror first that has the least to do, of those that one file would be taken from at once.
+
+        A mirror on the LAN keeps its place, and so do mirrors that failed lately.
+        """
+        order = list(upstreams)
+        first = [upstream for upstream in order if upstream.divisible and upstream.sound and not upstream.resting][: self.at_once]
+        if len(first) < 2 or order[0] is not first[0] or first[0].near:
+            return order
+        least = min(first, key=self.load)
+        order.remove(least)
+        return [least, *order]
+
+    def load(self, upstream: Upstream) -> float:
+        """Returns how long a mirror would take for one more file, compared with others: by the files that it gives, and by its rate where known."""
+        return (self._flows[upstream.label] + 1) / (upstream.rate or _RATE_ASSUMED)
+
+    def is_idle(self, upstream: Upstream) -> bool:
+        """Returns whether a mirror gives nothing to this host now."""
+        return not self._flows[upstream.label]
+
+    def begin(self, upstream: Upstream) -> None:
+        """Takes note that a mirror was asked for bytes."""
+        self._flows[upstream.label] += 1
+
+    def end(self, upstream: Upstream) -> None:
+        """Takes note that it gives no more of them."""
+        self._flows[upstream.label] -= 1
+        if self._flows[upstream.label] <= 0:
+            del self._flows[upstream.label]

@@ -1,0 +1,231 @@
+"""One file from several mirrors at once: each gives parts of it, and readers get the bytes in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pacserve.errors import AbsentError, FetchError, IntegrityError
+from pacserve.fetch.answers import IncomingBody
+from pacserve.sources.upstreams import REFUSALS, Upstream
+from pacserve.transfer.arrival import Arrival, OtherVersionError
+from pacserve.transfer.choosing import BODY_TIMEOUT, HEAD_TIMEOUT, LONGEST_STALL_TIMEOUT, STALL_TIMEOUT
+from pacserve.transfer.division import Division, Lane
+from pacserve.transfer.lanes import MEASURED_BYTES, Lanes
+from pacserve.transfer.terms import Terms
+
+# Seconds between two looks at mirrors that may be asked again, and at parts that hold everything up.
+LOOK_INTERVAL = 0.1
+# Bytes that are read again and hashed at once, of parts that came before their turn: some 5 ms.
+TAKE_IN_BYTES = 4 << 20
+# Seconds without a byte after which a mirror that was overtaken counts as slow.
+MUTE_TIME = 1.0
+
+
+class UndividedError(FetchError):
+    """A mirror gives whole files only."""
+
+
+class Striping:
+    """
+    Fetches the missing bytes of a file of known size from several mirrors.
+
+    Each mirror gives one part at a time.  A part is written where it belongs; the bytes that follow on the beginning of the file are handed on.
+
+    Args:
+        name: The file.
+        arrival: The bytes that have arrived.
+        upstreams: The mirrors, best first.
+        division: The parts.
+
+    Attributes:
+        heard_at: When the last byte came.
+    """
+
+    _log = Logger()
+
+    def __init__(self, name: str, arrival: Arrival, upstreams: Sequence[Upstream], division: Division, clock: IReactorTime, terms: Terms) -> None:
+        self._name = name
+        self._arrival = arrival
+        self._division = division
+        self._clock = clock
+        self._terms = terms
+        self.heard_at = self._clock.seconds()
+        self._lanes = Lanes(upstreams, terms.lines, self.heard_at)
+        self._running: dict[Lane, Deferred[None]] = {}
+        self._troubles: dict[str, None] = {}
+        self._timers: dict[str, IDelayedCall] = {}
+        self._ended: Deferred[None] = Deferred()
+        self._asking = False
+
+    async def run(self) -> None:
+        """
+        Returns when every byte is here and was handed on.
+
+        Raises:
+            FetchError: No mirror gives more of it.
+            OSError: The bytes can't be written.
+        """
+        try:
+            self._advance()
+            self._look()
+            await self._ended
+        finally:
+            if not self._ended.called:
+                self._ended.callback(None)
+            for timer in self._timers.values():
+                if timer.active():
+                    timer.cancel()
+            for running in list(self._running.values()):
+                running.cancel()
+
+    def _look(self) -> None:
+        """Looks again and again at what can be asked of whom."""
+        if self._ended.called:
+            return
+        now = self._clock.seconds()
+        self._timers["look"] = self._clock.callLater(LOOK_INTERVAL, self._look)
+        if now - self.heard_at >= BODY_TIMEOUT:
+            self._fail(FetchError(f"nothing came for {BODY_TIMEOUT:.3g} s"))
+            return
+        self._lanes.judge(self._division.left, now)
+        self._ask()
+
+    def _ask(self) -> None:
+        """Asks each mirror that has nothing to do for a part, as far as there are any."""
+        if self._asking:  # a question that fails at once leads here again
+            return
+        self._asking = True
+        try:
+            while not self._ended.called and self._ask_one():
+                pass
+        finally:
+            self._asking = False
+        if self._lanes.exhausted and not self._ended.called and self._arrival.missing:
+            self._fail(FetchError("; ".join(self._troubles) or "no mirror gives parts of it"))
+
+    def _ask_one(self) -> bool:
+        """Asks one mirror for a part; returns False where there is none to be asked."""
+        now = self._clock.seconds()
+        for lane in self._lanes.idle(now):
+            part = self._division.next(lane, self._arrival.file.written, now, self._lanes.busy)
+            if part is not None:
+                self._terms.lines.begin(lane.upstream)
+                running = self._running[lane] = Deferred.fromCoroutine(self._fetch(lane, part.have, part.end))
+                running.addBoth(self._part_ended, lane)
+                return True
+        return False
+
+    async def _fetch(self, lane: Lane, first: int, end: int) -> None:
+        """
+        Fetches a part.
+
+        Raises:
+            FetchError: The mirror did not give it, or not all of it.
+        """
+        body = await self._open(lane.upstream, first, end)
+        lane.answered(self._clock.seconds())
+        stall = self._terms.lateness.widened(STALL_TIMEOUT, LONGEST_STALL_TIMEOUT)
+        await body.consume(partial(self._arrived, lane, end), stall)
+        if lane.position < end:
+            raise FetchError(f"it ended after {lane.position - first} of {end - first} bytes")
+
+    async def _open(self, upstream: Upstream, first: int, end: int) -> IncomingBody:
+        body = await upstream.open(self._name, self._arrival.part_headers(upstream, first, end), HEAD_TIMEOUT)
+        try:
+            status = body.answer.status
+            if status == 200:
+                raise UndividedError("it gives whole files only")
+            if status in REFUSALS:
+                raise AbsentError(f"{status}")
+            self._arrival.begin_part(upstream, body.answer, first, end)
+        except FetchError:
+            body.drop()
+            raise
+        return body
+
+    def _arrived(self, lane: Lane, end: int, data: bytes) -> float:
+        """
+        Takes bytes of a mirror.
+
+        Returns:
+            The seconds until it may give more.
+
+        Raises:
+            IntegrityError: It gives more than it was asked for.
+            OSError: The bytes can't be written.
+        """
+        offset, part = lane.position, lane.part
+        if part is None or offset + len(data) > end:
+            raise IntegrityError("it sent more than it was asked for")
+        self.heard_at = self._clock.seconds()
+        known = self._division.arrived(lane, len(data), self.heard_at)
+        if known < len(data):
+            self._arrival.place(lane.upstream, offset + known, data[known:] if known else data)
+            self._advance()
+        if part.whole:
+            for other in [other for other in part.lanes if other is not lane]:
+                self._running[other].cancel()
+        limit = self._terms.limits.wan if lane.upstream.wan else self._terms.limits.lan
+        return limit(len(data))
+
+    def _part_ended(self, result: Failure | None, lane: Lane) -> None:
+        now = self._clock.seconds()
+        self._terms.lines.end(lane.upstream)
+        self._running.pop(lane, None)
+        gave = lane.pace is not None
+        rate = lane.judged(now)
+        lane.pace = None
+        self._division.ended(lane)
+        if self._ended.called:
+            return
+        if result is None:
+            lane.upstream.succeeded()
+            if rate is not None and lane.given >= MEASURED_BYTES:
+                lane.upstream.measured(rate)
+        elif result.check(CancelledError):  # the other mirror that was asked for the part gave it first
+            self._lanes.failed(lane, now)
+            if not gave and now - lane.asked_at >= MUTE_TIME:
+                lane.upstream.outrun()
+        elif result.check(FetchError):
+            self._failed(lane, result.value, now)
+        else:
+            self._fail(result)
+        self._ask()
+
+    def _failed(self, lane: Lane, error: BaseException | None, now: float) -> None:
+        """Decides whether a mirror that gave nothing, or not all, is asked again for this file."""
+        upstream = lane.upstream
+        self._log.debug("{name}: {host}: {error}", name=self._name, host=upstream.label, error=error)
+        self._troubles[f"{upstream.label}: {error}"] = None
+        if isinstance(error, UndividedError):
+            self._terms.lines.refused_parts(upstream, now)
+        elif not isinstance(error, (AbsentError, OtherVersionError)):
+            upstream.failed()
+        self._lanes.failed(lane, now, gone=isinstance(error, (UndividedError, AbsentError, OtherVersionError, IntegrityError)))
+
+    def _advance(self) -> None:
+        """Hands on the bytes that follow on the beginning of the file, a bounded number of them at once."""
+        if self._ended.called:
+            return
+        try:
+            taken = self._arrival.file.take_in(TAKE_IN_BYTES)
+        except OSError:
+            self._fail(Failure())
+            return
+        if self._arrival.all_here:
+            self._ended.callback(None)
+        elif taken >= TAKE_IN_BYTES and not self._is_due("advance"):
+            self._timers["advance"] = self._clock.callLater(0, self._advance)
+
+    def _is_due(self, timer: str) -> bool:
+        return timer in self._timers and self._timers[timer].active()
+
+    def _fail(self, error: Failure | FetchError) -> None:
+        if not self._ended.called:
+            self._ended.errback(error)

@@ -12,10 +12,12 @@ from pacserve.transfer.spans import Span, Spans
 # Seconds that a part takes at the rate of its mirror.  A mirror is asked for the next one when a part has ended, which costs one round-trip time.
 PART_SECONDS = 1.0
 # Round-trip times that a part takes at least, so that a far mirror does not spend its time waiting for questions.
-PART_ROUND_TRIPS = 8
+PART_ROUND_TRIPS = 40
 # Seconds after which it can be told how fast a part comes, and seconds without a byte after which it is in doubt whether more will come.
 SETTLING_TIME = 0.3
 SILENCE = 0.5
+# Seconds that must be gained for the end of a part to be asked of another mirror: the connection of the first one is closed then.
+SHARING_GAIN = 0.3
 # Bytes per second that a mirror is taken to give of which nothing is known.
 RATE_ASSUMED = 200e3
 
@@ -55,10 +57,12 @@ class Lane:
         rate: Bytes per second that it gave lately; None where that is not known.
         delay: Seconds from its last question to the answer.
         part: The part that it was asked for; None where it has nothing to do.
+        began: The first byte that it was asked for.
         position: The next byte that it will give.
         asked_at: When it was asked for the part.
         heard_at: When its last byte came, or the question was sent.
         given: The bytes of all its parts that were of use.
+        parts: The number of parts of which it was seen how fast they came.
         pace: Tells how fast the part comes.
     """
 
@@ -66,10 +70,12 @@ class Lane:
     rate: float | None = None
     delay: float = 0.0
     part: Part | None = None
+    began: int = 0
     position: int = 0
     asked_at: float = 0.0
     heard_at: float = 0.0
     given: int = 0
+    parts: int = 0
     pace: PartPace | None = None
 
     def answered(self, now: float) -> None:
@@ -82,7 +88,9 @@ class Lane:
         """Returns the bytes per second of the part so far, and remembers them; None where it is too early to tell."""
         rate = None if self.pace is None else self.pace.rate(self.position, now)
         if rate is not None:
-            self.rate = rate if self.rate is None else (self.rate + rate) / 2
+            self.parts += 1
+            # One that becomes faster is believed at once, since connections begin slowly.
+            self.rate = rate if self.rate is None or rate > self.rate else (self.rate + rate) / 2
         return rate
 
 
@@ -170,10 +178,11 @@ class Division:
             busy: The other mirrors that are asked now.
         """
         others = list(busy)
-        part = self._orphan(lane) or self._silent(lane, now) or self._new(lane, front, others) or self._held_up(lane, now)
+        part = self._orphan(lane) or self._silent(lane, now) or self._new(lane, front, others) or self._shared(lane, now)
         if part is not None:
             part.lanes.append(lane)
-            lane.part, lane.position, lane.asked_at, lane.heard_at = part, part.have, now, now
+            lane.part, lane.began, lane.position = part, part.have, part.have
+            lane.asked_at = lane.heard_at = now
         return part
 
     def arrived(self, lane: Lane, count: int, now: float) -> int:
@@ -248,33 +257,41 @@ class Division:
         return max(self._sizes.least, min(wanted, int(self._unasked.size * lane.rate / together)))
 
     def _silent(self, lane: Lane, now: float) -> Part | None:
-        """Returns the first part, where the mirror that was asked for it gives nothing: readers wait for these bytes."""
+        """Returns the first part, where the mirror that was asked for it gives nothing: two are asked for it then."""
         for part in self._parts[:1]:
             if self._can_double(part, lane) and now - part.lanes[0].heard_at >= max(SILENCE, 2 * part.lanes[0].delay):
                 return part
         return None
 
-    def _held_up(self, lane: Lane, now: float) -> Part | None:
+    def _shared(self, lane: Lane, now: float) -> Part | None:
         """
-        Returns the part that everything waits for, where this mirror would have the rest of it much sooner than the one that was asked.
+        Returns the end of the part that everything waits for, which the mirror that was asked gives up; None where both would not end much sooner.
 
         It is called where there is nothing else to ask for.
         """
         # Where there will be, once readers are further, only the first part holds everything up.
         found = self._parts[:1] if len(self._unasked) else self._parts
-        gains = [(self._gain(part, lane, now), part) for part in found if self._can_double(part, lane)]
-        gain, part = max(gains, key=lambda one: one[0], default=(0.0, None))
-        return part if gain > 0 else None
+        ways = [(self._gain(part, lane, now), part) for part in found if self._can_double(part, lane)]
+        (gain, size), part = max(ways, key=lambda way: way[0][0], default=((0.0, 0), None))
+        if part is None or gain < SHARING_GAIN:
+            return None
+        end = Part(part.end - size, part.end, part.end - size)
+        part.end = end.first
+        self._parts.insert(self._parts.index(part) + 1, end)
+        return end
 
     def _can_double(self, part: Part, lane: Lane) -> bool:
         return len(part.lanes) == 1 and part.lanes[0] is not lane and not self._gave(lane, part.have)
 
-    def _gain(self, part: Part, lane: Lane, now: float) -> float:
-        """Returns the seconds by which a part would be here sooner if this mirror was asked for the rest of it too, and it took twice its time."""
+    def _gain(self, part: Part, lane: Lane, now: float) -> tuple[float, int]:
+        """Returns the seconds by which a part would be here sooner if this mirror gave the end of it, and the bytes of that end."""
         other = part.lanes[0]
         age = now - other.asked_at
         if age < SETTLING_TIME + other.delay:
-            return 0.0
+            return 0.0, 0
         left = part.end - part.have
-        theirs = left / max(1.0, (other.position - part.first) / age)
-        return theirs - (lane.delay + 0.1 + 2 * left / (lane.rate or other.rate or RATE_ASSUMED))
+        theirs = max(1.0, (other.position - other.began) / age)
+        mine = lane.rate or other.rate or RATE_ASSUMED
+        # Both end at the same moment.
+        size = int(mine * (left - theirs * lane.delay) / (theirs + mine))
+        return (size / theirs, size) if size >= self._sizes.least else (0.0, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,11 +15,20 @@ FAILURES_LIMIT = 3
 FIRST_REST = 2.0
 # The part by which the bytes per second of all must become more for a mirror to be worth asking.
 LEAST_GAIN = 0.2
-# Bytes of a mirror from which on it is known how fast it is.
+# Bytes of a mirror from which on it is known how fast it is, and parts from which on it is far slower than others for certain: connections begin
+# slowly, the more so the farther a mirror is.
 MEASURED_BYTES = 256 << 10
-# Seconds over which the rate of all is measured with and without a mirror, and seconds that a download must still take for that to be worth it.
-TRIAL_TIME = 1.5
-TRIAL_WORTH = 5.0
+MEASURED_PARTS = 3
+# Seconds after which a mirror that was far slower than the others is tried again.
+SLOW_TIME = 15.0
+# Seconds over which the rate of all is measured, those for which one mirror is asked for nothing, and the latter in round-trip times.
+RATE_TIME = 1.5
+TRIAL_TIME = 0.5
+TRIAL_ROUND_TRIPS = 10
+# The part by which the rate may change from one time to the next to be steady: what becomes faster by itself looks like a line that is shared.
+STEADY = 0.1
+# How many times the duration of a trial a download must still take for the trial to be worth it.
+TRIAL_WORTH = 20
 
 
 @dataclass(slots=True)
@@ -29,14 +39,14 @@ class Standing:
     Attributes:
         rests_until: When it may be asked again.
         gone: It is asked no more for this file.
-        left: It brings too little, so that it is asked only where no other one can be.
+        left_until: Until then it is asked only where no other one can be: it brought too little.
         paused: It gets no new part, so that it is seen how fast the others are without it.
     """
 
     failures: int = 0
     rests_until: float = 0.0
     gone: bool = False
-    left: bool = False
+    left_until: float = 0.0
     paused: bool = False
 
 
@@ -69,11 +79,13 @@ class Lanes:
     def __init__(self, upstreams: Sequence[Upstream], lines: Lines, now: float) -> None:
         self._lanes = {Lane(upstream, upstream.rate): Standing() for upstream in upstreams}
         self._lines = lines
-        # The rate of all is measured from here on; over the first time it says little, since connections begin slowly.
         self._since, self._given_then = now, 0
-        self._warm = False
+        # Bytes per second of all over the last time that was measured.
+        self._rate: float | None = None
         self._trial: _Trial | None = None
         self._settled = False
+        # The rate of all before the first one was left after a trial.
+        self._worth: float | None = None
 
     @property
     def busy(self) -> Sequence[Lane]:
@@ -97,12 +109,13 @@ class Lanes:
         if room <= 0:
             return ()
         able = [(lane, standing) for lane, standing in self._lanes.items() if self._may_be_asked(lane, standing, now)]
-        preferred = [lane for lane, standing in able if not standing.left and not standing.paused and lane.upstream.sound]
+        preferred = [lane for lane, standing in able if standing.left_until <= now and not standing.paused and lane.upstream.sound]
         if busy:
             # A mirror gives one part of a file at a time, and none where it gives another file: that one has no other mirror.
             return [lane for lane in preferred if self._lines.is_idle(lane.upstream)][:room]
         chosen = preferred[: self._lines.width(now)] or [lane for lane, _ in able]
-        return sorted(chosen, key=lambda lane: self._lines.load(lane.upstream))[:room]
+        order = self._lines.by_load([lane.upstream for lane in chosen])
+        return sorted(chosen, key=lambda lane: order.index(lane.upstream))[:room]
 
     def failed(self, lane: Lane, now: float, *, gone: bool = False) -> None:
         """
@@ -123,12 +136,12 @@ class Lanes:
         Args:
             left: The bytes that are still missing.
         """
-        used = [lane for lane, standing in self._lanes.items() if not (standing.gone or standing.left or standing.paused)]
-        known = {lane: lane.rate for lane in used if lane.rate is not None and lane.given >= MEASURED_BYTES}
+        used = [lane for lane, standing in self._lanes.items() if not (standing.gone or standing.left_until > now or standing.paused)]
+        known = {lane: lane.rate for lane in used if lane.rate is not None and lane.parts >= MEASURED_PARTS}
         for lane, rate in known.items():
-            others = sum(other_rate for other, other_rate in known.items() if other is not lane and not self._lanes[other].left)
+            others = sum(other_rate for other, other_rate in known.items() if other is not lane and self._lanes[other].left_until <= now)
             if rate < LEAST_GAIN * others and not lane.upstream.near:
-                self._lanes[lane].left = True
+                self._lanes[lane].left_until = now + SLOW_TIME
         self._try_without(left, now)
 
     def _may_be_asked(self, lane: Lane, standing: Standing, now: float) -> bool:
@@ -136,34 +149,55 @@ class Lanes:
 
     def _try_without(self, left: int, now: float) -> None:
         """Finds out whether the last mirror brings anything, as it does not where all of them share one line that is full."""
-        passed = now - self._since
+        term = max(TRIAL_TIME, TRIAL_ROUND_TRIPS * max((lane.delay for lane in self._lanes), default=0.0))
         if self._trial is not None:
-            self._go_on(self._trial, now)
-        elif not self._settled and passed >= TRIAL_TIME:
-            rate = (self.given - self._given_then) / passed
-            busy = [lane for lane in self.busy if not self._lanes[lane].left and not lane.upstream.near]
-            if self._warm and len(self.busy) > 1 and busy and left > rate * TRIAL_WORTH:
-                self._trial = _Trial(busy[-1], rate)
-                self._lanes[busy[-1]].paused = True
-            self._measure(now)
+            self._go_on(self._trial, term, now)
+            return
+        passed = now - self._since
+        if self._settled or passed < max(RATE_TIME, term):
+            return
+        rate, before = (self.given - self._given_then) / passed, self._rate
+        if self._worth is not None and rate < self._worth / (1 + LEAST_GAIN):
+            self._take_back()
+        busy = [lane for lane in self.busy if self._lanes[lane].left_until <= now and not lane.upstream.near]
+        steady = before is not None and abs(rate - before) <= STEADY * before
+        if steady and len(self.busy) > 1 and busy and left > rate * term * TRIAL_WORTH:
+            self._trial = _Trial(busy[-1], rate)
+            self._lanes[busy[-1]].paused = True
+        self._measure(rate, now)
 
-    def _go_on(self, trial: _Trial, now: float) -> None:
+    def _go_on(self, trial: _Trial, term: float, now: float) -> None:
+        """Ends a trial as soon as the others are seen to be slower; the mirror is left where they are not for longer."""
         if trial.lane.part is not None:
             return
         if trial.began is None:
             trial.began, trial.given = now, self.given
-        elif now - trial.began >= TRIAL_TIME:
-            rate = (self.given - trial.given) / (now - trial.began)
-            self._trial = None
-            self._lanes[trial.lane].paused = False
-            if rate * (1 + LEAST_GAIN) > trial.rate and self.busy:
-                self._lanes[trial.lane].left = True
-                self._lines.learn_width(len(self.busy), now)
-            else:
-                self._settled = True
-            self._measure(now)
+            return
+        passed = now - trial.began
+        if passed < term:
+            return
+        rate = (self.given - trial.given) / passed
+        compensated = rate * (1 + LEAST_GAIN) > trial.rate and bool(self.busy)
+        if compensated and passed < max(RATE_TIME, 2 * term):
+            return
+        self._trial = None
+        self._lanes[trial.lane].paused = False
+        if compensated:
+            self._lanes[trial.lane].left_until = math.inf
+            self._worth = max(trial.rate, self._worth or 0.0)
+            self._lines.learn_width(len(self.busy), now)
+        else:
+            self._settled = True
+        self._measure(rate, now)
 
-    def _measure(self, now: float) -> None:
-        """Measures the rate of all from now on."""
-        self._warm = True
+    def _take_back(self) -> None:
+        """Asks the mirrors again that were left for nothing: the others were as fast for a moment only."""
+        for standing in self._lanes.values():
+            standing.left_until = 0.0
+        self._settled = True
+        self._lines.forget_width()
+
+    def _measure(self, rate: float, now: float) -> None:
+        """Notes the rate of all over the last time, and measures it again from now on."""
+        self._rate = rate
         self._since, self._given_then = now, self.given

@@ -14,8 +14,8 @@ from pacserve.transfer.division import USUAL_SIZES, Sizes
 MEMORY = 3600.0
 WIDTH_MEMORY = 600.0
 _MIRRORS_LIMIT = 256
-# Bytes per second that a mirror is taken to give of which nothing is known: as much as a fast one, so that it is tried.
-_RATE_ASSUMED = 10e6
+# The part of the best rate below which a mirror gets fewer files than others.
+FAR_SLOWER = 0.3
 
 
 class Lines:
@@ -44,6 +44,10 @@ class Lines:
     def learn_width(self, width: int, now: float) -> None:
         """Takes note that more mirrors than so many bring no more bytes to this host."""
         self._width.remember("", max(1, width), now)
+
+    def forget_width(self) -> None:
+        """Takes note that this was wrong."""
+        self._width.clear()
 
     def divided(self, expected: ExpectedFile | None, upstreams: Sequence[Upstream], now: float) -> Sequence[Upstream]:
         """
@@ -80,13 +84,21 @@ class Lines:
         first = [upstream for upstream in order if upstream.divisible and upstream.sound and not upstream.resting][: self.at_once]
         if len(first) < 2 or order[0] is not first[0] or first[0].near:
             return order
-        least = min(first, key=self.load)
+        least = self.by_load(first)[0]
         order.remove(least)
         return [least, *order]
 
-    def load(self, upstream: Upstream) -> float:
-        """Returns how long a mirror would take for one more file, compared with others: by the files that it gives, and by its rate where known."""
-        return (self._flows[upstream.label] + 1) / (upstream.rate or _RATE_ASSUMED)
+    def by_load(self, upstreams: Sequence[Upstream]) -> list[Upstream]:
+        """Returns mirrors in the order in which they should give one more file: by the number that they give, and by their rate where that is low."""
+        best = max((upstream.rate or 0.0 for upstream in upstreams), default=0.0)
+
+        def load(upstream: Upstream) -> float:
+            flows = self._flows[upstream.label] + 1
+            # Rates of small files say little: only one that is far lower counts.
+            far_slower = upstream.rate is not None and upstream.rate < best * FAR_SLOWER
+            return flows * best / max(upstream.rate or 0.0, 1.0) if far_slower else flows
+
+        return sorted(upstreams, key=load)
 
     def is_idle(self, upstream: Upstream) -> bool:
         """Returns whether a mirror gives nothing to this host now."""

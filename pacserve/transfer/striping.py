@@ -31,6 +31,10 @@ class UndividedError(FetchError):
     """A mirror gives whole files only."""
 
 
+class _EnoughError(Exception):
+    """The rest of a part was asked of another mirror."""
+
+
 class Striping:
     """
     Fetches the missing bytes of a file of known size from several mirrors.
@@ -131,8 +135,11 @@ class Striping:
         body = await self._open(lane.upstream, first, end)
         lane.answered(self._clock.seconds())
         stall = self._terms.lateness.widened(STALL_TIMEOUT, LONGEST_STALL_TIMEOUT)
-        await body.consume(partial(self._arrived, lane, end), stall)
-        if lane.position < end:
+        try:
+            await body.consume(partial(self._arrived, lane, end), stall)
+        except _EnoughError:
+            return
+        if lane.part is not None and not lane.part.whole:
             raise FetchError(f"it ended after {lane.position - first} of {end - first} bytes")
 
     async def _open(self, upstream: Upstream, first: int, end: int) -> IncomingBody:
@@ -159,11 +166,13 @@ class Striping:
         Raises:
             IntegrityError: It gives more than it was asked for.
             OSError: The bytes can't be written.
+            _EnoughError: No more of it is wanted.
         """
         offset, part = lane.position, lane.part
         if part is None or offset + len(data) > end:
             raise IntegrityError("it sent more than it was asked for")
         self.heard_at = self._clock.seconds()
+        data = data[: part.end - offset]
         known = self._division.arrived(lane, len(data), self.heard_at)
         if known < len(data):
             self._arrival.place(lane.upstream, offset + known, data[known:] if known else data)
@@ -171,6 +180,8 @@ class Striping:
         if part.whole:
             for other in [other for other in part.lanes if other is not lane]:
                 self._running[other].cancel()
+            if part.end < end:
+                raise _EnoughError
         limit = self._terms.limits.wan if lane.upstream.wan else self._terms.limits.lan
         return limit(len(data))
 

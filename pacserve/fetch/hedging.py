@@ -23,6 +23,8 @@ _REASONS_LIMIT = 4
 # Sources that are asked at the same time at most, and of these at one moment: what they send until one has been chosen was sent for nothing.
 RUNNING_LIMIT = 32
 WIDEST_STEP = 8
+# Seconds without an answer after which sources in reserve are asked all the same: pacman gives up after 10, and one of them may have the file.
+RESERVE_DELAY = 3.0
 # Parts of the first wait below which those that follow do not fall.
 _SHORTEST_WAIT = 0.25
 
@@ -63,6 +65,7 @@ async def first_yes(
     clock: IReactorTime,
     patience: float = 0.0,
     outrun: Callable[[int], object] | None = None,
+    reserve: int = 0,
 ) -> T:
     """
     Asks the questions in order, and returns the result of the first that succeeds; the others are cancelled.
@@ -72,12 +75,14 @@ async def first_yes(
         patience: Seconds after which the next question is asked as well; it is asked at once when one has failed.  With 0 all are asked at once.
         outrun: Given where most questions may have no answer at all: ever more are asked then, ever sooner.  It is called with the number of each
             question that was asked no later than the one that succeeded, had no answer by then, and is cancelled.
+        reserve: How many of the last questions are asked only when all others have failed, or are silent for `RESERVE_DELAY`.
 
     Raises:
         AbsentError: Every source said that it does not have the thing.
         FetchError: No source has it, and some could not say.
     """
-    waiting = deque(enumerate(questions))
+    numbered = list(enumerate(questions))
+    waiting, held = deque(numbered[: len(numbered) - reserve]), deque(numbered[len(numbered) - reserve :])
     running: dict[int, tuple[float, Deferred[None]]] = {}
     failures: list[Failure] = []
     events: DeferredQueue[_Ended[T] | None] = DeferredQueue()
@@ -85,10 +90,17 @@ async def first_yes(
     more = 1
     try:
         while len(failures) < len(questions):
+            if not waiting and not running:
+                waiting, held = held, waiting
             for number, question in islice(_taken(waiting), more):
                 began = clock.seconds()
                 running[number] = began, Deferred.fromCoroutine(question()).addBoth(partial(_end, events, number))
-            event = await (_next_event(events, clock, patience if widening is None else widening.wait) if waiting else events.get())
+            wait = RESERVE_DELAY if not waiting else patience if widening is None else widening.wait
+            event = await (_next_event(events, clock, wait) if waiting or held else events.get())
+            if event is None and not waiting:
+                waiting, held = held, waiting
+                more = 1
+                continue
             if event is None:
                 more = 1 if widening is None else widening.step(len(running))
                 continue

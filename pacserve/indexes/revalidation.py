@@ -20,6 +20,7 @@ from pacserve.indexes.freshness import Copy
 from pacserve.indexes.judging import JudgedMirror, WantedIndex
 from pacserve.indexes.rules import Examined
 from pacserve.packages.files import FileRequest
+from pacserve.sources.upstreams import rested_last
 from pacserve.transfer.choosing import SECOND_SOURCE_DELAY
 from pacserve.transfer.download import Download
 from pacserve.transfer.growing import Progress
@@ -67,8 +68,9 @@ async def ask(plan: Plan, until: float, clock: IReactorTime) -> tuple[JudgedMirr
 
     if not plan.mirrors:
         raise FetchError("no mirror")
-    asking = [partial(inquire, mirror) for mirror in plan.mirrors]
-    return await first_yes(asking, clock, SECOND_SOURCE_DELAY, lambda number: plan.mirrors[number].outrun())
+    mirrors, reserve = rested_last(plan.mirrors)
+    asking = [partial(inquire, mirror) for mirror in mirrors]
+    return await first_yes(asking, clock, SECOND_SOURCE_DELAY, lambda number: mirrors[number].outrun(), reserve)
 
 
 async def begun(download: Download, until: float, clock: IReactorTime) -> bool:

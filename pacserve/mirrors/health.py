@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pacserve.bounded import ExpiringMemory
+from pacserve.fetch.answers import AnswerHead
+from pacserve.http.retry import OVERLOADED, retry_after
 from pacserve.packages.files import FileRequest
 
 T = TypeVar("T")
@@ -85,6 +87,13 @@ class MirrorHealth:
             return (0, 0.0) if found is None else (found[0], found[1] if found[0] is Fault.RESTING else 0.0)
 
         return sorted(mirrors, key=rank)
+
+    def heard(self, key: str, answer: AnswerHead, now: float) -> None:
+        """Leaves a mirror alone as an answer of it asks: 429 or 503 with a Retry-After."""
+        if answer.status in OVERLOADED:
+            seconds = retry_after(answer.header("Retry-After"), answer.header("Date"))
+            if seconds is not None:
+                self.rest(key, seconds, now)
 
     def rest(self, key: str, seconds: float, now: float) -> None:
         """Leaves a mirror alone for so many seconds, as it has asked, within `SHORTEST_REST` and `LONGEST_REST`; its latest word counts."""

@@ -31,11 +31,13 @@ class InconclusiveError(FetchError):
 
     Attributes:
         faulty: True if the answer shows a fault of the mirror, rather than a dislike of the question.
+        answer: The answer; None for one that can't be understood.
     """
 
-    def __init__(self, message: str, *, faulty: bool) -> None:
+    def __init__(self, message: str, *, faulty: bool, answer: HeadAnswer | None = None) -> None:
         super().__init__(message)
         self.faulty = faulty
+        self.answer = answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Inquiry:
         if answer.status in _ABSENT:
             raise AbsentError(str(answer.status))
         if answer.status != 200:  # 204 is an empty file, which makes pacman fail for good
-            raise InconclusiveError(str(answer.status), faulty=answer.status >= 500 and answer.status != 501)
+            raise InconclusiveError(str(answer.status), faulty=answer.status >= 500 and answer.status != 501, answer=answer)
         return _fitting(answer.length, question.size)
 
     async def ask_by_get(self, mirror: Mirror, question: Question) -> Found:
@@ -116,7 +118,7 @@ class Inquiry:
             total = _TOTAL.match((answer.header("Content-Range") or "").strip())
             return _fitting(None if total is None else int(total[1]), question.size)
         if answer.status != 200:
-            raise InconclusiveError(str(answer.status), faulty=answer.status >= 500)
+            raise InconclusiveError(str(answer.status), faulty=answer.status >= 500, answer=answer)
         return _fitting(answer.length, question.size)
 
     async def _answer(self, mirror: Mirror, question: Question, *, by_get: bool) -> HeadAnswer:

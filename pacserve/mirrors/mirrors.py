@@ -135,6 +135,6 @@ class Mirrors(PackageSource):
             giver = self._givers.get((request.repo, request.arch, signed_file(request.name)), self._clock.seconds())
             if giver is not None:
                 return [giver]
-        mirrors = self._mirrors.mirrors(request.repo, request.arch)
-        found = self._health.in_order(mirrors, lambda mirror: mirror.url.origin, self._clock.seconds())
-        return sorted(found, key=lambda mirror: mirror.secret) if resumed else found
+        mirrors, now = self._mirrors.mirrors(request.repo, request.arch), self._clock.seconds()
+        found = self._health.in_order(mirrors, lambda mirror: mirror.url.origin, now)
+        return sorted(found, key=lambda mirror: (self._health.resting(mirror.url.origin, now), mirror.secret)) if resumed else found

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from pacserve.errors import AbsentError, FetchError
-from pacserve.fetch.hedging import Widening
+from pacserve.fetch.hedging import RESERVE_DELAY, Widening
 from pacserve.mirrors.health import Fault, MirrorHealth
 from pacserve.mirrors.inquiry import Found, InconclusiveError, Inquiry, Question, UnfitError
 from pacserve.mirrors.mirror import Mirror
@@ -45,6 +45,8 @@ class Race:
     is still being asked when the race ends is let go.  It counts as slow if it had `NEXT_MIRROR_DELAY`, or was asked no later than the winner: it
     would make every following request wait.
 
+    Mirrors that rest are asked when all others have said no or failed, or are silent for `RESERVE_DELAY`.
+
     Where none says that it has the file, those that answered without saying yes or no are asked once more, by GET.  Is there still no clear answer,
     the first of them is where pacman is best sent: it meets there what it would have met without pacserve.
     """
@@ -53,7 +55,9 @@ class Race:
         self._inquiry = inquiry
         self._health = health
         self._clock = clock
-        self._waiting = deque(mirrors)
+        now = clock.seconds()
+        self._waiting = deque(mirror for mirror in mirrors if not health.resting(mirror.url.origin, now))
+        self._reserve = deque(mirror for mirror in mirrors if health.resting(mirror.url.origin, now))
         self._question = replace(question, deadline=question.deadline - _RESERVE)
         self._running: dict[Mirror, tuple[float, Deferred[None]]] = {}
         self._failed: list[tuple[Mirror, FetchError]] = []
@@ -75,6 +79,8 @@ class Race:
             while self._running:
                 event = await self._events.get()
                 if event is None:
+                    if not self._waiting:
+                        self._call_reserve()
                     self._ask(self._widening.step(len(self._running)))
                 elif not self._take(event):
                     self._ask(1)
@@ -89,8 +95,12 @@ class Race:
         raise self._no_mirror()
 
     async def _ask_again(self) -> tuple[Mirror, Found] | None:
-        """Asks by GET the mirrors that have answered without saying yes or no; None where all that did have said no by now."""
+        """
+        Asks by GET the mirrors that have answered without saying yes or no, those last that rest; None where all that did have said no by now.
+        """
         undecided: Mirror | None = None
+        now = self._clock.seconds()
+        self._failed.sort(key=lambda failed: self._health.resting(failed[0].url.origin, now))
         for number, (mirror, error) in enumerate(self._failed):
             if not isinstance(error, InconclusiveError):
                 continue
@@ -101,6 +111,7 @@ class Race:
             except (AbsentError, UnfitError) as refusal:
                 self._failed[number] = mirror, refusal
             except FetchError as trouble:
+                self._hear(mirror, trouble)
                 self._failed[number] = mirror, trouble
                 # One that answered the HEAD is alive, however it takes the GET.
                 undecided = undecided or mirror
@@ -122,20 +133,33 @@ class Race:
             self._health.succeeded(event.mirror.url.origin)
         elif not isinstance(error, InconclusiveError) or error.faulty:
             self._health.blame(event.mirror.url.origin, Fault.FAILED, self._clock.seconds())
+        self._hear(event.mirror, error)
         self._failed.append((event.mirror, error))
         return False
+
+    def _hear(self, mirror: Mirror, error: FetchError) -> None:
+        """Leaves a mirror alone that asks for that."""
+        if isinstance(error, InconclusiveError) and error.answer is not None:
+            self._health.heard(mirror.url.origin, error.answer, self._clock.seconds())
 
     def _ask(self, count: int) -> None:
         """Asks so many more mirrors, as far as there are any and there is time."""
         self._stop_timer()
         now = self._clock.seconds()
-        if not self._waiting or now >= self._question.deadline:
+        if now >= self._question.deadline:
             return
-        self._timer = self._clock.callLater(self._widening.wait, self._events.put, None)
+        if not self._waiting and not self._running:
+            self._call_reserve()
         for _ in range(min(count, len(self._waiting))):
             mirror = self._waiting.popleft()
             asked = Deferred.fromCoroutine(self._inquiry.ask(mirror, self._question))
             self._running[mirror] = now, asked.addBoth(partial(self._ended, mirror))
+        if self._waiting or self._reserve:
+            self._timer = self._clock.callLater(self._widening.wait if self._waiting else RESERVE_DELAY, self._events.put, None)
+
+    def _call_reserve(self) -> None:
+        """Has the mirrors asked that rest, since no other is left that can be asked."""
+        self._waiting, self._reserve = self._reserve, self._waiting
 
     def _ended(self, mirror: Mirror, result: Found | Failure) -> None:
         self._events.put(_Ended(mirror, result))
@@ -154,8 +178,9 @@ class Race:
                 self._health.blame(mirror.url.origin, Fault.SLOW, now)
 
     def _no_mirror(self) -> FetchError:
-        tried = describe(self._failed, len(self._waiting))
-        if not self._waiting and all(isinstance(error, AbsentError) for _, error in self._failed):
+        not_asked = len(self._waiting) + len(self._reserve)
+        tried = describe(self._failed, not_asked)
+        if not not_asked and all(isinstance(error, AbsentError) for _, error in self._failed):
             return AbsentError(tried)
         return FetchError(tried)
 

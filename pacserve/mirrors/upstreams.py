@@ -114,6 +114,7 @@ class _MirrorUpstream(Upstream):
             if now - began >= SLOW_ANSWER:
                 self._means.health.blame(self._mirror.url.origin, Fault.SLOW, now)
             raise
+        self._means.health.heard(self._mirror.url.origin, stream.answer, self._means.clock.seconds())
         # A refusal of one file (401, 403, 404) says nothing of the host.
         if stream.answer.status in (407, 429) or stream.answer.status >= 500:
             self.failed()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from pacserve.fetch.answers import IncomingBody
 from pacserve.packages.files import FileRequest
@@ -87,6 +87,18 @@ class Upstream(Protocol):
     @abstractmethod
     def lied(self) -> None:
         """Takes note that the host gave wrong bytes."""
+
+
+U = TypeVar("U", bound=Upstream)
+
+
+def rested_last(upstreams: Iterable[U]) -> tuple[list[U], int]:
+    """Returns the hosts in their order but for those that rest, which come last, and how many these are."""
+    first: list[U] = []
+    rest: list[U] = []
+    for upstream in upstreams:
+        (rest if upstream.resting else first).append(upstream)
+    return first + rest, len(rest)
 
 
 class Upstreams(Protocol):

@@ -16,7 +16,7 @@ from pacserve.errors import AbsentError, FetchError
 from pacserve.fetch.answers import IncomingBody
 from pacserve.fetch.hedging import first_yes
 from pacserve.lateness import PUNCTUAL, Lateness
-from pacserve.sources.upstreams import REFUSALS, Upstream
+from pacserve.sources.upstreams import REFUSALS, Upstream, rested_last
 from pacserve.transfer.arrival import Arrival
 
 # Seconds without a byte of a source after which the next one is asked as well, and then ever more of them ever sooner (`Widening`): before the first
@@ -114,7 +114,7 @@ class Sources:
 
     def rate_to_beat(self, source: Upstream) -> float | None:
         """Returns the bytes per second that the best of the other sources gives, as far as can be told; None where there is no other."""
-        others = self._others(source)
+        others = [other for other in self._others(source) if not other.resting]
         if not others:
             return None
         assumed = MIRROR_RATE_ASSUMED if source.wan else PEER_RATE_ASSUMED
@@ -167,8 +167,9 @@ class Sources:
         return [other for other in self._order if other is not source and other not in self._left]
 
     async def _race(self, sources: Sequence[Upstream], ask: _Question) -> OpenedSource:
-        """Returns the first good answer of the sources, and drops those that came at the same moment."""
+        """Returns the first good answer of the sources, of those that rest last, and drops those that came at the same moment."""
         opened: list[OpenedSource] = []
+        sources, reserve = rested_last(sources)
 
         async def answer(source: Upstream) -> OpenedSource:
             found = await ask(source)
@@ -178,7 +179,7 @@ class Sources:
         try:
             questions = [partial(answer, source) for source in sources]
             patience = self._lateness.widened(SECOND_SOURCE_DELAY, LONGEST_SECOND_SOURCE_DELAY)
-            winner = await first_yes(questions, self._clock, patience, lambda number: self._outrun(sources[number]))
+            winner = await first_yes(questions, self._clock, patience, lambda number: self._outrun(sources[number]), reserve)
             opened.remove(winner)
         finally:
             for unwanted in opened:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import time
@@ -74,6 +75,22 @@ def test_answer_that_leads_nowhere(make_lab: MakeLab, depot: Depot, directives: 
     """A mirror that redirects in circles, to this host or to places that are none, or that fails, is passed over."""
     lab = make_lab(sites=(Site(80, depot.signed), Site(81, depot.signed, directives)))
     assert_from_good_mirror(lab, [ODD_MIRROR])
+
+
+@pytest.mark.parametrize("options", [(), ("--misses", "fetch")])
+def test_asks_to_be_left_alone(make_lab: MakeLab, depot: Depot, options: tuple[str, ...]) -> None:
+    """A mirror that answers 503 with Retry-After is asked for nothing more while another one has what is wanted, and the status says why."""
+    lab = make_lab(sites=(Site(80, depot.signed), Site(81, depot.signed, "add_header Retry-After 300 always; return 503;")))
+    host = lab.hosts[0]
+    host.configure([PACSERVE, ODD_MIRROR, MIRROR])
+    daemon = Daemon(host, *options)
+    done = host.pacman("-Sy", *NAMES)
+    assert host.installed() == set(NAMES)
+    assert "error" not in done.stderr
+    assert [request.status for request in lab.mirror.requests() if request.port == 81] == [503]
+    states = {mirror["url"]: mirror["state"] for mirror in json.loads(host.request("/status").body)["mirrors"]}
+    assert states == {"http://10.78.0.2:81": "resting", "http://10.78.0.2": "well"}
+    daemon.stop()
 
 
 def test_redirecting(make_lab: MakeLab, depot: Depot) -> None:

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import AbsentError, FetchError
-from pacserve.fetch.hedging import RUNNING_LIMIT, first_yes
+from pacserve.fetch.hedging import RESERVE_DELAY, RUNNING_LIMIT, first_yes
 
 Question = Callable[[], Coroutine[Any, Any, str]]
 
@@ -117,6 +117,48 @@ class FirstYesTests(SynchronousTestCase):
         self.assertNoResult(answer)
         slow.errback(AbsentError("410"))
         self.assertEqual(str(self.failureResultOf(answer, FetchError).value), "down; 404; 410")
+
+    def in_reserve(self, *questions: Question, reserve: int, patience: float = 1.0) -> Deferred[str]:
+        """Begins to ask; so many of the last are in reserve."""
+        return Deferred.fromCoroutine(first_yes(questions, self.clock, patience, bool, reserve))
+
+    def test_reserve_after_failures(self) -> None:
+        """Those in reserve are asked once all others have failed, one after the other."""
+        slow = Deferred[str]()
+        questions = [
+            self.question("a", FetchError("down")),
+            self.question("b", slow),
+            self.question("c", FetchError("down")),
+            self.question("d", "yes"),
+        ]
+        answer = self.in_reserve(*questions, reserve=2)
+        self.clock.advance(RESERVE_DELAY - 0.1)
+        self.assertEqual(self.asked, ["a", "b"])
+        slow.errback(AbsentError("404"))
+        self.assertEqual((self.successResultOf(answer), self.asked, self.clock.getDelayedCalls()), ("yes", ["a", "b", "c", "d"], []))
+
+    def test_reserve_after_silence(self) -> None:
+        """Where the others are silent those in reserve are asked soon enough, and not before; the silent ones may still win."""
+        slow = Deferred[str]()
+        questions = [self.question("a", slow), *(self.question(name, Deferred()) for name in "bcd")]
+        answer = self.in_reserve(*questions, reserve=2)
+        self.clock.pump([1.0, RESERVE_DELAY - 0.1])
+        self.assertEqual(self.asked, ["a", "b"])
+        self.clock.advance(0.1)
+        self.assertEqual(self.asked, ["a", "b", "c"])
+        slow.callback("yes")
+        self.assertEqual((self.successResultOf(answer), self.cancelled, self.clock.getDelayedCalls()), ("yes", ["b", "c"], []))
+
+    def test_all_in_reserve(self) -> None:
+        """Where all are in reserve they are asked as if none were."""
+        answer = self.in_reserve(self.question("a", Deferred()), self.question("b", "yes"), reserve=2)
+        self.clock.advance(1.0)
+        self.assertEqual((self.successResultOf(answer), self.asked), ("yes", ["a", "b"]))
+
+    def test_nobody_in_reserve_has_it(self) -> None:
+        """Those in reserve have their say in the error."""
+        answer = self.in_reserve(self.question("a", AbsentError("404")), self.question("b", FetchError("429")), reserve=1)
+        self.assertEqual(str(self.failureResultOf(answer, FetchError).value), "429; 404")
 
     def test_nobody(self) -> None:
         """When all say no it is absent; when one could not say, that is not known."""

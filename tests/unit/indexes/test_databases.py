@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from pacserve.errors import AbsentError, FetchError, RequestError
+from pacserve.fetch.hedging import RESERVE_DELAY
 from pacserve.http.validators import format_date, not_modified_since
 from pacserve.indexes import copies
 from pacserve.indexes.databases import MIRRORS_BUDGET, DatabaseSource, Runtime
@@ -717,6 +718,18 @@ class DownTests(Setup):
         self.assertEqual(self.content(self.successResultOf(answer)), (FIRST, "stream"))
         self.assertEqual({mirror.label: mirror.outruns for mirror in self.upstreams.mirrors}["hole 27"], 1)
         self.assertEqual(sum(mirror.outruns for mirror in self.upstreams.mirrors), 30)
+
+    def test_resting(self) -> None:
+        """A mirror that asked to be left alone is not asked for a database that another one has."""
+        self.seen()
+        self.a.rests = True
+        self.down(self.b, fault="silent")
+        answer = self.settle()
+        self.clock.advance(RESERVE_DELAY - 0.1)
+        asked = len(self.a.asked)
+        self.clock.advance(0.1)
+        self.assertEqual(len(self.a.asked), asked + 1)
+        self.assertEqual(self.content(self.successResultOf(answer)), (FIRST, "copy"))
 
     def test_mute_body(self) -> None:
         """A mirror that sends a head and nothing else is as good as silent, and is not waited for any longer by those who ask next."""

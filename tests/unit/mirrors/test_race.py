@@ -7,12 +7,14 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http_headers import Headers
 
 from pacserve.errors import AbsentError, FetchError
-from pacserve.fetch.hedging import RUNNING_LIMIT, WIDEST_STEP
+from pacserve.fetch.client import HeadAnswer
+from pacserve.fetch.hedging import RESERVE_DELAY, RUNNING_LIMIT, WIDEST_STEP
 from pacserve.fetch.urls import parse_url
 from pacserve.mirrors.health import FIRST_PENALTY, MirrorHealth
-from pacserve.mirrors.inquiry import Found, Inquiry, Question, UnfitError
+from pacserve.mirrors.inquiry import Found, InconclusiveError, Inquiry, Question, UnfitError
 from pacserve.mirrors.mirror import Mirror
 from pacserve.mirrors.race import NEXT_MIRROR_DELAY, Race, describe
 
@@ -30,6 +32,7 @@ class HandInquiry(Inquiry):
         self.waiting: dict[str, Deferred[Found]] = {}
         self.asked: list[str] = []
         self.cancelled: list[str] = []
+        self.by_get: dict[str, Found | Exception] = {}
 
     async def ask(self, mirror: Mirror, question: Question) -> Found:
         name = mirror.url.host
@@ -41,6 +44,18 @@ class HandInquiry(Inquiry):
         finally:
             if timer.active():
                 timer.cancel()
+
+    async def ask_by_get(self, mirror: Mirror, question: Question) -> Found:
+        self.asked.append(f"GET {mirror.url.host}")
+        answer = self.by_get[mirror.url.host]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def busy(status: int) -> HeadAnswer:
+    """An answer that asks to be left alone for a minute."""
+    return HeadAnswer(status, 0, Headers({"Retry-After": ["60"]}))
 
 
 class RaceTests(SynchronousTestCase):
@@ -184,6 +199,70 @@ class RaceTests(SynchronousTestCase):
             self.assertEqual(self.inquiry.asked, ["z"])
             race.cancel()
             self.failureResultOf(race, CancelledError)
+
+    def test_resting(self) -> None:
+        """A mirror that asked to be left alone is asked only when all others have said no or failed."""
+        self.health.rest("http://b", 60, 0)
+        race = self.race()
+        self.clock.advance(NEXT_MIRROR_DELAY)
+        self.assertEqual(self.inquiry.asked, ["a", "c"])
+        self.answer("a", AbsentError("404"))
+        self.assertEqual(self.inquiry.asked, ["a", "c"])
+        self.answer("c", FetchError("refused"))
+        self.assertEqual(self.inquiry.asked, ["a", "c", "b"])
+        self.answer("b", Found(5))
+        self.assertEqual(self.winner(race), "b")
+        self.assertTrue(self.health.resting("http://b", 1))
+
+    def test_resting_while_others_are_silent(self) -> None:
+        """Mirrors that are silent for long can't be asked either, and one that rests may save pacman from an error."""
+        self.health.rest("http://a", 60, 0)
+        race = self.race("ab")
+        self.clock.advance(RESERVE_DELAY - 0.1)
+        self.assertEqual(self.inquiry.asked, ["b"])
+        self.clock.advance(0.1)
+        self.assertEqual(self.inquiry.asked, ["b", "a"])
+        self.answer("a", Found(5))
+        self.assertEqual(self.winner(race), "a")
+
+    def test_all_rest(self) -> None:
+        """Where all rest they are asked as if none did."""
+        for name in "abc":
+            self.health.rest(f"http://{name}", 60, 0)
+        race = self.race()
+        self.clock.advance(NEXT_MIRROR_DELAY)
+        self.assertEqual(self.inquiry.asked, ["a", "b"])
+        self.answer("b", Found(5))
+        self.assertEqual(self.winner(race), "b")
+
+    def test_resting_was_not_asked(self) -> None:
+        """Where there is no time for a mirror that rests, nobody knows for certain that the file is absent."""
+        self.health.rest("http://a", 60, 0)
+        race = self.race("ab", deadline=2.0)
+        self.clock.advance(1.9)
+        failure = self.failureResultOf(race, FetchError)
+        self.assertNotIsInstance(failure.value, AbsentError)
+        self.assertIn("no time for 1 more", str(failure.value))
+
+    def test_asks_for_a_rest(self) -> None:
+        """A mirror that answers 429 or 503 with Retry-After rests, and is not asked again by GET as long as another one may say yes."""
+        for status in (429, 503):
+            self.setUp()
+            race = self.race("abc")
+            self.answer("a", InconclusiveError("x", faulty=False, answer=busy(status)))
+            self.answer("b", InconclusiveError("405", faulty=False, answer=HeadAnswer(405, 0)))
+            self.inquiry.by_get["b"] = Found(5)
+            self.answer("c", FetchError("refused"))
+            self.assertEqual((self.winner(race), self.inquiry.asked), ("b", ["a", "b", "c", "GET b"]))
+            self.assertTrue(self.health.resting("http://a", 59))
+
+    def test_asked_by_get_all_the_same(self) -> None:
+        """Where no other mirror can be asked, one that has just asked for a rest is asked by GET, and pacman is sent there last."""
+        race = self.race("ab")
+        self.answer("a", InconclusiveError("x", faulty=True, answer=busy(503)))
+        self.inquiry.by_get |= {"a": InconclusiveError("x", faulty=True, answer=busy(503)), "b": InconclusiveError("500", faulty=True)}
+        self.answer("b", InconclusiveError("405", faulty=False))
+        self.assertEqual((self.winner(race), self.inquiry.asked), ("b", ["a", "b", "GET b", "GET a"]))
 
     def test_bounded(self) -> None:
         """However many mirrors are silent, so many questions run at the same time and no more."""

@@ -235,6 +235,26 @@ class HealthTests(Setup):
         self.clock.advance(5)
         self.assertEqual((a.resting, self.labels(upstreams)), (False, "ab"))
 
+    def test_asks_for_a_rest(self) -> None:
+        """A mirror that answers 429 or 503 rests for as long as it says, by a number or a date; other answers ask for nothing."""
+        for status, headers, rests in (
+            (503, {"Retry-After": "120"}, True),
+            (429, {"Retry-After": "120"}, True),
+            (503, {"Retry-After": "Thu, 01 Jan 2026 12:02:00 GMT", "Date": "Thu, 01 Jan 2026 12:00:00 GMT"}, True),
+            (503, {}, False),
+            (503, {"Retry-After": "soon"}, False),
+            (500, {"Retry-After": "120"}, False),
+            (200, {"Retry-After": "120"}, False),
+        ):
+            self.setUp()
+            upstreams = self.make("http://a", "http://b")
+            self.network.hosts["a"] = Page(b"", status, headers)
+            a, b = upstreams.upstreams(REQUEST)
+            self.successResultOf(self.open(a)).drop()
+            self.assertEqual((a.resting, b.resting), (rests, False), (status, headers))
+            self.clock.advance(120)
+            self.assertFalse(a.resting)
+
     def test_rate(self) -> None:
         """How fast a mirror was is remembered for a while, for all files, and of so many mirrors only."""
         upstreams = self.make("http://a", "http://b")

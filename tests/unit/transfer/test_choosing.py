@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import AbsentError, FetchError, IntegrityError
 from pacserve.fetch.answers import AnswerHead, IncomingBody
+from pacserve.fetch.hedging import RESERVE_DELAY
 from pacserve.packages.files import ExpectedFile
 from pacserve.transfer.arrival import Arrival, Storage
 from pacserve.transfer.choosing import BODY_TIMEOUT, MIRROR_RATE_ASSUMED, PEER_RATE_ASSUMED, SECOND_SOURCE_DELAY, Overtaking, Sources
@@ -253,6 +254,40 @@ class SourcesTests(SynchronousTestCase):
         self.asked()
         self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.sources.first())).source, self.mirrors[0])
         self.assertEqual((self.asked(), sum(len(mirror.asked) for mirror in silent)), ("a", 30))
+
+    def test_resting(self) -> None:
+        """A source that asked to be left alone is asked last, and only when the others have failed or are silent for long."""
+        first, second, third = self.mirrors
+        first.rests = second.rests = True
+        third.faults["silent"] = True
+        opening = Deferred.fromCoroutine(self.sources.first())
+        self.clock.advance(RESERVE_DELAY - 0.1)
+        self.assertEqual(self.asked(), "c")
+        self.clock.advance(0.1)
+        self.assertIs(self.successResultOf(opening).source, first)
+        self.assertEqual(self.asked(), "a")
+        third.faults = {"status": 404}
+        self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.sources.first())).source, first)
+        self.assertEqual(self.asked(), "ac")
+        second.rests = False
+        self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.sources.first())).source, second)
+
+    def test_all_rest(self) -> None:
+        """Where all sources rest they are asked all the same."""
+        for mirror in self.mirrors:
+            mirror.rests = True
+        self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.sources.first())).source, self.mirrors[0])
+
+    def test_not_left_for_one_that_rests(self) -> None:
+        """A source is not left because one would be faster that rests, and does not go on from there either unless it must."""
+        first, second, third = self.mirrors
+        self.arrive(first, 100)
+        second.known, second.rests, third.known = 1e9, True, 1000.0
+        self.assertEqual(self.sources.rate_to_beat(first), MIRROR_RATE_ASSUMED)
+        self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.sources.successor(first))).source, third)
+        third.rests = True
+        self.assertIsNone(self.sources.rate_to_beat(first))
+        self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.sources.successor(first))).source, first)
 
     def test_absent(self) -> None:
         """A file that every source says it has not is absent; a source that could not say makes that a failure."""

@@ -8,6 +8,7 @@ from pacserve import __version__
 from pacserve.config.settings import Settings
 from pacserve.fetch.agents import mirror_agent
 from pacserve.fetch.connections import READ, READ_LIMITED
+from pacserve.fetch.gathering import HostRates
 from pacserve.fetch.guard import AddressGuard
 from pacserve.fetch.proxy import Proxies
 from pacserve.fetch.stream import StreamingClient
@@ -40,8 +41,9 @@ class Mirroring:
     def __init__(self, settings: Settings, servers: MirrorList, proxies: Proxies, local: LocalAddresses, instance: str, reactor: Any) -> None:
         headers = {"User-Agent": USER_AGENT, "Via": via_value(instance)}
         read, absences = read_of(settings.wan_limit), Absences()
-        client = StreamingClient(mirror_agent(reactor, proxies, read=read), reactor, headers)
-        guarded = StreamingClient(mirror_agent(reactor, proxies, AddressGuard(local), read=read), reactor, headers)
+        rates = HostRates()
+        client = StreamingClient(mirror_agent(reactor, proxies, read=read), reactor, headers, rates)
+        guarded = StreamingClient(mirror_agent(reactor, proxies, AddressGuard(local), read=read), reactor, headers, rates)
         self.servers = servers
         self.health = MirrorHealth()
         self.upstreams = MirrorUpstreams(servers, client, guarded, self.health, absences, reactor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -11,16 +12,26 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
-from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
+from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IResponse
 
 from pacserve.errors import FetchError, RemoteProtocolError
 from pacserve.fetch.client import HeadAnswer, HTTPClient, head_answer
-from pacserve.fetch.gathering import Gathering
+from pacserve.fetch.gathering import Gathering, HostRates
 from pacserve.fetch.reasons import translate
+from pacserve.fetch.urls import parse_url
 
 
 class StreamingClient(HTTPClient):
-    """Asks for bodies that are too large to be kept in memory."""
+    """
+    Asks for bodies that are too large to be kept in memory.
+
+    Args:
+        rates: Remembers how fast hosts are; None where each body is judged by itself.
+    """
+
+    def __init__(self, agent: IAgent, clock: IReactorTime, headers: Mapping[str, str] = {}, rates: HostRates | None = None) -> None:
+        super().__init__(agent, clock, headers)
+        self._rates = rates
 
     async def stream(self, url: str, *, timeout: float, headers: Mapping[str, str] = {}) -> BodyStream:
         """
@@ -44,7 +55,24 @@ class StreamingClient(HTTPClient):
             raise
         # Twisted removes the Content-Length from the headers of an answer with a body.
         length = None if response.length is UNKNOWN_LENGTH else response.length
-        return BodyStream(response, HeadAnswer(head.status, length, head.headers), self._clock)
+        answer = HeadAnswer(head.status, length, head.headers)
+        return BodyStream(response, answer, self._clock, _HostRate(self._rates, parse_url(url).origin, self._clock))
+
+
+@dataclass(frozen=True, slots=True)
+class _HostRate:
+    """How fast a host gave its latest body, where that is remembered."""
+
+    rates: HostRates | None
+    origin: str
+    clock: IReactorTime
+
+    def get(self) -> float | None:
+        return None if self.rates is None else self.rates.get(self.origin, self.clock.seconds())
+
+    def learn(self, rate: float | None) -> None:
+        if self.rates is not None and rate is not None:
+            self.rates.remember(self.origin, rate, self.clock.seconds())
 
 
 class BodyStream:
@@ -55,10 +83,11 @@ class BodyStream:
         answer: Its status and headers.
     """
 
-    def __init__(self, response: IResponse, answer: HeadAnswer, clock: IReactorTime) -> None:
+    def __init__(self, response: IResponse, answer: HeadAnswer, clock: IReactorTime, rate: _HostRate) -> None:
         self.answer = answer
         self._response = response
         self._clock = clock
+        self._rate = rate
         self._taken = False
 
     @property
@@ -82,13 +111,16 @@ class BodyStream:
         """
         self._taken = True
         ended: Deferred[None] = Deferred()
-        flow = _Flow(ended, take, stall, self._clock, self.answer.length)
+        gathering = Gathering(self.answer.length, self._clock.seconds(), self._rate.get())
+        flow = _Flow(ended, take, stall, self._clock, gathering)
         self._response.deliverBody(flow)
         try:
             await ended
         except BaseException:
             flow.drop()
             raise
+        finally:
+            self._rate.learn(gathering.rate)
 
     def drop(self) -> None:
         """Closes the connection, unless the body was consumed and the connection may have other users by now."""
@@ -103,17 +135,15 @@ class _Flow(Protocol):
 
     Args:
         stall: Seconds without a byte after which the connection is given up; None for a body that is not wanted.
-        length: Bytes of the body; None where that is not known.
+        gathering: Says when the body is not read for a moment.
     """
 
-    def __init__(
-        self, ended: Deferred[None], take: Callable[[bytes], float], stall: float | None, clock: IReactorTime, length: int | None = None
-    ) -> None:
+    def __init__(self, ended: Deferred[None], take: Callable[[bytes], float], stall: float | None, clock: IReactorTime, gathering: Gathering) -> None:
         self._ended: Deferred[None] | None = ended
         self._take = take
         self._stall = stall
         self._clock = clock
-        self._gathering = Gathering(length, clock.seconds())
+        self._gathering = gathering
         self._timer: IDelayedCall | None = None
         self._paused = False
 
@@ -189,6 +219,6 @@ class _Flow(Protocol):
 
 def _drop(response: IResponse, clock: IReactorTime) -> None:
     """Closes the connection of a response whose body is not wanted: a body that is not taken keeps its connection for ever."""
-    flow = _Flow(Deferred(), lambda _: 0.0, None, clock)
+    flow = _Flow(Deferred(), lambda _: 0.0, None, clock, Gathering(None, clock.seconds()))
     response.deliverBody(flow)
     flow.drop()

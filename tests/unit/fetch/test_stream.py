@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import FetchError, IntegrityError, RemoteProtocolError
-from pacserve.fetch.gathering import GATHERING_PAUSE, JUDGING_TIME
+from pacserve.fetch.gathering import GATHERING_PAUSE, JUDGING_TIME, HostRates
 from pacserve.fetch.stream import BodyStream, StreamingClient
 from tests.fakes.wires import Wire, Wires
 
@@ -241,6 +241,27 @@ class FlowTests(Setup):
         self.clock.advance(0.01)
         self.failureResultOf(consumed, FetchError)
         self.assert_free(wire)
+
+    def test_gathering_at_once(self) -> None:
+        """After a body of a slow host the next one is not read after its first piece, where hosts are remembered; other hosts are not concerned."""
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+        for rates, state in ((HostRates(), "paused"), (None, "producing")):
+            self.client = StreamingClient(self.wires.agent, self.clock, rates=rates)
+            stream, wire = self.opened(head)
+            consumed = self.consume(stream)
+            self.clock.advance(JUDGING_TIME)
+            wire.give(b"1")
+            consumed.cancel()
+            self.failureResultOf(consumed, CancelledError)
+            for url, expected in (("http://host.example/other", state), ("http://other.example/file", "producing")):
+                asked = Deferred.fromCoroutine(self.client.stream(url, timeout=7.0))
+                wire = self.wires.made[-1]
+                wire.give(head)
+                consumed = self.consume(self.successResultOf(asked))
+                wire.give(b"1")
+                self.assertEqual(wire.producerState, expected)
+                consumed.cancel()
+                self.failureResultOf(consumed, CancelledError)
 
     def test_limit_and_gathering(self) -> None:
         """A pause that the taker asks for is not made shorter by what comes meanwhile."""

@@ -62,7 +62,7 @@ BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
     growth.NAME: growth.measure,
 }
 # Benchmarks that take minutes, and run only if they are named.
-_LONG = frozenset({growth.NAME, hostile.NAME, restarts.NAME, together.NAME, together.BUSY})
+_LONG = frozenset({growth.NAME, hostile.NAME, restarts.NAME, slow_mirror.NAME, together.NAME, together.BUSY})
 # Seconds after which no further benchmark begins that was not named, so that all of them take less than 8 minutes on a slow machine, too.
 _BUDGET = 360.0
 # Load average of the last minute from which on figures are not to be trusted.

@@ -288,7 +288,9 @@ class Deliverer(FileDelivery):
         else:
             whole = await self._in_time(self._streaming.fetch_whole(request, None, "sent through"))
         if not whole.authoritative and request.kind is FileKind.SIGNATURE:
-            self._doubt(wanted, whole.answer.file.giver.removeprefix("peer "))
+            for share in whole.answer.file.shares:
+                if share.kind == "peer":
+                    self._doubt(wanted, share.name)
         return whole.answer
 
     async def _in_time(self, downloading: Coroutine[Any, Any, Whole]) -> Whole:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pacserve.network.addresses import LocalAddresses
 from pacserve.report.status import Bucket, Origin, Record, Tally, TrafficStatus, origin_of
+from pacserve.web.origins import Share, shares_in
 from pacserve.web.witness import Answered, Witness
 
 MINUTE = 60
@@ -192,10 +193,16 @@ class Ledger(Witness):
         )
 
     def _give(self, origin: str, size: int) -> None:
-        kind, _, rest = origin.partition(" ")
-        if kind != "peer":
-            return
-        address = rest.partition(",")[0]
+        """Counts the bytes of an answer for the peers that gave them; several hosts gave as much of it as they gave of the file."""
+        shares, _ = shares_in(origin)
+        if not shares:
+            shares = [Share(origin.partition(",")[0], size)]
+        whole = max(sum([share.size for share in shares]), 1)
+        for share in shares:
+            if share.kind == "peer":
+                self._give_peer(share.name, size * share.size // whole)
+
+    def _give_peer(self, address: str, size: int) -> None:
         given = self._given.pop(address, 0)
         self._given[address] = given + size  # at the end, so that the peer that gave least lately is forgotten first
         if len(self._given) > PEERS:

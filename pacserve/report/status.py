@@ -23,7 +23,9 @@ _ORIGINS = {
     "copy": Origin.CACHE,
     "folder": Origin.CACHE,
     "peer": Origin.PEERS,
+    "peers": Origin.PEERS,
     "mirror": Origin.MIRRORS,
+    "mirrors": Origin.MIRRORS,
     "downloaded": Origin.MIRRORS,
     "downloaded,": Origin.MIRRORS,
 }
@@ -34,7 +36,8 @@ def origin_of(text: str, status: int) -> Origin:
     Returns the kind of source that an answer came from.
 
     Args:
-        text: The origin as the access log has it: `cache`, `peer 10.0.0.3:15678`, `mirror https://example.org, downloaded`.
+        text: The origin as the access log has it: `cache`, `peer 10.0.0.3:15678`, `mirror https://example.org, downloaded`.  A file that several
+            hosts gave is from the kind of host that gave most of it.
     """
     if status >= 400:
         return Origin.NONE
@@ -153,7 +156,7 @@ class TransferStatus:
     A running download.
 
     Attributes:
-        source: The host that sends it now; empty while none does.
+        source: The host that gave the latest bytes; empty while none has.
         done: Bytes that have arrived.
         size: Bytes of the whole file; None where no host stated them.
         seconds: Seconds since it began.

@@ -30,6 +30,7 @@ from pacserve.transfer.growing import GrowingFile, Progress
 from pacserve.transfer.pace import Pace
 from pacserve.transfer.striping import Striping
 from pacserve.transfer.terms import PLAIN_TERMS, Terms
+from pacserve.web.origins import Share
 
 # Seconds for the head of a leader's answer, and seconds without a byte after which a leader is followed no more: it is near.
 LEADER_HEAD_TIMEOUT = 2.0
@@ -123,6 +124,11 @@ class Download:
     def giver(self) -> str:
         """The label of the source that gave the last bytes; empty where none has."""
         return self._arrival.giver
+
+    @property
+    def shares(self) -> Sequence[Share]:
+        """The hosts that gave the bytes that are here, in their order in the file."""
+        return [Share(label, size) for label, size in self._arrival.givers.shares.items()]
 
     @property
     def authoritative(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -11,6 +12,7 @@ from pacserve.packages.files import ExpectedFile
 from pacserve.transfer.download import Download
 from pacserve.transfer.growing import GrowingFile, Progress
 from pacserve.web.bodies.arriving import ArrivingFile, ArrivingReader, Span
+from pacserve.web.origins import Share
 
 # Seconds for which a client is sent nothing: pacman gives up after 10.
 FIRST_TRICKLE_DELAY = 8.0
@@ -52,8 +54,8 @@ class DownloadedFile(ArrivingFile):
         return f'"{expected.sha256.hex()}-{len(self._download.files) - 1}"'
 
     @property
-    def giver(self) -> str:
-        return self._download.giver
+    def shares(self) -> Sequence[Share]:
+        return self._download.shares
 
     def reader(self) -> ArrivingReader:
         return DownloadReader(self._download.file, self._clock)

@@ -26,6 +26,7 @@ from pacserve.web.bodies.body import Sent, send_document, send_file, send_stream
 from pacserve.web.bodies.pacing import Pacing
 from pacserve.web.front import Ask
 from pacserve.web.hosts import stated_host
+from pacserve.web.origins import source_text
 from pacserve.web.routes import HostHeader, Route
 from pacserve.web.server.responses import Responder, field_value, header_getter
 from pacserve.web.server.twisted_internals import abort, response_has_begun
@@ -285,5 +286,6 @@ def _prepared(route: Route, rules: AccessRules) -> _Entry:
 
 
 def _origin(answer: StreamAnswer) -> str:
-    """Returns the source of a file, once it is known, and how the file arrives."""
-    return f"{answer.file.giver}, {answer.origin}" if answer.file.giver else answer.origin
+    """Returns the hosts that gave a file, once one has, and how the file arrives."""
+    source = source_text(answer.file.shares)
+    return f"{source}, {answer.origin}" if source else answer.origin

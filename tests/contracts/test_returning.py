@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.delivery.table import Hits, Misses
 from pacserve.web.answers import Answer, RedirectAnswer, StreamAnswer
+from pacserve.web.origins import source_text
 from tests.contracts.test_why import DATA, REQUEST, THIS_HOST, House, Situation
 from tests.fakes.network import Line, Page
 
@@ -55,7 +56,7 @@ class ReturningContract(SynchronousTestCase):
             return f"to {answer.origin}"
         assert isinstance(answer, StreamAnswer)
         self.assertEqual(self.read(house, answer), DATA)
-        return f"from {answer.file.giver}"
+        return f"from {source_text(answer.file.shares)}"
 
     def read(self, house: House, answer: StreamAnswer) -> bytes:
         """What a client gets of a file that arrives."""

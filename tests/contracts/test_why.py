@@ -41,6 +41,7 @@ from pacserve.transfer.spool import Spool
 from pacserve.transfer.stores import MemoryStore, TemporaryStore
 from pacserve.transfer.terms import PLAIN_TERMS
 from pacserve.web.answers import Answer, FileAnswer, RedirectAnswer, StreamAnswer
+from pacserve.web.origins import source_text
 from tests.contracts.test_sources import at_once
 from tests.fakes.interfaces import Addresses, Configuration, Databases
 from tests.fakes.network import Network, Page
@@ -220,7 +221,7 @@ class WhyContract(SynchronousTestCase):
         assert isinstance(answer, StreamAnswer)
         if answer.origin.startswith("downloaded"):
             return "download", Delivery.DOWNLOAD
-        giver = answer.file.giver
+        giver = source_text(answer.file.shares)
         if answer.origin == "relayed":
             return giver, Delivery.RELAY
         # Downloads name the server, and `why` the Server line.

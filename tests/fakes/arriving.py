@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pacserve.web.bodies.arriving import ArrivingFile, ArrivingReader, Span
+from pacserve.web.origins import Share
 
 
 class Opened(ArrivingReader):
@@ -36,16 +39,16 @@ class Arriving(ArrivingFile):
     """
     An empty file.
 
+    Args:
+        shares: What the hosts gave that it is from.
+
     Attributes:
-        giver: The host that it is from.
         error: Raised instead of opening it.
         readers: Those that were opened.
     """
 
-    giver = ""
-
-    def __init__(self, giver: str = "", error: OSError | None = None) -> None:
-        self.giver = giver
+    def __init__(self, *shares: Share, error: OSError | None = None) -> None:
+        self._shares = shares
         self.error = error
         self.readers: list[Opened] = []
 
@@ -60,6 +63,10 @@ class Arriving(ArrivingFile):
     @property
     def etag(self) -> str:
         return ""
+
+    @property
+    def shares(self) -> Sequence[Share]:
+        return self._shares
 
     def reader(self) -> ArrivingReader:
         if self.error is not None:

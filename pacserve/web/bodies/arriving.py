@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
+
+from pacserve.web.origins import Share
 
 
 class ArrivingFile(Protocol):
@@ -26,8 +29,8 @@ class ArrivingFile(Protocol):
 
     @property
     @abstractmethod
-    def giver(self) -> str:
-        """The host that the latest bytes came from, for the access log; empty while none have come."""
+    def shares(self) -> Sequence[Share]:
+        """The hosts that gave the bytes that have come, for the access log."""
 
     @abstractmethod
     def reader(self) -> ArrivingReader:

@@ -33,6 +33,7 @@ from pacserve.sources.candidates import PackageSource, Rank
 from pacserve.sources.locations import Holder, LocalFile, Location, Offer, RemoteFile, RunningDownload, UnaskedMirrors
 from pacserve.sources.upstreams import Upstream
 from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, RedirectAnswer, SizeAnswer, StreamAnswer
+from pacserve.web.origins import Share
 from tests.fakes.arriving import Arriving
 from tests.fakes.interfaces import Addresses, Choice, Databases, NoUpstream, Source
 
@@ -80,14 +81,14 @@ class Streams(Streaming):
 
     Attributes:
         begun: What was done, and with which host.
-        giver: The peer that small files come from; empty where they come from a mirror.
+        givers: The peers that small files come from; none where they come from a mirror.
         slow: True if they do not come.
     """
 
     def __init__(self) -> None:
         self.begun: list[tuple[str, str]] = []
         self.far_ahead = False
-        self.giver = ""
+        self.givers: Sequence[str] = ()
         self.slow = False
 
     def is_far_ahead(self, request: FileRequest, offset: int) -> bool:
@@ -118,8 +119,9 @@ class Streams(Streaming):
         return self.whole()
 
     def whole(self) -> Whole:
-        """A small file that came from `giver`, empty for a mirror."""
-        return Whole(StreamAnswer(Arriving(self.giver), "whole"), not self.giver)
+        """A small file that came from `givers`, or from a mirror."""
+        shares = [Share(giver, 50) for giver in self.givers] or [Share("mirror http://a", 100)]
+        return Whole(StreamAnswer(Arriving(*shares), "whole"), not self.givers)
 
 
 DOWNLOADED, RELAYED, SENT_THROUGH = DocumentAnswer(b"downloaded"), DocumentAnswer(b"relayed"), DocumentAnswer(b"sent through")
@@ -581,12 +583,13 @@ class SmallFileTests(Setup):
 
     def test_visited(self) -> None:
         """The sources are told that pacman comes back for a signature that this host's cache or a peer gave, and not for one of a mirror."""
-        for source, giver, visited in (
-            (Source(Choice(Rank.CACHE, HERE)), "", {"cache"}),
-            (Source(), "peer 10.0.0.3:15678", {"10.0.0.3:15678"}),
-            (Source(), "", set()),
+        for source, givers, visited in (
+            (Source(Choice(Rank.CACHE, HERE)), (), {"cache"}),
+            (Source(), ("peer 10.0.0.3:15678",), {"10.0.0.3:15678"}),
+            (Source(), ("peer 10.0.0.3:15678", "mirror http://a", "peer 10.0.0.4:15678"), {"10.0.0.3:15678", "10.0.0.4:15678"}),
+            (Source(), (), set()),
         ):
-            self.streams.giver, self.misses = giver, Misses.FETCH
+            self.streams.givers, self.misses = givers, Misses.FETCH
             deliverer = self.deliverer(source, Source(self.unasked))
             for _ in range(2):
                 self.successResultOf(self.resolve(deliverer, SIGNATURE))
@@ -594,12 +597,12 @@ class SmallFileTests(Setup):
 
     def test_doubted_leaders(self) -> None:
         """When pacman comes back for a signature that a peer gave, the next ones of an hour come from the mirrors alone."""
-        self.misses, self.streams.giver = Misses.FETCH, "peer 10.0.0.3:15678"
+        self.misses, self.streams.givers = Misses.FETCH, ("peer 10.0.0.3:15678",)
         other = replace(SIGNATURE, name="bash-5.2-1-x86_64.pkg.tar.zst.sig")
         deliverer = self.deliverer(Source(), Source(self.unasked))
         for request in (SIGNATURE, other, SIGNATURE):
             self.successResultOf(self.resolve(deliverer, request))
-        self.streams.giver = ""
+        self.streams.givers = ()
         self.successResultOf(self.resolve(deliverer, replace(SIGNATURE, name="sed-4.9-1-x86_64.pkg.tar.zst.sig")))
         self.clock.advance(LEADERS_DOUBTED)
         self.successResultOf(self.resolve(deliverer, replace(SIGNATURE, name="gzip-1.13-1-x86_64.pkg.tar.zst.sig")))

@@ -24,6 +24,7 @@ from pacserve.transfer.spool import Spool
 from pacserve.transfer.stores import MemoryStore, TemporaryStore
 from pacserve.transfer.terms import PLAIN_TERMS
 from pacserve.web.answers import StreamAnswer
+from pacserve.web.origins import source_text
 from tests.fakes.interfaces import Databases
 from tests.fakes.network import Line, Network, Page
 from tests.fakes.upstreams import Mirror
@@ -162,7 +163,7 @@ class RelayTests(Setup):
         answer = self.successResultOf(self.start())
         self.assertEqual(self.content(answer), DATA)
         self.assertEqual((self.failed, self.lied, self.mirror.asked), ([], [], []))
-        self.assertEqual(f"{answer.file.giver}, {answer.origin}", f"peer {HOLDER}, relayed")
+        self.assertEqual(f"{source_text(answer.file.shares)}, {answer.origin}", f"peer {HOLDER}, relayed")
         self.assertEqual((self.folder / "pkg" / NAME).read_bytes(), DATA)
 
     def test_lying(self) -> None:
@@ -205,7 +206,7 @@ class SendThroughTests(Setup):
         """Where that mirror does not give what it said to have the next one does, and where no one does the next candidate is tried."""
         failing = Mirror(self.clock, "failing", DATA, status=503)
         answer = self.successResultOf(Deferred.fromCoroutine(self.streaming.send_through(REQUEST, failing)))
-        self.assertEqual((self.content(answer), answer.file.giver), (DATA, "mirror"))
+        self.assertEqual((self.content(answer), source_text(answer.file.shares)), (DATA, "mirror"))
         self.mirror = Mirror(self.clock, "failing", DATA)  # the list names the one again that has failed
         self.streaming = self.make()
         self.failureResultOf(Deferred.fromCoroutine(self.streaming.send_through(REQUEST, failing)), FetchError)

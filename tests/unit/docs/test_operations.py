@@ -19,6 +19,7 @@ from pacserve.metrics.snapshot import MIRROR_STATES, MOST_PEERS, PEER_STATES
 from pacserve.network.addresses import parse_address
 from pacserve.report.status import Origin
 from pacserve.web.access_log import AccessLog
+from pacserve.web.origins import Share, source_text
 from pacserve.web.witness import Answered, ClientLeft
 
 ROOT = Path(__file__).parents[3]
@@ -82,8 +83,11 @@ class LogTests(SynchronousTestCase):
 
         zlib, here = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst", parse_address("127.0.0.1")
         wanted, sent = f"/request/core/x86_64/{zlib}".encode(), f"/package/{zlib}/data".encode()
+        mirrors = source_text([Share("mirror https://b.example", 16 << 20), Share("mirror https://a.example", 24 << 20)])
         absent = b"/request/core/x86_64/none-1-1-any.pkg.tar.zst"
         log.answered(Answered("request", "GET", wanted, here, 307, "peer 10.0.0.3:15678", 95872, 0.0009, redirected=True))
+        large = b"/request/extra/x86_64/go-2:1.25.4-1-x86_64.pkg.tar.zst"
+        log.answered(Answered("request", "GET", large, here, 200, f"{mirrors}, downloaded", 40 << 20, 3.8))
         log.answered(Answered("package", "GET", sent, parse_address("10.0.0.4"), 200, "cache", 40960, 1.25, complete=False))
         log.answered(Answered("request", "GET", absent, here, 404, "mirror https://example.org: no such file", 75, 0.031))
         log.client_left(ClientLeft("request", "GET", wanted, here, 4.0))

@@ -87,6 +87,8 @@ class RequestTests(SynchronousTestCase):
             ("peer 10.0.0.3:15678", 307, "peers"),
             ("peer 10.0.0.3:15678, relayed", 200, "peers"),
             ("mirror https://example.org/core/os/x86_64", 307, "mirrors"),
+            ("mirrors https://a 7 bytes, peer 10.0.0.3:15678 5 bytes, downloaded", 200, "mirrors"),
+            ("peers 10.0.0.3:15678 7 bytes, mirror https://a 5 bytes, relayed", 200, "peers"),
             ("downloaded", 200, "mirrors"),
             ("", 200, "none"),
             ("mirror https://example.org: timed out", 504, "none"),

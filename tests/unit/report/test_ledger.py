@@ -36,6 +36,15 @@ class LedgerTests(SynchronousTestCase):
         self.assertEqual(traffic.days, (Bucket(NOON - DAY / 2, 100, 20, 3),))
         self.assertEqual(traffic.hours, traffic.minutes)
 
+    def test_shares(self) -> None:
+        """A file of several hosts counts by what most of it came from, and each peer by its share of the answer."""
+        self.answer("mirrors http://a 60 bytes, http://b 40 bytes, downloaded")
+        self.answer("mirrors http://a 60 bytes, peer 10.0.0.3:15678 40 bytes, downloaded", 50)
+        self.answer("peers 10.0.0.3:15678 60 bytes, 10.0.0.4:15678 30 bytes, mirror http://a 10 bytes, relayed")
+        self.answer("peer 10.0.0.3:15678, relayed", 7)
+        self.assertEqual(self.ledger.traffic().tallies, (Tally("cache", 0, 0), Tally("peers", 2, 107), Tally("mirrors", 2, 150)))
+        self.assertEqual([self.ledger.given(f"10.0.0.{number}:15678") for number in (3, 4)], [20 + 60 + 7, 30])
+
     def test_many_origins(self) -> None:
         """However many origins there are, nothing is lost and little is kept."""
         for number in range(2000):

@@ -115,6 +115,16 @@ class FailoverTests(DownloadCase):
         self.assertEqual((reader.got, reader.ended, second.asked, len(self.files)), (DATA, True, [{"Range": "bytes=3000-"}], 1))
         self.assertEqual((first.verdicts, second.verdicts), (["failed"], ["succeeded"]))
 
+    def test_shares(self) -> None:
+        """What each mirror gave is known, also of one that was left; of a file that is begun again only that of the new one counts."""
+        for mirrors, shares in (
+            ((self.mirror(label="a", dies_at=[3000]), self.mirror(label="b")), [("a", 3000), ("b", len(DATA) - 3000)]),
+            ((self.mirror(OTHER, label="a"), self.mirror(label="b")), [("b", len(DATA))]),
+        ):
+            _, running, download = self.fetch(*mirrors)
+            self.successResultOf(running)
+            self.assertEqual([(share.source, share.size) for share in download.shares], shares)
+
     def test_same_mirror(self) -> None:
         """The only mirror is asked again."""
         reader, running, _ = self.fetch(self.mirror(dies_at=[3000, 7000]))

@@ -27,6 +27,7 @@ from pacserve.web.answers import Answer, DocumentAnswer, EventsAnswer, FileAnswe
 from pacserve.web.bodies.events import Events
 from pacserve.web.front import Ask, Front
 from pacserve.web.hosts import Hosts
+from pacserve.web.origins import Share
 from pacserve.web.router import Router
 from pacserve.web.routes import Audience, HostHeader, Methods, Route
 from pacserve.web.witness import Answered, ClientLeft, Witness
@@ -246,6 +247,19 @@ class AnswerTests(RouterTestCase):
         self.assertEqual(self.browser.get("/request/a").body, b"content")
         self.assertTrue(held.file.closed)
         self.assertIn("200 from cache, 7 bytes", self.logged())
+
+    def test_stream(self) -> None:
+        """A file that is downloaded is logged with the hosts that it came from, and how; where nothing has come yet with the latter."""
+        mirrors = Share("mirror https://a", 5), Share("mirror https://b", 7)
+        for shares, source in (
+            ((), "downloaded"),
+            (mirrors[:1], "mirror https://a, downloaded"),
+            (mirrors, "mirrors https://b 7 bytes, https://a 5 bytes, downloaded"),
+        ):
+            self.front.next = StreamAnswer(Arriving(*shares), "downloaded").opened()
+            self.browser.ask("/request/a", method="HEAD")
+            self.browser.responses("HEAD")
+            self.assertTrue(self.logged().startswith(f"HEAD /request/a: 200 from {source}, 0 bytes, "))
 
     def test_later(self) -> None:
         """An answer that takes its time is sent when it is there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Sequence
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -22,6 +23,7 @@ from pacserve.web.bodies.arriving import ArrivingFile, ArrivingReader, Span
 from pacserve.web.bodies.body import Sent, send_stream
 from pacserve.web.bodies.copying import PIECE_BYTES
 from pacserve.web.bodies.pacing import Pacing
+from pacserve.web.origins import Share
 from pacserve.web.server.responses import Responder
 from pacserve.web.server.site import Site
 from tests.fakes.browser import Browser, site_of
@@ -64,8 +66,8 @@ class Growing(ArrivingFile, ArrivingReader):
         return self.tag
 
     @property
-    def giver(self) -> str:
-        return "mirror http://a"
+    def shares(self) -> Sequence[Share]:
+        return [Share("mirror http://a", len(self.data))]
 
     def reader(self) -> ArrivingReader:
         return self

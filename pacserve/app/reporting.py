@@ -170,6 +170,7 @@ class Reporting:
                 size=download.file.size,
                 seconds=now - download.began,
                 verified=download.expected is not None and download.expected.sha256 is not None,
+                shares=tuple(download.shares),
             )
             for (repo, _, name), download in (*fetching.downloads.running(), *fetching.passing.running())
         )

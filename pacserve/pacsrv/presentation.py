@@ -8,6 +8,7 @@ from pacserve.pacsrv.layout import Cell, Screen, Style, bar, table
 from pacserve.pacsrv.text import ago, delay, number, size, span
 from pacserve.report.health import Health, health_of, health_text
 from pacserve.report.status import MirrorStatus, PeerStatus, Record, Status, TrafficStatus, TransferStatus, Why
+from pacserve.web.origins import shares_in
 
 # Characters inside the brackets of a progress bar.
 _BAR_WIDTH = 20
@@ -119,10 +120,11 @@ def _transfers(transfers: Sequence[TransferStatus], screen: Screen) -> list[str]
     if not transfers:
         return []
     heads = ("FILE", "PROGRESS", "DONE", "RATE", "LEFT", "FROM")
-    return table(screen, heads, [_transfer(transfer) for transfer in transfers], right=frozenset({2, 3, 4}))
+    return table(screen, heads, [row for transfer in transfers for row in _transfer(transfer)], right=frozenset({2, 3, 4}))
 
 
-def _transfer(transfer: TransferStatus) -> tuple[str, ...]:
+def _transfer(transfer: TransferStatus) -> list[tuple[str, ...]]:
+    """Returns the row of a download; where several hosts give the file, a row for each of them follows."""
     rate = transfer.done / transfer.seconds if transfer.seconds > 0 else None
     progress, left = "-", "-"
     if transfer.size:
@@ -130,7 +132,10 @@ def _transfer(transfer: TransferStatus) -> tuple[str, ...]:
         progress = f"{bar(share, _BAR_WIDTH)} {min(max(share, 0.0), 1.0):4.0%}"
         left = span((transfer.size - transfer.done) / rate) if rate else "-"
     name = transfer.name if transfer.verified else f"{transfer.name} (unverified)"
-    return name, progress, size(transfer.done), f"{size(rate)}/s" if rate is not None else "-", left, transfer.source or "-"
+    shares = transfer.shares if len(transfer.shares) > 1 else ()
+    source = f"{len(shares)} hosts" if shares else transfer.source or "-"
+    row = (name, progress, size(transfer.done), f"{size(rate)}/s" if rate is not None else "-", left, source)
+    return [row, *[("", "", size(share.size), "", "", share.source) for share in shares]]
 
 
 _VERDICTS = {"used": ("from here", Style.GOOD), "next": ("then", Style.PLAIN), "no": ("not", Style.DIM)}
@@ -155,8 +160,17 @@ def show_why(why: Why, now: float, screen: Screen) -> list[str]:
     lines += ["", screen.styled("Last time", Style.BOLD)]
     if not why.last:
         return [*lines, screen.fitted("it has not been asked for since pacserve began to keep records")]
-    requests = [(ago(max(0.0, now - record.at)), record.client, _outcome(record), record.origin or "-", size(record.size)) for record in why.last]
+    requests = [row for record in why.last for row in _request(record, now)]
     return lines + table(screen, ("WHEN", "CLIENT", "ANSWER", "FROM", "BYTES"), requests, right=frozenset({4}))
+
+
+def _request(record: Record, now: float) -> list[tuple[Cell | str, ...]]:
+    """Returns the row of a request; where several hosts gave the file, a row for each of them follows."""
+    shares, how = shares_in(record.origin) if record.status < 400 else ((), record.origin)
+    source = ", ".join([text for text in (record.origin.partition(" ")[0], how) if text]) if shares else how
+    rows: list[tuple[Cell | str, ...]] = [(ago(max(0.0, now - record.at)), record.client, _outcome(record), source or "-", size(record.size))]
+    rows += [("", "", "", share.source, size(share.size)) for share in shares]
+    return rows
 
 
 def _outcome(record: Record) -> Cell:

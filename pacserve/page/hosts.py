@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pacserve.page.table import Cell
+from pacserve.page.text import share
 from pacserve.report.status import PeerStatus, Record
+from pacserve.web.origins import OTHERS, Share
 
 THIS_HOST = "this host"
 
@@ -53,6 +55,19 @@ def source_cell(source: str, names: HostNames) -> Cell:
         name, address = names.endpoint(rest)
         return Cell(name, note=address)
     return Cell(host_of_url(rest if kind == "mirror" else source))
+
+
+def shares_cell(shares: Sequence[Share], names: HostNames, how: str = "") -> Cell:
+    """
+    Returns the hosts that gave a file together, with the share of each.
+
+    Args:
+        how: How the file arrived, `downloaded`; may be empty.
+    """
+    whole = sum([one.size for one in shares])
+    kinds = dict.fromkeys([f"{one.kind}s" for one in shares if one.source != OTHERS])
+    told = [f"{source_cell(one.source, names).text} {share(one.size, whole)}".rstrip() for one in shares]
+    return Cell(", ".join(told), note=", ".join([text for text in (*kinds, how) if text]))
 
 
 def host_of_url(url: str) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from pacserve.packages.names import is_signature, signed_file
 from pacserve.page.files import NamedFile, named_file
-from pacserve.page.hosts import HostNames, host_of_url
+from pacserve.page.hosts import HostNames, host_of_url, shares_cell
 from pacserve.page.table import Cell, Table, folded
 from pacserve.page.text import milliseconds, number, size
 from pacserve.report.status import Origin, Record, origin_of
+from pacserve.web.origins import shares_in
 
 FIRST_REQUESTS = 10
 """Requests that are shown; the others are folded below them."""
@@ -124,6 +125,9 @@ def _source(record: Record, file: NamedFile, names: HostNames) -> Cell:
         _, reason, _ = _REFUSALS.get(record.status, ("", "", ""))
         asked = f"asked: {record.origin}" if record.origin else ""
         return Cell(note="; ".join([text for text in (reason, asked) if text]))
+    shares, arrived = shares_in(record.origin)
+    if shares:
+        return shares_cell(shares, names, arrived)
     kind, _, rest = record.origin.partition(" ")
     source, _, how = rest.partition(", ")
     match origin_of(record.origin, record.status):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pacserve.page.files import shown_name
-from pacserve.page.hosts import HostNames, source_cell
+from pacserve.page.hosts import HostNames, shares_cell, source_cell
 from pacserve.page.table import MOST_ROWS, Cell, Table
 from pacserve.page.text import duration, rate, size
 from pacserve.report.status import TransferStatus
@@ -42,12 +42,18 @@ def _row(transfer: TransferStatus, names: HostNames) -> tuple[Cell, ...]:
     left = "" if not transfer.size or speed <= 0 else duration(max(transfer.size - transfer.done, 0) / speed)
     return (
         Cell(text, note=", ".join([note for note in (transfer.repository, kind) if note])),
-        source_cell(transfer.source, names) if transfer.source else Cell("no host now"),
+        _source(transfer, names),
         _progress(transfer),
         Cell(rate(speed)),
         Cell(left),
         Cell("by SHA-256") if transfer.verified else Cell("not checked", note="SHA-256 not known", mark="fair"),
     )
+
+
+def _source(transfer: TransferStatus, names: HostNames) -> Cell:
+    if len(transfer.shares) > 1:
+        return shares_cell(transfer.shares, names)
+    return source_cell(transfer.source, names) if transfer.source else Cell("no host now")
 
 
 def _progress(transfer: TransferStatus) -> Cell:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from pacserve.web.origins import Share
+
 
 class Origin(enum.Enum):
     """The kind of source that the bytes of an answer came from."""
@@ -161,6 +163,7 @@ class TransferStatus:
         size: Bytes of the whole file; None where no host stated them.
         seconds: Seconds since it began.
         verified: True if a database states its SHA-256.
+        shares: What each host gave of the bytes that are here.
     """
 
     name: str
@@ -170,6 +173,7 @@ class TransferStatus:
     size: int | None
     seconds: float
     verified: bool
+    shares: tuple[Share, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

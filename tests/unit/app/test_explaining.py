@@ -42,6 +42,7 @@ from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.stores import TemporaryStore
 from pacserve.transfer.terms import PLAIN_TERMS
 from pacserve.web.fairness import loopback_first
+from pacserve.web.origins import Share
 from pacserve.web.witness import Answered
 from tests.fakes.interfaces import Addresses, Configuration, Databases
 from tests.fakes.upstreams import Mirror
@@ -336,6 +337,7 @@ class StatusTests(Setup):
         passing.join(FileRequest("core", "x86_64", NAME, FileKind.PACKAGE), lambda: None, [mirror])
         status = self.successResultOf(Deferred.fromCoroutine(self.reporting.status()))
         self.assertEqual([(one.name, one.source, one.done, one.verified) for one in status.transfers], [(NAME, "mirror", 50, False)])
+        self.assertEqual(status.transfers[0].shares, (Share("mirror", 50),))
 
     def test_peers_that_are_left_alone(self) -> None:
         """A peer that gave a wrong file is told from one that is slow, and from one that is asked."""

@@ -10,6 +10,7 @@ from pacserve.pacsrv.layout import Screen, bar, has_colours, table
 from pacserve.pacsrv.presentation import show_status, show_why
 from pacserve.pacsrv.text import width
 from pacserve.report.status import FindingStatus, Reason, Record, TransferStatus, Why
+from pacserve.web.origins import Share
 from tests.fakes.statuses import NOW, peer, status
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\n"
@@ -64,6 +65,15 @@ class StatusTests(SynchronousTestCase):
         self.assertIn("none known", text)
         self.assertIn("multicast: off", text)
 
+    def test_shares(self) -> None:
+        """A download from several hosts says what each of them gave so far."""
+        shares = (Share("mirror https://a", 20 << 20), Share("mirror https://b", 5 << 20))
+        transfer = TransferStatus("big-1-1-any.pkg.tar.zst", "core", "mirror https://b", 25 << 20, 100 << 20, 5.0, True, shares)
+        text = "\n".join(show_status(status(transfers=(transfer,)), NOW, Screen()))
+        self.assertRegex(text, r"25\.0 MiB +5\.0 MiB/s +15 s +2 hosts\n +20\.0 MiB +mirror https://a\n +5\.0 MiB +mirror https://b\Z")
+        alone = dataclasses.replace(transfer, shares=shares[1:])
+        self.assertTrue(show_status(status(transfers=(alone,)), NOW, Screen())[-1].endswith("15 s  mirror https://b"))
+
     def test_found_by(self) -> None:
         """A peer that the user named is told by the option, with the name where that is no address; a name that it does not tell is a dash."""
         named = [peer(name="nas.lan:15678", discovered=False), peer(name="10.0.0.3:15678", discovered=False)]
@@ -106,6 +116,15 @@ class WhyTests(SynchronousTestCase):
             r"1 min 00 s ago +127.0.0.1 +307, sent there",
         ):
             self.assertRegex(text, pattern)
+
+    def test_shares(self) -> None:
+        """A file that several hosts gave is told with what each of them gave; an answer that went wrong names who was asked, as before."""
+        origin = "mirrors https://a 41943040 bytes, https://b 20971520 bytes, peer 10.0.0.3:15678 1024 bytes, downloaded"
+        record = Record(NOW - 60, "127.0.0.1", "/request/core/x86_64/zlib", 200, origin, 62915584, 5.0, False, True)
+        text = "\n".join(show_why(dataclasses.replace(WHY, last=(record,)), NOW, Screen()))
+        self.assertRegex(text, r"200 +mirrors, downloaded +60\.0 MiB\n +mirror https://a +40\.0 MiB\n +mirror https://b +20\.0 MiB\n")
+        self.assertRegex(text, r"\n +peer 10\.0\.0\.3:15678 +1\.0 KiB\Z")
+        self.assertIn(f"  {origin}  ", "\n".join(show_why(dataclasses.replace(WHY, last=(dataclasses.replace(record, status=504),)), NOW, Screen())))
 
     def test_nowhere(self) -> None:
         """A file that nobody has is told as such."""

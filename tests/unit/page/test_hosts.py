@@ -6,8 +6,9 @@ import dataclasses
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.page.hosts import HostNames, host_of_url, peer_cell, source_cell
+from pacserve.page.hosts import HostNames, host_of_url, peer_cell, shares_cell, source_cell
 from pacserve.page.table import Cell
+from pacserve.web.origins import Share
 from tests.unit.page.made_up import NOW, peer, record
 
 KNOWN = dataclasses.replace(peer(0), address="10.0.0.3:15678", name="", host_name="nas")
@@ -49,3 +50,15 @@ class HostNamesTests(SynchronousTestCase):
         ):
             self.assertEqual(source_cell(source, names), cell)
         self.assertEqual([host_of_url(url) for url in ("http://a:80/x", "https://b", "://", "")], ["a:80", "b", "://", ""])
+
+    def test_shares(self) -> None:
+        """Several hosts that gave a file have their names and shares; the kinds of hosts, and how the file arrived, stand beside that."""
+        mirrors = (Share("mirror https://a.example", 75), Share("mirror http://b.example:8080", 25))
+        for shares, how, cell in (
+            (mirrors, "", Cell("a.example 75 %, b.example:8080 25 %", note="mirrors")),
+            (mirrors, "downloaded", Cell("a.example 75 %, b.example:8080 25 %", note="mirrors, downloaded")),
+            ((*mirrors, Share("peer 10.0.0.3:15678", 900)), "", Cell("a.example 8 %, b.example:8080 2 %, nas 90 %", note="mirrors, peers")),
+            ((*mirrors, Share("others", 0)), "", Cell("a.example 75 %, b.example:8080 25 %, others 0 %", note="mirrors")),
+            ((Share("mirror https://a.example", 0), Share("mirror https://b.example", 0)), "", Cell("a.example, b.example", note="mirrors")),
+        ):
+            self.assertEqual(shares_cell(shares, HostNames([KNOWN]), how), cell)

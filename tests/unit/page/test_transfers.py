@@ -12,6 +12,7 @@ from pacserve.page.hosts import HostNames
 from pacserve.page.table import MOST_ROWS
 from pacserve.page.transfers import announcement, transfers_table
 from pacserve.report.status import TransferStatus
+from pacserve.web.origins import Share
 from tests.unit.page.made_up import MIB, NOW, peer, transfer
 from tests.unit.page.reading import read
 from tests.unit.page.strategies import of
@@ -43,6 +44,12 @@ class TransfersTests(SynchronousTestCase):
     def test_named(self) -> None:
         """A peer that gives a file has its name, and its address beside it."""
         self.assertEqual(row(dataclasses.replace(transfer(MIB), source="peer 10.0.0.3:15678"))[1], "laptop 10.0.0.3:15678")
+
+    def test_shares(self) -> None:
+        """A download from several mirrors says what the share of each is."""
+        shares = (Share("mirror https://a.example", 30 * MIB), Share("mirror https://b.example", 10 * MIB))
+        self.assertEqual(row(dataclasses.replace(transfer(40 * MIB), shares=shares))[1], "a.example 75 %, b.example 25 % mirrors")
+        self.assertEqual(row(dataclasses.replace(transfer(30 * MIB), shares=shares[:1]))[1], "mirror.example.org")
 
     def test_unknown(self) -> None:
         """What is not known is not made up: neither a size, nor who gives it, nor when it ends."""

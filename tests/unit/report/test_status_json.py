@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.report.status import Reason, Record, Status, Why
+from pacserve.report.status import Reason, Record, Status, TransferStatus, Why
 from pacserve.report.status_json import decode, encode
 from tests.fakes import statuses
 
@@ -51,9 +51,10 @@ class StatusTests(SynchronousTestCase):
 
     def test_earlier_version(self) -> None:
         """Of a daemon from before a field was added the field has its default."""
-        status = statuses.status(statuses.peer())
+        transfer = TransferStatus("a", "core", "mirror http://a", 5, None, 1.0, True)
+        status = statuses.status(statuses.peer(), transfers=(transfer,))
         document = json.loads(encode(status))
-        del document["peers"][0]["host_name"], document["folders"]
+        del document["peers"][0]["host_name"], document["folders"], document["transfers"][0]["shares"]
         self.assertEqual(decode(json.dumps(document).encode(), Status), status)
 
     def test_types(self) -> None:

@@ -51,6 +51,8 @@ class Explaining:
                 reasons.append(Reason(considered.who, "no", considered.reason if decision is None else decision.reason))
             else:
                 reason = f"{considered.reason}: {decision.reason}" if considered.reason else decision.reason
+                if considered.how:
+                    reason = f"{reason}, {considered.how}"
                 reasons.append(Reason(considered.who, "next" if used else "used", reason))
                 used = True
         reasons += [Reason(f"peer {endpoint}", "no", "left out by --multicast-filter") for endpoint in self._parts.left_out()]

@@ -97,12 +97,14 @@ class Considered:
         rank: Where it stands in the order.
         reason: Why it would do or why not, in a few words.
         offer: The offer; None if this is no candidate.
+        how: How the file would be fetched, where there is more to say than the reason of the decision; the words go on behind that.
     """
 
     who: str
     rank: Rank
     reason: str
     offer: Offer | None
+    how: str = ""
 
 
 class PackageSource(Protocol):

@@ -70,6 +70,15 @@ class Lines:
         sound = [upstream for upstream in found.values() if not upstream.resting]
         return sound if len(sound) > 1 else ()
 
+    def taken_from(self, expected: ExpectedFile | None, upstreams: Sequence[Upstream], now: float) -> Sequence[Upstream]:
+        """
+        Returns the mirrors that a file would be taken from at once if its download began now and no other one ran; see `divided`.
+
+        A mirror that failed lately is asked only in the place of one that fails.
+        """
+        sound = [upstream for upstream in self.divided(expected, upstreams, now) if upstream.sound][: self.width(now)]
+        return sound if len(sound) > 1 else ()
+
     def refused_parts(self, upstream: Upstream, now: float) -> None:
         """Takes note that a mirror gives whole files only."""
         self._undivided.remember(upstream.label, True, now)

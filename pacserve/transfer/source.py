@@ -13,7 +13,7 @@ from pacserve.packages.files import FileKind, FileRequest
 from pacserve.packages.names import signed_file
 from pacserve.sources.candidates import Candidate, Considered, PackageSource, Rank, Wanted
 from pacserve.sources.locations import Holder, Location, Offer, RunningDownload, UnaskedMirrors
-from pacserve.sources.upstreams import Upstreams
+from pacserve.sources.upstreams import Upstream, Upstreams
 from pacserve.transfer.downloads import Downloads, RunningDownloads
 from pacserve.transfer.growing import Progress
 from pacserve.transfer.reading import DownloadedFile
@@ -52,9 +52,11 @@ class DownloadSource(PackageSource, RunningDownloads):
             return (Considered("download", Rank.DOWNLOAD, _NOT_SHARED, None),)
         if self._runs(wanted.request):
             return (Considered("download", Rank.DOWNLOAD, "it arrives", _RUNNING),)
-        if not self._upstreams.upstreams(wanted.request):
+        upstreams = self._upstreams.upstreams(wanted.request)
+        if not upstreams:
             return (Considered("download", Rank.DOWNLOAD, _NO_MIRROR, None),)
-        return (Considered("download", Rank.DOWNLOAD, "", _UNASKED),)
+        mirrors = self._downloads.terms.lines.taken_from(wanted.expected, upstreams, self._clock.seconds())
+        return (Considered("download", Rank.DOWNLOAD, "", _UNASKED, _at_once(mirrors)),)
 
     async def running(self, request: FileRequest) -> ArrivingFile | None:
         download = self._downloads.get((request.repo, request.arch, request.name))
@@ -81,3 +83,10 @@ class DownloadSource(PackageSource, RunningDownloads):
         if not upstreams:
             raise AbsentError(_NO_MIRROR)
         return UnaskedMirrors(upstreams)
+
+
+def _at_once(mirrors: Sequence[Upstream]) -> str:
+    """Returns in words that a file comes from several mirrors; nothing where it comes from one at a time."""
+    if not mirrors:
+        return ""
+    return f"from up to {len(mirrors)} mirrors at once: {', '.join([mirror.label.removeprefix('mirror ') for mirror in mirrors])}"

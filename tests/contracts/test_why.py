@@ -34,17 +34,19 @@ from pacserve.peers.peer import PeerState, named
 from pacserve.peers.roster import Roster
 from pacserve.peers.source import Neighbourhood, PeerSource
 from pacserve.resolver.resolver import Resolver
+from pacserve.transfer.division import Sizes
 from pacserve.transfer.downloads import Downloads
 from pacserve.transfer.leader_search import Claim, Claiming
+from pacserve.transfer.lines import Lines
 from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.spool import Spool
 from pacserve.transfer.stores import MemoryStore, TemporaryStore
-from pacserve.transfer.terms import PLAIN_TERMS
+from pacserve.transfer.terms import PLAIN_TERMS, Terms
 from pacserve.web.answers import Answer, FileAnswer, RedirectAnswer, StreamAnswer
 from pacserve.web.origins import source_text
 from tests.contracts.test_sources import at_once
 from tests.fakes.interfaces import Addresses, Configuration, Databases
-from tests.fakes.network import Network, Page
+from tests.fakes.network import Line, Network, Page
 
 DATA = bytes(range(256)) * 80
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
@@ -93,6 +95,9 @@ class Situation:
         again: True if this host was sent to the first of them before.
         failed: The mirror that failed lately.
         folder: True if the folder of this host has the file, which {folder} in the servers stands for.
+        resting: The mirror that has asked to be left alone.
+        at_once: From how many mirrors a file comes at the same time.
+        large: True if the file is large enough for that.
     """
 
     servers: Sequence[str] = ("http://a.example/core", "http://b.example/core")
@@ -103,8 +108,26 @@ class Situation:
     spool: bool = True
     digest: bool = True
     folder: bool = False
+    resting: str = ""
+    at_once: int = 1
+    large: bool = True
 
 
+FOUR = tuple([f"http://{name}.example/core" for name in "abcd"])
+SEVERAL = (
+    Situation(FOUR, at_once=3),
+    Situation(FOUR, at_once=2),
+    Situation(FOUR, at_once=1),
+    Situation(FOUR, at_once=16),
+    Situation(FOUR, at_once=3, digest=False),
+    Situation(FOUR, at_once=3, large=False),
+    Situation(FOUR, at_once=3, failed="http://b.example"),
+    Situation(FOUR, at_once=3, resting="http://b.example"),
+    Situation(FOUR[:2], at_once=3, failed="http://a.example"),
+    Situation(FOUR[:2], at_once=3, resting="http://b.example"),
+    Situation(FOUR[:1], at_once=3),
+    Situation(("http://a.example/core", "http://a.example/extra"), at_once=3),
+)
 SITUATIONS = (
     Situation(),
     Situation(cached=True, peers=1),
@@ -141,7 +164,7 @@ class House:
     def __init__(self, situation: Situation, misses: Misses, hits: Hits, folder: Path, keep: Callable[[Callable[[], object]], object]) -> None:
         self.clock = clock = Clock()
         clock.advance(1_000_000)
-        self.network = network = Network({f"{name}.example": Page(DATA) for name in "ab"})
+        self.network = network = Network({f"{name}.example": Page(DATA) for name in "abcd"})
         client = StreamingClient(network, clock)
         catalogue, local = Known(digest=situation.digest), Addresses()
         cache = folder / "cache"
@@ -167,12 +190,15 @@ class House:
         servers, health, absences = Servers(configuration, local, (), 15678), MirrorHealth(), Absences()
         if situation.failed:
             health.blame(situation.failed, Fault.FAILED, clock.seconds())
+        if situation.resting:
+            health.rest(situation.resting, 60.0, clock.seconds())
         upstreams = MirrorUpstreams(servers, client, client, health, absences, clock)
         mirrors = Mirrors(servers, Inquiry(client, client, clock), health, absences, upstreams.of, clock)
         folders = RepositoryFolders(servers, at_once, clock)
         spool = Spool(str(folder / "spool"), 1 << 30)
         spool.open()
-        downloads = Downloads(spool, clock, PLAIN_TERMS, Alone())
+        lines_of_mirrors = Lines(situation.at_once, Sizes(file=len(DATA) if situation.large else len(DATA) + 1, first=500))
+        downloads = Downloads(spool, clock, Terms(lines=lines_of_mirrors), Alone())
         passing = Downloads(TemporaryStore(), clock, PLAIN_TERMS, Alone())
         small = Downloads(MemoryStore(), clock, PLAIN_TERMS, Alone())
         for close in (downloads.stop, passing.stop, small.stop, spool.close):
@@ -202,6 +228,27 @@ class WhyContract(SynchronousTestCase):
                 self.doCleanups()
             who, delivery = used[0].who, used[1].delivery
             self.assertEqual(self.went(answer, who), (who, delivery), (number, situation, misses, hits))
+
+    def test_mirrors_at_once(self) -> None:
+        """The mirrors that `why` names for a download are those that it asks at first; where `why` names none the first one is asked alone."""
+        several = []
+        for situation in SEVERAL:
+            with TemporaryDirectory() as folder:
+                house = House(situation, Misses.FETCH, Hits.AUTO, Path(folder), self.addCleanup)
+                considered = self.successResultOf(Deferred.fromCoroutine(house.delivery.consider(REQUEST)))
+                how = next(each.how for each, _ in considered if each.who == "download")
+                house.network.hosts = dict.fromkeys(house.network.hosts, Line.SILENT)
+                asking = Deferred.fromCoroutine(house.delivery.deliver(REQUEST, THIS_HOST))
+                asked = [line.removeprefix("GET ").partition("/core/")[0] for line in house.network.asked]
+                asking.cancel()
+                self.failureResultOf(asking)
+                self.doCleanups()
+            several.append(len(asked) if how else 0)
+            if how:
+                self.assertEqual(how, f"from up to {len(asked)} mirrors at once: {', '.join(sorted(asked))}", situation)
+            else:
+                self.assertEqual(len(asked), 1, situation)
+        self.assertEqual(several, [3, 2, 0, 4, 0, 0, 3, 3, 0, 0, 0, 0])
 
     def get(self, house: House) -> Answer:
         """What this host is answered."""

@@ -37,10 +37,12 @@ from pacserve.report.status import Why
 from pacserve.resolver.resolver import Resolver
 from pacserve.sources.candidates import Considered, Rank, Wanted
 from pacserve.sources.locations import Holder, Offer
+from pacserve.transfer.division import Sizes
 from pacserve.transfer.downloads import Downloads
+from pacserve.transfer.lines import Lines
 from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.stores import TemporaryStore
-from pacserve.transfer.terms import PLAIN_TERMS
+from pacserve.transfer.terms import PLAIN_TERMS, Terms
 from pacserve.web.fairness import loopback_first
 from pacserve.web.origins import Share
 from pacserve.web.witness import Answered
@@ -140,6 +142,7 @@ def at_once(work: Callable[[], Any]) -> Awaitable[Any]:
 
 class Setup(SynchronousTestCase):
     misses = Misses.REDIRECT
+    terms = PLAIN_TERMS
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -185,7 +188,7 @@ class Setup(SynchronousTestCase):
         peers = PeerSource(self.roster, self.holdings, anything, Neighbourhood(local, lambda *_: None, Random(1)), self.clock)
         upstreams = MirrorUpstreams(parts.servers, anything, anything, self.health, Absences(), self.clock)
         mirrors = Mirrors(parts.servers, anything, self.health, Absences(), anything, self.clock)
-        downloads = DownloadSource(Downloads(anything, self.clock, PLAIN_TERMS, anything), upstreams, Known(), self.clock)
+        downloads = DownloadSource(Downloads(anything, self.clock, self.terms, anything), upstreams, Known(), self.clock)
         policy = Policy(self.misses, Hits.REDIRECT, peers.has_usable, lambda: True)
         caches: Any = self.caches
         delivery = Deliverer(
@@ -299,6 +302,21 @@ class FetchingWhyTests(Setup):
         why = self.successResultOf(Deferred.fromCoroutine(self.explaining.why(NAME)))
         assert isinstance(why, Why)
         self.assertEqual([(reason.who, reason.verdict) for reason in why.candidates[:2]], [("cache", "no"), ("download", "used")])
+
+
+class DividingWhyTests(Setup):
+    misses = Misses.FETCH
+
+    def setUp(self) -> None:
+        self.terms = Terms(lines=Lines(3, Sizes(file=SIZE)))
+        super().setUp()
+
+    def test_mirrors_at_once(self) -> None:
+        """A download from several mirrors says so, and names them without a password."""
+        why = self.successResultOf(Deferred.fromCoroutine(self.explaining.why(NAME)))
+        assert isinstance(why, Why)
+        reason = next(reason.reason for reason in why.candidates if reason.who == "download")
+        self.assertTrue(reason.endswith("downloaded here, once for all, from up to 2 mirrors at once: http://a, http://b"), reason)
 
 
 class StatusTests(Setup):

@@ -166,7 +166,7 @@ class Reporting:
                 name=name,
                 repository=repo,
                 source=download.giver,
-                done=download.file.written,
+                done=download.file.written + download.file.ahead.size,
                 size=download.file.size,
                 seconds=now - download.began,
                 verified=download.expected is not None and download.expected.sha256 is not None,

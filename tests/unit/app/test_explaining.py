@@ -347,15 +347,18 @@ class StatusTests(Setup):
         self.assertEqual(status.mirrors, ())
 
     def test_sent_through(self) -> None:
-        """A file that is sent through, and not kept, is among the transfers."""
+        """A file that is sent through, and not kept, is among the transfers, with all bytes that are here, whatever their order."""
         mirror = Mirror(self.clock, "mirror", bytes(100), dies_at=[50], dying="stalls")
         nobody: Any = None
         passing = self.fetching.passing = Downloads(TemporaryStore(), self.clock, PLAIN_TERMS, nobody)
         self.addCleanup(passing.stop)
-        passing.join(FileRequest("core", "x86_64", NAME, FileKind.PACKAGE), lambda: None, [mirror])
+        download = passing.join(FileRequest("core", "x86_64", NAME, FileKind.PACKAGE), lambda: None, [mirror])
         status = self.successResultOf(Deferred.fromCoroutine(self.reporting.status()))
         self.assertEqual([(one.name, one.source, one.done, one.verified) for one in status.transfers], [(NAME, "mirror", 50, False)])
         self.assertEqual(status.transfers[0].shares, (Share("mirror", 50),))
+        download.file.place(70, bytes(10))
+        status = self.successResultOf(Deferred.fromCoroutine(self.reporting.status()))
+        self.assertEqual(status.transfers[0].done, 60)
 
     def test_peers_that_are_left_alone(self) -> None:
         """A peer that gave a wrong file is told from one that is slow, and from one that is asked."""

@@ -45,6 +45,12 @@ class OriginTests(SynchronousTestCase):
         self.assertEqual((how, sum(share.size for share in found)), ("downloaded, unverified", sum(share.size for share in shares)))
         self.assertEqual((found[0], found[-1].name), (shares[-1], "others"))
 
+    def test_long(self) -> None:
+        """The beginning of a very long name is told, with the bytes of its host."""
+        long = Share(f"mirror https://{'a' * 240}.example", 7)
+        found, _ = shares_in(source_text([long, Share(B, 5)]))
+        self.assertEqual(found, [Share(long.source[: len("mirror ") + 60], 7), Share(B, 5)])
+
     def test_others(self) -> None:
         """What one host gave, or none, says nothing of shares."""
         for text in ("cache", "mirror https://a.example, downloaded", "peer 10.0.0.3:15678", "copy of mirror http://a", ""):

@@ -59,15 +59,15 @@ def source_cell(source: str, names: HostNames) -> Cell:
 
 def shares_cell(shares: Sequence[Share], names: HostNames, how: str = "") -> Cell:
     """
-    Returns the hosts that gave a file together, with the share of each.
+    Returns the hosts that gave a file together, with the share of each.  Beside them stands which kinds of hosts they are, where that is not obvious.
 
     Args:
-        how: How the file arrived, `downloaded`; may be empty.
+        how: How the file arrived, `downloaded`; empty while it arrives.
     """
     whole = sum([one.size for one in shares])
     kinds = dict.fromkeys([f"{one.kind}s" for one in shares if one.source != OTHERS])
     told = [f"{source_cell(one.source, names).text} {share(one.size, whole)}".rstrip() for one in shares]
-    return Cell(", ".join(told), note=", ".join([text for text in (*kinds, how) if text]))
+    return Cell(", ".join(told), note=", ".join([*kinds, *([how] if how else [])]) if how or len(kinds) > 1 else "")
 
 
 def host_of_url(url: str) -> str:

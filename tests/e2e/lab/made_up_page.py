@@ -45,6 +45,7 @@ def serve(port_file: Path, *, hostile: bool, peers: int) -> None:
     from pacserve.web.admission import AccessRules, ClientAdmission  # noqa: PLC0415
     from pacserve.web.bodies.events import Events  # noqa: PLC0415
     from pacserve.web.hosts import Hosts  # noqa: PLC0415
+    from pacserve.web.origins import Share  # noqa: PLC0415
     from pacserve.web.router import Router  # noqa: PLC0415
     from pacserve.web.routes import Audience, HostHeader, Methods, Route  # noqa: PLC0415
     from pacserve.web.server.site import Site  # noqa: PLC0415
@@ -63,7 +64,10 @@ def serve(port_file: Path, *, hostile: bool, peers: int) -> None:
             host=replace(shown.host, name=HOSTILE),
             peers=(replace(peer(0), address=HOSTILE, name=HOSTILE, host_name=HOSTILE, reason=HOSTILE, state="dead"),),
             mirrors=(replace(shown.mirrors[0], url=HOSTILE, repositories=(HOSTILE,), state=HOSTILE),),
-            transfers=(replace(transfer(done, HOSTILE), repository=HOSTILE, source=HOSTILE),),
+            transfers=(
+                replace(transfer(done, HOSTILE), repository=HOSTILE, source=HOSTILE),
+                replace(transfer(done, HOSTILE), shares=(Share(HOSTILE, 1), Share(f"peer {HOSTILE}", 2))),
+            ),
             recent=tuple([replace(one(0, wall()), client=HOSTILE, path=HOSTILE, origin=HOSTILE) for one in (record, foreign_record)]),
             findings=(FindingStatus(HOSTILE, "wrong", HOSTILE, HOSTILE),),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pacserve.report.status import (
     Bucket,
     FindingStatus,
@@ -15,6 +17,7 @@ from pacserve.report.status import (
     TrafficStatus,
     TransferStatus,
 )
+from pacserve.web.origins import Share, source_text
 
 NOW = 1_795_252_086.0
 """2026-11-21T09:08:06Z."""
@@ -54,6 +57,12 @@ def transfer(done: int, name: str = "linux-6.17.8.arch1-1-x86_64.pkg.tar.zst") -
     return TransferStatus(name, "core", "mirror http://mirror.example.org", done, 140 * MIB, 12.0, True)
 
 
+def _shares(done: int) -> tuple[Share, ...]:
+    """What three mirrors gave of a download."""
+    parts = (done // 2, done // 3, done - done // 2 - done // 3)
+    return tuple([Share(f"mirror https://mirror{number}.example.org", part) for number, part in enumerate(parts)])
+
+
 def record(number: int, at: float) -> Record:
     """One of many requests."""
     path = f"/request/extra/x86_64/{_PACKAGES[number % len(_PACKAGES)]}.pkg.tar.zst"
@@ -68,6 +77,9 @@ def record(number: int, at: float) -> Record:
             )
         case 3:
             return Record(at, "127.0.0.1", path + ".sig", 404, "mirror https://mirror.example.org/extra/os/x86_64", 20, 0.02, False, True)
+        case 5:
+            origin = f"{source_text(_shares(74 * MIB))}, downloaded"
+            return Record(at, "127.0.0.1", path, 200, origin, 74 * MIB, 5.8, False, True)
         case _:
             return Record(at, "127.0.0.1", path, 307, "peer 10.0.0.3:15678", 74 * MIB, 0.0007, True, True)
 
@@ -96,7 +108,10 @@ def status(peers: int = 5, done: int = 63 * MIB, now: float = NOW) -> Status:
             MirrorStatus("https://slow.example.net", ("core", "extra"), "slow", 0.0, 0.3 * MIB),
             MirrorStatus("http://gone.example.com", ("core",), "failed", 130.0, None),
         ),
-        (transfer(done), TransferStatus("firefox-145.0.1-1-x86_64.pkg.tar.zst", "extra", "peer 10.0.0.3:15678", 9 * MIB, None, 3.0, False)),
+        (
+            replace(transfer(done), shares=_shares(done)),
+            TransferStatus("firefox-145.0.1-1-x86_64.pkg.tar.zst", "extra", "peer 10.0.0.3:15678", 9 * MIB, None, 3.0, False),
+        ),
         TrafficStatus(
             now - 2_000_000,
             (Tally("cache", 310, 1_900 * MIB), Tally("peers", 1_870, 14_200 * MIB), Tally("mirrors", 420, 3_100 * MIB), Tally("none", 9, 0)),

@@ -55,10 +55,10 @@ class HostNamesTests(SynchronousTestCase):
         """Several hosts that gave a file have their names and shares; the kinds of hosts, and how the file arrived, stand beside that."""
         mirrors = (Share("mirror https://a.example", 75), Share("mirror http://b.example:8080", 25))
         for shares, how, cell in (
-            (mirrors, "", Cell("a.example 75 %, b.example:8080 25 %", note="mirrors")),
+            (mirrors, "", Cell("a.example 75 %, b.example:8080 25 %")),
             (mirrors, "downloaded", Cell("a.example 75 %, b.example:8080 25 %", note="mirrors, downloaded")),
             ((*mirrors, Share("peer 10.0.0.3:15678", 900)), "", Cell("a.example 8 %, b.example:8080 2 %, nas 90 %", note="mirrors, peers")),
-            ((*mirrors, Share("others", 0)), "", Cell("a.example 75 %, b.example:8080 25 %, others 0 %", note="mirrors")),
-            ((Share("mirror https://a.example", 0), Share("mirror https://b.example", 0)), "", Cell("a.example, b.example", note="mirrors")),
+            ((*mirrors, Share("others", 0)), "", Cell("a.example 75 %, b.example:8080 25 %, others 0 %")),
+            ((Share("mirror https://a.example", 0), Share("mirror https://b.example", 0)), "", Cell("a.example, b.example")),
         ):
             self.assertEqual(shares_cell(shares, HostNames([KNOWN]), how), cell)

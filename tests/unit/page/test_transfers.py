@@ -48,7 +48,7 @@ class TransfersTests(SynchronousTestCase):
     def test_shares(self) -> None:
         """A download from several mirrors says what the share of each is."""
         shares = (Share("mirror https://a.example", 30 * MIB), Share("mirror https://b.example", 10 * MIB))
-        self.assertEqual(row(dataclasses.replace(transfer(40 * MIB), shares=shares))[1], "a.example 75 %, b.example 25 % mirrors")
+        self.assertEqual(row(dataclasses.replace(transfer(40 * MIB), shares=shares))[1], "a.example 75 %, b.example 25 %")
         self.assertEqual(row(dataclasses.replace(transfer(30 * MIB), shares=shares[:1]))[1], "mirror.example.org")
 
     def test_unknown(self) -> None:

@@ -20,6 +20,7 @@ from pacserve.sources.upstreams import Upstream
 from pacserve.transfer.arrival import Arrival, Storage
 from pacserve.transfer.download import Download
 from pacserve.transfer.reading import DownloadedFile
+from pacserve.transfer.terms import PLAIN_TERMS, Terms
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 DATA = bytes(range(256)) * 40
@@ -299,9 +300,11 @@ class Scene:
         """Mirrors that behave so."""
         return [SimulatedMirror(self.clock, number, behaviour, trusted=trusted) for number, behaviour in enumerate(behaviours)]
 
-    def download(self, mirrors: Sequence[Upstream], expected: ExpectedFile | None = EXPECTED) -> Download:
+    def download(
+        self, mirrors: Sequence[Upstream], expected: ExpectedFile | None = EXPECTED, terms: Terms = PLAIN_TERMS, name: str = NAME
+    ) -> Download:
         """A download that has not begun."""
-        return Download(NAME, Arrival(expected, Storage(self.create)), mirrors, self.clock)
+        return Download(name, Arrival(expected, Storage(self.create)), mirrors, self.clock, terms)
 
     def pass_time(self, seconds: float) -> None:
         """Moves the clock."""

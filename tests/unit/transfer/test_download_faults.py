@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,134 +11,12 @@ from twisted.internet.defer import Deferred
 from pacserve.errors import AbsentError, FetchError
 from pacserve.packages.files import ExpectedFile
 from pacserve.sources.upstreams import REFUSALS
-from pacserve.transfer.choosing import ATTEMPTS_PER_SOURCE, HEAD_TIMEOUT, STALL_TIMEOUT
-from pacserve.transfer.download import Download
-from tests.unit.transfer.simulator import CONTENTS, DATA, EXPECTED, TICKS, Behaviour, Client, Fault, Scene, SceneCase, SimulatedMirror
-
-SIZE = len(DATA)
-# Seconds after which every download has ended, whatever its mirrors do.
-LONG = 600
+from pacserve.transfer.choosing import ATTEMPTS_PER_SOURCE
+from tests.unit.transfer.faults import BEHAVIOURS, GOOD, LONG, SIZE, VISITS, Play, PlayCase, Visit, honest, offsets
+from tests.unit.transfer.simulator import CONTENTS, DATA, EXPECTED, Behaviour, Client, Fault
 
 
-def _offsets(size: int = SIZE) -> st.SearchStrategy[int]:
-    return st.one_of(st.sampled_from([0, 1, 4999, 5000, 5001, size - 1, size]), st.integers(0, size))
-
-
-FAULTS = st.builds(
-    Fault,
-    at=_offsets(),
-    kind=st.sampled_from(["breaks", "ends", "stalls"]),
-    seconds=st.sampled_from([0.5, 2.5, 3.0, 3.5, 6.5, 1e6]),
-)
-BEHAVIOURS = st.builds(
-    Behaviour,
-    content=st.sampled_from(sorted(CONTENTS)),
-    faults=st.lists(st.none() | FAULTS, max_size=4).map(tuple),
-    refuses=st.sampled_from(["", "", "", "connection refused", "TLS: the certificate is not valid", "redirected more than 5 times"]),
-    status=st.sampled_from([None, None, None, None, 404, 410, 403, 500, 204, 206, 416]),
-    delay=st.sampled_from([0.0, 0.0, 0.0, 1.0, 2.0, 3.5, 1e6]),
-    piece=st.sampled_from([7000, 2000, 999, 20_000]),
-    interval=st.sampled_from([0.0, 0.0, 0.25, 2.0]),
-    more_stated=st.sampled_from([0, 0, 0, 1, 5000]),
-    chunked=st.booleans(),
-    ranges=st.booleans(),
-    etag=st.sampled_from(['"same"', '"other"', 'W/"weak"', ""]),
-    modified=st.sampled_from(["Thu, 01 Jan 2026 00:00:00 GMT", "Fri, 02 Jan 2026 00:00:00 GMT", ""]),
-)
-GOOD = st.builds(
-    Behaviour,
-    delay=st.sampled_from([0.0, 0.5, 1.5]),
-    piece=st.sampled_from([2000, 20_000]),
-    interval=st.sampled_from([0.0, 0.25]),
-    chunked=st.booleans(),
-    ranges=st.booleans(),
-    etag=st.sampled_from(['"same"', '"other"', ""]),
-    modified=st.sampled_from(["Thu, 01 Jan 2026 00:00:00 GMT", ""]),
-)
-
-
-@dataclass(frozen=True)
-class Visit:
-    """When a client comes and goes, in seconds, and the byte that it begins with."""
-
-    comes: float
-    stays: float
-    first: int
-
-
-VISITS = st.builds(
-    Visit,
-    comes=st.sampled_from([0.0, 0.0, 0.5, 2.25, 5.0, 20.0]),
-    stays=st.sampled_from([0.25, 3.0, 1e6, 1e6]),
-    first=st.just(0) | _offsets(),
-)
-
-
-def _honest(behaviour: Behaviour) -> Behaviour:
-    """The same mirror, whose validators tell its file from others, and whose body has an end that can be told from a broken connection."""
-    day = 1 + sorted(CONTENTS).index(behaviour.content)
-    faults = tuple(None if fault is None else replace(fault, kind="breaks" if fault.kind == "ends" else fault.kind) for fault in behaviour.faults)
-    etag = f'"{day}"' if behaviour.etag else ""
-    return replace(behaviour, faults=faults, etag=etag, modified=f"Thu, {day:02} Jan 2026 00:00:00 GMT" if behaviour.modified else "")
-
-
-class Play:
-    """
-    A download that ran to its end, with clients that came and went.
-
-    Attributes:
-        clients: Those who came, whether they stayed or not.
-    """
-
-    def __init__(
-        self, case: SceneCase, behaviours: list[Behaviour], visits: list[Visit], expected: ExpectedFile | None, *, trusted: bool = True
-    ) -> None:
-        self.scene: Scene = case.scene()
-        self.mirrors: list[SimulatedMirror] = self.scene.mirrors(behaviours, trusted=trusted)
-        self.download: Download = self.scene.download(self.mirrors, expected)
-        self.clients: list[Client] = []
-        self.stayed: list[Client] = []
-        self.running: Deferred[None] = Deferred()
-        clock = self.scene.clock
-        leaving: list[tuple[float, Client]] = []
-        waiting = sorted(visits, key=lambda visit: visit.comes)
-        begun = False
-        while True:
-            while waiting and waiting[0].comes <= clock.seconds():
-                visit = waiting.pop(0)
-                client = Client(self.download, clock, visit.first)
-                self.clients.append(client)
-                leaving.append((clock.seconds() + visit.stays, client))
-            if not begun:
-                begun = True
-                self.running = Deferred.fromCoroutine(self.download.run())
-            for when, client in leaving:
-                if when <= clock.seconds():
-                    client.leave()
-            if clock.seconds() >= LONG:
-                break
-            if self.running.called and clock.seconds() > 30:
-                clock.advance(LONG)
-            clock.advance(1 / TICKS)
-        self.stayed = [client for when, client in leaving if when > clock.seconds()]
-
-
-class PropertyTests(SceneCase):
-    def check(self, play: Play, contents: list[bytes]) -> None:
-        """Checks what holds for every download."""
-        for client in play.clients:
-            if client.complete:
-                self.assertIn(client.got, [content[client.first :] for content in contents])
-        for client in play.stayed:
-            self.assertIsNotNone(client.complete)
-        self.assertTrue(play.running.called, "it never ends")
-        play.running.addErrback(lambda failure: failure.trap(FetchError) and None)
-        self.successResultOf(play.running)
-        self.assert_left_nothing(play.scene, play.mirrors)
-        asked = [len(mirror.asked) for mirror in play.mirrors]
-        play.scene.pass_time(HEAD_TIMEOUT + STALL_TIMEOUT)
-        self.assertEqual([len(mirror.asked) for mirror in play.mirrors], asked)
-
+class PropertyTests(PlayCase):
     @settings(max_examples=150)
     @given(st.lists(BEHAVIOURS, min_size=1, max_size=3), st.lists(VISITS, max_size=4), st.booleans())
     def test_known(self, behaviours: list[Behaviour], visits: list[Visit], trusted: bool) -> None:
@@ -146,7 +24,7 @@ class PropertyTests(SceneCase):
         self.check(Play(self, behaviours, visits, EXPECTED, trusted=trusted), [DATA])
 
     @settings(max_examples=150)
-    @given(st.lists(BEHAVIOURS.map(_honest), min_size=1, max_size=3), st.lists(VISITS, max_size=4))
+    @given(st.lists(BEHAVIOURS.map(honest), min_size=1, max_size=3), st.lists(VISITS, max_size=4))
     def test_unknown(self, behaviours: list[Behaviour], visits: list[Visit]) -> None:
         """Of a file that no database knows everybody is sent what some mirror has, and never parts of two."""
         play = Play(self, behaviours, visits, None)
@@ -175,7 +53,7 @@ class PropertyTests(SceneCase):
         st.lists(
             st.builds(
                 Behaviour,
-                faults=st.lists(st.builds(Fault, at=_offsets(), kind=st.sampled_from(["breaks", "stalls"])), min_size=1, max_size=4).map(tuple),
+                faults=st.lists(st.builds(Fault, at=offsets(), kind=st.sampled_from(["breaks", "stalls"])), min_size=1, max_size=4).map(tuple),
                 refuses=st.sampled_from(["", "", "refused"]),
                 delay=st.sampled_from([0.0, 0.0, 1.5, 1e6]),
                 piece=st.sampled_from([1000, 20_000]),
@@ -194,7 +72,7 @@ class PropertyTests(SceneCase):
         self.assertLessEqual(client.longest, 8.0)
 
 
-class EachFaultTests(SceneCase):
+class EachFaultTests(PlayCase):
     def play(self, *behaviours: Behaviour, expected: ExpectedFile | None = EXPECTED) -> tuple[Play, Client]:
         """A download with a client that was there from the start."""
         play = Play(self, list(behaviours), [Visit(0.0, 1e6, 0)], expected)

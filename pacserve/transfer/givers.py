@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -66,19 +66,17 @@ class Givers:
     def between(self, first: int, end: int) -> list[Given]:
         """Returns who gave the bytes from `first` to before `end`, as far as these are known."""
         at = max(0, bisect_right(self._firsts, first) - 1)
-        found = []
-        for given in self._given[at:]:
-            if given.first >= end:
-                break
-            if given.end > first:
-                found.append(Given(max(first, given.first), min(end, given.end), given.giver))
-        return found
+        touched = self._given[at : bisect_left(self._firsts, end)]
+        return [Given(max(first, given.first), min(end, given.end), given.giver) for given in touched if given.end > first]
 
     def _forget(self, first: int, end: int) -> None:
         """Forgets the source of these bytes."""
-        touched = [given for given in self._given if given.first < end and given.end > first]
-        for given in touched:
-            at = self._given.index(given)
-            kept = [part for part in (Given(given.first, first, given.giver), Given(end, given.end, given.giver)) if part.first < part.end]
-            self._given[at : at + 1] = kept
-            self._firsts[at : at + 1] = [part.first for part in kept]
+        left, right = bisect_right(self._firsts, first), bisect_left(self._firsts, end)
+        if left and self._given[left - 1].end > first:
+            left -= 1
+        if left >= right:
+            return
+        before, behind = self._given[left], self._given[right - 1]
+        kept = [part for part in (Given(before.first, first, before.giver), Given(end, behind.end, behind.giver)) if part.first < part.end]
+        self._given[left:right] = kept
+        self._firsts[left:right] = [part.first for part in kept]

@@ -91,7 +91,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 def _logs_of(item: pytest.Item) -> list[tuple[str, str]]:
     """Returns the ends of all logs of the labs of a test, with their names."""
-    logs = [(lab, log) for lab in _labs_of(item) for pattern in ("h*/log/*.log", "wan/*.log") for log in lab.dir.glob(pattern)]
+    logs = [(lab, log) for lab in _labs_of(item) for pattern in ("h*/log/*.log", "wan/*.log", "m*/*.log") for log in lab.dir.glob(pattern)]
     return [(str(log.relative_to(lab.dir)), log.read_text(errors="replace")[-20_000:]) for lab, log in logs]
 
 

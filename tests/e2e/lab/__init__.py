@@ -3,6 +3,7 @@
 from tests.e2e.lab.daemon import PORT, Daemon, Program, command, fake_peer
 from tests.e2e.lab.depot import BIG_SIZE, ODD, Depot, falsified, small_packages, truncated
 from tests.e2e.lab.host import MIRROR, PACKAGE_DIR, PACSERVE, Host
+from tests.e2e.lab.link import Link
 from tests.e2e.lab.mirror import Mirror, MirrorRequest, Site
 from tests.e2e.lab.namespace import Namespace, Response, sh, wait_until
 from tests.e2e.lab.network import Lab
@@ -20,6 +21,7 @@ __all__ = [
     "Depot",
     "Host",
     "Lab",
+    "Link",
     "Mirror",
     "MirrorRequest",
     "Namespace",

@@ -14,7 +14,8 @@ events {{ worker_connections 1024; }}
 http {{
     sendfile on; tcp_nopush on; keepalive_requests 100000; types {{ }}
     default_type application/octet-stream;
-    log_format lab '$server_port $remote_addr $status $body_bytes_sent "$http_range" $request_method $uri';
+    limit_conn_zone $binary_remote_addr zone=connections:1m; limit_req_zone $binary_remote_addr zone=requests:1m rate=1r/m;
+    log_format lab '$server_port $remote_addr $status $body_bytes_sent $msec $request_time "$http_range" $request_method $uri';
     access_log {dir}/access.log lab;
     client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3;
     uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;
@@ -30,7 +31,8 @@ class Site:
 
     Attributes:
         root: The folder that holds `core/os/x86_64`.
-        directives: More lines of nginx's `server` block.
+        directives: More lines of nginx's `server` block.  For `limit_conn` there is a zone `connections`, for `limit_req` one of one request in a
+            minute, `requests`, both by address.
     """
 
     port: int
@@ -45,6 +47,8 @@ class MirrorRequest:
 
     Attributes:
         sent: Bytes of the body.
+        ended: The time when all was given to the kernel or the client was gone, in seconds since the epoch.
+        took: The seconds from the first byte of the request until then.
         path: Percent-decoded.
     """
 
@@ -52,6 +56,8 @@ class MirrorRequest:
     client: str
     status: int
     sent: int
+    ended: float
+    took: float
     range: str
     method: str
     path: str
@@ -63,11 +69,31 @@ class MirrorRequest:
 
 
 class Mirror(Namespace):
-    """A machine out in the Internet that nginx runs on."""
+    """
+    A machine out in the Internet that nginx runs on.
+
+    Args:
+        number: 0 for the mirror that every lab has; that of a further one otherwise.
+    """
 
     ip = "10.78.0.2"
     # TEST-NET-2 (RFC 5737): no private range, so for the hosts of the LAN it is the outside.
     public_ip = "198.51.100.2"
+
+    def __init__(self, prefix: str, name: str, directory: Path, number: int = 0) -> None:
+        super().__init__(prefix, name, directory)
+        if number:
+            self.ip, self.public_ip = f"10.78.{number}.2", f"203.0.113.{number}"  # TEST-NET-3
+
+    @property
+    def gateway(self) -> str:
+        """The other end of its link."""
+        return f"{self.ip.rpartition('.')[0]}.1"
+
+    @property
+    def server(self) -> str:
+        """The value of its `Server` line in pacman.conf, by its public address."""
+        return f"http://{self.public_ip}/$repo/os/$arch"
 
     def start(self, sites: Sequence[Site]) -> None:
         """Starts nginx with these sites."""
@@ -82,10 +108,10 @@ class Mirror(Namespace):
         found = []
         for line in (self.dir / "access.log").read_text().splitlines():
             before, quoted, after = line.split('"', 2)
-            port, client, status, sent = before.split()
+            port, client, status, sent, ended, took = before.split()
             verb, path = after.strip().split(" ", 1)
             if not method or verb == method:
-                found.append(MirrorRequest(int(port), client, int(status), int(sent), quoted, verb, path))
+                found.append(MirrorRequest(int(port), client, int(status), int(sent), float(ended), float(took), quoted, verb, path))
         return found
 
     def package_downloads(self) -> list[MirrorRequest]:

@@ -6,21 +6,24 @@ A LAN of pacman hosts on one machine.
     h1 .. hN ---- [switch in PREFIX-lan] ---- router ---- (shaped) ---- PREFIX-wan
     10.77.0.1x          10.77.0.1           10.78.0.1   rate, RTT     10.78.0.2, 198.51.100.2
     fd77::1x             fd77::1                                      nginx mirrors
+                                  |
+                                  |------------ (link of its own) ---- PREFIX-m1, PREFIX-m2 .. behind one another or not
+                               10.78.N.1                               10.78.N.2, 203.0.113.N: further mirrors
 
 Nothing is attached to the machine's real network, and nothing is written outside the lab's folder.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.e2e.lab.host import Host
+from tests.e2e.lab.link import Link, limit_rate
 from tests.e2e.lab.mirror import Mirror, Site
-from tests.e2e.lab.namespace import Namespace, remove_networks, sh, wait_until
+from tests.e2e.lab.namespace import Namespace, remove_networks, sh
 
 
 class Lab:
@@ -34,6 +37,9 @@ class Lab:
         wan_mbit: The rate of the WAN link; 0 leaves it unshaped.
         rtt_ms: The round-trip time of the WAN link.
         snooping: The switch forwards multicast only to members; `"stale"` is a switch that forgets its members after 3 s.
+
+    Attributes:
+        mirror: The mirror that is always there; `mirrors` those that were added.
     """
 
     def __init__(
@@ -51,9 +57,10 @@ class Lab:
     ) -> None:
         self.dir, self.prefix = directory.resolve(), prefix
         self._keyring, self._sites = keyring, tuple(sites)
-        self._wan_mbit, self._rtt_ms, self._snooping, self._ipv6 = wan_mbit, rtt_ms, snooping, ipv6
+        self._wan, self._snooping, self._ipv6 = Link(wan_mbit, rtt_ms), snooping, ipv6
         self.lan = Namespace(prefix, "lan", self.dir / "lan")
         self.mirror = Mirror(prefix, "wan", self.dir / "wan")
+        self.mirrors: list[Mirror] = []
         self.hosts = [Host(prefix, number, self.dir / f"h{number}") for number in range(1, hosts + 1)]
 
     def __enter__(self) -> Self:
@@ -71,7 +78,7 @@ class Lab:
         """Ends everything in the lab and removes its namespaces; harmless when there is nothing to remove."""
         known = sh("ip netns list", check=False).stdout.splitlines()
         remove_networks([line.split()[0] for line in known if line.startswith(f"{self.prefix}-")])
-        for space in (self.lan, self.mirror, *self.hosts):
+        for space in (self.lan, self.mirror, *self.mirrors, *self.hosts):
             space.remove()
 
     def _up(self) -> None:
@@ -112,25 +119,51 @@ class Lab:
             sh(f"{inside} route add 224.0.0.0/4 dev eth0")
 
     def _wire_wan(self) -> None:
-        lan, wan = self.lan.netns, self.mirror.netns
-        if self._rtt_ms:
-            program = Path(__file__).with_name("delaylink.py")
-            self.lan.spawn([sys.executable, str(program), str(self.mirror.pid), str(self._rtt_ms)], log=self.lan.dir / "delaylink.log")
-            wait_until(lambda: not sh(f"ip -n {wan} link show eth0", check=False).returncode, "the WAN link")
-        else:
-            sh(f"ip -n {lan} link add wan0 type veth peer name eth0 netns {wan}")
-        for netns, device, address in ((lan, "wan0", "10.78.0.1"), (wan, "eth0", Mirror.ip)):
-            sh(f"ip -n {netns} addr add {address}/30 dev {device}")
-            sh(f"ip -n {netns} link set {device} up")
-            if self._wan_mbit:
-                _limit(netns, device, self._wan_mbit)
-        sh(f"ip -n {wan} addr add {Mirror.public_ip}/32 dev eth0")
-        sh(f"ip -n {lan} route add {Mirror.public_ip}/32 via {Mirror.ip}")
-        sh(f"ip -n {wan} route add default via 10.78.0.1")
+        self._wan.lay(self.lan, "wan0", self.mirror)
+        self._connect(self.mirror, self.lan, "wan0", self._wan)
+
+    def _connect(self, mirror: Mirror, gateway: Namespace, device: str, link: Link) -> None:
+        """Gives both ends of a link that has been laid their addresses, rates and routes; the gateway's end is `device`."""
+        here, there = gateway.netns, mirror.netns
+        for netns, name, address in ((here, device, mirror.gateway), (there, "eth0", mirror.ip)):
+            sh(f"ip -n {netns} addr add {address}/30 dev {name}")
+            sh(f"ip -n {netns} link set {name} up")
+            if link.mbit:
+                limit_rate(netns, name, link.mbit)
+        sh(f"ip -n {there} addr add {mirror.public_ip}/32 dev eth0")
+        sh(f"ip -n {here} route add {mirror.public_ip}/32 via {mirror.ip}")
+        # As most servers have it; a machine whose own default is another one would give other figures where packets are lost.
+        sh(f"ip -n {there} route add default via {mirror.gateway} congctl cubic")
+
+    def add_mirror(self, link: Link, site: Site, *, behind: Mirror | None = None) -> Mirror:
+        """
+        Returns a further mirror out in the Internet, which has started.
+
+        Args:
+            link: The way to it.
+            behind: A mirror whose own way all of it takes, too: both share one bottleneck.
+        """
+        number = len(self.mirrors) + 1
+        mirror = Mirror(self.prefix, f"m{number}", self.dir / f"m{number}", number)
+        self.mirrors.append(mirror)
+        mirror.create()
+        gateway, device = behind or self.lan, f"wan{number}"
+        link.lay(gateway, device, mirror)
+        self._connect(mirror, gateway, device, link)
+        if behind is not None:
+            behind.run("sysctl -qw net.ipv4.ip_forward=1")
+            sh(f"ip -n {self.lan.netns} route add {mirror.public_ip}/32 via {behind.ip}")
+        mirror.start((site,))
+        return mirror
 
     def limit_sending(self, host: Host, mbit: float) -> None:
         """Limits the rate at which a host sends."""
-        _limit(host.netns, "eth0", mbit)
+        limit_rate(host.netns, "eth0", mbit)
+
+    def limit_port(self, host: Host, mbit: float) -> None:
+        """Gives a host's cable and its port of the switch a rate, in both directions."""
+        self.limit_sending(host, mbit)
+        limit_rate(self.lan.netns, host.port, mbit)
 
     def unplug(self, host: Host, *, plugged: bool = False) -> None:
         """Pulls a host's cable, or puts it in again.  Connecting to it hangs, and fails after some 3 s for each address family."""
@@ -140,8 +173,3 @@ class Lab:
         """Makes a host answer ARP and drop everything else, as a machine does whose firewall drops or whose kernel hangs."""
         host.run(["nft", "add table inet lab; add chain inet lab in { type filter hook input priority 0; policy drop; };"
                          "add rule inet lab in iifname lo accept"])  # fmt: skip
-
-
-def _limit(netns: str, device: str, mbit: float) -> None:
-    burst = max(16_000, int(mbit * 1e6 / 8 * 0.01))  # 10 ms worth, but at least a few packets
-    sh(f"tc -n {netns} qdisc add dev {device} root tbf rate {mbit}mbit burst {burst} latency 60ms")

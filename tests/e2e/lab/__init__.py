@@ -1,7 +1,7 @@
 """A LAN of hosts with real pacman, a mirror, and everything that can go wrong between them, on one Linux machine."""
 
 from tests.e2e.lab.daemon import PORT, Daemon, Program, command, fake_peer
-from tests.e2e.lab.depot import BIG_SIZE, ODD, Depot, falsified, small_packages, truncated
+from tests.e2e.lab.depot import BIG_SIZE, ODD, Depot, build_repository, falsified, small_packages, truncated
 from tests.e2e.lab.host import MIRROR, PACKAGE_DIR, PACSERVE, Host
 from tests.e2e.lab.link import Link
 from tests.e2e.lab.mirror import Mirror, MirrorRequest, Site
@@ -32,6 +32,7 @@ __all__ = [
     "SigningKey",
     "Site",
     "build",
+    "build_repository",
     "command",
     "fake_peer",
     "falsified",

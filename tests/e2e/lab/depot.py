@@ -108,21 +108,36 @@ def _build_stock(stock: Path) -> Mapping[str, Package]:
         "core": [*core, (ODD, _ODD_VERSION, 30_000), ("big", "1.0-1", BIG_SIZE)],
         **{repo: [(repo, "1.0-1", 20_000)] for repo in ("extra", "multi", "third")},
     }
-    packages = [package for repo, wanted in repositories.items() for package in _build_repository(stock, key, repo, wanted)]
+    packages = []
+    for repo, wanted in repositories.items():
+        packages += build_repository(stock / "signed", key, repo, wanted)
+        _copy_without_signatures(stock, repo, packages[-len(wanted) :])
     key.close()
     return {package.name: package for package in packages}
 
 
-def _build_repository(stock: Path, key: SigningKey, repo: str, wanted: Sequence[tuple[str, str, int]]) -> list[Package]:
-    folder, other = stock / "signed" / repo / "os" / "x86_64", stock / "detached" / repo / "os" / "x86_64"
+def build_repository(root: Path, key: SigningKey, repo: str, wanted: Sequence[tuple[str, str, int]]) -> list[Package]:
+    """
+    Builds a repository whose database carries the signatures, and returns its packages.
+
+    Args:
+        root: That of the mirror.
+        wanted: Name, version and bytes of each package.
+    """
+    folder = root / repo / "os" / "x86_64"
     folder.mkdir(parents=True)
     packages = [key.sign(build(folder, name, version, size, arch="any" if name == ODD else "x86_64")) for name, version, size in wanted]
-    other.mkdir(parents=True)
-    for path in folder.iterdir():
-        (other / path.name).hardlink_to(path)
     write_database(folder, repo, packages, signatures=True)
-    write_database(other, repo, packages, signatures=False)
     return packages
+
+
+def _copy_without_signatures(stock: Path, repo: str, packages: Sequence[Package]) -> None:
+    """Adds a repository of the same package files whose database does not carry the signatures."""
+    folder, other = stock / "signed" / repo / "os" / "x86_64", stock / "detached" / repo / "os" / "x86_64"
+    other.mkdir(parents=True)
+    for path in folder.glob("*.pkg.tar.zst*"):
+        (other / path.name).hardlink_to(path)
+    write_database(other, repo, packages, signatures=False)
 
 
 def truncated(content: bytes) -> bytes:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +85,7 @@ class Mirror(Namespace):
 
     def __init__(self, prefix: str, name: str, directory: Path, number: int = 0) -> None:
         super().__init__(prefix, name, directory)
+        self._nginx: subprocess.Popen[bytes] | None = None
         if number:
             self.ip, self.public_ip = f"10.78.{number}.2", f"203.0.113.{number}"  # TEST-NET-3
 
@@ -100,8 +104,23 @@ class Mirror(Namespace):
         blocks = "".join(f"server {{ listen {site.port}; listen [::]:{site.port}; root {site.root}; {site.directives} }}\n" for site in sites)
         configuration = self.dir / "nginx.conf"
         configuration.write_text(_CONFIGURATION.format(dir=self.dir, sites=blocks))
-        self.spawn(["nginx", "-e", f"{self.dir}/error.log", "-c", str(configuration)], log=self.dir / "nginx.out")
+        self._nginx = self.spawn(["nginx", "-e", f"{self.dir}/error.log", "-c", str(configuration)], log=self.dir / "nginx.out")
         wait_until(lambda: all(self.listens(site.port) for site in sites), "the mirror")
+
+    def freeze(self) -> None:
+        """Stops nginx where it is: the kernel goes on to accept connections that nobody answers."""
+        self._signal(signal.SIGSTOP)
+
+    def kill(self) -> None:
+        """Ends nginx as a crash does: the kernel closes its connections, and refuses further ones."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._nginx is not None
+        master = self._nginx.pid
+        workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        for pid in (master, *map(int, workers)):
+            os.kill(pid, number)
 
     def requests(self, method: str = "") -> list[MirrorRequest]:
         """What was answered so far, in the order in which it was done; only that of one method if it is given."""

@@ -165,11 +165,15 @@ class Lab:
         self.limit_sending(host, mbit)
         limit_rate(self.lan.netns, host.port, mbit)
 
+    def change_rate(self, mirror: Mirror, mbit: float) -> None:
+        """Gives a mirror's sending another rate from now on."""
+        limit_rate(mirror.netns, "eth0", mbit)
+
     def unplug(self, host: Host, *, plugged: bool = False) -> None:
         """Pulls a host's cable, or puts it in again.  Connecting to it hangs, and fails after some 3 s for each address family."""
         sh(f"ip -n {self.lan.netns} link set {host.port} {'up' if plugged else 'down'}")
 
-    def blackhole(self, host: Host) -> None:
-        """Makes a host answer ARP and drop everything else, as a machine does whose firewall drops or whose kernel hangs."""
-        host.run(["nft", "add table inet lab; add chain inet lab in { type filter hook input priority 0; policy drop; };"
+    def blackhole(self, space: Namespace) -> None:
+        """Makes a host or mirror answer ARP and drop everything else, as a machine does whose firewall drops or whose kernel hangs."""
+        space.run(["nft", "add table inet lab; add chain inet lab in { type filter hook input priority 0; policy drop; };"
                          "add rule inet lab in iifname lo accept"])  # fmt: skip

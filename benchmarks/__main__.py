@@ -24,6 +24,7 @@ from benchmarks import (
     idle,
     latency,
     leaving,
+    mirrors,
     redirects,
     restarts,
     slow_mirror,
@@ -55,6 +56,7 @@ BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
     traffic.NAME: traffic.measure,
     together.NAME: together.measure,
     together.BUSY: together.measure_busy,
+    mirrors.NAME: mirrors.measure,
     restarts.NAME: restarts.measure,
     watched.NAME: watched.measure,
     weight.MEMORY: weight.measure_memory,
@@ -62,7 +64,7 @@ BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
     growth.NAME: growth.measure,
 }
 # Benchmarks that take minutes, and run only if they are named.
-_LONG = frozenset({growth.NAME, hostile.NAME, restarts.NAME, slow_mirror.NAME, together.NAME, together.BUSY})
+_LONG = frozenset({growth.NAME, hostile.NAME, mirrors.NAME, restarts.NAME, slow_mirror.NAME, together.NAME, together.BUSY})
 # Seconds after which no further benchmark begins that was not named, so that all of them take less than 8 minutes on a slow machine, too.
 _BUDGET = 360.0
 # Load average of the last minute from which on figures are not to be trusted.

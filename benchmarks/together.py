@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 import shutil
 import statistics
 import subprocess
@@ -15,7 +14,8 @@ from dataclasses import dataclass
 from benchmarks.lab import Lab
 from benchmarks.report import Aim, Result
 from benchmarks.servers import BenchmarkError, SkippedError, caching_nginx_command
-from tests.e2e.lab import MIRROR, PACSERVE, Daemon, Depot, Host, Mirror, Program, Site, small_packages, wait_until
+from benchmarks.wan import wait_until_known
+from tests.e2e.lab import MIRROR, PACSERVE, Daemon, Depot, Host, Mirror, Program, Site, small_packages
 from tests.e2e.lab import Lab as Hosts
 from tests.e2e.lab.requirements import PREFIX, missing, trial
 from tests.e2e.lab.shortage import why_not
@@ -36,7 +36,6 @@ _LOG_DELAY = 0.5
 _DISCOVERY_TIMEOUT = 20.0
 _UPGRADE_TIMEOUT = 400.0
 _PORT = 3128
-_KNOWN = re.compile(r"\bpeer (\S+) (?:holds|is asked)")
 _APT_CACHER_NG = "apt-cacher-ng"
 _APT_CACHER_NG_CONF = """\
 CacheDir: {folder}/cache
@@ -189,10 +188,9 @@ def _by_pacserve(lan: Hosts) -> None:
     """Starts a daemon on each host, with a spool of its own, and waits until all know each other."""
     hosts = lan.hosts[:_HOSTS]
     _use(hosts, PACSERVE, MIRROR)
-    daemons = [Daemon(host, "--multicast", "--misses", "auto", "--hits", "auto", "--spool", str(host.dir / "spool")) for host in hosts]
-    wait_until(
-        lambda: all(len(set(_KNOWN.findall(daemon.text()))) == _HOSTS - 1 for daemon in daemons), "the hosts to know each other", _DISCOVERY_TIMEOUT
-    )
+    for host in hosts:
+        Daemon(host, "--multicast", "--misses", "auto", "--hits", "auto", "--spool", str(host.dir / "spool"))
+    wait_until_known(hosts, _DISCOVERY_TIMEOUT)
 
 
 def _by_nginx(lan: Hosts) -> None:

@@ -67,7 +67,7 @@ def _published(files: int) -> float:
         async def in_thread(work: Callable[[], object]) -> object:
             return work()
 
-        trimming = SpoolTrimming(spool, lambda: (), in_thread, Clock(), time.time)
+        trimming = SpoolTrimming(spool, lambda: (), lambda _: (), in_thread, Clock(), time.time)
         trimming.trim_soon()
         began = time.thread_time()
         for number in range(_PUBLISHED):

@@ -88,7 +88,7 @@ class Fetching:
         self._tried: ExpiringMemory[str, bool] = ExpiringMemory(1, SPOOL_RETRY)
         clock, terms = around.clock, Terms(around.limits, around.lateness, Lines(settings.mirrors_at_once))
         self.spool = Spool(settings.spool, settings.spool_size, self._fail)
-        self.trimming = SpoolTrimming(self.spool, around.cache_dirs, around.in_thread, clock, around.wall)
+        self.trimming = SpoolTrimming(self.spool, around.cache_dirs, around.catalogue.all_expected, around.in_thread, clock, around.wall)
         self.downloads = Downloads(self.spool, clock, terms, around.claiming, lambda _: self.trimming.trim_soon())
         self.packages = DownloadSource(self.downloads, around.upstreams, around.catalogue, clock)
         self.databases = DatabaseSource(

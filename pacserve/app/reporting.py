@@ -26,7 +26,7 @@ from pacserve.peers.peer import Peer
 from pacserve.peers.roster import Roster
 from pacserve.peers.stated import StatedNames
 from pacserve.report.ledger import Ledger
-from pacserve.report.status import FolderStatus, HostStatus, MirrorStatus, PeerStatus, SpoolStatus, Status, TransferStatus
+from pacserve.report.status import FolderStatus, HostStatus, MirrorStatus, PeerStatus, SpoolStatus, Status, TransferStatus, UnfinishedStatus
 from pacserve.web.fairness import Ranking
 
 
@@ -178,7 +178,11 @@ class Reporting:
     def _spooled(self) -> SpoolStatus:
         fetching = self._parts.fetching
         sizes = [file.size for file in fetching.spool.files()]
-        return SpoolStatus(fetching.spool.packages, len(sizes), sum(sizes), self._parts.settings.spool_size)
+        unfinished = tuple(
+            UnfinishedStatus(file.journal.heading.name, file.journal.done, file.journal.heading.size, float(file.journal.heading.began))
+            for file in sorted(fetching.spool.unfinished.files(), key=lambda file: file.journal.heading.began)
+        )
+        return SpoolStatus(fetching.spool.packages, len(sizes), sum(sizes), self._parts.settings.spool_size, unfinished)
 
 
 def _left_alone(peer: Peer, now: float) -> str:

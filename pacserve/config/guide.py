@@ -153,6 +153,11 @@ DELIVERY
   CacheDir of this host holds is removed from the spool when it has not been
   used for a minute, so that nothing is stored twice.
 
+  A download that breaks off, or that pacserve or the machine stops before its
+  end, is kept for a week if the database states its SHA-256, and goes on
+  where it was when the file is asked for again: with --spool-size, 16 files
+  and half of that size at most. pacsrv status lists them.
+
   Where files are downloaded here, databases come through this host, too:
   once for all clients that ask at the same time, and never an older version
   than before. While no mirror answers, the last good ones are sent, and a

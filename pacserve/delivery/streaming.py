@@ -64,8 +64,7 @@ class Streaming:
 
     def is_far_ahead(self, request: FileRequest, offset: int) -> bool:
         """Returns whether a client would have to wait for long for the first byte that it wants, should the file be downloaded."""
-        running = self._running.kept.get((request.repo, request.arch, request.name))
-        missing = offset - (0 if running is None else running.file.written)
+        missing = offset - self._running.kept.beginning(request, self._look(request))
         if missing <= AHEAD_LIMIT:
             return False
         rates = [upstream.rate for upstream in self._upstreams.upstreams(request)]

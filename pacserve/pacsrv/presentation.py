@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pacserve.pacsrv.layout import Cell, Screen, Style, bar, table
 from pacserve.pacsrv.text import ago, delay, number, size, span
 from pacserve.report.health import Health, health_of, health_text
-from pacserve.report.status import MirrorStatus, PeerStatus, Record, Status, TrafficStatus, TransferStatus, Why
+from pacserve.report.status import MirrorStatus, PeerStatus, Record, SpoolStatus, Status, TrafficStatus, TransferStatus, Why
 from pacserve.web.origins import shares_in
 
 # Characters inside the brackets of a progress bar.
@@ -34,6 +34,7 @@ def show_status(status: Status, now: float, screen: Screen) -> list[str]:
         *_traffic(status.traffic, screen),
         "",
         *_section(screen, "Running", _transfers(status.transfers, screen), "pacserve downloads nothing now"),
+        *_unfinished(status.spool, now, screen),
     ]
 
 
@@ -128,14 +129,28 @@ def _transfer(transfer: TransferStatus) -> list[tuple[str, ...]]:
     rate = transfer.done / transfer.seconds if transfer.seconds > 0 else None
     progress, left = "-", "-"
     if transfer.size:
-        share = transfer.done / transfer.size
-        progress = f"{bar(share, _BAR_WIDTH)} {min(max(share, 0.0), 1.0):4.0%}"
+        progress = _progress(transfer.done, transfer.size)
         left = span((transfer.size - transfer.done) / rate) if rate else "-"
     name = transfer.name if transfer.verified else f"{transfer.name} (unverified)"
     shares = transfer.shares if len(transfer.shares) > 1 else ()
     source = f"{len(shares)} hosts" if shares else transfer.source or "-"
     row = (name, progress, size(transfer.done), f"{size(rate)}/s" if rate is not None else "-", left, source)
     return [row, *[("", "", size(share.size), "", "", share.source) for share in shares]]
+
+
+def _unfinished(spool: SpoolStatus | None, now: float, screen: Screen) -> list[str]:
+    if spool is None or not spool.unfinished:
+        return []
+    rows = [
+        (file.name, _progress(file.done, file.size), size(file.done), size(file.size), ago(max(0.0, now - file.since))) for file in spool.unfinished
+    ]
+    heads = ("FILE", "PROGRESS", "DONE", "OF", "BEGAN")
+    return ["", screen.styled("Unfinished (goes on when it is asked for)", Style.BOLD), *table(screen, heads, rows, right=frozenset({2, 3}))]
+
+
+def _progress(done: int, whole: int) -> str:
+    share = done / whole if whole else 0.0
+    return f"{bar(share, _BAR_WIDTH)} {min(max(share, 0.0), 1.0):4.0%}"
 
 
 _VERDICTS = {"used": ("from here", Style.GOOD), "next": ("then", Style.PLAIN), "no": ("not", Style.DIM)}

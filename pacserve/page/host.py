@@ -69,6 +69,8 @@ def host_facts(status: Status, now: float) -> Facts:
     }
     if spool is not None:
         kept = f"{number(spool.files)} files, {size(spool.size)} of {size(spool.limit)}, in {spool.directory}"
+        if spool.unfinished:
+            kept += f"; {number(len(spool.unfinished))} unfinished"
         rows["spool"] = ("Keeps downloads", Cell(kept))
     rows["instance"] = ("Instance", Cell(host.instance))
     return rows

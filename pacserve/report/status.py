@@ -285,13 +285,38 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class UnfinishedStatus:
+    """
+    A download that did not become complete, and goes on where it was when the file is asked for again.
+
+    Attributes:
+        done: Bytes that are here.
+        size: Bytes of the whole file.
+        since: When it began, in seconds since the epoch.
+    """
+
+    name: str
+    done: int
+    size: int
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
 class SpoolStatus:
-    """The folder in which downloads are kept; `limit` and `size` are bytes."""
+    """
+    The folder in which downloads are kept.
+
+    Attributes:
+        files: The number of complete files.
+        size: Their bytes.
+        limit: The most bytes of all files, the unfinished ones among them.
+    """
 
     directory: str
     files: int
     size: int
     limit: int
+    unfinished: tuple[UnfinishedStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

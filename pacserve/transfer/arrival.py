@@ -16,6 +16,7 @@ from pacserve.packages.signatures import PREFIX_BYTES, may_begin_signature
 from pacserve.sources.upstreams import Upstream
 from pacserve.transfer.givers import Givers
 from pacserve.transfer.growing import GrowingFile
+from pacserve.transfer.stores import KeptFile
 
 # Bytes of a package whose size no database states: the largest of Arch has less than 3 GiB.
 UNSTATED_SIZE_LIMIT = 4 << 30
@@ -34,6 +35,8 @@ class Storage:
         create: Makes an empty file.
         has_room: True if the disk takes a file of so many bytes.
         limit: Bytes that are taken of a file whose size no database states: more would be an attempt to fill the disk.
+        keep: Makes a file that survives when it does not become complete, or gives the one that an earlier download left; None for an empty file.
+        discard: Removes a file that is not to be kept.
         may_begin: False if the file can't be what it is taken for when it begins with these bytes, `PREFIX_BYTES` of them.
     """
 
@@ -41,6 +44,8 @@ class Storage:
     has_room: Callable[[int], bool] = lambda _: True
     limit: int = UNSTATED_SIZE_LIMIT
     may_begin: Callable[[bytes], bool] = lambda _: True
+    keep: Callable[[], KeptFile | None] = lambda: None
+    discard: Callable[[FileIO], object] = lambda _: None
 
 
 def storage_of(name: str, create: Callable[[], FileIO], has_room: Callable[[int], bool]) -> Storage:
@@ -73,7 +78,7 @@ class Arrival:
     def __init__(self, expected: ExpectedFile | None, storage: Storage, late: Callable[[], ExpectedFile | None] = lambda: None) -> None:
         self.expected = expected
         self.version: Version | None = None
-        self.file = GrowingFile(storage.create(), None if expected is None else expected.size)
+        self.file = GrowingFile(storage.keep() or storage.create(), None if expected is None else expected.size)
         self.files = [self.file]
         self.total = 0
         self.authoritative = True
@@ -107,9 +112,11 @@ class Arrival:
         """
         Returns whether all bytes came from one source.
 
-        Where several gave some it can't be told which of them gave wrong ones, and the last is asked for the whole file.
+        Where several gave some, or some were here from an earlier download, it can't be told which of them gave wrong ones, and the last is asked for
+        the whole file.
         """
-        return self.givers.labels <= {source.label}
+        shares = self.givers.shares
+        return shares.keys() <= {source.label} and sum(shares.values()) >= self.file.written
 
     def is_continued_by(self, source: Upstream, answer: AnswerHead) -> bool:
         """Returns whether the answer of a source begins at the byte that is missing, of the same version of the file."""
@@ -117,8 +124,11 @@ class Arrival:
         if not offset:
             return answer.status == 200
         size = continued_at(answer.header("Content-Range"), offset) if answer.status == 206 else None
-        if size is None or self.version is None:
+        if size is None:
             return False
+        if self.version is None:
+            # All that is here is from an earlier download, under the digest that is stated: it is compared in the end.
+            return self.expected is not None and size == self.expected.size
         version = version_of(answer.header, size)
         if version.etag and version.etag != self._tags.get(source, version.etag):
             return False
@@ -150,7 +160,10 @@ class Arrival:
             error = OtherVersionError if self.file.written else FetchError
             self.restart()
             raise error(f"{answer.status}: what it has can't be shown to be the same file")
-        self.file.held = self.file.held or not source.trusted
+        elif self.version is None:
+            self.version = version_of(answer.header, self.file.size)
+        if not source.trusted:
+            self.file.hold()
         etag = version_of(answer.header, None).etag
         if etag:
             self._tags[source] = etag
@@ -261,7 +274,8 @@ class Arrival:
         for old in self.files[:-1]:
             old.cut(0)
         before.cut(before.written)
-        self.file = GrowingFile(self._storage.create(), None if self.expected is None else self.expected.size, before)
+        self._storage.discard(before.file)
+        self.file = GrowingFile(self._storage.keep() or self._storage.create(), None if self.expected is None else self.expected.size, before)
         self.files.append(self.file)
         self.version = None
         self.authoritative = True

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from pacserve.errors import AbsentError, FetchError, IntegrityError
@@ -41,6 +42,8 @@ LONGEST_LEADER_TIMEOUT = 5.0
 JOINING_BYTES = 64 << 10
 # Bytes per second that another leader, or the mirrors, are taken to give when a leader is judged.
 LEADER_RATE_ASSUMED = 20 << 10
+# Bytes of an earlier download that are hashed at once: some milliseconds, in which no request is answered.
+TAKING_UP_BYTES = 1 << 20
 # Bytes from which on a transfer tells how fast a source is.
 _MEASURED_BYTES = 256 << 10
 
@@ -144,6 +147,14 @@ class Download:
         """Waits for the first byte; returns False where the download failed."""
         return await self._until(lambda file: file.written > 0)
 
+    async def identified(self) -> bool:
+        """
+        Waits until a byte is here and it is known of which version the file is; returns False where the download failed.
+
+        Of bytes that an earlier download brought only the digest of the whole is known, until a source has gone on behind them.
+        """
+        return await self._until(lambda file: file.written > 0 and self.version is not None)
+
     async def ended(self) -> bool:
         """Waits until all of the file is here and checked; returns False where the download failed."""
         return await self._until(lambda _: False)
@@ -171,12 +182,34 @@ class Download:
         try:
             self.file.reserve()
             known = _NoLeaders() if leaders is None else leaders
-            while not (await self._follow(known) or await self._fetch_or_join(known)):
-                pass
+            if not await self._take_up():
+                while not (await self._follow(known) or await self._fetch_or_join(known)):
+                    pass
         except BaseException:
             self.file.end(Progress.FAILED)
             raise
         self.file.end(Progress.COMPLETE)
+
+    async def _take_up(self) -> bool:
+        """
+        Takes in what an earlier download brought, in steps between which other work is done.
+
+        Returns:
+            True if that is the whole file.
+        """
+        file = self.file
+        while file.take_in(TAKING_UP_BYTES) and file.ahead.end_of(file.written) > file.written:
+            await deferLater(self._clock, 0.0)
+        self._arrived_at = self._clock.seconds()
+        if not file.written or not self._arrival.all_here:
+            return False
+        try:
+            self._arrival.finish()
+        except IntegrityError as error:
+            self._log.debug("{name}: the part that was here is wrong: {error}", name=self.name, error=error)
+            self._arrival.restart()
+            return False
+        return True
 
     async def _follow(self, leaders: Leaders) -> bool:
         """Fetches the file from hosts of the LAN that download it, one after the other; returns whether it is all here then."""

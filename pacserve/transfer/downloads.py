@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -15,7 +17,7 @@ from pacserve.errors import FetchError, plain_reason, reason_of
 from pacserve.http.validators import parse_date
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.sources.upstreams import Upstream
-from pacserve.transfer.arrival import Arrival, storage_of
+from pacserve.transfer.arrival import Arrival, Storage, storage_of
 from pacserve.transfer.download import Download
 from pacserve.transfer.growing import Progress
 from pacserve.transfer.leader_search import Claiming, LeaderSearch
@@ -139,9 +141,9 @@ class Downloads:
             raise FetchError("too many downloads run already")
         expected = look()
         try:
-            if not self._spool.has_room(0 if expected is None else expected.size):
+            if not self._has_room(expected):
                 raise FetchError("the spool's disk is full")
-            arrival = Arrival(expected, storage_of(request.name, self._spool.create, self._spool.has_room), look)
+            arrival = Arrival(expected, self._storage(request.name, expected), look)
         except OSError as error:
             raise FetchError(f"the spool can't be written: {plain_reason(error)}") from error
         download = Download(request.name, arrival, upstreams, self._clock, self.terms)
@@ -151,8 +153,20 @@ class Downloads:
         self._complaints.hear(running, "ending a download").addCallback(lambda _: self._forget(key, download))
         return download
 
+    def beginning(self, request: FileRequest, expected: ExpectedFile | None) -> int:
+        """Returns how many bytes of a file are here from its start on, from the download that runs or from an earlier one."""
+        running = self.get((request.repo, request.arch, request.name))
+        return self._spool.beginning(expected) if running is None else running.file.ahead.end_of(running.file.written)
+
+    def _has_room(self, expected: ExpectedFile | None) -> bool:
+        return self._spool.has_room(0) if expected is None else self._spool.has_room(expected.size, expected.sha256)
+
+    def _storage(self, name: str, expected: ExpectedFile | None) -> Storage:
+        storage = storage_of(name, self._spool.create, self._spool.has_room)
+        return replace(storage, keep=partial(self._spool.keep, name, expected), discard=self._spool.discard)
+
     def stop(self) -> None:
-        """Ends all downloads."""
+        """Ends all downloads; those of files that survive are gone on with when they are asked for again."""
         for _, running in list(self._running.values()):
             running.cancel()
         self._ended.close()
@@ -173,13 +187,15 @@ class Downloads:
         except Exception:
             self._log.failure("downloading {name}", name=download.name)
         finally:
-            # Whatever happened, no reader waits for ever, no claim is renewed for ever, and no part of a file stays on the disk.
+            # Whatever happened, no reader waits for ever, no claim is renewed for ever, and no part of a file stays that is of no use.
             self._ended.add(download)
             download.file.end(Progress.FAILED)
             search.end(kept=kept)
             for file in download.files:
-                if not (kept and file is download.file):
+                if file is not download.file:
                     self._spool.discard(file.file)
+                elif not kept:
+                    self._spool.leave(file.file)
 
     def _forget(self, key: Key, download: Download) -> None:
         """Forgets a download that has ended; another one may have taken its place already."""

@@ -12,6 +12,7 @@ from io import FileIO
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.transfer.spans import Spans
+from pacserve.transfer.stores import KeptFile
 from pacserve.waiting import Waiters
 
 # Bytes that were placed ahead and are read again at once, to be hashed.
@@ -46,15 +47,17 @@ class GrowingFile:
         common: With a predecessor: the bytes from the start that are the same in both, as far as they are written.
     """
 
-    def __init__(self, file: FileIO, size: int | None = None, predecessor: GrowingFile | None = None) -> None:
-        self.file = file
+    def __init__(self, file: FileIO | KeptFile, size: int | None = None, predecessor: GrowingFile | None = None) -> None:
+        kept = None if isinstance(file, FileIO) else file
+        self.file = file if isinstance(file, FileIO) else file.file
         self.size = size
         self.written = 0
-        self.ahead = Spans()
+        self.ahead = Spans(() if kept is None else kept.spans)
         self.progress = Progress.ARRIVING
         self.successor: GrowingFile | None = None
         self.common = 0
-        self.held = False
+        self.held = kept is not None and kept.held
+        self._record = None if kept is None else kept.record
         self._predecessor = predecessor
         self._digest = hashlib.sha256()
         self._waiters = Waiters()
@@ -83,10 +86,12 @@ class GrowingFile:
             OSError: They can't be written: the disk is full, say.
         """
         view = memoryview(data)
+        began = self.written
         while view:
             written = os.pwrite(self.file.fileno(), view, self.written)
             self._append(view[:written])
             view = view[written:]
+        self._note(began, self.written)
         self._appended()
 
     def place(self, offset: int, data: bytes) -> None:
@@ -105,6 +110,7 @@ class GrowingFile:
             written = os.pwrite(self.file.fileno(), view, at)
             at += written
             view = view[written:]
+        self._note(offset, at)
         self.ahead.add(offset, at)
 
     def take_in(self, limit: int) -> int:
@@ -130,6 +136,17 @@ class GrowingFile:
         if self.written > began:
             self._appended()
         return self.written - began
+
+    def hold(self) -> None:
+        """Keeps readers waiting for verification from now on, since bytes of an untrusted source come."""
+        if not self.held and self._record is not None:
+            self._record.hold()
+        self.held = True
+
+    def write_down(self) -> None:
+        """Has a daemon that is started again know of every byte that is here by now, should this one be killed."""
+        if self._record is not None:
+            self._record.write_down()
 
     def reserve(self) -> None:
         """
@@ -180,6 +197,10 @@ class GrowingFile:
         if self.common >= offset:
             return True
         return False if self.written > self.common or self.progress is not Progress.ARRIVING else None
+
+    def _note(self, first: int, end: int) -> None:
+        if self._record is not None:
+            self._record.add(first, end)
 
     def _append(self, data: memoryview) -> None:
         """Takes bytes that are on the disk for the next ones of the file."""

@@ -60,7 +60,7 @@ class DownloadSource(PackageSource, RunningDownloads):
 
     async def running(self, request: FileRequest) -> ArrivingFile | None:
         download = self._downloads.get((request.repo, request.arch, request.name))
-        if download is None or not await download.begun():
+        if download is None or not await download.identified():
             return None
         signed = self._catalogue.expected(request.repo, signed_file(request.name)) if request.kind is FileKind.SIGNATURE else None
         return DownloadedFile(download, self._clock, signed)

@@ -22,7 +22,9 @@ from pacserve.packages.marks import mark
 from pacserve.packages.names import is_signature, shared_file, signature_of
 from pacserve.transfer import partial
 from pacserve.transfer.partial import PARTIAL
-from pacserve.transfer.stores import Store
+from pacserve.transfer.stores import KeptFile, Store
+from pacserve.transfer.unfinished import share_of
+from pacserve.transfer.unfinished_store import UnfinishedStore
 
 # Seconds without use after which a file that another package cache holds as well is given up: by then every host that was told a moment ago to
 # fetch it from here has begun, and reads on.
@@ -70,14 +72,16 @@ Elsewhere = Callable[[SpooledFile], float | None]
 
 class Spool(Store):
     """
-    Holds complete files in a folder `pkg`, which is a package cache like any other, and beside it the files that are still arriving.
+    Holds complete files in a folder `pkg`, which is a package cache like any other, and beside it the files that are still arriving, or did not
+    become complete.
 
     Args:
-        limit: Bytes of all complete files together; the least recently used go first, and a few more of them than need be.
+        limit: Bytes of all files together that do not arrive just now; the least recently used go first, and a few more of them than need be.
         failed: Called with what is wrong and what to do, when the folder could not be used although it was open.  A full disk is no such case.
 
     Attributes:
         packages: The folder of the complete files.
+        unfinished: The files that are not complete and survive.
     """
 
     _log = Logger()
@@ -86,6 +90,7 @@ class Spool(Store):
         self.directory = directory
         self._unusable = failed
         self.packages = f"{directory}/pkg"
+        self.unfinished = UnfinishedStore(directory)
         self._limit = limit
         self._lock: FileIO | None = None
         self._complaints = Complaints(self._log)
@@ -97,7 +102,7 @@ class Spool(Store):
 
     def open(self, filled: str | None = None) -> None:
         """
-        Makes the folder where it is missing, takes possession of it, and removes files that never became complete.
+        Makes the folder where it is missing, takes possession of it, and removes files of earlier daemons that nobody can go on with.
 
         Args:
             filled: The package cache that pacman fills, which does not become a spool, not even while it is empty.
@@ -116,9 +121,13 @@ class Spool(Store):
         for path in folder.glob(f"{PARTIAL}*"):
             with contextlib.suppress(OSError):
                 path.unlink()
+        clean = True
         try:
             (folder / _CLEAN_END).unlink()
         except OSError:
+            clean = False
+        self.unfinished.open(clean=clean)
+        if not clean:
             # The daemon before crashed, or the machine did: of files that were not written out the disk may hold zeros.
             for file in self.files():
                 with contextlib.suppress(OSError):
@@ -185,10 +194,12 @@ class Spool(Store):
             self._lock.close()
         self._lock = lock
 
-    def has_room(self, size: int) -> bool:
+    def has_room(self, size: int, sha256: bytes | None = None) -> bool:
         with self._noted():
             self._own()
-            room = partial.has_room(self.directory, size)
+            there = self.unfinished.taken(sha256, size)
+            while not (room := partial.has_room(self.directory, size - there)) and self.unfinished.remove_oldest(sha256):
+                pass
         if not room and self._refused is None:
             self._log.warn("the disk of the spool {folder} has no room: pacman is redirected until it has", folder=self.directory)
         if not room:
@@ -201,6 +212,14 @@ class Spool(Store):
         with self._noted():
             self._own()
             return partial.create(self.directory)
+
+    def keep(self, name: str, expected: ExpectedFile | None) -> KeptFile | None:
+        with self._noted():
+            self._own()
+        return self.unfinished.begin(name, expected)
+
+    def beginning(self, expected: ExpectedFile | None) -> int:
+        return self.unfinished.beginning(expected)
 
     def probe(self) -> None:
         """
@@ -271,11 +290,17 @@ class Spool(Store):
         well = modified is not None and modified >= 0 and not is_to_come(modified, now)
         os.utime(file.fileno(), (now, modified if well and modified is not None else now))
         os.rename(partial.path_of(file), f"{self.packages}/{name}")  # noqa: PTH104
+        self.unfinished.forget(file)
         self._added += found.st_size
         self._complaints.about("full", "")
 
     def discard(self, file: FileIO) -> None:
+        self.unfinished.forget(file)
         partial.discard(file)
+
+    def leave(self, file: FileIO) -> None:
+        if not self.unfinished.leave(file):
+            partial.discard(file)
 
     def remove(self, name: str) -> None:
         """Removes a complete file."""
@@ -329,16 +354,29 @@ class Spool(Store):
         """
         return self._counted is not None and self._counted + self._added <= self._limit
 
+    def trim_unfinished(self, stated: Callable[[str], Collection[ExpectedFile]], now: float) -> list[str]:
+        """
+        Removes files that did not become complete, and that nobody will go on with.
+
+        Args:
+            stated: Gives what the databases state of a name.
+            now: Seconds since the epoch.
+
+        Returns:
+            The names of the files.
+        """
+        return [] if self._lock is None else self.unfinished.trim(share_of(self._limit), now, stated)
+
     def trim(self, elsewhere: Elsewhere) -> list[str]:
         """
-        Removes files if the spool is beyond its limit, first those that another package cache holds as well; readers of a file read on.
+        Removes complete files if the spool is beyond its limit, first those that another package cache holds as well; readers of a file read on.
 
         Returns:
             The names of the files.
         """
         self._added = 0  # first: what is published while the folder is read counts twice rather than not at all
         kept = list(self.files())
-        size = sum(file.size for file in kept)
+        size = sum(file.size for file in kept) + sum(file.taken for file in self.unfinished.files())
         removed = []
         if size > self._limit:
             least = self._limit - int(self._limit * _SLACK)

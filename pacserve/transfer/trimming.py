@@ -15,6 +15,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from pacserve.complaints import Complaints
+from pacserve.packages.files import ExpectedFile
 from pacserve.transfer.spool import Spool, SpooledFile
 
 # Seconds between two looks at the spool while nothing is downloaded: pacman has its own copy of a file soon after the download.
@@ -22,6 +23,7 @@ TRIM_INTERVAL = 60.0
 # Not through links, and without waiting for the writer of a FIFO.
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
+Stated = Callable[[str], Collection[ExpectedFile]]
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
@@ -31,16 +33,24 @@ class SpoolTrimming:
 
     Args:
         cache_dirs: Gives the package caches of this host; the spool's own folder may be one of them.
+        stated: Gives what the databases state of a name, in any thread.
         wall: Gives the seconds since the epoch.
     """
 
     _log = Logger()
 
     def __init__(
-        self, spool: Spool, cache_dirs: Callable[[], Sequence[str]], in_thread: InThread, clock: IReactorTime, wall: Callable[[], float]
+        self,
+        spool: Spool,
+        cache_dirs: Callable[[], Sequence[str]],
+        stated: Stated,
+        in_thread: InThread,
+        clock: IReactorTime,
+        wall: Callable[[], float],
     ) -> None:
         self._spool = spool
         self._cache_dirs = cache_dirs
+        self._stated = stated
         self._in_thread = in_thread
         self._wall = wall
         self._turn = DeferredLock()
@@ -76,11 +86,14 @@ class SpoolTrimming:
     async def _trim(self, *, give_up: bool) -> None:
         folders, now = self._cache_dirs(), self._wall()
 
-        def work() -> tuple[list[str], list[str]]:
+        def work() -> tuple[list[str], list[str], list[str]]:
             elsewhere = partial(changed_elsewhere, folders, frozenset(_names(folders)))
-            return self._spool.give_up(elsewhere, now) if give_up else [], self._spool.trim(elsewhere)
+            unfinished = self._spool.trim_unfinished(self._stated, now) if give_up else []
+            return unfinished, self._spool.give_up(elsewhere, now) if give_up else [], self._spool.trim(elsewhere)
 
-        given_up, removed = await self._in_thread(work)
+        unfinished, given_up, removed = await self._in_thread(work)
+        for name in unfinished:
+            self._log.debug("{name} is not gone on with any more: what had arrived of it was removed", name=name)
         if given_up:
             self._log.debug("{count} files left the spool, since another package cache has them", count=len(given_up))
         if removed:

@@ -50,13 +50,18 @@ def fetching(host: Host, *arguments: str) -> Daemon:
 
 
 def spooled(host: Host) -> set[str]:
-    """The packages of the spool, and all that is beside them but for databases."""
+    """The packages of the spool, and all that is beside them but for databases and what survives of downloads."""
     return _files(host.dir / "spool")
 
 
 def _files(folder: Path) -> set[str]:
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name not in (".pacserve-spool", ".clean")}
-    return {path for path in found if not path.startswith("databases/")}
+    return {path for path in found if not path.startswith(("databases/", ".unfinished-"))}
+
+
+def unfinished(host: Host) -> set[Path]:
+    """The files of the spool that are not complete and survive."""
+    return {path for path in (host.dir / "spool").glob(".unfinished-*") if path.suffix != ".spans"}
 
 
 def offered(host: Host, asker: Host) -> set[str]:
@@ -100,7 +105,7 @@ def test_restarted_in_mid_download(make_lab: MakeLab, depot: Depot, how: signal.
     daemon = fetching(host)
     host.pacman("-Sy", *NAMES)
     pacman = start_big_download(host, depot)
-    assert any(".partial-" in path for path in spooled(host))
+    assert len(unfinished(host)) == 1
     again = restart(daemon, how, host)
     wait_until(lambda: spooled(host) == packages(depot, *NAMES), "the spool to be checked", 5)
     wait_until(lambda: offered(host, other) == set(depot.filenames(NAMES, signatures=False)), "the spool to be offered", 10)
@@ -112,7 +117,7 @@ def test_restarted_in_mid_download(make_lab: MakeLab, depot: Depot, how: signal.
 
 
 def test_restarted_at_once_after_a_kill(make_lab: MakeLab, depot: Depot) -> None:
-    """pacman, which has the beginning of a file after a crash, gets the rest at once, from the mirror: the download would have to catch up first."""
+    """pacman, which has the beginning of a file after a crash of which the spool has nothing, gets the rest at once, from the mirror."""
     lab = make_lab(sites=(Site(80, depot.signed, SLOWLY),))
     host, _ = lab.hosts
     host.configure(servers=[PACSERVE, MIRROR])
@@ -121,7 +126,10 @@ def test_restarted_at_once_after_a_kill(make_lab: MakeLab, depot: Depot) -> None
     pacman = start_big_download(host, depot)
     pacman.kill()
     pacman.wait()
-    again = restart(daemon, signal.SIGKILL, host)
+    daemon.kill()
+    for path in unfinished(host):
+        path.unlink()
+    again = fetching(host)
     (host.dir / "db" / "db.lck").unlink(missing_ok=True)
     host.pacman("-S", "big")
     assert host.installed() == {"big"}
@@ -301,7 +309,7 @@ def test_client_leaves_and_returns(make_lab: MakeLab, depot: Depot) -> None:
     pacman = start_big_download(host, depot)
     pacman.send_signal(signal.SIGINT)
     pacman.wait(limit(10))
-    assert any(".partial-" in path for path in spooled(host))
+    assert len(unfinished(host)) == 1
     host.pacman("-S", "big")
     assert host.installed() == {"big"}
     assert [request.status for request in lab.mirror.package_downloads()] == [200]

@@ -84,8 +84,8 @@ class FillableSpool(Spool):
 
     is_full: Callable[[], bool]
 
-    def has_room(self, size: int) -> bool:
-        return not self.is_full() and super().has_room(size)
+    def has_room(self, size: int, sha256: bytes | None = None) -> bool:
+        return not self.is_full() and super().has_room(size, sha256)
 
 
 class Setup(SynchronousTestCase):

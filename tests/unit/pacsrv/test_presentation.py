@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.pacsrv.layout import Screen, bar, has_colours, table
 from pacserve.pacsrv.presentation import show_status, show_why
 from pacserve.pacsrv.text import width
-from pacserve.report.status import FindingStatus, Reason, Record, TransferStatus, Why
+from pacserve.report.status import FindingStatus, Reason, Record, SpoolStatus, TransferStatus, UnfinishedStatus, Why
 from pacserve.web.origins import Share
 from tests.fakes.statuses import NOW, peer, status
 
@@ -40,6 +40,16 @@ class StatusTests(SynchronousTestCase):
             self.assertIn(part, text)
         self.assertIn("[#####---------------]  25%", text)
         self.assertIn("5.0 MiB/s  15 s", text)
+
+    def test_unfinished(self) -> None:
+        """Downloads that are to be gone on with are told, and where there are none that is not worth a line."""
+        unfinished = (UnfinishedStatus("big-1-1-any.pkg.tar.zst", 25 << 20, 100 << 20, NOW - 7200), UnfinishedStatus(HOSTILE, 0, 0, NOW))
+        spool = SpoolStatus("/var/cache/pacserve", 2, 1 << 20, 5 << 30, unfinished)
+        lines = show_status(dataclasses.replace(status(), spool=spool), NOW, Screen())
+        at = lines.index("Unfinished (goes on when it is asked for)")
+        self.assertIn("[#####---------------]  25%  25.0 MiB  100 MiB  2 h", lines[at + 2])
+        self.assertNotIn("\x1b", "".join(lines))
+        self.assertNotIn("Unfinished", "\n".join(show_status(status(), NOW, Screen())))
 
     def test_health(self) -> None:
         """Whether all is well is said as the page says it: in one line, with each trouble and what to do about it; and the share that was saved."""

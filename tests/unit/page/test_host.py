@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.page.host import facts_html, host_facts, share_html, totals
 from pacserve.page.text import clean
-from pacserve.report.status import Status
+from pacserve.report.status import SpoolStatus, Status, UnfinishedStatus
 from tests.unit.page.made_up import HOSTILE, MIB, NOW, status
 from tests.unit.page.reading import Element, read
 
@@ -81,6 +81,12 @@ class HostTests(SynchronousTestCase):
         """What is kept of downloads is said where there is such a place."""
         self.assertEqual(self.shown(status()).one("spool").text, "57 files, 2.83 GiB of 10.0 GiB, in /var/cache/pacserve/pkg")
         self.assertNotIn("spool", host_facts(dataclasses.replace(status(), spool=None), NOW))
+
+    def test_unfinished(self) -> None:
+        """So is the number of downloads that are to be gone on with, where there are any."""
+        spool = SpoolStatus("/spool", 1, 1024, 2048, (UnfinishedStatus("big-1-1-any.pkg.tar.zst", 1, 2, NOW),))
+        shown = self.shown(dataclasses.replace(status(), spool=spool)).one("spool").text
+        self.assertEqual(shown, "1 files, 1.00 KiB of 2.00 KiB, in /spool; 1 unfinished")
 
     def test_names_and_values(self) -> None:
         """Each fact is a name with its value; a hostile version is text."""

@@ -13,8 +13,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.errors import FetchError, IntegrityError
 from pacserve.fetch.answers import AnswerHead
+from pacserve.http.partial import Version
 from pacserve.packages.files import ExpectedFile
 from pacserve.transfer.arrival import Arrival, OtherVersionError, Storage, storage_of
+from pacserve.transfer.stores import KeptFile
+from tests.fakes.notes import Notes
 from tests.unit.transfer.simulator import MODIFIED, Behaviour, SimulatedMirror
 
 DATA = b"x" * 1000
@@ -51,6 +54,24 @@ class ArrivalTests(SynchronousTestCase):
     def arrival(self, expected: ExpectedFile | None = None) -> Arrival:
         """Nothing has arrived yet."""
         return Arrival(expected, Storage(self.create, lambda size: size <= ROOM, MOST))
+
+    def test_kept(self) -> None:
+        """Of bytes that an earlier download brought no validator is known: the size has to do, and they are nobody's."""
+        kept = KeptFile(self.create(), ((0, 3),), False, Notes())
+        kept.file.write(DATA[:3])
+        arrival = Arrival(ExpectedFile(len(DATA), sha256(DATA).digest()), Storage(self.create, keep=lambda: kept))
+        arrival.file.take_in(3)
+        size = len(DATA)
+        fields = {"Content-Range": f"bytes 3-{size - 1}/{size}", "ETag": '"new"'}
+        self.assertFalse(arrival.is_continued_by(self.source, Head(206, None, {"Content-Range": f"bytes 3-{size}/{size + 1}"})))
+        self.assertFalse(arrival.is_continued_by(self.source, Head(206, None, {"Content-Range": f"bytes 2-{size - 1}/{size}"})))
+        self.assertTrue(arrival.is_continued_by(self.source, Head(206, None, fields)))
+        arrival.begin(self.source, Head(206, None, fields))
+        self.assertEqual(arrival.version, Version(size, '"new"', ""))
+        self.assertEqual(arrival.request_headers(self.source), {"Range": "bytes=3-", "If-Range": '"new"'})
+        arrival.add(self.source, DATA[3:])
+        self.assertFalse(arrival.is_all_from(self.source))
+        arrival.finish()
 
     def test_beginning(self) -> None:
         """A file that can't be what it is taken for is a lie, however well its size fits."""

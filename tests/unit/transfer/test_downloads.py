@@ -100,6 +100,10 @@ class Setup(SynchronousTestCase):
         self.addCleanup(self.spool.close)
         self.downloads = Downloads(self.spool, self.clock, PLAIN_TERMS, self.office, self.published.append)
         self.addCleanup(self.downloads.stop)
+        self.answer_from_downloads()
+
+    def answer_from_downloads(self) -> None:
+        """Requests are answered from these downloads."""
         self.source = DownloadSource(self.downloads, self.upstreams, self.known, self.clock)
         self.streaming = Streaming(Running(self.downloads, self.downloads, self.downloads), self.upstreams, self.known, self.clock)
 
@@ -377,8 +381,7 @@ class DownloadsTests(Setup):
         """A leader is given up later on a host that is late itself."""
         self.downloads = Downloads(self.spool, self.clock, Terms(lateness=LateBy(0.5)), self.office, self.published.append)
         self.addCleanup(self.downloads.stop)
-        self.source = DownloadSource(self.downloads, self.upstreams, self.known, self.clock)
-        self.streaming = Streaming(Running(self.downloads, self.downloads, self.downloads), self.upstreams, self.known, self.clock)
+        self.answer_from_downloads()
         self.office.leader = leader = Mirror(self.clock, "leader", DATA, dies_at=[4000], dying="stalls")
         mirror = self.mirror()
         self.settle()
@@ -512,7 +515,7 @@ class DownloadsTests(Setup):
     def test_defect_in_the_end(self) -> None:
         """A defect while a download is cleaned up is heard, and the download does not stay for ever."""
         self.mirror(dies_at=[0] * 9)
-        self.patch(self.spool, "discard", lambda _: 1 / 0)
+        self.patch(self.spool, "leave", lambda _: 1 / 0)
         self.failureResultOf(self.settle(), FetchError)
         self.clock.pump([HEAD_TIMEOUT] * 9)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 from io import FileIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.transfer.growing import GrowingFile, Progress
+from pacserve.transfer.stores import KeptFile
+from tests.fakes.notes import Notes
 
 
 def _pieces(data: bytes, sizes: list[int]) -> list[bytes]:
@@ -218,3 +221,25 @@ class SuccessorTests(GrowingCase):
         third.close()
         self.assertTrue(first.file.closed and second.file.closed and third.file.closed)
         self.assertEqual(reader.read(), b"abc")
+
+    def test_noted(self) -> None:
+        """All that is written is noted, once it is on the disk and not before, wherever it belongs."""
+        notes = Notes()
+        with TemporaryDirectory() as folder, FileIO(f"{folder}/file", "x+b") as file:
+            growing = GrowingFile(KeptFile(file, ((2, 4),), False, notes), 20)
+            self.assertEqual((growing.written, list(growing.ahead)), (0, [(2, 4)]))
+            growing.write(b"ab")
+            growing.place(10, b"klm")
+            growing.take_in(10)
+            growing.write_down()
+            growing.hold()
+            growing.hold()
+
+            def refuse(*_: object) -> int:
+                raise OSError(errno.EIO, "broken")
+
+            self.patch(os, "pwrite", refuse)
+            self.assertRaises(OSError, growing.write, b"ef")
+            self.assertRaises(OSError, growing.place, 15, b"p")
+        self.assertEqual(notes.taken, [(0, 2), (10, 13), "written down", "held"])
+        self.assertTrue(growing.held)

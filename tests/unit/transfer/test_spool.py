@@ -295,6 +295,43 @@ class SpoolTests(SynchronousTestCase):
         spool.close()
         self.assertEqual(spool.give_up(lambda file: 0.0, 1e10), [])
 
+    def leave(self, spool: Spool, size: int) -> float:
+        """A download ends after so many bytes; returns when."""
+        kept = spool.keep(ZLIB, ExpectedFile(1 << 20, bytes(32)))
+        assert kept is not None
+        with kept.file:
+            kept.file.write(bytes(size))
+            kept.record.add(0, size)
+            spool.leave(kept.file)
+        return spool.unfinished.files()[0].used
+
+    def test_unfinished(self) -> None:
+        """Files that did not become complete count for the limit, and have half of it at most."""
+        spool = self.spool(limit=1 << 20)
+        now = self.leave(spool, 400_000)
+        self.put(spool, ZLIB, bytes(500_000))
+        self.put(spool, XZ, bytes(200_000))
+        self.assertEqual((spool.trim_unfinished(lambda _: (), now), spool.trim(lambda _: None)), ([], [ZLIB]))
+        self.leave(spool, 600_000)
+        self.assertEqual((spool.trim_unfinished(lambda _: (), now), spool.unfinished.files()), ([ZLIB], []))
+        self.assertEqual(spool.trim(lambda _: None), [])
+
+    def test_unfinished_of_another(self) -> None:
+        """None of them is removed from a spool that is not this daemon's any more."""
+        spool = self.spool(limit=1)
+        now = self.leave(spool, 10)
+        spool.close()
+        self.assertEqual(spool.trim_unfinished(lambda _: (), now), [])
+        self.assertEqual([file.journal.done for file in self.spool().unfinished.files()], [10])
+
+    def test_unfinished_where_it_is_not_kept(self) -> None:
+        """A file that is not to survive is removed when its download ends."""
+        spool = self.spool()
+        self.assertIsNone(spool.keep(ZLIB, None))
+        with spool.create() as file:
+            spool.leave(file)
+        self.assertEqual({path.name for path in self.spooled.iterdir()}, {"pkg", ".pacserve-spool"})
+
     def test_others_files(self) -> None:
         """Files that are not the spool's are not counted, and stay."""
         spool = self.spool(limit=0)

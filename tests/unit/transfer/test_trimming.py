@@ -10,8 +10,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from pacserve.packages.files import ExpectedFile
+from pacserve.transfer import unfinished
 from pacserve.transfer.spool import UNUSED_TIME, Spool, SpooledFile
 from pacserve.transfer.trimming import TRIM_INTERVAL, SpoolTrimming, changed_elsewhere
+from pacserve.transfer.unfinished import UNSTATED_TIME
 
 ZLIB, XZ, NEW = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst", "xz-5.6.3-1-x86_64.pkg.tar.zst", "new-1-1-any.pkg.tar.zst"
 
@@ -96,7 +99,8 @@ class SpoolTrimmingTests(Folders):
         self.now = (self.packages / ZLIB).stat().st_ctime
         self.threads: list[Deferred[None]] = []
         self.slow = False
-        self.trimming = SpoolTrimming(self.spool, lambda: [str(self.pacman)], self.in_thread, self.clock, lambda: self.now)
+        self.stated: list[ExpectedFile] = []
+        self.trimming = SpoolTrimming(self.spool, lambda: [str(self.pacman)], lambda _: self.stated, self.in_thread, self.clock, lambda: self.now)
 
     async def in_thread(self, work: Callable[[], Any]) -> Any:
         """Does work when a test says so."""
@@ -117,6 +121,27 @@ class SpoolTrimmingTests(Folders):
         self.trimming.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_unfinished(self) -> None:
+        """A download that nobody goes on with is given up some day, as the databases state its file no more; with each download nobody looks."""
+        kept = self.spool.keep(XZ, ExpectedFile(1 << 20, bytes(32)))
+        assert kept is not None
+        with kept.file:
+            kept.file.write(b"x")
+            kept.record.add(0, 1)
+            self.spool.leave(kept.file)
+        self.patch(unfinished, "_SHARE", 1 << 20)
+        self.trimming.start()
+        self.addCleanup(self.trimming.stop)
+        self.now += UNSTATED_TIME + 1
+        self.stated = [ExpectedFile(1 << 20, bytes(32))]
+        self.clock.advance(TRIM_INTERVAL)
+        self.assertEqual(len(self.spool.unfinished.files()), 1)
+        self.stated = []
+        self.trimming.trim_soon()
+        self.assertEqual(len(self.spool.unfinished.files()), 1)
+        self.clock.advance(TRIM_INTERVAL)
+        self.assertEqual(self.spool.unfinished.files(), [])
+
     def test_held_elsewhere_goes_first(self) -> None:
         """Beyond the limit a file that pacman has goes before an older one, and at once."""
         for name in (XZ, NEW):
@@ -130,7 +155,7 @@ class SpoolTrimmingTests(Folders):
         spool = Spool(f"{self.pacman}/spool", 10_000)
         spool.open()
         self.addCleanup(spool.close)
-        trimming = SpoolTrimming(spool, list, self.in_thread, self.clock, lambda: self.now)
+        trimming = SpoolTrimming(spool, list, lambda _: (), self.in_thread, self.clock, lambda: self.now)
         read, readings = spool.files, []
 
         def files() -> Iterator[SpooledFile]:

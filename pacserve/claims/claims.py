@@ -88,23 +88,26 @@ class Claims:
     def __len__(self) -> int:
         return len(self._leased) + len(self._finished)
 
-    def handle(self, action: str, key: str, instance: str, source: str, now: float) -> Verdict:
+    def handle(self, action: str, key: str, instance: str, source: str, now: float, written: int | None = None) -> Verdict:
         """
         Does what a host asks.
 
         Args:
-            action: `ask`, `renew`, `finish` or `release`.
+            action: `ask`, `renew`, `report`, `finish` or `release`.
             instance: The host's instance id, as it states it.
             source: The address that it asks from.
+            written: The bytes of the file that it says it has; None where it does not say.
         """
         if action == "ask":
-            return self.ask(key, instance, source, now)
+            return self.ask(key, instance, source, now, written)
         if action == "renew":
-            return Verdict(None, self.renew(key, instance, source, now))
+            return Verdict(None, self.renew(key, instance, source, now, written))
+        if action == "report":
+            return self.report(key, instance, source, now, written)
         (self.finish if action == "finish" else self.release)(key, instance, source, now)
         return _ON_ITS_OWN
 
-    def ask(self, key: str, instance: str, source: str, now: float) -> Verdict:
+    def ask(self, key: str, instance: str, source: str, now: float, written: int | None = None) -> Verdict:
         """
         Grants a host the claim of a file, or tells it which host to follow.
 
@@ -113,13 +116,14 @@ class Claims:
         Args:
             instance: The host's instance id, as it states it.
             source: The address that it asks from.
+            written: The bytes of the file that it says it has; None where it does not say, and is not going to.
         """
         self._expire(now)
         claim = self._get(key, now)
         if claim is None:
             return _GRANTED if self._grant(key, instance, source, now) else _ON_ITS_OWN
         if claim.holder != instance:
-            return self._follow(claim, instance, source)
+            return self._follow(claim, instance, source, now, written)
         if claim.source != source:  # another host that states the same id, or the same one at another address: it can't follow itself
             return _ON_ITS_OWN
         if claim.finished and not self._may_hold(source, now):
@@ -127,12 +131,15 @@ class Claims:
         self._extend(key, claim, now, finished=False)  # the holder has lost its file, or this answer
         return _GRANTED
 
-    def renew(self, key: str, instance: str, source: str, now: float) -> bool:
+    def renew(self, key: str, instance: str, source: str, now: float, written: int | None = None) -> bool:
         """
         Takes a sign of life of a holder; returns whether it still holds the claim.
 
         A host that lost its lease, and was only late, gets the claim back from the host that got it meanwhile: it has more of the file, and the
         other one follows it as soon as that shows a sign of life.
+
+        Args:
+            written: The bytes of the file that it says it has; None where it does not say.
         """
         self._expire(now)
         claim = self._leased.get(key)
@@ -141,7 +148,25 @@ class Claims:
         if self._is_liar(source, now):
             return False
         self._extend(key, claim, now, finished=False)
+        if written is not None:
+            claim.followers.report(instance, source, written, now)
         return True
+
+    def report(self, key: str, instance: str, source: str, now: float, written: int | None) -> Verdict:
+        """
+        Notes how far a follower is; returns the host that it is to follow from now on.
+
+        The answer names nobody to a host that is not known as a follower: it goes on as it does.
+
+        Args:
+            written: The bytes of the file that it says it has; None where it does not say.
+        """
+        self._expire(now)
+        claim = self._get(key, now)
+        leader = None if claim is None or written is None else claim.followers.report(instance, source, written, now)
+        if claim is not None and claim.finished and leader is not None:
+            self._extend(key, claim, now, finished=True)  # as long as hosts follow they may have to ask for another leader
+        return Verdict(leader, granted=False)
 
     def finish(self, key: str, instance: str, source: str, now: float) -> None:
         """Notes that the holder has the file: for a while hosts that ask are sent there, since not all of them know yet what it holds."""
@@ -193,9 +218,9 @@ class Claims:
         self._reputations.of(source).kept_lease()
         return self._grant(key, instance, source, now)
 
-    def _follow(self, claim: _Claim, instance: str, source: str) -> Verdict:
+    def _follow(self, claim: _Claim, instance: str, source: str, now: float, written: int | None) -> Verdict:
         known = len(claim.followers)
-        leader = claim.followers.leader(instance, source, room=self._followers < _FOLLOWERS_LIMIT)
+        leader = claim.followers.leader(instance, source, now, written, room=source == OWN or self._followers < _FOLLOWERS_LIMIT)
         self._followers += len(claim.followers) - known
         return _ON_ITS_OWN if leader is None else Verdict(leader, granted=False)
 

@@ -169,6 +169,37 @@ class ClaimsTests(Setup):
         self.assertEqual(self.ask(THIRD, LEASE), GRANTED)
         self.assertEqual(self.ask(SECOND, LEASE), Verdict(THIRD, granted=False))
 
+    def test_report(self) -> None:
+        """A follower says how far it is and is told its leader; any other host is told nobody, and goes on as it does."""
+        self.ask(FIRST)
+        self.assertEqual(self.claims.report(KEY, SECOND, address(SECOND), 1.0, 5), ON_ITS_OWN)
+        self.ask(SECOND)
+        self.assertEqual(self.claims.report(KEY, SECOND, address(SECOND), 1.0, 5), Verdict(FIRST, granted=False))
+        self.assertEqual(self.claims.report(KEY, SECOND, address(SECOND), 1.0, None), ON_ITS_OWN)
+        self.assertEqual(self.claims.report(KEY, FIRST, address(FIRST), 1.0, 5), ON_ITS_OWN)
+        self.assertEqual(self.claims.report("xz", SECOND, address(SECOND), 1.0, 5), ON_ITS_OWN)
+        self.assertEqual(self.claims.report(KEY, SECOND, address(SECOND), LEASE, 5), ON_ITS_OWN, "a report is no sign of life of the holder")
+
+    def test_sent_elsewhere(self) -> None:
+        """A holder that renews its claim says how far it is: where it can't feed two, the second one is sent to the first."""
+        self.ask(FIRST)
+        for instance in (SECOND, THIRD):
+            self.claims.handle("ask", KEY, instance, address(instance), 0.0, 0)
+        for now in (1.0, 2.0, 3.0):
+            self.claims.handle("renew", KEY, FIRST, address(FIRST), now, int(now * 1000))
+            told = [self.claims.handle("report", KEY, one, address(one), now, int(now * 400)).follow for one in (SECOND, THIRD)]
+        self.assertEqual(told, [FIRST, SECOND])
+
+    def test_followed_for_long(self) -> None:
+        """What was downloaded is remembered as long as hosts follow: one whose leader goes is told another one, and does not download it again."""
+        self.ask(FIRST)
+        self.ask(SECOND)
+        self.finish(FIRST, 1.0)
+        for now in range(2, 3 * int(FINISHED)):
+            self.claims.report(KEY, SECOND, address(SECOND), now, now)
+        self.assertEqual(self.ask(SECOND, 3 * FINISHED), Verdict(FIRST, granted=False))
+        self.assertEqual(self.ask(SECOND, 4 * FINISHED), GRANTED)
+
 
 class OffenceTests(Setup):
     def test_ban(self) -> None:
@@ -334,6 +365,19 @@ class ClaimsMachine(RuleBasedStateMachine):
         live = self.live(key)
         if live is not None and self.claims.renew(key, *live, self.now):
             self.holders[key] = (*live, self.now + LEASE)
+
+    @rule(host=HOSTS, key=KEYS, written=st.integers(0, 1000))
+    def report(self, host: int, key: str, written: int) -> None:
+        """A host says how far it is; nobody is told to follow itself, or is granted anything."""
+        instance, source, live = f"i{host}", self.source(host), self.live(key)
+        verdict = self.claims.report(key, instance, source, self.now, written)
+        assert not verdict.granted
+        assert verdict.follow != instance
+        assert verdict.follow is None or live is not None
+        if verdict.follow is not None and live is not None:
+            self.told[key][instance] = verdict.follow
+            if key in self.finished:
+                self.holders[key] = (*live, self.now + FINISHED)
 
     @rule(seconds=st.sampled_from([0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 600.0]))
     def wait(self, seconds: float) -> None:

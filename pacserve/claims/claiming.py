@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, execute
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve.claims.claims import OWN, Claims, Verdict
+from pacserve.claims.following import Following
 from pacserve.claims.keepers import KEEPERS_ASKED, MESSAGE_TIMEOUT, Keeper, KeeperCall, KeeperRound, rank_keepers
 from pacserve.claims.leader import Leader
 from pacserve.claims.lease import Lease
@@ -30,6 +31,8 @@ from pacserve.transfer.leader_search import Claim, Claiming
 
 # Bytes of an answer to a claim; ours have some 70.
 _ANSWER_LIMIT = 1024
+# Leaders that are asked for until one is known here: a host that has just come is known to its keeper first, and ids can be made up.
+LEADERS_NAMED = 3
 _WHERE = "/claim"
 
 
@@ -38,14 +41,15 @@ def claim_key(name: str, sha256: bytes) -> str:
     return f"{name}/{sha256.hex()}"
 
 
-def claim_url(peer: Endpoint, action: str, key: str, instance: str) -> str:
+def claim_url(peer: Endpoint, action: str, key: str, instance: str, written: int) -> str:
     """
     Returns the URL at which a peer is told of a download (docs/protocol.md).
 
     Args:
-        action: `ask`, `renew`, `finish` or `release`.
+        action: `ask`, `renew`, `report`, `finish` or `release`.
+        written: The bytes that this host has of the file.
     """
-    return f"{peer.url}/claim/{action}/{instance}/{'/'.join(map(path_part, key.split('/')))}"
+    return f"{peer.url}/claim/{action}/{instance}/{'/'.join(map(path_part, key.split('/')))}?written={written}"
 
 
 def encode_verdict(verdict: Verdict) -> bytes:
@@ -93,21 +97,41 @@ class PeerClaiming(Claiming):
         self._instance = instance
         self._lateness = lateness
 
-    async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
+    async def claim(self, request: FileRequest, expected: ExpectedFile | None, written: Callable[[], int]) -> Claim:
         if request.kind is FileKind.DATABASE or expected is None or expected.sha256 is None:
             return _PeerClaim()  # nothing would tell whether another host downloads the same file
         key = claim_key(request.name, expected.sha256)
         known = self._known(request.name)
         order = rank_keepers(key, [*known, self._instance])[:KEEPERS_ASKED]
-        keepers = [self._keeper(instance, known, key) for instance in order]
+        keepers = [self._keeper(instance, known, key, written) for instance in order]
         find = partial(self._leader, request, expected.sha256)
         try:
             verdict, keeper = await KeeperRound(keepers, self._clock, self._lateness).run()
+            if verdict.follow is not None:
+                return await self._followed(verdict, keeper, find)
         except FetchError:
             return _PeerClaim(find).held_with(keepers[:1], self._clock)
         if not verdict.granted:
-            return _PeerClaim(leader=find(verdict.follow or ""))
+            return _PeerClaim()
         return _PeerClaim(find).held_with([keeper, *(first for first in keepers[:1] if first is not keeper)], self._clock)
+
+    async def _followed(self, verdict: Verdict, keeper: Keeper, find: Callable[[str], Leader | None]) -> _PeerClaim:
+        """
+        Returns a claim of another host, with the leader that the keeper names.
+
+        Raises:
+            FetchError: The keeper does not answer any more.
+        """
+        named: list[str] = []
+        while verdict.follow is not None and verdict.follow not in named:
+            leader = find(verdict.follow)
+            if leader is not None:
+                return _PeerClaim(find, leader).following(keeper, self._clock, verdict.follow)
+            named.append(verdict.follow)
+            if len(named) == LEADERS_NAMED:
+                break
+            verdict = await keeper.call("ask")
+        return _PeerClaim(find).held_with([keeper], self._clock) if verdict.granted else _PeerClaim()
 
     def _leader(self, request: FileRequest, sha256: bytes, instance: str) -> Leader | None:
         """
@@ -136,26 +160,27 @@ class PeerClaiming(Claiming):
                 known.setdefault(instance, (peer.endpoint, peer))
         return known
 
-    def _keeper(self, instance: str, known: dict[str, tuple[Endpoint, Peer]], key: str) -> Keeper:
+    def _keeper(self, instance: str, known: dict[str, tuple[Endpoint, Peer]], key: str, written: Callable[[], int]) -> Keeper:
         if instance not in known:
-            return Keeper(instance, _OwnTable(self._table, self._clock, key, self._instance), None)
+            return Keeper(instance, _OwnTable(self._table, self._clock, key, self._instance, written), None)
         endpoint, peer = known[instance]
-        return Keeper(instance, _RemoteKeeper(self._client, endpoint, key, self._instance), peer.reputation)
+        return Keeper(instance, _RemoteKeeper(self._client, endpoint, key, self._instance, written), peer.reputation)
 
 
 class ClaimKeeper(Protocol):
     """Keeps the claims of other hosts."""
 
     @abstractmethod
-    def keep(self, action: str, instance: str, key: str, source: str) -> bytes:
+    def keep(self, action: str, instance: str, key: str, source: str, written: int | None) -> bytes:
         """
         Does what a host asks, and returns the answer as it is sent.
 
         Args:
-            action: `ask`, `renew`, `finish` or `release`.
+            action: `ask`, `renew`, `report`, `finish` or `release`.
             instance: The host's instance id, as it states it.
             key: The file that is claimed.
             source: The address that the host asks from.
+            written: The bytes of the file that it says it has; None where it does not say.
         """
 
 
@@ -166,8 +191,8 @@ class LocalKeeper(ClaimKeeper):
         self._table = table
         self._clock = clock
 
-    def keep(self, action: str, instance: str, key: str, source: str) -> bytes:
-        return encode_verdict(self._table.handle(action, key, instance, source, self._clock.seconds()))
+    def keep(self, action: str, instance: str, key: str, source: str, written: int | None) -> bytes:
+        return encode_verdict(self._table.handle(action, key, instance, source, self._clock.seconds(), written))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +203,10 @@ class _OwnTable(KeeperCall):
     clock: IReactorTime
     key: str
     instance: str
+    written: Callable[[], int]
 
     def __call__(self, action: str, timeout: float = MESSAGE_TIMEOUT) -> Deferred[Verdict]:
-        return execute(self.table.handle, action, self.key, self.instance, OWN, self.clock.seconds())
+        return execute(self.table.handle, action, self.key, self.instance, OWN, self.clock.seconds(), self.written())
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +217,14 @@ class _RemoteKeeper(KeeperCall):
     endpoint: Endpoint
     key: str
     instance: str
+    written: Callable[[], int]
 
     def __call__(self, action: str, timeout: float = MESSAGE_TIMEOUT) -> Deferred[Verdict]:
         return Deferred.fromCoroutine(self._post(action, timeout))
 
     async def _post(self, action: str, timeout: float) -> Verdict:
-        answer = await self.client.post(claim_url(self.endpoint, action, self.key, self.instance), timeout=timeout, limit=_ANSWER_LIMIT)
+        url = claim_url(self.endpoint, action, self.key, self.instance, self.written())
+        answer = await self.client.post(url, timeout=timeout, limit=_ANSWER_LIMIT)
         if answer.status != 200:
             raise RemoteProtocolError(f"it answers {answer.status}")
         return decode_verdict(answer.body)
@@ -214,11 +242,17 @@ class _PeerClaim(Claim):
         self._find = find
         self._leader = leader
         self._leases: list[Lease] = []
+        self._following: Following | None = None
         self._lost: Callable[[], object] = _ignored
 
     def held_with(self, keepers: Sequence[Keeper], clock: IReactorTime) -> _PeerClaim:
         """Shows these keepers from now on that the download goes on; returns this claim."""
         self._leases = [Lease(keeper.call, clock, self._moved) for keeper in keepers]
+        return self
+
+    def following(self, keeper: Keeper, clock: IReactorTime, leader: str) -> _PeerClaim:
+        """Tells the keeper from now on how far this host is, and takes note when it names another leader; returns this claim."""
+        self._following = Following(keeper.call, clock, leader, self._moved)
         return self
 
     @property
@@ -229,11 +263,13 @@ class _PeerClaim(Claim):
         self._lost = lost
 
     def end(self, *, kept: bool) -> None:
+        if self._following is not None:
+            self._following.end()
         for lease in self._leases:
             lease.end("finish" if kept else "release")
 
     def _moved(self, instance: str) -> None:
-        """Takes note that another host holds the claim."""
+        """Takes note that another host is to be followed."""
         leader = self._find(instance)
         if leader is not None:
             self._leader = leader

@@ -37,7 +37,7 @@ _complaints = Complaints(Logger())
 
 
 class KeeperCall(Protocol):
-    """Calls a keeper, to say `ask`, `renew`, `finish` or `release`."""
+    """Calls a keeper, to say `ask`, `renew`, `report`, `finish` or `release`, and how much of the file is here."""
 
     @abstractmethod
     def __call__(self, action: str, timeout: float = MESSAGE_TIMEOUT) -> Deferred[Verdict]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from pacserve.claims.claiming import ClaimKeeper
 from pacserve.errors import RequestError, plain_reason
+from pacserve.http.request import query_number
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.files import FileKind, FileRequest, HeldFile
 from pacserve.packages.inventory import LocalPackages
@@ -18,7 +19,9 @@ from pacserve.web.answers import Answer, DocumentAnswer, FileAnswer, StreamAnswe
 from pacserve.web.front import Ask, Front
 
 _INSTANCE = re.compile(r"[0-9a-f]{32}\Z")
-_VERBS = ("ask", "renew", "finish", "release")
+_VERBS = ("ask", "renew", "report", "finish", "release")
+# The largest file that a host can say that it has, in bytes: that of an inventory's entry.
+_SIZE_LIMIT = 1 << 40
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -69,7 +72,7 @@ class FetchFront(Front):
 
 
 class ClaimFront(Front):
-    """`/claim/ask|renew|finish|release/INSTANCE/KEY`: claims that this host keeps."""
+    """`/claim/ask|renew|report|finish|release/INSTANCE/KEY?written=BYTES`: claims that this host keeps."""
 
     def __init__(self, keeper: ClaimKeeper) -> None:
         self._keeper = keeper
@@ -78,7 +81,9 @@ class ClaimFront(Front):
         verb, instance, *key = ask.parts if len(ask.parts) > 2 else ("", "")
         if verb not in _VERBS or not _INSTANCE.match(instance) or not _is_key(key):
             raise RequestError(404, "ask for /claim/ask/INSTANCE/KEY")
-        body = self._keeper.keep(verb, instance, "/".join(key), str(ask.client))
+        written = query_number(ask.query, "written")
+        stated = written if written is not None and written <= _SIZE_LIMIT else None
+        body = self._keeper.keep(verb, instance, "/".join(key), str(ask.client), stated)
         return DocumentAnswer(body, (("Content-Type", "application/json"), ("Cache-Control", "no-store")), quiet=True)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -65,7 +65,7 @@ class Leaders(Protocol):
 
     @abstractmethod
     def watch(self, joined: Callable[[], object]) -> None:
-        """Has a function called when another host turns out to download the file as well, which is the next leader then."""
+        """Has a function called when another host is to be followed, which is the next leader then."""
 
 
 class _NoLeaders(Leaders):
@@ -219,7 +219,9 @@ class Download:
                 self._begin(OpenedSource(leader, body))
                 pace = Pace(LEADER_RATE_ASSUMED, self._clock.seconds())
                 stall = self._lateness.widened(LEADER_STALL_TIMEOUT, LONGEST_LEADER_TIMEOUT)
-                await self._unless_all_here(body.consume(partial(self._arrived, leader, pace), stall))
+                if not await self._unless_sent_elsewhere(leaders, self._unless_all_here(body.consume(partial(self._arrived, leader, pace), stall))):
+                    self._log.debug("{name}: {host} is left for a better leader", name=self.name, host=leader.label)
+                    continue
                 self._arrival.finish()
             except IntegrityError as error:
                 self._log.warn("{name}: {host} gave a wrong file: {error}", name=self.name, host=leader.label, error=error)
@@ -247,27 +249,44 @@ class Download:
             AbsentError: Every source said that it has no such file.
             FetchError: No source gave the file.
         """
-        fetching = Deferred.fromCoroutine(self._fetch())
-        joined = False
+        if self._has_joined:  # each time a source is dropped that may be as good as any, and a keeper could have that done again and again
+            await self._fetch()
+            return True
+        if await self._unless_sent_elsewhere(leaders, self._fetch()):
+            return True
+        self._has_joined = True
+        self._log.debug("{name}: another host downloads it as well, and is followed", name=self.name)
+        return False
 
-        def join() -> None:
-            nonlocal joined
+    async def _unless_sent_elsewhere(self, leaders: Leaders, fetching: Coroutine[Any, Any, object]) -> bool:
+        """
+        Runs something that fetches the file, until another host is to be followed.
+
+        Returns:
+            False in that case: it was cancelled.
+
+        Raises:
+            Exception: It failed.
+        """
+        running = Deferred.fromCoroutine(fetching)
+        sent = False
+
+        def send() -> None:
+            nonlocal sent
             missing = self._arrival.missing
-            if not fetching.called and (missing is None or missing > JOINING_BYTES):
-                joined = True
-                fetching.cancel()
+            if not running.called and (missing is None or missing > JOINING_BYTES):
+                sent = True
+                running.cancel()
 
-        if not self._has_joined:  # each time a source is dropped that may be as good as any, and a keeper could have that done again and again
-            leaders.watch(join)
+        leaders.watch(send)
         try:
-            await fetching
+            await running
         except CancelledError:
-            if not joined:  # the daemon stops
+            if not sent:  # the daemon stops
                 raise
-            self._has_joined = True
-            leaders.watch(_not_again)
-            self._log.debug("{name}: another host downloads it as well, and is followed", name=self.name)
             return False
+        finally:
+            leaders.watch(_not_again)
         return True
 
     async def _fetch(self) -> None:
@@ -407,7 +426,7 @@ class Download:
             raise FetchError("it gives next to nothing")
         return wait
 
-    async def _unless_all_here(self, consuming: Awaitable[T]) -> T | None:
+    async def _unless_all_here(self, consuming: Coroutine[Any, Any, T]) -> T | None:
         """Returns the result, or None where it failed with every byte here: a source that does not mark the end has given the whole file as well."""
         try:
             return await consuming

@@ -172,7 +172,7 @@ class Downloads:
         self._ended.close()
 
     async def _run(self, request: FileRequest, download: Download, claimed: ExpectedFile | None) -> None:
-        search = LeaderSearch(self._claiming, request, claimed, self._clock, self.terms.lateness)
+        search = LeaderSearch(self._claiming, request, claimed, self._clock, self.terms.lateness, lambda: download.file.written)
         kept = False
         try:
             await download.run(None if claimed is None else search)

@@ -37,7 +37,7 @@ class Claim(Protocol):
 
     @abstractmethod
     def watch(self, lost: Callable[[], object]) -> None:
-        """Has a function called each time that the claim turns out to be that of another host, which is the leader from then on."""
+        """Has a function called each time that another host is to be followed, which is the leader from then on."""
 
     @abstractmethod
     def end(self, *, kept: bool) -> None:
@@ -53,7 +53,7 @@ class Claiming(Protocol):
     """Agrees with the LAN which host downloads a file."""
 
     @abstractmethod
-    async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
+    async def claim(self, request: FileRequest, expected: ExpectedFile | None, written: Callable[[], int]) -> Claim:
         """
         Claims a file for this host, or finds the host that has claimed the file.
 
@@ -62,20 +62,34 @@ class Claiming(Protocol):
         Args:
             expected: What the catalogue states of the file; of a signature, of the file that it signs.  Hosts that expect other bytes have claims
                 of their own.
+            written: Gives the bytes that are here; it is called as long as the claim has not ended.
+            written: Gives the bytes that are here; it is called as long as the claim has not ended.
         """
 
 
 class LeaderSearch(Leaders):
-    """Claims one file for this host, or finds the leader to follow, again each time that a leader has failed."""
+    """
+    Claims one file for this host, or finds the leader to follow, again each time that a leader has failed.
+
+    Args:
+        written: Gives the bytes that are here.
+    """
 
     def __init__(
-        self, claiming: Claiming, request: FileRequest, expected: ExpectedFile | None, clock: IReactorTime, lateness: Lateness = PUNCTUAL
+        self,
+        claiming: Claiming,
+        request: FileRequest,
+        expected: ExpectedFile | None,
+        clock: IReactorTime,
+        lateness: Lateness = PUNCTUAL,
+        written: Callable[[], int] = int,
     ) -> None:
         self._claiming = claiming
         self._request = request
         self._expected = expected
         self._clock = clock
         self._lateness = lateness
+        self._written = written
         self._claim: Claim | None = None
         self._joined: Callable[[], object] = _nothing
         self._joining = False
@@ -105,7 +119,7 @@ class LeaderSearch(Leaders):
             return None
         if gained < USEFUL_BYTES:
             self._leaders_followed += 1
-        self._claim = claim = await self._claiming.claim(self._request, self._expected)
+        self._claim = claim = await self._claiming.claim(self._request, self._expected, self._written)
         claim.watch(self._lost)
         return claim.leader
 

@@ -80,7 +80,7 @@ class Granted(Claim):
 class Alone(Claiming):
     """Grants every claim."""
 
-    async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
+    async def claim(self, request: FileRequest, expected: ExpectedFile | None, written: Callable[[], int]) -> Claim:
         return Granted()
 
 

@@ -48,7 +48,7 @@ class Slow(Databases):
 class Nobody(Claiming, Upstreams):
     """A LAN and a WAN without anybody."""
 
-    async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
+    async def claim(self, request: FileRequest, expected: ExpectedFile | None, written: Callable[[], int]) -> Claim:
         raise NotImplementedError
 
     def upstreams(self, request: FileRequest) -> Sequence[Upstream]:

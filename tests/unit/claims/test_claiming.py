@@ -13,8 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
-from pacserve.claims.claiming import LocalKeeper, PeerClaiming, claim_key, claim_url, decode_verdict, encode_verdict
+from pacserve.claims.claiming import LEADERS_NAMED, LocalKeeper, PeerClaiming, claim_key, claim_url, decode_verdict, encode_verdict
 from pacserve.claims.claims import LEASE, Claims, Verdict
+from pacserve.claims.following import REPORT_INTERVAL
 from pacserve.claims.keepers import CLAIM_BUDGET, KEEPERS_ASKED, MESSAGE_TIMEOUT, rank_keepers
 from pacserve.claims.lease import FAREWELL_TRIES, RENEWAL_INTERVAL
 from pacserve.errors import RemoteProtocolError
@@ -81,8 +82,8 @@ class VerdictTests(SynchronousTestCase):
 
     def test_url(self) -> None:
         """A file is claimed under an id and a key, by a URL that is read back as it is."""
-        url = claim_url(Endpoint("10.0.0.3", 15678), "ask", f"{REQUEST.name}/0a", OWN)
-        self.assertEqual(url, f"http://10.0.0.3:15678/claim/ask/{OWN}/{REQUEST.name}/0a")
+        url = claim_url(Endpoint("10.0.0.3", 15678), "ask", f"{REQUEST.name}/0a", OWN, 70_000)
+        self.assertEqual(url, f"http://10.0.0.3:15678/claim/ask/{OWN}/{REQUEST.name}/0a?written=70000")
         self.assertEqual(str(parse_url(url)), url)
 
 
@@ -93,6 +94,7 @@ class ClaimingTests(SynchronousTestCase):
         self.roster = Roster()
         self.table = Claims(self.roster.reputations)
         client = StreamingClient(self.network, self.clock)
+        self.written = 0
         self.claiming = PeerClaiming(self.roster, self.table, client, self.clock, OWN)
 
     def add(self, instance: str, answer: Callable[[str, str, str], bytes] | Line | Page) -> Keeper | Line | Page:
@@ -107,7 +109,7 @@ class ClaimingTests(SynchronousTestCase):
 
     def claim(self, expected: ExpectedFile | None = EXPECTED) -> Deferred[Claim]:
         """Begins to claim the file."""
-        return Deferred.fromCoroutine(self.claiming.claim(REQUEST, expected))
+        return Deferred.fromCoroutine(self.claiming.claim(REQUEST, expected, lambda: self.written))
 
     def followed(self) -> Upstream:
         """Claims the file, and returns the leader that is to be followed."""
@@ -215,10 +217,10 @@ class ClaimingTests(SynchronousTestCase):
     def test_signature(self) -> None:
         """A signature is claimed by the package that it signs, apart from the package; not where no database states that."""
         request = FileRequest("core", "x86_64", f"{REQUEST.name}.sig", FileKind.SIGNATURE)
-        claim = self.successResultOf(Deferred.fromCoroutine(self.claiming.claim(request, None)))
+        claim = self.successResultOf(Deferred.fromCoroutine(self.claiming.claim(request, None, int)))
         claim.end(kept=True)
         self.assertEqual((claim.leader, len(self.table), self.network.asked), (None, 0, []))
-        both = [self.successResultOf(Deferred.fromCoroutine(self.claiming.claim(one, EXPECTED))) for one in (request, REQUEST)]
+        both = [self.successResultOf(Deferred.fromCoroutine(self.claiming.claim(one, EXPECTED, int))) for one in (request, REQUEST)]
         self.assertEqual((len(self.table), [one.leader for one in both]), (2, [None, None]))
         for one in both:
             one.end(kept=False)
@@ -226,7 +228,7 @@ class ClaimingTests(SynchronousTestCase):
     def test_database(self) -> None:
         """Databases are not claimed: they come from the mirrors."""
         request = FileRequest("core", "x86_64", "core.db", FileKind.DATABASE)
-        claim = self.successResultOf(Deferred.fromCoroutine(self.claiming.claim(request, EXPECTED)))
+        claim = self.successResultOf(Deferred.fromCoroutine(self.claiming.claim(request, EXPECTED, int)))
         self.assertEqual((claim.leader, len(self.table), self.network.asked), (None, 0, []))
 
     def test_names_asker(self) -> None:
@@ -234,12 +236,54 @@ class ClaimingTests(SynchronousTestCase):
         self.add(self.other_keeper(), lambda *_: encode_verdict(Verdict(OWN, granted=False)))
         self.add(OWN, lambda *_: encode_verdict(Verdict(None, granted=True)))
         self.assertIsNone(self.successResultOf(self.claim()).leader)
-        self.assertEqual(len(self.network.asked), 1)
+        self.assertEqual({line.split("/")[2] for line in self.network.asked}, {"10.0.0.2:15678"})
 
     def test_unknown_leader(self) -> None:
         """A leader that this host does not know is ignored: no keeper makes it talk to an address of its choice."""
         self.add(self.other_keeper(), lambda *_: encode_verdict(Verdict("e" * 32, granted=False)))
         self.assertIsNone(self.successResultOf(self.claim()).leader)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_unknown_leaders(self) -> None:
+        """A keeper that names a leader that is not known here is asked for another one, a few times: ids can be made up, and hosts come."""
+        keeper = self.other_keeper()
+        named = iter(["e" * 32, "d" * 32, keeper])
+        self.add(keeper, lambda what, *_: encode_verdict(Verdict(next(named), granted=False)))
+        claim = self.successResultOf(self.claim())
+        self.assertEqual(None if claim.leader is None else claim.leader.label, "peer 10.0.0.2:15678")
+        claim.end(kept=False)
+        self.setUp()
+        numbers = iter(range(5000, 5100))
+        self.add(keeper, lambda *_: encode_verdict(Verdict(f"{next(numbers):032x}", granted=False)))
+        self.assertIsNone(self.successResultOf(self.claim()).leader)
+        self.assertEqual((len(self.network.asked), self.clock.getDelayedCalls()), (LEADERS_NAMED, []))
+
+    def test_takes_over(self) -> None:
+        """A host whose leader is not known, and that is granted the claim when it asks again, holds it."""
+        keeper = self.add(self.other_keeper(), lambda *_: encode_verdict(next(verdicts)))
+        verdicts = iter([Verdict("e" * 32, granted=False), Verdict(None, granted=True), Verdict(None, granted=True), Verdict(None, granted=False)])
+        assert isinstance(keeper, Keeper)
+        claim = self.successResultOf(self.claim())
+        self.clock.advance(RENEWAL_INTERVAL)
+        claim.end(kept=True)
+        self.assertEqual((claim.leader, [asked[2] for asked in keeper.asked]), (None, ["ask", "ask", "renew", "finish"]))
+
+    def test_reports(self) -> None:
+        """A follower tells the keeper how much it has, and follows another leader when that names one that is known here."""
+        leader = self.other_keeper()
+        answers = {"ask": encode_verdict(Verdict(leader, granted=False)), "report": encode_verdict(Verdict(leader, granted=False))}
+        self.add(leader, partial(_answer, answers))
+        self.add("b" * 32, Line.REFUSES)
+        claim = self.successResultOf(self.claim())
+        moved: list[str] = []
+        claim.watch(partial(moved.append, "moved"))
+        for self.written, follow in ((1000, leader), (2000, "e" * 32), (3000, "b" * 32)):
+            answers["report"] = encode_verdict(Verdict(follow, granted=False))
+            self.clock.advance(REPORT_INTERVAL)
+            self.assertTrue(self.network.asked[-1].endswith(f"/{bytes(range(32)).hex()}?written={self.written}"))
+        self.assertEqual(moved, ["moved"])
+        self.assertEqual(None if claim.leader is None else claim.leader.label, "peer 10.0.0.3:15678")
+        claim.end(kept=True)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_silent_keeper(self) -> None:
@@ -322,13 +366,22 @@ class ClaimingTests(SynchronousTestCase):
             self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_kept(self) -> None:
-        """What is kept for others is what the table says."""
+        """What is kept for others is what the table says; of what they say how far they are is taken note."""
         kept = LocalKeeper(self.table, self.clock)
-        self.assertEqual(decode_verdict(kept.keep("ask", "1" * 32, "key", "10.0.0.3")), Verdict(None, granted=True))
-        self.assertEqual(decode_verdict(kept.keep("ask", "2" * 32, "key", "10.0.0.4")), Verdict("1" * 32, granted=False))
-        self.assertEqual(decode_verdict(kept.keep("renew", "1" * 32, "key", "10.0.0.3")), Verdict(None, granted=True))
-        kept.keep("finish", "1" * 32, "key", "10.0.0.3")
+        self.table.ask(KEY, "1" * 32, "10.0.0.3", 0.0)
+        for instance in ("2" * 32, "3" * 32):
+            kept.keep("ask", instance, KEY, f"10.0.1.{instance[0]}", 0)
+        for second in (1, 2, 3):
+            self.clock.advance(1)
+            kept.keep("renew", "1" * 32, KEY, "10.0.0.3", 1000 * second)
+            told = [kept.keep("report", instance, KEY, f"10.0.1.{instance[0]}", 400 * second) for instance in ("2" * 32, "3" * 32)]
+        self.assertEqual([decode_verdict(one).follow for one in told], ["1" * 32, "2" * 32])
+        kept.keep("release", "1" * 32, KEY, "10.0.0.3", 0)
+        self.assertEqual(decode_verdict(kept.keep("ask", "1" * 32, "key", "10.0.0.3", 0)), Verdict(None, granted=True))
+        self.assertEqual(decode_verdict(kept.keep("ask", "2" * 32, "key", "10.0.0.4", 0)), Verdict("1" * 32, granted=False))
+        self.assertEqual(decode_verdict(kept.keep("renew", "1" * 32, "key", "10.0.0.3", 0)), Verdict(None, granted=True))
+        kept.keep("finish", "1" * 32, "key", "10.0.0.3", 0)
         self.clock.advance(2 * LEASE)
-        self.assertEqual(decode_verdict(kept.keep("ask", "2" * 32, "key", "10.0.0.4")), Verdict("1" * 32, granted=False))
-        kept.keep("release", "1" * 32, "key", "10.0.0.3")
-        self.assertEqual(decode_verdict(kept.keep("ask", "2" * 32, "key", "10.0.0.4")), Verdict(None, granted=True))
+        self.assertEqual(decode_verdict(kept.keep("ask", "2" * 32, "key", "10.0.0.4", 0)), Verdict("1" * 32, granted=False))
+        kept.keep("release", "1" * 32, "key", "10.0.0.3", 0)
+        self.assertEqual(decode_verdict(kept.keep("ask", "2" * 32, "key", "10.0.0.4", 0)), Verdict(None, granted=True))

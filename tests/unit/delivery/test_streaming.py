@@ -41,7 +41,7 @@ ENDPOINT = Endpoint("10.0.0.3", 15678)
 class Nobody(Claiming):
     """Is not asked: what a peer has is claimed by nobody."""
 
-    async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
+    async def claim(self, request: FileRequest, expected: ExpectedFile | None, written: Callable[[], int]) -> Claim:
         raise NotImplementedError
 
 

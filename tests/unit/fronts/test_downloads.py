@@ -42,9 +42,11 @@ class Keeper(ClaimKeeper):
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, ...]] = []
+        self.written: list[int | None] = []
 
-    def keep(self, action: str, instance: str, key: str, source: str) -> bytes:
+    def keep(self, action: str, instance: str, key: str, source: str, written: int | None) -> bytes:
         self.asked.append((action, instance, key, source))
+        self.written.append(written)
         return b"{}"
 
 
@@ -134,9 +136,9 @@ class ClaimFrontTests(SynchronousTestCase):
         self.keeper = Keeper()
         self.front = ClaimFront(self.keeper)
 
-    def answer(self, *parts: str) -> Deferred[Answer]:
+    def answer(self, *parts: str, query: str = "") -> Deferred[Answer]:
         """Asks for a path."""
-        return Deferred.fromCoroutine(self.front.answer(ask(*parts, client="10.0.0.3", method="POST")))
+        return Deferred.fromCoroutine(self.front.answer(ask(*parts, client="10.0.0.3", method="POST", query=query)))
 
     def test_claims(self) -> None:
         """Claims are kept under their keys."""
@@ -145,6 +147,16 @@ class ClaimFrontTests(SynchronousTestCase):
             assert isinstance(answer, DocumentAnswer)
             self.assertIn(("Cache-Control", "no-store"), answer.headers)
             self.assertEqual(self.keeper.asked[-1], (parts[0], INSTANCE, "/".join(parts[2:]), "10.0.0.3"))
+
+    @given(st.text() | st.sampled_from(["written=5", "written=05&x", "written=1099511627776", "written=1099511627777", "written=-1", "written=",
+                                        "written=5&written=6", "written=5x", "written=\u0665", "written=9999999999999999999"]))  # fmt: skip
+    def test_written(self, query: str) -> None:
+        """How much a host has is taken note of where it is a number of bytes that a file can have, and any other claim counts without it."""
+        self.successResultOf(self.answer("report", INSTANCE, NAME, "00" * 32, query=query))
+        expected = {"written=5": 5, "written=05&x": 5, "written=1099511627776": 1 << 40}.get(query)
+        if expected is not None or query.startswith("written="):
+            self.assertEqual(self.keeper.written[-1], expected)
+        self.assertTrue(self.keeper.written[-1] is None or 0 <= self.keeper.written[-1] <= 1 << 40)
 
     def test_wrong(self) -> None:
         """A path that is no claim is 404, and not kept."""

@@ -3,7 +3,8 @@
 import errno
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -53,12 +54,14 @@ class Office(Claiming):
         self.leader: Upstream | None = None
         self.claims: list[AnsweredClaim] = []
         self.delay: Deferred[None] | None = None
+        self.written: Callable[[], int] = int
         self.asked: list[tuple[FileRequest, ExpectedFile | None]] = []
 
-    async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
+    async def claim(self, request: FileRequest, expected: ExpectedFile | None, written: Callable[[], int]) -> Claim:
         if self.delay is not None:
             await self.delay
         self.asked.append((request, expected))
+        self.written = written
         self.claims.append(AnsweredClaim(self.leader))
         return self.claims[-1]
 
@@ -354,6 +357,42 @@ class DownloadsTests(Setup):
         self.assertEqual((self.content(answer), mirror.verdicts, leader.verdicts), (data, [], ["succeeded"]))
         self.assertEqual((self.office.claims[-1].ended, len(self.office.claims)), ([True], 1))
 
+    def test_better_leader(self) -> None:
+        """A follower that is sent to another leader drops the first, which is not to blame, and goes on at the very byte; twice if it must."""
+        data = DATA * 20
+        self.known.known = ExpectedFile(len(data), hashlib.sha256(data).digest())
+        leaders = [Mirror(self.clock, f"leader {number}", data, dies_at=[4000 * number], dying="stalls") for number in (1, 2)]
+        leaders.append(Mirror(self.clock, "leader 3", data))
+        self.office.leader = leaders[0]
+        self.mirror()
+        answer = self.successResultOf(self.settle())
+        assert isinstance(answer, StreamAnswer)
+        for before, leader in pairwise(leaders):
+            self.office.claims[-1].lose(leader)
+            before.bodies[0].go_on(data)
+        self.assertEqual([leader.asked for leader in leaders], [[{}], [{"Range": "bytes=4000-"}], [{"Range": "bytes=8000-"}]])
+        self.assertEqual([leader.verdicts for leader in leaders], [[], [], ["succeeded"]])
+        self.assertEqual((self.content(answer), len(self.office.claims), self.office.claims[0].ended), (data, 1, [True]))
+
+    def test_better_leader_too_late(self) -> None:
+        """A leader that gives the last bytes already is left for no other one."""
+        first, second = (Mirror(self.clock, f"leader {number}", DATA, dies_at=[4000], dying="stalls") for number in (1, 2))
+        self.office.leader = first
+        self.mirror()
+        answer = self.successResultOf(self.settle())
+        assert isinstance(answer, StreamAnswer)
+        self.office.claims[-1].lose(second)
+        self.assertEqual(second.asked, [])
+        first.bodies[0].go_on(DATA[4000:])
+        self.assertEqual((self.content(answer), first.verdicts), (DATA, ["succeeded"]))
+
+    def test_written(self) -> None:
+        """The keeper of the claim can be told how much has arrived."""
+        self.mirror(dies_at=[4000], dying="stalls")
+        self.successResultOf(self.settle())
+        self.assertEqual(self.office.written(), 4000)
+        self.downloads.stop()
+
     def test_second_download_of_a_dead_one(self) -> None:
         """Where the first download gives nothing, the second goes on with the mirror at the byte that is missing."""
         data = DATA * 20
@@ -545,7 +584,7 @@ class DownloadsTests(Setup):
     def test_defect(self) -> None:
         """A defect ends the download for all who read it, and is logged."""
 
-        async def broken(request: FileRequest, expected: ExpectedFile | None) -> Claim:
+        async def broken(request: FileRequest, expected: ExpectedFile | None, written: Callable[[], int]) -> Claim:
             raise ZeroDivisionError
 
         self.office.claim = broken  # type: ignore[method-assign]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from twisted.internet.defer import Deferred
@@ -40,9 +41,11 @@ class Keeper(Claiming):
         self.leader: Upstream | None = None
         self.papers: list[AnsweredClaim] = []
         self.asked: list[tuple[FileRequest, ExpectedFile | None]] = []
+        self.written: Callable[[], int] = int
 
-    async def claim(self, request: FileRequest, expected: ExpectedFile | None) -> Claim:
+    async def claim(self, request: FileRequest, expected: ExpectedFile | None, written: Callable[[], int]) -> Claim:
         self.asked.append((request, expected))
+        self.written = written
         self.papers.append(AnsweredClaim(self.leader))
         return self.papers[-1]
 
@@ -124,6 +127,21 @@ class LeaderSearchTests(SynchronousTestCase):
         self.assertEqual((len(self.keeper.asked), self.keeper.papers[0].ended), (1, []))
         self.assertIsNone(self.successResultOf(self.ask(0.0, USEFUL_BYTES)))
         self.assertEqual((self.keeper.papers[0].ended, self.host.verdicts), ([False], ["failed"]))
+
+    def test_written(self) -> None:
+        """The keeper can be told how much is here."""
+        self.search = LeaderSearch(self.keeper, REQUEST, EXPECTED, self.clock, written=lambda: 70)
+        self.successResultOf(self.ask(0.0))
+        self.assertEqual(self.keeper.written(), 70)
+
+    def test_sent_elsewhere(self) -> None:
+        """A better leader that the keeper names is the next one, and the one before is not to blame."""
+        self.keeper.leader, better = self.host, SimulatedMirror(self.clock, 2, Behaviour())
+        self.successResultOf(self.ask(0.0))
+        self.clock.advance(LEADER_PROGRESS_TIMEOUT)
+        self.keeper.papers[0].lose(better)
+        self.assertIs(self.successResultOf(self.ask(0.0, USEFUL_BYTES)), better)
+        self.assertEqual((len(self.keeper.asked), self.keeper.papers[0].ended, self.host.verdicts), (1, [], []))
 
     def test_joined_too_often(self) -> None:
         """A keeper that takes a claim away again and again can't keep a download from its mirrors for ever."""

@@ -1,4 +1,4 @@
-"""What a host that follows another one tells the keeper of the claim."""
+"""The reports of a host that follows another one, to the keeper of the claim."""
 
 from __future__ import annotations
 

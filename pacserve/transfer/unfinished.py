@@ -35,7 +35,7 @@ _HELD = "held"
 @dataclass(frozen=True, slots=True)
 class Heading:
     """
-    What is known of a file before any byte is there.
+    The properties of a file that are known before any byte is there.
 
     Attributes:
         boot: The boot id of the kernel under which it was written: after a crash of the machine the disk may have zeros where bytes were.
@@ -53,7 +53,7 @@ class Heading:
 @dataclass(frozen=True, slots=True)
 class Journal:
     """
-    What is known of a file that did not become complete.
+    A file that did not become complete.
 
     Attributes:
         spans: The bytes that are there.

@@ -169,11 +169,6 @@ class Lab:
         """Gives a mirror's sending another rate from now on."""
         limit_rate(mirror.netns, "eth0", mbit)
 
-    def limit_link(self, host: Host, mbit: float) -> None:
-        """Limits the rate at which a host sends, and that at which it receives."""
-        _limit(host.netns, "eth0", mbit)
-        _limit(self.lan.netns, host.port, mbit)
-
     def unplug(self, host: Host, *, plugged: bool = False) -> None:
         """Pulls a host's cable, or puts it in again.  Connecting to it hangs, and fails after some 3 s for each address family."""
         sh(f"ip -n {self.lan.netns} link set {host.port} {'up' if plugged else 'down'}")

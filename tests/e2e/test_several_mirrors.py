@@ -126,7 +126,7 @@ def assert_modest(mirrors: Sequence[Mirror]) -> None:
 @awaiting_ranges
 @pytest.mark.parametrize("link", [LINK, Link(mbit=50, rtt_ms=5, loss_percent=0.1), Link(mbit=50, rtt_ms=200)], ids=["near", "lossy", "far"])
 def test_three_good(make_lab: MakeLab, depot: Depot, link: Link) -> None:
-    """A big file comes from three mirrors at once, each with at most two connections, and is right."""
+    """A big file comes from three mirrors at once, each with at most two connections, and is right; the log says what each of them gave."""
     lab = make_lab(hosts=1)
     (host,) = lab.hosts
     mirrors = add_mirrors(lab, depot.signed, "", "", "", link=link)
@@ -139,6 +139,9 @@ def test_three_good(make_lab: MakeLab, depot: Depot, link: Link) -> None:
     assert_spooled(host, [depot.packages["big"]])
     assert_modest(mirrors)
     assert [mirror.name for mirror in mirrors if given(mirror) < SHARE * depot.packages["big"].size] == []
+    (line,) = daemon.requests(depot.packages["big"].filename)
+    shares = [int(size) for size in re.findall(r" http://\S+ (\d+) bytes,", line.partition(" 200 from mirrors")[2])]
+    assert (len(shares), sum(shares)) == (len(mirrors), depot.packages["big"].size)
     daemon.stop()
 
 

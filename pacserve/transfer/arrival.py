@@ -9,7 +9,7 @@ from io import FileIO
 
 from pacserve.errors import FetchError, IntegrityError
 from pacserve.fetch.answers import AnswerHead
-from pacserve.http.partial import Part, Version, continued_at, part_of, version_of
+from pacserve.http.partial import Version, continued_at, part_of, version_of
 from pacserve.packages.files import SIGNATURE_LIMIT, ExpectedFile
 from pacserve.packages.names import is_signature
 from pacserve.packages.signatures import PREFIX_BYTES, may_begin_signature
@@ -180,11 +180,15 @@ class Arrival:
             FetchError: It holds anything else.
             OtherVersionError: It can't be shown to be of the same file as the parts of other sources.
         """
+        if answer.status == 416:
+            raise OtherVersionError("its file is shorter")
         if answer.status != 206:
             raise FetchError(f"{answer.status} instead of a part of the file")
         part = part_of(answer.header("Content-Range"))
-        if part != Part(first, end, self.file.size or 0):
-            raise FetchError("it gives another part of the file, or of another file, than it was asked for")
+        if part is None or (part.first, part.end) != (first, end):
+            raise FetchError("it gives another part of the file than it was asked for")
+        if part.size != self.file.size:
+            raise OtherVersionError(f"its file has {part.size} bytes instead of {self.file.size}")
         version = version_of(answer.header, part.size)
         if self.version is None:
             self.version = version
@@ -193,6 +197,7 @@ class Arrival:
             raise OtherVersionError("it can't be shown to be the same file")
         if version.etag and version.etag != self._tags.setdefault(source, version.etag):
             raise OtherVersionError("the file has changed meanwhile")
+        self.file.held = self.file.held or not source.trusted
 
     def part_headers(self, source: Upstream, first: int, end: int) -> dict[str, str]:
         """Returns the headers that ask a source for a part of the file, or for all of it if it has changed (RFC 9110, 13.1.5)."""

@@ -18,6 +18,8 @@ SETTLING_TIME = 0.3
 SILENCE = 0.5
 # Seconds that must be gained for the end of a part to be asked of another mirror: the connection of the first one is closed then.
 SHARING_GAIN = 0.3
+# Seconds sooner that a file must be here for a few bytes of a slow mirror to be asked of another one.
+GAIN_WORTH = 1.0
 # Bytes per second that a mirror is taken to give of which nothing is known.
 RATE_ASSUMED = 200e3
 
@@ -60,7 +62,7 @@ class Lane:
         began: The first byte that it was asked for.
         position: The next byte that it will give.
         asked_at: When it was asked for the part.
-        heard_at: When its last byte came, or the question was sent.
+        heard_at: When its last byte came, or the question was sent; behind a limit, the time from which on more may come.
         given: The bytes of all its parts that were of use.
         parts: The number of parts of which it was seen how fast they came.
         pace: Tells how fast the part comes.
@@ -84,6 +86,12 @@ class Lane:
         self.heard_at = now
         self.pace = PartPace(self.position, self.part.end if self.part else self.position, now)
 
+    def held_back(self, until: float) -> None:
+        """Takes note that a limit keeps the mirror from being read for a while: it is not to blame for that."""
+        if self.pace is not None:
+            self.pace.waited += until - self.heard_at
+        self.heard_at = until
+
     def judged(self, now: float) -> float | None:
         """Returns the bytes per second of the part so far, and remembers them; None where it is too early to tell."""
         rate = None if self.pace is None else self.pace.rate(self.position, now)
@@ -101,9 +109,13 @@ class PartPace:
     Args:
         first: The first byte that is to come.
         end: The byte behind the last one.
+
+    Attributes:
+        waited: Seconds for which a limit of this host kept the mirror from being read.
     """
 
     def __init__(self, first: int, end: int, now: float) -> None:
+        self.waited = 0.0
         self._half = (first + end) // 2
         self._from, self._since = first, now
         self._halved = False
@@ -286,7 +298,7 @@ class Division:
     def _gain(self, part: Part, lane: Lane, now: float) -> tuple[float, int]:
         """Returns the seconds by which a part would be here sooner if this mirror gave the end of it, and the bytes of that end."""
         other = part.lanes[0]
-        age = now - other.asked_at
+        age = now - other.asked_at - (0.0 if other.pace is None else other.pace.waited)
         if age < SETTLING_TIME + other.delay:
             return 0.0, 0
         left = part.end - part.have
@@ -294,4 +306,5 @@ class Division:
         mine = lane.rate or other.rate or RATE_ASSUMED
         # Both end at the same moment.
         size = int(mine * (left - theirs * lane.delay) / (theirs + mine))
-        return (size / theirs, size) if size >= self._sizes.least else (0.0, 0)
+        gain = size / theirs
+        return (gain, size) if size >= self._sizes.least or gain >= GAIN_WORTH else (0.0, 0)

@@ -354,7 +354,6 @@ class Download:
         mirrors = () if self._was_divided else lines.divided(self.expected, self._sources.order, self._clock.seconds())
         if not mirrors or file.size is None:
             return False
-        self._was_divided = True
         striping = Striping(
             self.name,
             self._arrival,
@@ -365,9 +364,12 @@ class Download:
         )
         try:
             await striping.run()
+            self._arrival.finish()
+        except FetchError:
+            self._was_divided = True
+            raise
         finally:
             self._arrived_at = max(self._arrived_at, striping.heard_at)
-        self._arrival.finish()
         return True
 
     async def _take(self, opened: OpenedSource) -> OpenedSource | None:

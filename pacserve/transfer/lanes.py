@@ -57,12 +57,14 @@ class _Trial:
 
     Attributes:
         rate: Bytes per second of all with it.
+        others: How many others there were.
         began: When its last part had ended; None before that.
         given: The bytes that all had given then.
     """
 
     lane: Lane
     rate: float
+    others: int
     began: float | None = None
     given: int = 0
 
@@ -94,8 +96,8 @@ class Lanes:
 
     @property
     def exhausted(self) -> bool:
-        """True if no mirror is asked, nor can be for this file."""
-        return not self.busy and all(standing.gone for standing in self._lanes.values())
+        """True if no mirror is asked, nor can be for this file, or for as long as it has asked to be left alone."""
+        return not self.busy and all(standing.gone or lane.upstream.resting for lane, standing in self._lanes.items())
 
     @property
     def given(self) -> int:
@@ -113,9 +115,27 @@ class Lanes:
         if busy:
             # A mirror gives one part of a file at a time, and none where it gives another file: that one has no other mirror.
             return [lane for lane in preferred if self._lines.is_idle(lane.upstream)][:room]
-        chosen = preferred[: self._lines.width(now)] or [lane for lane, _ in able]
+        chosen = preferred[: self._lines.at_once]
         order = self._lines.by_load([lane.upstream for lane in chosen])
-        return sorted(chosen, key=lambda lane: order.index(lane.upstream))[:room]
+        return sorted(chosen, key=lambda lane: order.index(lane.upstream)) + [lane for lane, _ in able if lane not in chosen]
+
+    def silent(self, patience: float, now: float) -> Sequence[Lane]:
+        """
+        Returns the mirrors that are asked, where none of them gives anything and others are there that may.
+
+        Args:
+            patience: Seconds without a byte that are borne.
+        """
+        busy = self.busy
+        if any(now - lane.heard_at < patience for lane in busy):
+            return ()
+        # One that never gave a byte is no better than those that are silent.
+        others = any(self._may_be_asked(lane, one, now) and (lane.given or not one.failures) for lane, one in self._lanes.items())
+        return busy if others else ()
+
+    def overtaken(self, lane: Lane, now: float) -> None:
+        """Takes note that another mirror had the rest of a part sooner: what is asked next is better asked of others."""
+        self._lanes[lane].rests_until = now + FIRST_REST
 
     def failed(self, lane: Lane, now: float, *, gone: bool = False) -> None:
         """
@@ -150,6 +170,13 @@ class Lanes:
     def _try_without(self, left: int, now: float) -> None:
         """Finds out whether the last mirror brings anything, as it does not where all of them share one line that is full."""
         term = max(TRIAL_TIME, TRIAL_ROUND_TRIPS * max((lane.delay for lane in self._lanes), default=0.0))
+        if self._lines.are_shared(len(self.busy)):
+            # The bytes that this download does without may go to another one: nothing can be told.
+            if self._trial is not None:
+                self._lanes[self._trial.lane].paused = False
+                self._trial = None
+            self._rate, self._since, self._given_then = None, now, self.given
+            return
         if self._trial is not None:
             self._go_on(self._trial, term, now)
             return
@@ -161,8 +188,8 @@ class Lanes:
             self._take_back()
         busy = [lane for lane in self.busy if self._lanes[lane].left_until <= now and not lane.upstream.near]
         steady = before is not None and abs(rate - before) <= STEADY * before
-        if steady and len(self.busy) > 1 and busy and left > rate * term * TRIAL_WORTH:
-            self._trial = _Trial(busy[-1], rate)
+        if steady and rate > 0 and len(self.busy) > 1 and busy and left > rate * term * TRIAL_WORTH:
+            self._trial = _Trial(busy[-1], rate, len(self.busy) - 1)
             self._lanes[busy[-1]].paused = True
         self._measure(rate, now)
 
@@ -177,7 +204,7 @@ class Lanes:
         if passed < term:
             return
         rate = (self.given - trial.given) / passed
-        compensated = rate * (1 + LEAST_GAIN) > trial.rate and bool(self.busy)
+        compensated = rate * (1 + LEAST_GAIN) > trial.rate
         if compensated and passed < max(RATE_TIME, 2 * term):
             return
         self._trial = None
@@ -185,7 +212,7 @@ class Lanes:
         if compensated:
             self._lanes[trial.lane].left_until = math.inf
             self._worth = max(trial.rate, self._worth or 0.0)
-            self._lines.learn_width(len(self.busy), now)
+            self._lines.learn_width(trial.others, now)
         else:
             self._settled = True
         self._measure(rate, now)

@@ -87,9 +87,9 @@ class Lines:
         """
         Returns the hosts with the mirror first that has the least to do, of those that one file would be taken from at once.
 
-        A mirror on the LAN keeps its place, and so do mirrors that failed lately.
+        A mirror on the LAN keeps its place.  Hosts that failed lately, perhaps for this very file, come last.
         """
-        order = list(upstreams)
+        order = sorted(upstreams, key=lambda upstream: not upstream.sound)
         first = [upstream for upstream in order if upstream.divisible and upstream.sound and not upstream.resting][: self.at_once]
         if len(first) < 2 or order[0] is not first[0] or first[0].near:
             return order
@@ -112,6 +112,10 @@ class Lines:
     def is_idle(self, upstream: Upstream) -> bool:
         """Returns whether a mirror gives nothing to this host now."""
         return not self._flows[upstream.label]
+
+    def are_shared(self, flows: int) -> bool:
+        """Returns whether mirrors give more to this host than so many flows, as they do when there are other downloads."""
+        return sum(self._flows.values()) > flows
 
     def begin(self, upstream: Upstream) -> None:
         """Takes note that a mirror was asked for bytes."""

@@ -14,8 +14,15 @@ from pacserve.errors import AbsentError, FetchError, IntegrityError
 from pacserve.fetch.answers import IncomingBody
 from pacserve.sources.upstreams import REFUSALS, Upstream
 from pacserve.transfer.arrival import Arrival, OtherVersionError
-from pacserve.transfer.choosing import BODY_TIMEOUT, HEAD_TIMEOUT, LONGEST_STALL_TIMEOUT, STALL_TIMEOUT
-from pacserve.transfer.division import Division, Lane
+from pacserve.transfer.choosing import (
+    BODY_TIMEOUT,
+    HEAD_TIMEOUT,
+    LONGEST_SECOND_SOURCE_DELAY,
+    LONGEST_STALL_TIMEOUT,
+    SECOND_SOURCE_DELAY,
+    STALL_TIMEOUT,
+)
+from pacserve.transfer.division import Division, Lane, Part
 from pacserve.transfer.lanes import MEASURED_BYTES, Lanes
 from pacserve.transfer.terms import Terms
 
@@ -59,7 +66,7 @@ class Striping:
         self._division = division
         self._clock = clock
         self._terms = terms
-        self.heard_at = self._clock.seconds()
+        self.heard_at = self._expected_from = self._clock.seconds()
         self._lanes = Lanes(upstreams, terms.lines, self.heard_at)
         self._running: dict[Lane, Deferred[None]] = {}
         self._troubles: dict[str, None] = {}
@@ -94,9 +101,12 @@ class Striping:
             return
         now = self._clock.seconds()
         self._timers["look"] = self._clock.callLater(LOOK_INTERVAL, self._look)
-        if now - self.heard_at >= BODY_TIMEOUT:
+        if now - self._expected_from >= BODY_TIMEOUT:
             self._fail(FetchError(f"nothing came for {BODY_TIMEOUT:.3g} s"))
             return
+        patience = self._terms.lateness.widened(SECOND_SOURCE_DELAY, LONGEST_SECOND_SOURCE_DELAY)
+        for running in [self._running[lane] for lane in self._lanes.silent(patience, now)]:  # to cancel one has others asked, which may end at once
+            running.cancel()
         self._lanes.judge(self._division.left, now)
         self._ask()
 
@@ -110,7 +120,7 @@ class Striping:
                 pass
         finally:
             self._asking = False
-        if self._lanes.exhausted and not self._ended.called and self._arrival.missing:
+        if self._lanes.exhausted and not self._ended.called and self._division.left:
             self._fail(FetchError("; ".join(self._troubles) or "no mirror gives parts of it"))
 
     def _ask_one(self) -> bool:
@@ -122,6 +132,8 @@ class Striping:
                 self._terms.lines.begin(lane.upstream)
                 running = self._running[lane] = Deferred.fromCoroutine(self._fetch(lane, part.have, part.end))
                 running.addBoth(self._part_ended, lane)
+                if self._ended.called:  # by bytes that came at once
+                    running.cancel()
                 return True
         return False
 
@@ -139,13 +151,19 @@ class Striping:
             await body.consume(partial(self._arrived, lane, end), stall)
         except _EnoughError:
             return
+        except FetchError as error:
+            if isinstance(error, IntegrityError) or lane.part is None or not lane.part.whole:
+                raise  # otherwise it has given all of the part, and only not said that this was the end
         if lane.part is not None and not lane.part.whole:
             raise FetchError(f"it ended after {lane.position - first} of {end - first} bytes")
 
     async def _open(self, upstream: Upstream, first: int, end: int) -> IncomingBody:
-        body = await upstream.open(self._name, self._arrival.part_headers(upstream, first, end), HEAD_TIMEOUT)
+        headers = self._arrival.part_headers(upstream, first, end)
+        body = await upstream.open(self._name, headers, HEAD_TIMEOUT)
         try:
             status = body.answer.status
+            if status == 200 and "If-Range" in headers:
+                raise OtherVersionError("the file has changed meanwhile")
             if status == 200:
                 raise UndividedError("it gives whole files only")
             if status in REFUSALS:
@@ -182,14 +200,17 @@ class Striping:
                 self._running[other].cancel()
             if part.end < end:
                 raise _EnoughError
-        limit = self._terms.limits.wan if lane.upstream.wan else self._terms.limits.lan
-        return limit(len(data))
+        wait = (self._terms.limits.wan if lane.upstream.wan else self._terms.limits.lan)(len(data))
+        if wait > 0:
+            lane.held_back(self.heard_at + wait)
+        self._expected_from = max(self._expected_from, self.heard_at + wait)
+        return wait
 
     def _part_ended(self, result: Failure | None, lane: Lane) -> None:
         now = self._clock.seconds()
         self._terms.lines.end(lane.upstream)
         self._running.pop(lane, None)
-        gave = lane.pace is not None
+        pace, part = lane.pace, lane.part
         rate = lane.judged(now)
         lane.pace = None
         self._division.ended(lane)
@@ -197,17 +218,26 @@ class Striping:
             return
         if result is None:
             lane.upstream.succeeded()
-            if rate is not None and lane.given >= MEASURED_BYTES:
+            if rate is not None and pace is not None and not pace.waited and lane.given >= MEASURED_BYTES:
                 lane.upstream.measured(rate)
-        elif result.check(CancelledError):  # the other mirror that was asked for the part gave it first
-            self._lanes.failed(lane, now)
-            if not gave and now - lane.asked_at >= MUTE_TIME:
-                lane.upstream.outrun()
+        elif result.check(CancelledError):
+            self._left(lane, part, mute=pace is None or lane.position == lane.began, now=now)
         elif result.check(FetchError):
             self._failed(lane, result.value, now)
         else:
             self._fail(result)
         self._ask()
+
+    def _left(self, lane: Lane, part: Part | None, *, mute: bool, now: float) -> None:
+        """Decides what it says of a mirror that another one had its part sooner, or that it was silent where others could be asked."""
+        if mute and now - lane.asked_at >= MUTE_TIME:
+            lane.upstream.outrun()
+            self._lanes.failed(lane, now)
+        elif part is None or not part.whole:
+            self._lanes.failed(lane, now)
+        elif lane.asked_at <= min((other.asked_at for other in part.lanes), default=now):
+            self._lanes.overtaken(lane, now)
+        # One that was asked to help out, and was not needed, has done nothing wrong.
 
     def _failed(self, lane: Lane, error: BaseException | None, now: float) -> None:
         """Decides whether a mirror that gave nothing, or not all, is asked again for this file."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from io import FileIO
+from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -59,6 +62,56 @@ class Fault:
     seconds: float = 1e6
 
 
+class Line:
+    """
+    A line that several mirrors share, and the bytes of each take as much longer.
+
+    Attributes:
+        flows: Bodies that come over it.
+    """
+
+    def __init__(self) -> None:
+        self.flows = 0
+
+
+class Traffic:
+    """
+    Watches what mirrors are asked of one file by those that ask for parts of it.
+
+    Attributes:
+        mirrors: Mirrors that were asked at the same time, at most.
+        of_one: Parts that one mirror was asked for at the same time, at most.
+        of_byte: Mirrors that were asked for one byte at the same time, at most.
+        given: The first byte, and the one behind the last, of each piece that came.
+    """
+
+    def __init__(self) -> None:
+        self.mirrors = self.of_one = self.of_byte = 0
+        self.given: list[tuple[int, int]] = []
+        self._asked: list[tuple[int, int, int]] = []
+
+    def asked(self, mirror: int, first: int, end: int) -> Callable[[], None]:
+        """Takes note of a question; the result is to be called when it is over."""
+        question = (mirror, first, end)
+        self._asked.append(question)
+        labels = [label for label, _, _ in self._asked]
+        self.mirrors = max(self.mirrors, len(set(labels)))
+        self.of_one = max(self.of_one, *(labels.count(label) for label in labels))
+        self.of_byte = max(self.of_byte, _most_over([(start, behind) for _, start, behind in self._asked]))
+        return partial(self._asked.remove, question)
+
+    @property
+    def times_given(self) -> int:
+        """How often a byte came, at most."""
+        return _most_over(self.given)
+
+
+def _most_over(spans: Sequence[tuple[int, int]]) -> int:
+    """Returns how many spans have a byte in common, at most."""
+    changes = sorted([(first, 1) for first, end in spans if first < end] + [(end, -1) for first, end in spans if first < end])
+    return max(accumulate(change for _, change in changes), default=0)
+
+
 @dataclass(frozen=True)
 class Behaviour:
     """
@@ -66,6 +119,7 @@ class Behaviour:
 
     Attributes:
         content: Which of `CONTENTS` it has.
+        file: It has this file instead.
         faults: One for each answer, the last one for all that follow; None for an answer without.
         refuses: The reason why there is no answer.
         status: The only thing that it answers.
@@ -74,9 +128,15 @@ class Behaviour:
         interval: Seconds between two pieces.
         more_stated: Bytes that Content-Length states and that never come.
         chunked: It states no Content-Length.
+        line: The line of its bytes; none where it has one of its own.
+        near: It is in the LAN.
+        resting: It has asked to be left alone.
+        sound: False if it failed lately.
+        speed: The bytes per second that it gave lately.
     """
 
     content: str = "right"
+    file: bytes | None = None
     faults: tuple[Fault | None, ...] = ()
     refuses: str = ""
     status: int | None = None
@@ -88,11 +148,16 @@ class Behaviour:
     ranges: bool = True
     etag: str = '"same"'
     modified: str = MODIFIED
+    line: Line | None = None
+    near: bool = False
+    resting: bool = False
+    sound: bool = True
+    speed: float | None = None
 
     @property
     def data(self) -> bytes:
         """The file that it has."""
-        return CONTENTS[self.content]
+        return CONTENTS[self.content] if self.file is None else self.file
 
 
 @dataclass(frozen=True)
@@ -114,9 +179,13 @@ class Body(IncomingBody):
     Attributes:
         part: The first byte that it gives, and the one behind the last.
         used: Whether it was consumed or dropped.
+        ended: Called when it gives no more.
+        given: The pieces that it gave.
     """
 
     def __init__(self, clock: Clock, head: Head, part: tuple[int, int], behaviour: Behaviour, fault: Fault | None) -> None:
+        self.ended: Callable[[], None] = lambda: None
+        self.given: list[tuple[int, int]] = []
         self._clock = clock
         self._head = head
         self.part = part
@@ -130,7 +199,19 @@ class Body(IncomingBody):
 
     async def consume(self, take: Callable[[bytes], float], stall: float) -> None:
         self.used = True
-        data, offset = self._behaviour.data[: self.part[1]], self.part[0]
+        line = self._behaviour.line
+        if line is not None:
+            line.flows += 1
+        try:
+            await self._consume(take, stall)
+        finally:
+            if line is not None:
+                line.flows -= 1
+            self.ended()
+
+    async def _consume(self, take: Callable[[bytes], float], stall: float) -> None:
+        data, offset = self._behaviour.data, self.part[0]
+        size = min(len(data), self.part[1])
         if self._head.status not in (200, 206):
             return
         fault = self._fault
@@ -142,17 +223,20 @@ class Body(IncomingBody):
                     break
                 await self._pause(fault.seconds, stall)
                 fault = None
-            if offset >= len(data):
+            if offset >= size:
                 break
-            end = min(offset + self._behaviour.piece, len(data))
+            end = min(offset + self._behaviour.piece, size)
             if fault is not None and offset < fault.at:
                 end = min(end, fault.at)
+            self.given.append((offset, end))
             wait = take(data[offset:end])
-            offset = end
+            before, offset = offset, end
             if wait > 0:
                 await deferLater(self._clock, wait)
             if self._behaviour.interval:
-                await self._pause(self._behaviour.interval, stall)
+                line = self._behaviour.line
+                length = 1.0 if line is None else line.flows * (end - before) / self._behaviour.piece
+                await self._pause(self._behaviour.interval * length, stall)
         if self._head.length is not None and offset - self.part[0] < self._head.length:
             raise FetchError("the connection ended before all of the body came")
 
@@ -162,7 +246,9 @@ class Body(IncomingBody):
             raise FetchError(f"nothing came for {stall:.3g} s")
 
     def drop(self) -> None:
-        self.used = True
+        if not self.used:
+            self.used = True
+            self.ended()
 
 
 class SimulatedMirror(Upstream):
@@ -176,9 +262,14 @@ class SimulatedMirror(Upstream):
 
     divisible = True
 
-    def __init__(self, clock: Clock, number: int, behaviour: Behaviour, *, trusted: bool = True) -> None:
+    def __init__(
+        self, clock: Clock, number: int, behaviour: Behaviour, traffic: Callable[[str], Traffic] = lambda _: Traffic(), *, trusted: bool = True
+    ) -> None:
         self._clock = clock
         self._number = number
+        self._traffic = traffic
+        self._rate = behaviour.speed
+        self._sound = behaviour.sound
         self.behaviour = behaviour
         self.trusted = trusted
         self.asked: list[tuple[float, int]] = []
@@ -190,9 +281,21 @@ class SimulatedMirror(Upstream):
         return f"mirror {self._number}"
 
     async def open(self, name: str, headers: Mapping[str, str], timeout: float) -> Body:
-        behaviour = self.behaviour
         first, _, last = headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
-        asked_from, end = int(first), int(last) + 1 if last else None
+        if not last:
+            return await self._open(int(first), None, timeout)
+        traffic = self._traffic(name)
+        over = traffic.asked(self._number, int(first), int(last) + 1)
+        try:
+            body = await self._open(int(first), int(last) + 1, timeout)
+        except BaseException:
+            over()
+            raise
+        body.ended, body.given = over, traffic.given
+        return body
+
+    async def _open(self, asked_from: int, end: int | None, timeout: float) -> Body:
+        behaviour = self.behaviour
         faults = behaviour.faults
         fault = faults[min(len(self.asked), len(faults) - 1)] if faults else None
         self.asked.append((self._clock.seconds(), asked_from))
@@ -222,10 +325,35 @@ class SimulatedMirror(Upstream):
         self.bodies.append(Body(self._clock, head, (first, end), behaviour, fault))
         return self.bodies[-1]
 
+    @property
+    def sound(self) -> bool:
+        return self._sound
+
+    @property
+    def resting(self) -> bool:
+        return self.behaviour.resting
+
+    @property
+    def near(self) -> bool:
+        return self.behaviour.near
+
+    @property
+    def rate(self) -> float | None:
+        return self._rate
+
+    def measured(self, rate: float) -> None:
+        self._rate = rate
+
+    def outrun(self) -> None:
+        self._sound = False
+        self.verdicts.append("outrun")
+
     def succeeded(self) -> None:
+        self._sound = True
         self.verdicts.append("succeeded")
 
     def failed(self) -> None:
+        self._sound = False
         self.verdicts.append("failed")
 
     def lied(self) -> None:
@@ -240,6 +368,7 @@ class Client:
     Attributes:
         got: What it was sent.
         complete: Whether it takes that for all of what it asked for; None while more may come.
+        first_after: Seconds that it waited for the first byte.
         longest: Seconds that it waited at most from one byte to the next.
     """
 
@@ -247,29 +376,36 @@ class Client:
         file = DownloadedFile(download, clock)
         size = file.size
         self.first = first if size is not None and first < size else 0
-        self.got = b""
+        self._got = bytearray()
         self.complete: bool | None = None
-        self.longest = 0.0
+        self.longest = self.first_after = 0.0
+        self._came = clock.seconds()
         self._length = None if size is None else size - self.first
         self._clock = clock
         self._reader = file.reader()
         self._running = Deferred.fromCoroutine(self._read())
         self._running.addErrback(lambda failure: failure.trap(CancelledError) and None)
 
+    @property
+    def got(self) -> bytes:
+        return bytes(self._got)
+
     async def _read(self) -> None:
         try:
             last = None
-            while self._length is None or len(self.got) < self._length:
-                offset = self.first + len(self.got)
+            while self._length is None or len(self._got) < self._length:
+                offset = self.first + len(self._got)
                 if not await self._reader.more(offset):
                     break
-                piece = self._reader.read(offset, 3000 if self._length is None else min(3000, self._length - len(self.got)))
-                if piece and last is not None:
+                piece = self._reader.read(offset, 3000 if self._length is None else min(3000, self._length - len(self._got)))
+                if piece and last is None:
+                    self.first_after = self._clock.seconds() - self._came
+                elif piece and last is not None:
                     self.longest = max(self.longest, self._clock.seconds() - last)
                 if piece:
                     last = self._clock.seconds()
-                self.got += piece
-            self.complete = self._reader.whole if self._length is None else len(self.got) == self._length
+                self._got += piece
+            self.complete = self._reader.whole if self._length is None else len(self._got) == self._length
         finally:
             self._reader.close()
 
@@ -285,10 +421,12 @@ class Scene:
 
     Attributes:
         clock: What all of it goes by.
+        traffic: What mirrors were asked for parts of a file, by its name.
     """
 
     folder: Path
     clock: Clock = field(default_factory=Clock)
+    traffic: defaultdict[str, Traffic] = field(default_factory=lambda: defaultdict(Traffic))
     files: list[FileIO] = field(default_factory=list)
 
     def create(self) -> FileIO:
@@ -298,7 +436,8 @@ class Scene:
 
     def mirrors(self, behaviours: Sequence[Behaviour], *, trusted: bool = True) -> list[SimulatedMirror]:
         """Mirrors that behave so."""
-        return [SimulatedMirror(self.clock, number, behaviour, trusted=trusted) for number, behaviour in enumerate(behaviours)]
+        traffic = self.traffic.__getitem__
+        return [SimulatedMirror(self.clock, number, behaviour, traffic, trusted=trusted) for number, behaviour in enumerate(behaviours)]
 
     def download(
         self, mirrors: Sequence[Upstream], expected: ExpectedFile | None = EXPECTED, terms: Terms = PLAIN_TERMS, name: str = NAME
@@ -306,9 +445,9 @@ class Scene:
         """A download that has not begun."""
         return Download(name, Arrival(expected, Storage(self.create)), mirrors, self.clock, terms)
 
-    def pass_time(self, seconds: float) -> None:
-        """Moves the clock."""
-        self.clock.pump([1 / TICKS] * int(seconds * TICKS))
+    def pass_time(self, seconds: float, ticks: int = TICKS) -> None:
+        """Moves the clock, so many times a second."""
+        self.clock.pump([1 / ticks] * int(seconds * ticks))
 
     def close(self) -> None:
         """Nothing of it is needed any more."""

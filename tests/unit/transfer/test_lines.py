@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.packages.files import ExpectedFile
-from pacserve.transfer.division import USUAL_SIZES
-from pacserve.transfer.lines import WIDTH_MEMORY, Lines
+from pacserve.transfer.division import USUAL_SIZES, Sizes
+from pacserve.transfer.lines import MEMORY, WIDTH_MEMORY, Lines
 from tests.fakes.upstreams import Mirror
+from tests.unit.transfer.simulator import Behaviour, SimulatedMirror
 
 NOW = 1000.0
 LARGE = ExpectedFile(USUAL_SIZES.file, bytes(32))
@@ -68,3 +71,106 @@ class TakenFromTests(SynchronousTestCase):
         self.mirrors.insert(0, Server(Clock(), "peer x", b""))
         self.mirrors[0].divisible = False
         self.assertEqual(self.taken_from(Lines(3)), "")
+
+
+SIZES = Sizes(file=1000)
+DIVIDED = ExpectedFile(1000, bytes(32))
+
+
+def mirrors(*behaviours: Behaviour) -> list[SimulatedMirror]:
+    """Mirrors, each with a label of its own."""
+    return [SimulatedMirror(Clock(), number, behaviour) for number, behaviour in enumerate(behaviours)]
+
+
+THREE = (Behaviour(), Behaviour(), Behaviour())
+
+
+def test_files_that_are_divided() -> None:
+    """A file is divided that is large, whose digest is stated, and that several mirrors may have."""
+    lines, hosts = Lines(3, SIZES), mirrors(*THREE)
+    assert lines.divided(DIVIDED, hosts, 0.0) == hosts
+    for expected in (None, ExpectedFile(999, bytes(32)), ExpectedFile(1000, None)):
+        assert not lines.divided(expected, hosts, 0.0)
+    assert not lines.divided(DIVIDED, [], 0.0)
+    assert not lines.divided(DIVIDED, hosts[:1], 0.0)
+    assert not Lines(1, SIZES).divided(DIVIDED, hosts, 0.0)
+
+
+def test_hosts_that_are_asked_for_parts() -> None:
+    """They are mirrors that do not rest, each once however many of its Server lines there are, and none where another host comes first."""
+    lines, hosts = Lines(3, SIZES), mirrors(Behaviour(), Behaviour(resting=True), Behaviour(), Behaviour(sound=False))
+    twice = SimulatedMirror(Clock(), 0, Behaviour())
+    peer = SimulatedMirror(Clock(), 9, Behaviour())
+    peer.divisible = False
+    assert lines.divided(DIVIDED, [hosts[0], twice, hosts[1], peer, *hosts[2:]], 0.0) == [hosts[0], hosts[2], hosts[3]]
+    assert not lines.divided(DIVIDED, [peer, *hosts], 0.0)
+
+
+def test_mirror_that_gives_no_parts() -> None:
+    """It is not asked for parts for an hour."""
+    lines, hosts = Lines(3, SIZES), mirrors(*THREE)
+    lines.refused_parts(hosts[1], 0.0)
+    assert lines.divided(DIVIDED, hosts, MEMORY - 1) == [hosts[0], hosts[2]]
+    assert lines.divided(DIVIDED, hosts, MEMORY + 1) == hosts
+
+
+def test_width() -> None:
+    """The number of mirrors that the line of this host has use for is remembered for a while, between one and as many as the user wants."""
+    lines = Lines(3, SIZES)
+    assert lines.width(0.0) == 3
+    for learned, width in ((2, 2), (0, 1), (9, 3)):
+        lines.learn_width(learned, 0.0)
+        assert (lines.width(WIDTH_MEMORY - 1), lines.width(WIDTH_MEMORY + 1)) == (width, 3)
+
+
+def test_each_download_begins_at_another_mirror() -> None:
+    """The mirror with the least to do comes first, of those that one file would be taken from at once."""
+    lines, hosts = Lines(3, SIZES), mirrors(*THREE, Behaviour())
+    firsts = []
+    for _ in range(5):
+        first, *others = lines.spread(hosts)
+        assert others == [host for host in hosts if host is not first]
+        lines.begin(first)
+        firsts.append(first)
+    assert firsts == [*hosts[:3], *hosts[:2]]
+    for first in firsts:
+        lines.end(first)
+    assert all(lines.is_idle(host) for host in hosts)
+
+
+def test_fast_mirror_is_taken_twice() -> None:
+    """A mirror that is ten times as fast has room for a second file before a slow one has for its first."""
+    lines, hosts = Lines(2, SIZES), mirrors(Behaviour(speed=1e6), Behaviour(speed=1e5))
+    lines.begin(hosts[0])
+    assert lines.spread(hosts) == hosts
+
+
+def test_order_that_is_kept() -> None:
+    """A mirror on the LAN keeps its place, and so does a first one that rests, or that is no mirror; hosts that failed lately come last."""
+    peer = mirrors(Behaviour())[0]
+    peer.divisible = False
+    for first in (*mirrors(Behaviour(near=True), Behaviour(resting=True)), peer):
+        lines, hosts = Lines(3, SIZES), [first, *mirrors(Behaviour(), *THREE)[1:]]
+        lines.begin(first)
+        assert lines.spread(hosts) == hosts
+    lines, hosts = Lines(1, SIZES), mirrors(*THREE)
+    lines.begin(hosts[0])
+    assert lines.spread(hosts) == hosts
+    hosts = mirrors(Behaviour(sound=False), Behaviour(), Behaviour(sound=False), Behaviour())
+    assert lines.spread(hosts) == [hosts[1], hosts[3], hosts[0], hosts[2]]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 2)), max_size=40))
+def test_flows(events: list[tuple[bool, int]]) -> None:
+    """A mirror is idle when as many flows have ended as began, and the more it gives the later is its turn."""
+    lines, hosts = Lines(3, SIZES), mirrors(*THREE)
+    flows = [0, 0, 0]
+    for begins, number in events:
+        if begins:
+            lines.begin(hosts[number])
+            flows[number] += 1
+        elif flows[number]:
+            lines.end(hosts[number])
+            flows[number] -= 1
+    assert [lines.is_idle(host) for host in hosts] == [not count for count in flows]
+    assert lines.spread(hosts)[0] is hosts[flows.index(min(flows))]

@@ -86,7 +86,7 @@ class Fetching:
         self._opened = False
         self._failed = False
         self._tried: ExpiringMemory[str, bool] = ExpiringMemory(1, SPOOL_RETRY)
-        clock, terms = around.clock, Terms(around.limits, around.lateness, Lines(settings.mirrors_at_once))
+        clock, terms = around.clock, Terms(around.limits, around.lateness, Lines(settings.mirrors_at_once), around.in_thread)
         self.spool = Spool(settings.spool, settings.spool_size, self._fail)
         self.trimming = SpoolTrimming(self.spool, around.cache_dirs, around.catalogue.all_expected, around.in_thread, clock, around.wall)
         self.downloads = Downloads(self.spool, clock, terms, around.claiming, lambda _: self.trimming.trim_soon())

@@ -14,7 +14,7 @@ from pacserve.packages.files import SIGNATURE_LIMIT, ExpectedFile
 from pacserve.packages.names import is_signature
 from pacserve.packages.signatures import PREFIX_BYTES, may_begin_signature
 from pacserve.sources.upstreams import Upstream
-from pacserve.transfer.givers import Givers
+from pacserve.transfer.givers import Given, Givers
 from pacserve.transfer.growing import GrowingFile
 from pacserve.transfer.stores import KeptFile
 
@@ -24,6 +24,10 @@ UNSTATED_SIZE_LIMIT = 4 << 30
 
 class OtherVersionError(FetchError):
     """An answer can't be shown to continue what another source began to give: its source is to be asked for the whole file."""
+
+
+class WrongDigestError(IntegrityError):
+    """All bytes are here, and some of them are wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,12 @@ class Arrival:
         """
         shares = self.givers.shares
         return shares.keys() <= {source.label} and sum(shares.values()) >= self.file.written
+
+    @property
+    def only_giver(self) -> Upstream | None:
+        """The source that all bytes came from; None where several gave some."""
+        given = next(iter(self.givers), None)
+        return given.giver if given is not None and self.is_all_from(given.giver) else None
 
     def is_continued_by(self, source: Upstream, answer: AnswerHead) -> bool:
         """Returns whether the answer of a source begins at the byte that is missing, of the same version of the file."""
@@ -233,8 +243,25 @@ class Arrival:
         if offset == self.file.written:
             self.add(source, data)
         else:
-            self._count(source, offset, len(data))
-            self.file.place(offset, data)
+            self.set_aside(source, offset, data)
+
+    def set_aside(self, source: Upstream, offset: int, data: bytes) -> None:
+        """
+        Takes bytes of the file which readers are not given before `GrowingFile.take_in`, though they be the next ones.
+
+        Args:
+            offset: Where they belong; not before the bytes that are here from the start on, nor beyond the size that is stated.
+
+        Raises:
+            OSError: They can't be written.
+        """
+        self._count(source, offset, len(data))
+        self.file.place(offset, data)
+
+    def credit(self, given: Given) -> None:
+        """Takes note that bytes of the file are those that a source gave, which were taken over from an earlier file."""
+        self.givers.add(given.first, given.end, given.giver)
+        self.authoritative = self.authoritative and given.giver.authoritative
 
     def _count(self, source: Upstream, offset: int, count: int) -> None:
         self.givers.add(offset, offset + count, source)
@@ -249,6 +276,7 @@ class Arrival:
         Raises:
             FetchError: Bytes are missing.
             IntegrityError: It is not the file that the database states.
+            WrongDigestError: Its digest alone tells that.
         """
         file = self.file
         if file.size is not None and file.written < file.size:
@@ -264,7 +292,7 @@ class Arrival:
         if file.size != self.expected.size:
             raise IntegrityError(f"it has {file.size} bytes instead of {self.expected.size}")
         if self.expected.sha256 not in (None, file.sha256):
-            raise IntegrityError("its SHA-256 is not the one of the database")
+            raise WrongDigestError("its SHA-256 is not the one of the database")
 
     def restart(self) -> None:
         """

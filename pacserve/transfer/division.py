@@ -141,12 +141,14 @@ class Part:
     Attributes:
         have: The first of its bytes that is not here.
         lanes: The mirrors that were asked for it and have not failed, two at most.
+        single: It is asked of one mirror at a time, so that it is known which one gives it.
     """
 
     first: int
     end: int
     have: int
     lanes: list[Lane] = field(default_factory=list)
+    single: bool = False
 
     @property
     def whole(self) -> bool:
@@ -228,6 +230,11 @@ class Division:
         """Takes note that bytes that were here turned out to be wrong, and are to be asked for again."""
         self._unasked.add(first, end)
 
+    def ask_again(self, first: int, end: int) -> None:
+        """Takes note that bytes that were here turned out to be wrong, and are to be asked for again as one part, which comes next."""
+        self._parts.append(Part(first, end, first, single=True))
+        self._parts.sort(key=lambda one: one.first)
+
     def _orphan(self, lane: Lane) -> Part | None:
         """Returns the first part that nobody gives any more."""
         return next((part for part in self._parts if not part.lanes and not self._gave(lane, part.have)), None)
@@ -293,7 +300,7 @@ class Division:
         return end
 
     def _can_double(self, part: Part, lane: Lane) -> bool:
-        return len(part.lanes) == 1 and part.lanes[0] is not lane and not self._gave(lane, part.have)
+        return not part.single and len(part.lanes) == 1 and part.lanes[0] is not lane and not self._gave(lane, part.have)
 
     def _gain(self, part: Part, lane: Lane, now: float) -> tuple[float, int]:
         """Returns the seconds by which a part would be here sooner if this mirror gave the end of it, and the bytes of that end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -16,7 +17,7 @@ from pacserve.errors import AbsentError, FetchError, IntegrityError
 from pacserve.http.partial import Version
 from pacserve.packages.files import ExpectedFile
 from pacserve.sources.upstreams import Upstream
-from pacserve.transfer.arrival import Arrival, OtherVersionError
+from pacserve.transfer.arrival import Arrival, OtherVersionError, WrongDigestError
 from pacserve.transfer.choosing import (
     LONGEST_SECOND_SOURCE_DELAY,
     LONGEST_STALL_TIMEOUT,
@@ -29,6 +30,8 @@ from pacserve.transfer.choosing import (
 from pacserve.transfer.division import Division
 from pacserve.transfer.growing import GrowingFile, Progress
 from pacserve.transfer.pace import Pace
+from pacserve.transfer.pieces import PieceCheck
+from pacserve.transfer.recheck import Recheck
 from pacserve.transfer.striping import Striping
 from pacserve.transfer.terms import PLAIN_TERMS, Terms
 from pacserve.web.origins import Share
@@ -46,6 +49,8 @@ LEADER_RATE_ASSUMED = 20 << 10
 TAKING_UP_BYTES = 1 << 20
 # Bytes from which on a transfer tells how fast a source is.
 _MEASURED_BYTES = 256 << 10
+
+_WRONG_PIECE = IntegrityError("the digest of a piece is not the one that is known")
 
 T = TypeVar("T")
 
@@ -107,6 +112,7 @@ class Download:
         self._arrived_at = self.began = clock.seconds()
         self._has_joined = False
         self._was_divided = False
+        self._was_rechecked = False
 
     @property
     def expected(self) -> ExpectedFile | None:
@@ -298,13 +304,14 @@ class Download:
             FetchError: No source gave the file.
         """
         failures: list[FetchError] = []
+        self._sources.reorder(lambda order: self._terms.lines.honest(self.expected, order, self._clock.seconds()))
         try:
             if await self._divide():
                 return
         except IntegrityError as error:
             failures.append(error)
-            self._log.warn("{name}: {source} gave a wrong file: {error}", name=self.name, source="one of several mirrors", error=error)
-            self._arrival.restart()
+            if await self._settle(error):
+                return
         except FetchError as error:
             failures.append(error)
         self._sources.reorder(self._terms.lines.spread)
@@ -328,7 +335,8 @@ class Download:
                     return
             except FetchError as error:
                 failures.append(FetchError(f"{source.label}: {error}"))
-                self._failed(source, error)
+                if await self._failed(source, error):
+                    return
                 continue
             failures.append(FetchError(f"{source.label}: nothing more came"))
             source.failed()
@@ -354,16 +362,21 @@ class Download:
         mirrors = () if self._was_divided else lines.divided(self.expected, self._sources.order, self._clock.seconds())
         if not mirrors or file.size is None:
             return False
+        sizes, check = lines.sizes, None
+        pieces = None if self.expected is None else self._terms.describe(self.expected)
+        if pieces is not None:
+            sizes = replace(sizes, window=max(sizes.window, 2 * pieces.length))  # a piece is checked when all of it is here
+            check = PieceCheck(pieces, self._arrival, self._name_liar)
         striping = Striping(
             self.name,
             self._arrival,
             mirrors,
-            Division(file.ahead.missing(file.written, file.size), lines.sizes),
+            Division(file.ahead.missing(file.written, file.size), sizes),
             self._clock,
             self._terms,
         )
         try:
-            await striping.run()
+            await striping.run(check)
             self._arrival.finish()
         except FetchError:
             self._was_divided = True
@@ -437,21 +450,61 @@ class Download:
                 raise
             return None
 
-    def _failed(self, source: Upstream, error: FetchError) -> None:
-        """Decides when a source that failed is asked again, and what of the file is kept."""
+    async def _failed(self, source: Upstream, error: FetchError) -> bool:
+        """Decides when a source that failed is asked again, and what of the file is kept; returns whether all of it is here then, and right."""
+        if isinstance(error, IntegrityError):
+            return await self._settle(error, source)
         if isinstance(error, OtherVersionError):
             self._sources.ask_next(source)  # for the whole file: nothing is kept, and it answered well
-        elif not isinstance(error, IntegrityError):
+        else:
             source.failed()
             self._sources.doubt(source)
+        return False
+
+    async def _settle(self, error: IntegrityError, last: Upstream | None = None) -> bool:
+        """
+        Finds out which source gave wrong bytes, and begins the file again where they can't be replaced.
+
+        Args:
+            last: The source that gave the last of them; None where several gave some at once.
+
+        Returns:
+            True if the file is here now, and right.
+
+        Raises:
+            OSError: There is no room for one more file.
+        """
+        liar = last if last is not None and self._arrival.is_all_from(last) else self._arrival.only_giver
+        if liar is None and isinstance(error, WrongDigestError):
+            liar = await self._recheck()
+            if liar is not None:
+                self._name_liar(liar, error)
+                self._arrival.finish()
+                return True
+        if liar is not None:
+            self._name_liar(liar, error)
         else:
-            self._log.warn("{name}: {source} gave a wrong file: {error}", name=self.name, source=source.label, error=error)
-            if self._arrival.is_all_from(source):
-                source.lied()
-                self._sources.remove(source)
-            else:
-                self._sources.ask_next(source)  # for the whole file: then it is known which of them gave wrong bytes
-            self._arrival.restart()
+            source = "one of several mirrors" if last is None else last.label
+            self._log.warn("{name}: {source} gave a wrong file: {error}", name=self.name, source=source, error=error)
+            if last is not None:
+                self._sources.ask_next(last)  # for the whole file: then it is known which of them gave wrong bytes
+        self._arrival.restart()
+        return False
+
+    async def _recheck(self) -> Upstream | None:
+        """Returns the source that gave wrong bytes, with the right ones in their place; None where it can't be told."""
+        mirrors = () if self._was_rechecked else self._terms.lines.divided(self.expected, self._sources.order, self._clock.seconds())
+        if not mirrors:
+            return None
+        self._was_rechecked = True
+        return await Recheck(self.name, self._arrival, self._clock, self._terms).run(mirrors)
+
+    def _name_liar(self, source: Upstream, error: FetchError = _WRONG_PIECE) -> None:
+        """Takes note that a source gave wrong bytes: it is never asked again for this file."""
+        self._log.warn("{name}: {source} gave a wrong file: {error}", name=self.name, source=source.label, error=error)
+        source.lied()
+        self._terms.lines.lied(source, self.expected, self._clock.seconds())
+        self._sources.reorder(lambda order: [other for other in order if other is not source])
 
 
 def _not_again() -> None:

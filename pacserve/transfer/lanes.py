@@ -116,8 +116,12 @@ class Lanes:
             # A mirror gives one part of a file at a time, and none where it gives another file: that one has no other mirror.
             return [lane for lane in preferred if self._lines.is_idle(lane.upstream)][:room]
         chosen = preferred[: self._lines.at_once]
-        order = self._lines.by_load([lane.upstream for lane in chosen])
-        return sorted(chosen, key=lambda lane: order.index(lane.upstream)) + [lane for lane, _ in able if lane not in chosen]
+        # The others, should there be nothing that these can be asked for.
+        return [*self._by_load(chosen), *self._by_load([lane for lane, _ in able if lane not in chosen])]
+
+    def _by_load(self, lanes: Sequence[Lane]) -> Sequence[Lane]:
+        order = self._lines.by_load([lane.upstream for lane in lanes])
+        return sorted(lanes, key=lambda lane: order.index(lane.upstream))
 
     def silent(self, patience: float, now: float) -> Sequence[Lane]:
         """

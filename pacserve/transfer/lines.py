@@ -16,6 +16,8 @@ WIDTH_MEMORY = 600.0
 _MIRRORS_LIMIT = 256
 # The part of the best rate below which a mirror gets fewer files than others.
 FAR_SLOWER = 0.3
+# Seconds for which it is remembered that a mirror gave a wrong file: pacman asks again within minutes, and mirrors are mended within hours.
+LIE_MEMORY = 3600.0
 
 
 class Lines:
@@ -35,6 +37,7 @@ class Lines:
         self.sizes = sizes
         self._flows: Counter[str] = Counter()
         self._undivided: ExpiringMemory[str, bool] = ExpiringMemory(_MIRRORS_LIMIT, MEMORY)
+        self._lies: ExpiringMemory[tuple[str, bytes], bool] = ExpiringMemory(_MIRRORS_LIMIT, LIE_MEMORY)
         self._width: ExpiringMemory[str, int] = ExpiringMemory(1, WIDTH_MEMORY)
 
     def width(self, now: float) -> int:
@@ -82,6 +85,22 @@ class Lines:
     def refused_parts(self, upstream: Upstream, now: float) -> None:
         """Takes note that a mirror gives whole files only."""
         self._undivided.remember(upstream.label, True, now)
+
+    def lied(self, upstream: Upstream, expected: ExpectedFile | None, now: float) -> None:
+        """Takes note that a host gave a wrong file, or a wrong part of it."""
+        if expected is not None and expected.sha256 is not None:
+            self._lies.remember((upstream.label, expected.sha256), True, now)
+
+    def honest(self, expected: ExpectedFile | None, upstreams: Sequence[Upstream], now: float) -> Sequence[Upstream]:
+        """
+        Returns the hosts without those that gave this file wrong; all of them where nobody else is left.
+
+        Where none has the file that the database states, it is the database that is wrong, and may be right a moment later.
+        """
+        if expected is None or expected.sha256 is None:
+            return upstreams
+        sha256 = expected.sha256
+        return [upstream for upstream in upstreams if self._lies.get((upstream.label, sha256), now) is None] or upstreams
 
     def spread(self, upstreams: Sequence[Upstream]) -> list[Upstream]:
         """

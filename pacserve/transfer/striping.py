@@ -14,6 +14,7 @@ from pacserve.errors import AbsentError, FetchError, IntegrityError
 from pacserve.fetch.answers import IncomingBody
 from pacserve.sources.upstreams import REFUSALS, Upstream
 from pacserve.transfer.arrival import Arrival, OtherVersionError
+from pacserve.transfer.checks import Check, Rejected
 from pacserve.transfer.choosing import (
     BODY_TIMEOUT,
     HEAD_TIMEOUT,
@@ -71,17 +72,22 @@ class Striping:
         self._running: dict[Lane, Deferred[None]] = {}
         self._troubles: dict[str, None] = {}
         self._timers: dict[str, IDelayedCall] = {}
+        self._check: Check | None = None
         self._ended: Deferred[None] = Deferred()
         self._asking = False
 
-    async def run(self) -> None:
+    async def run(self, check: Check | None = None) -> None:
         """
-        Returns when every byte is here and was handed on.
+        Returns when every byte is here, and was handed on as far as it may be.
+
+        Args:
+            check: Says how far bytes may be handed on; None where they may be at once.
 
         Raises:
             FetchError: No mirror gives more of it.
             OSError: The bytes can't be written.
         """
+        self._check = check
         try:
             self._advance()
             self._look()
@@ -192,19 +198,44 @@ class Striping:
         self.heard_at = self._clock.seconds()
         data = data[: part.end - offset]
         known = self._division.arrived(lane, len(data), self.heard_at)
-        if known < len(data):
-            self._arrival.place(lane.upstream, offset + known, data[known:] if known else data)
-            self._advance()
-        if part.whole:
-            for other in [other for other in part.lanes if other is not lane]:
-                self._running[other].cancel()
-            if part.end < end:
-                raise _EnoughError
+        try:
+            if known < len(data):
+                self._place(lane.upstream, offset + known, data[known:] if known else data)
+        finally:
+            if part.whole:
+                for other in [other for other in part.lanes if other is not lane]:
+                    self._running[other].cancel()
+        self._advance()
+        if part.whole and part.end < end:
+            raise _EnoughError
         wait = (self._terms.limits.wan if lane.upstream.wan else self._terms.limits.lan)(len(data))
         if wait > 0:
             lane.held_back(self.heard_at + wait)
         self._expected_from = max(self._expected_from, self.heard_at + wait)
         return wait
+
+    def _place(self, upstream: Upstream, offset: int, data: bytes) -> None:
+        """
+        Puts bytes where they belong.
+
+        Raises:
+            IntegrityError: They turned out to be wrong, and are the mirror's.
+            OSError: They can't be written.
+        """
+        if self._check is None:
+            self._arrival.place(upstream, offset, data)
+            return
+        self._arrival.set_aside(upstream, offset, data)
+        if upstream in self._rejected(self._check.arrived(offset, offset + len(data))):
+            raise IntegrityError("it gave wrong bytes")
+
+    def _rejected(self, found: Sequence[Rejected]) -> Sequence[Upstream | None]:
+        """Has wrong bytes asked for again, and returns the mirrors that gave them."""
+        for rejected in found:
+            for first, end in rejected.others:
+                self._division.give_back(first, end)
+            self._division.ask_again(*rejected.piece)
+        return [rejected.giver for rejected in found]
 
     def _part_ended(self, result: Failure | None, lane: Lane) -> None:
         now = self._clock.seconds()
@@ -255,14 +286,23 @@ class Striping:
         if self._ended.called:
             return
         try:
-            taken = self._arrival.file.take_in(TAKE_IN_BYTES)
-        except OSError:
+            taken = self._arrival.file.take_in(self._takable())
+        except (FetchError, OSError):
             self._fail(Failure())
             return
-        if self._arrival.all_here:
+        more = taken >= TAKE_IN_BYTES or (self._check is not None and taken > 0)
+        if self._arrival.all_here or not (more or self._division.left):
             self._ended.callback(None)
-        elif taken >= TAKE_IN_BYTES and not self._is_due("advance"):
+        elif more and not self._is_due("advance"):
             self._timers["advance"] = self._clock.callLater(0, self._advance)
+
+    def _takable(self) -> int:
+        """Returns how many bytes may be handed on now."""
+        if self._check is None:
+            return TAKE_IN_BYTES
+        written = self._arrival.file.written
+        self._rejected(self._check.review(written))
+        return self._check.certain(written, TAKE_IN_BYTES) - written
 
     def _is_due(self, timer: str) -> bool:
         return timer in self._timers and self._timers[timer].active()

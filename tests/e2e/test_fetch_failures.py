@@ -273,7 +273,7 @@ def test_mirror_fails_in_mid_file(make_lab: MakeLab, depot: Depot, other_time: P
 
 
 def test_mirror_slows_down(make_lab: MakeLab, depot: Depot) -> None:
-    """Of mirrors that are asked one after the other, one that becomes far slower than another one was is left for that, and pacman sees one answer."""
+    """Of mirrors that are asked one after the other, one that becomes far slower than another was is left for that; pacman sees one answer."""
     lab = make_lab(sites=(Site(80, depot.signed), Site(81, depot.signed, "limit_rate 10k; limit_rate_after 4m;")))
     host, _ = lab.hosts
     daemon = fetching(host, "--mirrors-at-once", "1")

@@ -41,6 +41,7 @@ CONTENTS = {
     "longer, middle": MIDDLE + b"xyz",
     "shorter, middle": MIDDLE[:-1],
     "empty": b"",
+    "all wrong": bytes(reversed(range(256))) * 40,
 }
 MODIFIED = "Thu, 01 Jan 2026 00:00:00 GMT"
 # How often a second the clock is moved.
@@ -120,6 +121,7 @@ class Behaviour:
     Attributes:
         content: Which of `CONTENTS` it has.
         file: It has this file instead.
+        wrong: Which bytes of that are others in its file.
         faults: One for each answer, the last one for all that follow; None for an answer without.
         refuses: The reason why there is no answer.
         status: The only thing that it answers.
@@ -137,6 +139,7 @@ class Behaviour:
 
     content: str = "right"
     file: bytes | None = None
+    wrong: frozenset[int] = frozenset()
     faults: tuple[Fault | None, ...] = ()
     refuses: str = ""
     status: int | None = None
@@ -157,7 +160,10 @@ class Behaviour:
     @property
     def data(self) -> bytes:
         """The file that it has."""
-        return CONTENTS[self.content] if self.file is None else self.file
+        data = bytearray(CONTENTS[self.content] if self.file is None else self.file)
+        for offset in self.wrong:
+            data[offset] ^= 0xFF
+        return bytes(data)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred
 
@@ -54,7 +54,7 @@ class RecheckTests(SceneCase):
                 self.assertTrue(all(given <= len(DATA) for given in outcome.given), outcome.given)
 
     @given(st.lists(SPEEDS, min_size=2, max_size=5), st.integers(0, 4), WRONG_BYTES, st.integers(2, 4))
-    @settings(max_examples=400, deadline=None, phases=[Phase.generate])
+    @settings(max_examples=40, deadline=None)
     def test_any(self, behaviours: list[Behaviour], place: int, wrong: frozenset[int], at_once: int) -> None:
         """Whichever mirror lies in whichever bytes: if the client was given any of these, that mirror is named, and never another one."""
         place %= len(behaviours)

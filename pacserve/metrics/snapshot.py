@@ -10,7 +10,7 @@ from pacserve.metrics.definitions import Definition, Family
 from pacserve.report.status import PeerStatus, Status
 
 PEER_STATES = ("new", "unknown", "known", "refused", "dead")
-MIRROR_STATES = ("well", "slow", "failed", "resting")
+MIRROR_STATES = ("well", "slow", "failed", "lied", "resting")
 
 MOST_PEERS = 256
 """Peers with metrics of their own, the used ones first: without a limit, a large LAN would have series for each pair of hosts."""

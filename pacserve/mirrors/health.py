@@ -17,6 +17,9 @@ T = TypeVar("T")
 # Seconds that a mirror comes last after it failed; doubled with each failure that follows until it answers again.
 FIRST_PENALTY = 60.0
 LONGEST_PENALTY = 600.0
+# Seconds that one comes last after it gave a wrong file, whatever it answers meanwhile.  No longer: it may be the database that is wrong, and then
+# every mirror seems to lie.
+LIE_PENALTY = LONGEST_PENALTY
 # Seconds for which a mirror can ask to be left alone: an answer is never repeated at once, and a wrong value must not cost a mirror a day.
 SHORTEST_REST = 1.0
 LONGEST_REST = 3600.0
@@ -30,7 +33,9 @@ class Fault(enum.IntEnum):
     SLOW = 1
     """Another one had answered before it did."""
     FAILED = 2
-    RESTING = 3
+    LIED = 3
+    """It gave a wrong file, and may give more of them."""
+    RESTING = 4
     """It has asked to be left alone for a while (RFC 9110, 10.2.3)."""
 
     @property
@@ -103,13 +108,17 @@ class MirrorHealth:
             del self._rests[next(iter(self._rests))]
 
     def succeeded(self, key: str) -> None:
-        """Forgives a mirror that has answered."""
-        self._penalties.pop(key, None)
+        """Forgives a mirror that has answered; one that lied may give another file right, and is not forgiven before its time."""
+        penalty = self._penalties.get(key)
+        if penalty is not None and penalty.fault is not Fault.LIED:
+            del self._penalties[key]
 
     def blame(self, key: str, fault: Fault, now: float) -> None:
         """Has a mirror come later for a while."""
         known = self._penalties.pop(key, None)
-        if known is None:
+        if fault is Fault.LIED:
+            penalty = _Penalty(fault, 1, now + LIE_PENALTY)
+        elif known is None:
             penalty = _Penalty(fault, 1, now + FIRST_PENALTY)
         elif now < known.until:
             penalty = _Penalty(max(fault, known.fault), known.times, known.until)

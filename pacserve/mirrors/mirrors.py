@@ -25,7 +25,12 @@ YES_HOLDS = 1.0
 GIVER_LIFETIME = 60.0
 # Answers that are remembered.
 _ANSWERS_LIMIT = 256
-_REASONS = {Fault.SLOW: "it was slow lately", Fault.FAILED: "it failed lately", Fault.RESTING: "it asked to be left alone"}
+_REASONS = {
+    Fault.SLOW: "it was slow lately",
+    Fault.FAILED: "it failed lately",
+    Fault.LIED: "it gave a wrong file lately",
+    Fault.RESTING: "it asked to be left alone",
+}
 _OFFERS = {secret: Offer(Holder.MIRROR, secret=secret) for secret in (False, True)}
 
 

@@ -163,7 +163,7 @@ class _MirrorUpstream(Upstream):
         self._means.health.blame(self._mirror.url.origin, Fault.FAILED, self._means.clock.seconds())
 
     def lied(self) -> None:
-        self.failed()
+        self._means.health.blame(self._mirror.url.origin, Fault.LIED, self._means.clock.seconds())
 
 
 def _unencoded(stream: BodyStream, name: str) -> BodyStream:

@@ -14,7 +14,7 @@ from pacserve.web.origins import shares_in
 _BAR_WIDTH = 20
 _PEER_STYLES = {"known": Style.GOOD, "new": Style.PLAIN, "unknown": Style.DOUBTFUL, "refused": Style.DOUBTFUL, "dead": Style.DIM}
 _HEALTH_STYLES = {Health.UNKNOWN: Style.DIM, Health.WELL: Style.GOOD, Health.DOUBTFUL: Style.DOUBTFUL, Health.WRONG: Style.BAD}
-_MIRROR_STYLES = {"well": Style.GOOD, "slow": Style.DOUBTFUL, "failed": Style.BAD, "resting": Style.DOUBTFUL}
+_MIRROR_STYLES = {"well": Style.GOOD, "slow": Style.DOUBTFUL, "failed": Style.BAD, "lied": Style.BAD, "resting": Style.DOUBTFUL}
 
 
 def show_status(status: Status, now: float, screen: Screen) -> list[str]:

@@ -43,7 +43,7 @@ def _peer_row(peer: PeerStatus, held: int, given: int, now: float) -> tuple[Cell
     )
 
 
-_MIRROR_MARKS = {"well": "good", "slow": "fair", "failed": "fair", "resting": "fair"}
+_MIRROR_MARKS = {"well": "good", "slow": "fair", "failed": "fair", "lied": "bad", "resting": "fair"}
 
 
 def mirrors_table(mirrors: tuple[MirrorStatus, ...]) -> Table:

@@ -126,7 +126,7 @@ class MirrorStatus:
     Attributes:
         url: Scheme, host and port; never a password.
         repositories: The repositories that it serves.
-        state: `well`, `slow`, `failed`, or `resting`: it has asked to be left alone.
+        state: `well`, `slow`, `failed`, `lied`: it gave a wrong file, or `resting`: it has asked to be left alone.
         avoided: Seconds for which it is still asked last.
         rate: Its speed of late in bytes per second; None where that is not known.
     """

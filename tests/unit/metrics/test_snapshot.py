@@ -45,7 +45,7 @@ class SnapshotTests(SynchronousTestCase):
         """Peers and mirrors are counted by state, and a state that none has is zero."""
         told = values(status(peer("a:1"), peer("b:1"), peer("c:1", state="dead", reason="refused")))
         self.assertEqual(told["pacserve_peers"], {("new",): 0, ("unknown",): 0, ("known",): 2, ("refused",): 0, ("dead",): 1})
-        self.assertEqual(told["pacserve_mirrors"], {("well",): 0, ("slow",): 1, ("failed",): 0, ("resting",): 0})
+        self.assertEqual(told["pacserve_mirrors"], {("well",): 0, ("slow",): 1, ("failed",): 0, ("lied",): 0, ("resting",): 0})
 
     def test_all_states(self) -> None:
         """No state that a peer or a mirror can have is missing."""

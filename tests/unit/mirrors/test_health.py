@@ -2,7 +2,17 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.mirrors.health import ABSENCE_LIFETIME, FIRST_PENALTY, LONGEST_PENALTY, LONGEST_REST, SHORTEST_REST, Absences, Fault, MirrorHealth
+from pacserve.mirrors.health import (
+    ABSENCE_LIFETIME,
+    FIRST_PENALTY,
+    LIE_PENALTY,
+    LONGEST_PENALTY,
+    LONGEST_REST,
+    SHORTEST_REST,
+    Absences,
+    Fault,
+    MirrorHealth,
+)
 from pacserve.packages.files import FileKind, FileRequest
 
 
@@ -32,6 +42,19 @@ class HealthTests(SynchronousTestCase):
         self.health.blame("b", Fault.SLOW, 0)
         self.assertEqual(self.order(FIRST_PENALTY - 1), "cba")
         self.assertEqual(self.order(FIRST_PENALTY), "abc")
+
+    def test_lied(self) -> None:
+        """One that lied comes behind those that failed, for a fixed time: no answer forgives it, and no other fault takes its place."""
+        self.health.blame("a", Fault.FAILED, 0)
+        self.health.blame("b", Fault.FAILED, 0)
+        self.health.blame("a", Fault.LIED, 1)
+        self.assertEqual(self.order(2), "cba")
+        self.health.blame("a", Fault.SLOW, 2)
+        self.health.succeeded("a")
+        self.assertEqual(self.health.penalty("a", 1), (Fault.LIED, LIE_PENALTY))
+        self.assertEqual(self.order(LIE_PENALTY + 1), "abc")
+        self.health.rest("a", 60, 2)
+        self.assertEqual(self.health.penalty("a", 2), (Fault.RESTING, 60))
 
     def test_doubling(self) -> None:
         """Each failure after the end of a penalty doubles it, up to a limit; an answer forgives all."""

@@ -9,7 +9,7 @@ from typing import Any
 
 _VOID = frozenset({"meta", "link", "input"})
 _ANYBODYS = frozenset({"aria-label", "value", "datetime"})
-_MARKS = frozenset({"wrong", "warning", "new", "unknown", "known", "refused", "dead", "well", "slow", "failed", "resting"})
+_MARKS = frozenset({"wrong", "warning", "new", "unknown", "known", "refused", "dead", "well", "slow", "failed", "lied", "resting"})
 
 
 @dataclass

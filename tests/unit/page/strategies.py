@@ -39,7 +39,7 @@ _PIECES = (
     *("cache", "peer 10.0.0.3:15678", "mirror https://a", "\udc80", "\U0001f600", "\u0301", HOSTILE),
 )
 HOSTILE_TEXTS = st.lists(st.sampled_from(_PIECES) | st.text(st.characters(), max_size=5), max_size=6).map("".join)
-STATES = st.sampled_from(("new", "unknown", "known", "refused", "dead", "well", "slow", "failed", "resting"))
+STATES = st.sampled_from(("new", "unknown", "known", "refused", "dead", "well", "slow", "failed", "lied", "resting"))
 
 
 def of(kind: Any) -> st.SearchStrategy[Any]:

@@ -175,9 +175,9 @@ class Fetching:
         if not self._opened:
             return
         await self.trimming.trim()
-        if self.spool.unverified():
+        if self.spool.unverified.files():
             certain = await self._around.catalogue.read_all()
-            await self._around.in_thread(lambda: self.spool.verify(self._around.catalogue.all_expected, certain=certain))
+            await self._around.in_thread(lambda: self.spool.unverified.verify(self._around.catalogue.all_expected, certain=certain))
             await self.trimming.trim()
 
     def stop(self) -> None:

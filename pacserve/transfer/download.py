@@ -359,7 +359,7 @@ class Download:
             IntegrityError: It is not the file that the database states.
         """
         file, lines = self.file, self._terms.lines
-        mirrors = () if self._was_divided else lines.divided(self.expected, self._sources.order, self._clock.seconds())
+        mirrors = () if self._was_divided else lines.divided(self.expected, self._sources.order, self._clock.seconds(), gaps=len(file.ahead) > 0)
         if not mirrors or file.size is None:
             return False
         sizes, check = lines.sizes, None

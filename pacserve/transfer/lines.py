@@ -52,17 +52,18 @@ class Lines:
         """Takes note that this was wrong."""
         self._width.clear()
 
-    def divided(self, expected: ExpectedFile | None, upstreams: Sequence[Upstream], now: float) -> Sequence[Upstream]:
+    def divided(self, expected: ExpectedFile | None, upstreams: Sequence[Upstream], now: float, *, gaps: bool = False) -> Sequence[Upstream]:
         """
         Returns the mirrors that a file would be taken from at once, and behind them those that would take the place of one that fails.
 
         Args:
             upstreams: The hosts that may have the file, best first.
+            gaps: True if later bytes of it are here: a single mirror is then asked for parts as well, so that these do not come again.
 
         Returns:
             None of them where the file comes from one host at a time.
         """
-        if self.at_once < 2 or expected is None or expected.sha256 is None or expected.size < self.sizes.file:
+        if (self.at_once < 2 and not gaps) or expected is None or expected.sha256 is None or expected.size < self.sizes.file:
             return ()
         if not upstreams or not upstreams[0].divisible:
             return ()
@@ -71,7 +72,7 @@ class Lines:
             if upstream.divisible and self._undivided.get(upstream.label, now) is None:
                 found.setdefault(upstream.label, upstream)  # two Server lines of one host are one mirror
         sound = [upstream for upstream in found.values() if not upstream.resting]
-        return sound if len(sound) > 1 else ()
+        return sound if len(sound) > 1 or gaps else ()
 
     def taken_from(self, expected: ExpectedFile | None, upstreams: Sequence[Upstream], now: float) -> Sequence[Upstream]:
         """

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -25,6 +24,7 @@ from pacserve.transfer.partial import PARTIAL
 from pacserve.transfer.stores import KeptFile, Store
 from pacserve.transfer.unfinished import share_of
 from pacserve.transfer.unfinished_store import UnfinishedStore
+from pacserve.transfer.unverified import UnverifiedFiles
 
 # Seconds without use after which a file that another package cache holds as well is given up: by then every host that was told a moment ago to
 # fetch it from here has begun, and reads on.
@@ -34,12 +34,8 @@ UNUSED_TIME = 60.0
 _SLACK = 1 / 20
 # Locked by the daemon that has the spool.  A folder with this file is a spool: in any other nothing is renamed or removed, ever.
 _LOCK = ".pacserve-spool"
-_UNVERIFIED = ".unverified-"
 # Left behind by a daemon that ended as it should, so that the disk has everything that was written.
 _CLEAN_END = ".clean"
-_READ_BYTES = 1 << 20
-# Not through links, and without waiting for the writer of a FIFO.
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # Errors that say nothing of the folder: the disk is full, this process has too many files open, the user has cleaned up meanwhile, or the file can't
 # be marked.
@@ -82,6 +78,7 @@ class Spool(Store):
     Attributes:
         packages: The folder of the complete files.
         unfinished: The files that are not complete and survive.
+        unverified: Complete files of a daemon that did not end as it should.
     """
 
     _log = Logger()
@@ -91,6 +88,7 @@ class Spool(Store):
         self._unusable = failed
         self.packages = f"{directory}/pkg"
         self.unfinished = UnfinishedStore(directory)
+        self.unverified = UnverifiedFiles(directory, self.packages, lambda: self._lock is not None)
         self._limit = limit
         self._lock: FileIO | None = None
         self._complaints = Complaints(self._log)
@@ -130,33 +128,7 @@ class Spool(Store):
         if not clean:
             # The daemon before crashed, or the machine did: of files that were not written out the disk may hold zeros.
             for file in self.files():
-                with contextlib.suppress(OSError):
-                    Path(self.packages, file.name).rename(folder / f"{_UNVERIFIED}{file.name}")
-
-    def unverified(self) -> Sequence[Path]:
-        """Returns the files that are hidden until `verify` has found them to be right."""
-        return sorted(Path(self.directory).glob(f"{_UNVERIFIED}*"))
-
-    def verify(self, expected: Callable[[str], Collection[ExpectedFile]], *, certain: bool) -> None:
-        """
-        Gives back their names to the files of a daemon that did not end as it should, as far as they have the digests that the databases state.
-
-        All of them are read, so it runs in a thread.
-
-        Args:
-            expected: Gives what the databases state of a name.
-            certain: True if every database was read, so that a file that none of them states is removed; otherwise it stays hidden for the next time.
-        """
-        for path in self.unverified():
-            if self._lock is None:
-                return
-            name = path.name.removeprefix(_UNVERIFIED)
-            with contextlib.suppress(OSError):
-                digest = _digest(path)
-                if shared_file(name) is not None and any(digest == one.sha256 for one in expected(name)):
-                    path.rename(f"{self.packages}/{name}")
-                elif certain:
-                    path.unlink()
+                self.unverified.hide(file.name)
 
     def close(self) -> None:
         """Gives the folder up."""
@@ -393,14 +365,6 @@ class Spool(Store):
 def _is_recent(moment: float, now: float) -> bool:
     """Returns whether a time is less than `UNUSED_TIME` ago.  One far ahead is not: the clock was set back, and would have to catch up first."""
     return abs(now - moment) < UNUSED_TIME
-
-
-def _digest(path: Path) -> bytes:
-    digest = hashlib.sha256()
-    with FileIO(os.open(path, _READ), "rb") as file:
-        while piece := file.read(_READ_BYTES):
-            digest.update(piece)
-    return digest.digest()
 
 
 def _is_same(folder: str, other: str) -> bool:

@@ -248,6 +248,7 @@ class Striping:
         if self._ended.called:
             return
         if result is None:
+            self._arrival.file.write_down()
             lane.upstream.succeeded()
             if rate is not None and pace is not None and not pace.waited and lane.given >= MEASURED_BYTES:
                 lane.upstream.measured(rate)

@@ -6,85 +6,29 @@ import contextlib
 import os
 import re
 import secrets
-import stat
 import threading
-import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 
 from pacserve.packages.files import ExpectedFile
-from pacserve.transfer import partial
+from pacserve.transfer.journals import JOURNAL, SAFELY, OpenJournal, boot_id, is_own, read_journal, write_journal
 from pacserve.transfer.spans import Spans
-from pacserve.transfer.stores import KeptFile, Record
+from pacserve.transfer.stores import KeptFile
 from pacserve.transfer.unfinished import (
-    JOURNAL_LIMIT,
     SIZE_KEPT,
     Heading,
     Journal,
     UnfinishedFile,
-    compose,
-    hold_line,
-    parse,
-    span_line,
-    step_of,
     superfluous,
 )
 
 _UNFINISHED = ".unfinished-"
-_JOURNAL = ".spans"
 # The SHA-256, and some digits more: two repositories may have one file, and both downloads may run.
 _NAME = re.compile(r"\.unfinished-([0-9a-f]{64})-[0-9a-f]{8}\Z")
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 # Bytes of a disk that a block is, as stat(2) counts them.
 _BLOCK_BYTES = 512
-# Not through links, and without waiting for the writer of a FIFO.
-_SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-
-
-class OpenJournal(Record):
-    """
-    Notes in a file which bytes of another one are there.  A note that can't be written, on a full disk, say, costs no more than those bytes again.
-
-    Args:
-        file: Positioned at its end.
-        step: Bytes that are noted at once.
-    """
-
-    def __init__(self, file: FileIO, step: int) -> None:
-        self._file = file
-        self._step = step
-        self._pending = Spans()
-
-    def add(self, first: int, end: int) -> None:
-        """Takes note that the bytes from `first` to before `end` are there: they have been written."""
-        self._pending.add(first, end)
-        if self._pending.size >= self._step:
-            self.write_down()
-
-    def hold(self) -> None:
-        """Notes at once that bytes of an untrusted source will be there."""
-        self._write(hold_line())
-
-    def write_down(self) -> None:
-        """Writes what is not written yet, so that it survives the end of this process."""
-        pending, self._pending = self._pending, Spans()
-        self._write(b"".join(span_line(*span) for span in pending))
-
-    def close(self) -> None:
-        """Notes no more."""
-        self._file.close()
-
-    def _write(self, lines: bytes) -> None:
-        if not lines or self._file.closed:
-            return
-        try:
-            done = self._file.write(lines)
-        except OSError:
-            done = 0
-        if done != len(lines):
-            self.close()  # behind half of a line no other one could be read
 
 
 class UnfinishedStore:
@@ -96,7 +40,7 @@ class UnfinishedStore:
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
-        self._boot = _boot_id()
+        self._boot = boot_id()
         # All files, so that the folder need not be read for each download; and of these the ones of downloads that run.
         self._paths: set[str] = set()
         self._running: dict[str, OpenJournal] = {}
@@ -117,7 +61,7 @@ class UnfinishedStore:
                 self._settle(found)
                 self._paths.add(path)
         for path in left:
-            if path.removesuffix(_JOURNAL) not in self._paths:
+            if path.removesuffix(JOURNAL) not in self._paths:
                 self._remove(path)
 
     def files(self) -> Sequence[UnfinishedFile]:
@@ -238,10 +182,10 @@ class UnfinishedStore:
         Raises:
             OSError: It, or its journal, can't be written.
         """
-        file = FileIO(path, "r+b", opener=lambda name, _: os.open(name, os.O_RDWR | flags | _SAFELY, 0o644))
+        file = FileIO(path, "r+b", opener=lambda name, _: os.open(name, os.O_RDWR | flags | SAFELY, 0o644))
         try:
             began = journal.heading.began or int(os.fstat(file.fileno()).st_mtime)
-            noted = self._write(path, replace(journal, heading=replace(journal.heading, began=began)))
+            noted = write_journal(path, replace(journal, heading=replace(journal.heading, began=began)))
         except OSError:
             file.close()
             if flags & os.O_CREAT:
@@ -251,43 +195,23 @@ class UnfinishedStore:
         self._paths.add(path)
         return KeptFile(file, journal.spans, journal.held, noted)
 
-    def _write(self, path: str, journal: Journal) -> OpenJournal:
-        """
-        Writes a journal from the start, so that it is short and has no half of a line.
-
-        Raises:
-            OSError: It can't be written.
-        """
-        file = partial.create(self._directory)
-        text = compose(journal)
-        try:
-            if file.write(text) != len(text):
-                raise OSError("the journal could not be written")
-            os.rename(partial.path_of(file), path + _JOURNAL)  # noqa: PTH104
-        except OSError:
-            partial.discard(file)
-            file.close()
-            raise
-        return OpenJournal(file, step_of(journal.heading.size))
-
     def _settle(self, found: UnfinishedFile) -> None:
         """Gives the room back that a file has behind its last byte, and shortens its journal, which was written no later for that."""
         path, journal = found.path, found.journal
         with contextlib.suppress(OSError):
             os.truncate(path, journal.last)
-            self._write(path, replace(journal, heading=replace(journal.heading, boot=self._boot))).close()
-            os.utime(path + _JOURNAL, (found.used, found.used))
+            write_journal(path, replace(journal, heading=replace(journal.heading, boot=self._boot))).close()
+            os.utime(path + JOURNAL, (found.used, found.used))
 
     def _read(self, path: str) -> UnfinishedFile | None:
         """Returns what is known of a file; None where that is not to be relied on."""
         match = _NAME.match(Path(path).name)
         try:
             found = os.lstat(path)
-            text, used = _content(path + _JOURNAL)
-            journal = parse(text)
+            journal, used = read_journal(path)
         except (OSError, ValueError):
             return None
-        if match is None or not _is_own(found) or not journal.last <= found.st_size <= journal.heading.size:
+        if match is None or not is_own(found) or not journal.last <= found.st_size <= journal.heading.size:
             return None
         return UnfinishedFile(path, bytes.fromhex(match[1]), journal, found.st_blocks * _BLOCK_BYTES, used)
 
@@ -297,38 +221,12 @@ class UnfinishedStore:
             if path in self._running:
                 return False
             with contextlib.suppress(OSError):
-                os.unlink(path + _JOURNAL)  # noqa: PTH108
+                os.unlink(path + JOURNAL)  # noqa: PTH108
         self._remove(path)
         return True
 
     def _remove(self, path: str) -> None:
         self._paths.discard(path)
-        for name in (path + _JOURNAL, path):
+        for name in (path + JOURNAL, path):
             with contextlib.suppress(OSError):
                 os.unlink(name)  # noqa: PTH108
-
-
-def _is_own(found: os.stat_result) -> bool:
-    return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
-
-
-def _content(path: str) -> tuple[bytes, float]:
-    """
-    Returns what a journal holds, and when that was written.
-
-    Raises:
-        OSError: It can't be read.
-        ValueError: It is another user's, or no file.
-    """
-    with FileIO(path, "rb", opener=lambda name, _: os.open(name, os.O_RDONLY | _SAFELY)) as file:
-        found = os.fstat(file.fileno())
-        if not _is_own(found):
-            raise ValueError("it is not this user's")
-        return file.read(JOURNAL_LIMIT + 1), found.st_mtime
-
-
-def _boot_id() -> str:
-    """Returns the kernel's id of this start of the machine; where it has none, one that no other daemon has, so that only a clean end counts."""
-    with contextlib.suppress(OSError, ValueError):
-        return str(uuid.UUID(_BOOT_ID.read_text(encoding="ascii").strip()))
-    return str(uuid.uuid4())

@@ -61,7 +61,7 @@ def _files(folder: Path) -> set[str]:
 
 def unfinished(host: Host) -> set[Path]:
     """The files of the spool that are not complete and survive."""
-    return {path for path in (host.dir / "spool").glob(".unfinished-*") if path.suffix != ".spans"}
+    return {path.with_suffix("") for path in (host.dir / "spool").glob(".unfinished-*.spans")}
 
 
 def offered(host: Host, asker: Host) -> set[str]:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from pathlib import Path
 
+from pacserve.transfer.unfinished import Journal, parse
 from tests.e2e.conftest import MakeLab
-from tests.e2e.lab import Daemon, Depot, Host, Site, wait_until
+from tests.e2e.lab import MIRROR, PACSERVE, Daemon, Depot, Host, Site, wait_until
 from tests.e2e.lab.slowness import limit
-from tests.e2e.test_fetch_failures import SLOWLY, fetching, packages, spooled, unfinished
+from tests.e2e.test_fetch_failures import OTHER_MIRROR, SLOWLY, fetching, packages, spooled, unfinished
 
 # Bytes that a daemon has got when it is ended, of 24 MB.
 POINTS = (4_000_000, 10_000_000, 17_000_000)
 
 
 def noted(host: Host) -> int:
-    """The byte up to which a file is there from its start on, as the journal says."""
+    """The bytes of a file that are there, as the journal says."""
+    return journal(host).done
+
+
+def journal(host: Host) -> Journal:
+    """What is known of the one file that is not complete."""
     (path,) = unfinished(host)
-    *_, last = [0, *(int(line.split()[1]) for line in Path(f"{path}.spans").read_text().splitlines()[1:])]
-    return last
+    return parse(Path(f"{path}.spans").read_bytes())
 
 
 def start_pacman(host: Host, at: int) -> None:
@@ -75,6 +81,11 @@ def first_byte(asked: str) -> int:
     return 0 if asked == "-" else int(asked.removeprefix("bytes=").partition("-")[0])
 
 
+def asked_part(asked: str) -> tuple[int, int]:
+    """The first byte of a Range header, and the one behind the last."""
+    return first_byte(asked), int(asked.partition("-")[2]) + 1
+
+
 def test_stopped(make_lab: MakeLab, depot: Depot) -> None:
     """After Ctrl-C of pacman, and a stop of the daemon before it has all, what pacman is started for later goes on where both were."""
     lab = make_lab(sites=(Site(80, depot.signed, SLOWLY),))
@@ -97,4 +108,27 @@ def test_stopped(make_lab: MakeLab, depot: Depot) -> None:
     assert " 206 " in line
     wait_until(lambda: len(lab.mirror.package_downloads()) == 2, "the mirror's log")
     assert [first_byte(request.range) for request in lab.mirror.package_downloads()] == [0, here]
+    daemon.stop()
+
+
+def test_killed_with_several_mirrors(make_lab: MakeLab, depot: Depot) -> None:
+    """So does one that takes the file from three mirrors: all parts of it that were there are still there, and no mirror sends them again."""
+    lab = make_lab(sites=tuple(Site(port, depot.signed, "limit_rate 2m;") for port in (80, 81, 82)))
+    host, _ = lab.hosts
+    host.configure(servers=[PACSERVE, MIRROR, OTHER_MIRROR, MIRROR.replace("10.78.0.2", "10.78.0.2:82")])
+    daemon = fetching(host)
+    host.pacman("-Sy")
+    for point in POINTS[:2]:
+        start_pacman(host, point)
+        end(daemon, host, signal.SIGKILL)
+        there = journal(host).spans
+        time.sleep(1)  # by then the mirrors have logged the requests that were cut
+        before = len(lab.mirror.package_downloads())
+        daemon = fetching(host)
+    host.pacman("-S", "big")
+    assert host.installed() == {"big"}
+    assert spooled(host) == packages(depot, "big")
+    assert {request.port for request in lab.mirror.package_downloads()} == {80, 81, 82}
+    later = [asked_part(request.range) for request in lab.mirror.package_downloads()[before:]]
+    assert [(span, part) for span in there for part in later if part[0] < span[1] and span[0] < part[1]] == []
     daemon.stop()

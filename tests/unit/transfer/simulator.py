@@ -187,6 +187,7 @@ class Body(IncomingBody):
         used: Whether it was consumed or dropped.
         ended: Called when it gives no more.
         given: The pieces that it gave.
+        whole: Whether all of the part was taken.
     """
 
     def __init__(self, clock: Clock, head: Head, part: tuple[int, int], behaviour: Behaviour, fault: Fault | None) -> None:
@@ -198,6 +199,7 @@ class Body(IncomingBody):
         self._behaviour = behaviour
         self._fault = fault
         self.used = False
+        self.whole = False
 
     @property
     def answer(self) -> Head:
@@ -245,6 +247,7 @@ class Body(IncomingBody):
                 await self._pause(self._behaviour.interval * length, stall)
         if self._head.length is not None and offset - self.part[0] < self._head.length:
             raise FetchError("the connection ended before all of the body came")
+        self.whole = True
 
     async def _pause(self, seconds: float, stall: float) -> None:
         await deferLater(self._clock, min(seconds, stall))

@@ -1,8 +1,7 @@
 """Tests for `pacserve.transfer.spool`."""
 
-import hashlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,7 +17,7 @@ from pacserve.transfer.spool import UNUSED_TIME, Elsewhere, Spool, SpooledFile
 ZLIB, XZ = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst", "xz-5.6.3-1-x86_64.pkg.tar.zst"
 
 
-class SpoolTests(SynchronousTestCase):
+class SpoolCase(SynchronousTestCase):
     def setUp(self) -> None:
         folder = TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -42,6 +41,8 @@ class SpoolTests(SynchronousTestCase):
         """Returns the names in the folder that are not hidden."""
         return {path.name for path in self.folder.iterdir() if not path.name.startswith(".")}
 
+
+class SpoolTests(SpoolCase):
     def test_published(self) -> None:
         """A file has its name when it is complete, and is hidden before that."""
         spool = self.spool()
@@ -105,59 +106,6 @@ class SpoolTests(SynchronousTestCase):
         spool.close()
         self.spool()
         self.assertEqual(({path.name for path in self.spooled.iterdir()}, self.names()), ({"pkg", ".pacserve-spool"}, {ZLIB}))
-
-    def test_crash(self) -> None:
-        """After a crash only files are trusted that are what the databases state, and no other is offered meanwhile."""
-        spool = self.spool()
-        for name, data in ((ZLIB, b"good"), (XZ, b"torn"), ("old-1-1-any.pkg.tar.zst", b"unknown")):
-            self.put(spool, name, data)
-        spool.close()
-        (self.spooled / ".clean").unlink()  # as after a crash
-        again = self.spool()
-        self.assertEqual(self.names(), set())
-
-        def expected(name: str) -> Collection[ExpectedFile]:
-            return [ExpectedFile(4, hashlib.sha256(b"good").digest())] if name in (ZLIB, XZ) else ()
-
-        again.verify(expected, certain=True)
-        self.assertEqual(self.names(), {ZLIB})
-        self.assertEqual(list(again.unverified()), [])
-
-    def test_crash_without_databases(self) -> None:
-        """A file that no database states stays hidden as long as not every database was read, also over another start, and nothing is lost."""
-        spool = self.spool()
-        self.put(spool, ZLIB, b"good")
-        spool.close()
-        (self.spooled / ".clean").unlink()
-        again = self.spool()
-        for _ in range(2):
-            again.verify(lambda _: (), certain=False)
-            self.assertEqual((self.names(), len(again.unverified())), (set(), 1))
-            again.close()
-            again = self.spool()
-        again.verify(lambda _: [ExpectedFile(4, hashlib.sha256(b"good").digest())], certain=False)
-        self.assertEqual((self.names(), list(again.unverified())), ({ZLIB}, []))
-
-    def test_crash_and_a_fifo(self) -> None:
-        """What is no file is not waited for when files are verified."""
-        spool = self.spool()
-        odd = self.spooled / f".unverified-{ZLIB}"
-        for make in (lambda: os.mkfifo(odd), lambda: odd.symlink_to("/dev/zero")):
-            make()
-            spool.verify(lambda _: (), certain=True)
-            odd.unlink(missing_ok=True)
-        self.assertEqual(self.names(), set())
-
-    def test_closed_meanwhile(self) -> None:
-        """A spool that was given free is not verified any more: it may be another daemon's."""
-        spool = self.spool()
-        self.put(spool, ZLIB)
-        spool.close()
-        (self.spooled / ".clean").unlink()
-        again = self.spool()
-        again.close()
-        again.verify(lambda _: (), certain=True)
-        self.assertEqual(len(again.unverified()), 1)
 
     def test_packages_of_others(self) -> None:
         """A folder with packages that is no spool is refused, with the option that chooses another one, and nothing in it is touched."""

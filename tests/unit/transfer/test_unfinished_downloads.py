@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,16 +16,20 @@ from twisted.internet.defer import Deferred
 from pacserve.delivery.streaming import AHEAD_LIMIT
 from pacserve.errors import FetchError
 from pacserve.packages.files import ExpectedFile
-from pacserve.transfer import unfinished
+from pacserve.transfer import unfinished, unfinished_store
 from pacserve.transfer.choosing import SECOND_SOURCE_DELAY
 from pacserve.transfer.download import TAKING_UP_BYTES
 from pacserve.transfer.downloads import Downloads
 from pacserve.transfer.leader_search import LEADER_PROGRESS_TIMEOUT
+from pacserve.transfer.lines import Lines
 from pacserve.transfer.spool import Spool
-from pacserve.transfer.terms import PLAIN_TERMS
+from pacserve.transfer.terms import PLAIN_TERMS, Terms
 from pacserve.web.answers import StreamAnswer
 from tests.fakes.upstreams import Mirror
+from tests.unit.transfer import simulator
+from tests.unit.transfer.simulator import SimulatedMirror
 from tests.unit.transfer.test_downloads import NAME, REQUEST, Office, Setup
+from tests.unit.transfer.test_striping import SIZES, STEADY
 
 SIZE = 4 << 20
 DATA = b"".join(hashlib.sha256(number.to_bytes(4, "big")).digest() for number in range(SIZE // 32))
@@ -297,3 +302,28 @@ class KilledTests(UnfinishedCase):
         (asked,) = mirror.asked
         first = int(asked.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
         self.assertTrue(here - step < first <= here or first == here == 0, (here, first))
+
+
+class DividedAndKilledTests(UnfinishedCase):
+    @settings(deadline=None, max_examples=25)
+    @given(st.lists(st.tuples(st.integers(1, 20), st.integers(2, 3)), min_size=1, max_size=3), st.integers(1, 3))
+    def test_at_every_point(self, ends: list[tuple[int, int]], last: int) -> None:
+        """A daemon that is killed while several mirrors give parts: no part that was whole is asked for again, and the file is right."""
+        self.patch(unfinished_store, "SIZE_KEPT", 1000)
+        self.known.known = simulator.EXPECTED
+        self.use(self.empty_folder())
+        whole: list[tuple[int, int]] = []
+        for ticks, count in [*ends, (500, last)]:
+            mirrors = [SimulatedMirror(self.clock, each, STEADY if each else replace(STEADY, piece=100)) for each in range(count)]
+            self.downloads = Downloads(self.spool, self.clock, Terms(lines=Lines(3, SIZES)), self.office)
+            self.addCleanup(self.downloads.stop)
+            self.downloads.join(REQUEST, lambda: simulator.EXPECTED, mirrors)
+            self.clock.pump([0.0, *[0.125] * ticks])
+            bodies = [body for mirror in mirrors for body in mirror.bodies]
+            for first, end in [body.part for body in bodies]:
+                self.assertEqual([part for part in whole if part[0] < end and first < part[1]], [])
+            whole += [body.part for body in bodies if body.whole]
+            if NAME in self.names():
+                break
+            self.restart(clean=False)
+        self.assertEqual((self.kept(), self.names()), (simulator.DATA, [NAME]))

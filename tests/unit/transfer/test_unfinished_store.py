@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 from collections.abc import Callable
-from io import FileIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.packages.files import ExpectedFile
-from pacserve.transfer import partial, unfinished_store
+from pacserve.transfer import journals, partial
+from pacserve.transfer.journals import OpenJournal
 from pacserve.transfer.spans import Span
 from pacserve.transfer.stores import KeptFile
 from pacserve.transfer.unfinished import SIZE_KEPT, UNSTATED_TIME
-from pacserve.transfer.unfinished_store import OpenJournal, UnfinishedStore
+from pacserve.transfer.unfinished_store import UnfinishedStore
+from tests.unit.transfer.test_journals import OnFullDisk
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 SIZE = SIZE_KEPT
 DATA = bytes(range(256)) * (SIZE // 256)
 EXPECTED = ExpectedFile(SIZE, hashlib.sha256(DATA).digest())
 OTHER = ExpectedFile(SIZE, bytes(32))
-
-
-class OnFullDisk(FileIO):
-    """A file that takes nothing more."""
-
-    def write(self, data: object, /) -> int:
-        raise OSError(errno.ENOSPC, "full")
-
-
-class Nearly(FileIO):
-    """A file that takes three bytes of each line."""
-
-    def write(self, data: Any, /) -> int:
-        return super().write(bytes(data)[:3])
 
 
 class UnfinishedStoreTests(SynchronousTestCase):
@@ -49,7 +34,7 @@ class UnfinishedStoreTests(SynchronousTestCase):
         boot = TemporaryDirectory()
         self.addCleanup(boot.cleanup)
         self.boot_id = Path(boot.name) / "boot_id"
-        self.patch(unfinished_store, "_BOOT_ID", self.boot_id)
+        self.patch(journals, "_BOOT_ID", self.boot_id)
         self.start_machine(1)
         self.store = self.open()
 
@@ -249,18 +234,6 @@ class UnfinishedStoreTests(SynchronousTestCase):
         self.assertIsNone(self.store.begin(NAME, EXPECTED))
         self.assertIsNone(self.store.begin(NAME, OTHER))
         self.assertEqual(self.names(), left)
-        journal = OpenJournal(OnFullDisk(self.folder / "journal", "xb"), 1)
-        journal.add(0, 10)
-        journal.add(10, 20)
-        self.addCleanup(journal.close)
-
-    def test_half_a_line(self) -> None:
-        """Behind half of a line nothing more is written: what follows could not be read."""
-        with TemporaryDirectory() as folder:
-            journal = OpenJournal(Nearly(f"{folder}/journal", "xb"), 10)
-            journal.add(0, 10)
-            journal.add(10, 20)
-            self.assertEqual(Path(folder, "journal").read_bytes(), b"0 1")
 
     def test_room(self) -> None:
         """The oldest goes when the disk is full, but for the one that is wanted and those that are written."""

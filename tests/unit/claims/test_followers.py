@@ -136,11 +136,13 @@ class FollowersTests(SynchronousTestCase):
         self.assertEqual(list(self.ask(3, 1).values()), [ROOT, ROOT, "1"])
 
     def test_complaints_are_bounded(self) -> None:
-        """A host that asks again and again can't keep all others from being followed."""
+        """A host that asks again and again, where the root has no room, can't keep all others from being followed."""
+        for number in range(FOLLOWERS_PER_HOST):
+            self.followers.leader(f"old {number}", f"old {number}", 0.0, None)
         self.ask(20)
         for _ in range(100):
-            self.followers.leader("19", "19", self.now, 10 * RATE)
-        self.assertLessEqual(sum(place.doubted for place in self.followers._places.values()), COMPLAINTS_PER_SOURCE)
+            self.again("19")
+        self.assertEqual(sum(place.doubted for place in self.followers._places.values()), COMPLAINTS_PER_SOURCE)
 
     def test_forged_id(self) -> None:
         """Nobody moves a host, or speaks for it, by stating its id at another address."""

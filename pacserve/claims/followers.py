@@ -127,6 +127,8 @@ class Followers:
                 better = self._better(instance, place, now)
                 if better is not None:
                     place.tried = True
+                    leader = self._places[place.leader]
+                    leader.slow = leader.slow or self._drags(leader, now)
                     self._move(instance, place, better, now)
         return place.leader
 
@@ -161,9 +163,9 @@ class Followers:
             self._feeds_many = True
 
     def _make_chain(self, now: float) -> None:
-        """Has each host follow the one that is next before it in what it has of the file: the fast ones come first."""
+        """Has each host follow the one that is next before it in what it has of the file, and those that are known to be slow come last."""
         able = [(one, place) for one, place in self._places.items() if place.reports and place.leader and not place.doubted]
-        able.sort(key=lambda pair: -pair[1].has_by(now))
+        able.sort(key=lambda pair: (pair[1].slow, -pair[1].has_by(now)))
         leader = self._root
         for one, place in able:
             if place.leader == leader:

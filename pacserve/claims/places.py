@@ -32,6 +32,7 @@ class Place:
         written: The bytes that it has, as it said last.
         rate: Bytes per second that it gets; None while that is not known.
         moves: How often it was told another leader without having asked for one.
+        slow: True if a follower left it because it got so little.
         tried: True if it was moved to see whether its leader or its own link is slow.
         placed_at: When it was told its leader.
         left: Leaders that were of no use to it.
@@ -45,6 +46,7 @@ class Place:
     written: int = 0
     rate: float | None = None
     moves: int = 0
+    slow: bool = False
     tried: bool = False
     placed_at: float = 0.0
     left: tuple[str, ...] = ()

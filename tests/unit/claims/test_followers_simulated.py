@@ -31,6 +31,8 @@ class LANTests(SynchronousTestCase):
         self.check(simulate(8, 1000, 25, 50, slow([1], 10)), 1.5 * 4.3, but=(1,))
         self.check(simulate(8, 1000, 25, 50, slow([1], 10, up_only=True)), 1.5 * 4.3)
         self.check(simulate(8, 50, 25, 50, slow([3], 10)), 1.5 * 6.2, but=(3,))
+        in_order = (faulty([1], asks_at=0.3), faulty(range(2, 8), asks_at=0.6))
+        self.check(simulate(8, 50, 25, 50, slow([1], 10), *in_order), 1.5 * 6.2, but=(1,))
         self.check(simulate(8, 1000, 25, 50, slow([1, 2], 10)), 2 * 4.3, but=(1, 2))
         self.check(simulate(30, 1000, 50, 100, slow(range(5, 30, 5), 10)), 1.5 * 4.5, but=tuple(range(5, 30, 5)))
 

@@ -40,7 +40,7 @@ def test_lan_no_faster_than_the_wan(make_lab: MakeLab, depot: Depot) -> None:
     lab = make_lab(hosts=8, wan_mbit=50)
     ready(lab)
     for host in lab.hosts:
-        lab.limit_link(host, 50)
+        lab.limit_port(host, 50)
     started = time.monotonic()
     running = install_at_once(lab.hosts)
     assert [pacman.wait(limit(60)) for pacman in running] == [0] * 8
@@ -54,7 +54,7 @@ def test_slow_host_in_the_middle(make_lab: MakeLab, depot: Depot) -> None:
     lab = make_lab(hosts=8, wan_mbit=50)
     ready(lab)
     first, slow, *others = lab.hosts
-    lab.limit_link(slow, 10)
+    lab.limit_port(slow, 10)
     started = time.monotonic()
     running = []
     for hosts in ([first], [slow], others):

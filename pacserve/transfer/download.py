@@ -33,7 +33,7 @@ from pacserve.transfer.pace import Pace
 from pacserve.transfer.pieces import PieceCheck
 from pacserve.transfer.recheck import Recheck
 from pacserve.transfer.striping import Striping
-from pacserve.transfer.terms import PLAIN_TERMS, Terms
+from pacserve.transfer.terms import Terms
 from pacserve.web.origins import Share
 
 # Seconds for the head of a leader's answer, and seconds without a byte after which a leader is followed no more: it is near.
@@ -101,7 +101,7 @@ class Download:
         arrival: Arrival,
         upstreams: Sequence[Upstream],
         clock: IReactorTime,
-        terms: Terms = PLAIN_TERMS,
+        terms: Terms,
     ) -> None:
         self.name = name
         self._arrival = arrival

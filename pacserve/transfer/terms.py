@@ -38,7 +38,3 @@ class Terms:
     lines: Lines = field(default_factory=Lines)
     in_thread: InThread = at_once
     describe: Callable[[ExpectedFile], Pieces | None] = lambda _: None
-
-
-# No limit, no lateness, one mirror after the other.
-PLAIN_TERMS = Terms()

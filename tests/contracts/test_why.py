@@ -41,7 +41,7 @@ from pacserve.transfer.lines import Lines
 from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.spool import Spool
 from pacserve.transfer.stores import MemoryStore, TemporaryStore
-from pacserve.transfer.terms import PLAIN_TERMS, Terms
+from pacserve.transfer.terms import Terms
 from pacserve.web.answers import Answer, FileAnswer, RedirectAnswer, StreamAnswer
 from pacserve.web.origins import source_text
 from tests.contracts.test_sources import at_once
@@ -199,8 +199,8 @@ class House:
         spool.open()
         lines_of_mirrors = Lines(situation.at_once, Sizes(file=len(DATA) if situation.large else len(DATA) + 1, first=500))
         downloads = Downloads(spool, clock, Terms(lines=lines_of_mirrors), Alone())
-        passing = Downloads(TemporaryStore(), clock, PLAIN_TERMS, Alone())
-        small = Downloads(MemoryStore(), clock, PLAIN_TERMS, Alone())
+        passing = Downloads(TemporaryStore(), clock, Terms(), Alone())
+        small = Downloads(MemoryStore(), clock, Terms(), Alone())
         for close in (downloads.stop, passing.stop, small.stop, spool.close):
             keep(close)
         source = DownloadSource(downloads, upstreams, catalogue, clock)

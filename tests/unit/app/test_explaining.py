@@ -42,7 +42,7 @@ from pacserve.transfer.downloads import Downloads
 from pacserve.transfer.lines import Lines
 from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.stores import TemporaryStore
-from pacserve.transfer.terms import PLAIN_TERMS, Terms
+from pacserve.transfer.terms import Terms
 from pacserve.web.fairness import loopback_first
 from pacserve.web.origins import Share
 from pacserve.web.witness import Answered
@@ -142,7 +142,7 @@ def at_once(work: Callable[[], Any]) -> Awaitable[Any]:
 
 class Setup(SynchronousTestCase):
     misses = Misses.REDIRECT
-    terms = PLAIN_TERMS
+    terms = Terms()
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -350,7 +350,7 @@ class StatusTests(Setup):
         """A file that is sent through, and not kept, is among the transfers, with all bytes that are here, whatever their order."""
         mirror = Mirror(self.clock, "mirror", bytes(100), dies_at=[50], dying="stalls")
         nobody: Any = None
-        passing = self.fetching.passing = Downloads(TemporaryStore(), self.clock, PLAIN_TERMS, nobody)
+        passing = self.fetching.passing = Downloads(TemporaryStore(), self.clock, Terms(), nobody)
         self.addCleanup(passing.stop)
         download = passing.join(FileRequest("core", "x86_64", NAME, FileKind.PACKAGE), lambda: None, [mirror])
         status = self.successResultOf(Deferred.fromCoroutine(self.reporting.status()))

@@ -22,7 +22,7 @@ from pacserve.transfer.downloads import Downloads
 from pacserve.transfer.leader_search import Claim, Claiming
 from pacserve.transfer.spool import Spool
 from pacserve.transfer.stores import MemoryStore, TemporaryStore
-from pacserve.transfer.terms import PLAIN_TERMS
+from pacserve.transfer.terms import Terms
 from pacserve.web.answers import StreamAnswer
 from pacserve.web.origins import source_text
 from tests.fakes.interfaces import Databases
@@ -101,7 +101,7 @@ class Setup(SynchronousTestCase):
         spool.is_full = lambda: self.full
         spool.open()
         self.addCleanup(spool.close)
-        self.downloads = Downloads(spool, self.clock, PLAIN_TERMS, Nobody())
+        self.downloads = Downloads(spool, self.clock, Terms(), Nobody())
         self.addCleanup(self.downloads.stop)
         self.failed: list[Endpoint] = []
         self.lied: list[Endpoint] = []
@@ -109,8 +109,8 @@ class Setup(SynchronousTestCase):
 
     def make(self, sha256: bytes | None = hashlib.sha256(DATA).digest()) -> Streaming:
         """What passes files on, under databases that state this digest."""
-        passing = Downloads(TemporaryStore(), self.clock, PLAIN_TERMS, Nobody())
-        self.small = Downloads(MemoryStore(), self.clock, PLAIN_TERMS, Nobody())
+        passing = Downloads(TemporaryStore(), self.clock, Terms(), Nobody())
+        self.small = Downloads(MemoryStore(), self.clock, Terms(), Nobody())
         self.addCleanup(passing.stop)
         self.addCleanup(self.small.stop)
         return Streaming(Running(self.downloads, passing, self.small), Mirrors(self.mirror), Known(sha256), self.clock)

@@ -11,6 +11,7 @@ from pacserve.errors import FetchError, RequestError
 from pacserve.indexes.revalidation import Revalidation
 from pacserve.transfer.arrival import Arrival, Storage
 from pacserve.transfer.download import Download
+from pacserve.transfer.terms import Terms
 
 
 class RevalidationTests(SynchronousTestCase):
@@ -36,7 +37,7 @@ class RevalidationTests(SynchronousTestCase):
         self.addCleanup(folder.cleanup)
         file = FileIO(f"{folder.name}/core.db", "x+b")
         self.addCleanup(file.close)
-        download = Download("core.db", Arrival(None, Storage(lambda: file)), [], Clock())
+        download = Download("core.db", Arrival(None, Storage(lambda: file)), [], Clock(), Terms())
         download.file.size = 4
         download.file.write(b"data")
         return download

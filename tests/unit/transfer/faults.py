@@ -11,7 +11,7 @@ from pacserve.errors import FetchError
 from pacserve.packages.files import ExpectedFile
 from pacserve.transfer.choosing import HEAD_TIMEOUT, STALL_TIMEOUT
 from pacserve.transfer.download import Download
-from pacserve.transfer.terms import PLAIN_TERMS, Terms
+from pacserve.transfer.terms import Terms
 from tests.unit.transfer.simulator import CONTENTS, DATA, TICKS, Behaviour, Client, Fault, Scene, SceneCase, SimulatedMirror
 
 SIZE = len(DATA)
@@ -96,7 +96,7 @@ class Play:
         behaviours: list[Behaviour],
         visits: list[Visit],
         expected: ExpectedFile | None,
-        terms: Terms = PLAIN_TERMS,
+        terms: Terms | None = None,
         *,
         trusted: bool = True,
     ) -> None:

@@ -23,7 +23,7 @@ from pacserve.sources.upstreams import Upstream
 from pacserve.transfer.arrival import Arrival, Storage
 from pacserve.transfer.download import Download
 from pacserve.transfer.reading import DownloadedFile
-from pacserve.transfer.terms import PLAIN_TERMS, Terms
+from pacserve.transfer.terms import Terms
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 DATA = bytes(range(256)) * 40
@@ -449,10 +449,10 @@ class Scene:
         return [SimulatedMirror(self.clock, number, behaviour, traffic, trusted=trusted) for number, behaviour in enumerate(behaviours)]
 
     def download(
-        self, mirrors: Sequence[Upstream], expected: ExpectedFile | None = EXPECTED, terms: Terms = PLAIN_TERMS, name: str = NAME
+        self, mirrors: Sequence[Upstream], expected: ExpectedFile | None = EXPECTED, terms: Terms | None = None, name: str = NAME
     ) -> Download:
         """A download that has not begun."""
-        return Download(name, Arrival(expected, Storage(self.create)), mirrors, self.clock, terms)
+        return Download(name, Arrival(expected, Storage(self.create)), mirrors, self.clock, terms or Terms())
 
     def pass_time(self, seconds: float, ticks: int = TICKS) -> None:
         """Moves the clock, so many times a second."""

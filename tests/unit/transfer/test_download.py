@@ -70,7 +70,7 @@ class DownloadCase(SynchronousTestCase):
 
     def download(self, *mirrors: Mirror, expected: ExpectedFile | None = EXPECTED) -> Download:
         """A download that has not begun."""
-        return Download(NAME, Arrival(expected, Storage(self.create)), mirrors, self.clock)
+        return Download(NAME, Arrival(expected, Storage(self.create)), mirrors, self.clock, Terms())
 
     def fetch(self, *mirrors: Mirror, expected: ExpectedFile | None = EXPECTED) -> tuple[Reader, Deferred[None], Download]:
         """Fetches with a reader that was there from the start, to the end."""
@@ -276,7 +276,7 @@ class SlowTests(DownloadCase):
         """A file that the database knows when it has arrived is checked against it, though it was not known before."""
         for data, verdict in ((DATA, "succeeded"), (OTHER, "lied")):
             mirror = self.mirror(data)
-            download = Download(NAME, Arrival(None, Storage(self.create), lambda: EXPECTED), [mirror], self.clock)
+            download = Download(NAME, Arrival(None, Storage(self.create), lambda: EXPECTED), [mirror], self.clock, Terms())
             Deferred.fromCoroutine(download.run()).addErrback(lambda failure: failure.trap(FetchError))
             self.assertEqual((mirror.verdicts, download.expected), ([verdict], EXPECTED))
 
@@ -285,7 +285,7 @@ class SlowTests(DownloadCase):
         mirror = self.mirror()
         full = [FileIO("/dev/full", "r+b")]
         self.addCleanup(full[0].close)
-        download = Download(NAME, Arrival(None, Storage(lambda: full[0])), [mirror], self.clock)
+        download = Download(NAME, Arrival(None, Storage(lambda: full[0])), [mirror], self.clock, Terms())
         reader = Reader(download.file, self.clock)
         self.failureResultOf(Deferred.fromCoroutine(download.run()), OSError)
         self.assertEqual((reader.got, reader.ended), (b"", False))

@@ -30,7 +30,7 @@ from pacserve.transfer.reading import TRICKLE_RESERVE_BYTES, DownloadedFile
 from pacserve.transfer.source import DownloadSource
 from pacserve.transfer.spool import Spool
 from pacserve.transfer.stores import TemporaryStore
-from pacserve.transfer.terms import PLAIN_TERMS, Terms
+from pacserve.transfer.terms import Terms
 from pacserve.web.answers import Answer, StreamAnswer
 from pacserve.web.bodies.arriving import ArrivingFile
 from tests.fakes.claims import AnsweredClaim
@@ -101,7 +101,7 @@ class Setup(SynchronousTestCase):
         self.spool = Spool(str(self.folder), 1 << 30, self.troubles.append)
         self.spool.open()
         self.addCleanup(self.spool.close)
-        self.downloads = Downloads(self.spool, self.clock, PLAIN_TERMS, self.office, self.published.append)
+        self.downloads = Downloads(self.spool, self.clock, Terms(), self.office, self.published.append)
         self.addCleanup(self.downloads.stop)
         self.answer_from_downloads()
 
@@ -539,7 +539,7 @@ class DownloadsTests(Setup):
 
     def test_nameless_while_written(self) -> None:
         """The same holds of files that are not kept."""
-        self.downloads = Downloads(TemporaryStore(), self.clock, PLAIN_TERMS, self.office)
+        self.downloads = Downloads(TemporaryStore(), self.clock, Terms(), self.office)
         self.mirror()
         with capturedLogs() as events:
             self.break_disk(errno.ENOSPC)

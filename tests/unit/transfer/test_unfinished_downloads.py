@@ -23,7 +23,7 @@ from pacserve.transfer.downloads import Downloads
 from pacserve.transfer.leader_search import LEADER_PROGRESS_TIMEOUT
 from pacserve.transfer.lines import Lines
 from pacserve.transfer.spool import Spool
-from pacserve.transfer.terms import PLAIN_TERMS, Terms
+from pacserve.transfer.terms import Terms
 from pacserve.web.answers import StreamAnswer
 from tests.fakes.upstreams import Mirror
 from tests.unit.transfer import simulator
@@ -87,7 +87,7 @@ class UnfinishedCase(Setup):
         self.spool.open()
         self.addCleanup(self.spool.close)
         self.office = Office()
-        self.downloads = Downloads(self.spool, self.clock, PLAIN_TERMS, self.office)
+        self.downloads = Downloads(self.spool, self.clock, Terms(), self.office)
         self.addCleanup(self.downloads.stop)
         self.answer_from_downloads()
 

@@ -4,35 +4,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from pacserve.errors import AbsentError, FetchError, IntegrityError
+from pacserve.errors import FetchError, IntegrityError
 from pacserve.http.partial import Version
 from pacserve.packages.files import ExpectedFile
 from pacserve.sources.upstreams import Upstream
-from pacserve.transfer.arrival import Arrival, OtherVersionError, WrongDigestError
-from pacserve.transfer.choosing import (
-    LONGEST_SECOND_SOURCE_DELAY,
-    LONGEST_STALL_TIMEOUT,
-    SECOND_SOURCE_DELAY,
-    STALL_TIMEOUT,
-    OpenedSource,
-    Overtaking,
-    Sources,
-)
-from pacserve.transfer.division import Division
+from pacserve.transfer.arrival import Arrival
+from pacserve.transfer.choosing import OpenedSource
+from pacserve.transfer.failover import Failover
 from pacserve.transfer.growing import GrowingFile, Progress
 from pacserve.transfer.pace import Pace
-from pacserve.transfer.pieces import PieceCheck
-from pacserve.transfer.recheck import Recheck
-from pacserve.transfer.striping import Striping
 from pacserve.transfer.terms import Terms
 from pacserve.web.origins import Share
 
@@ -47,12 +35,6 @@ JOINING_BYTES = 64 << 10
 LEADER_RATE_ASSUMED = 20 << 10
 # Bytes of an earlier download that are hashed at once: some milliseconds, in which no request is answered.
 TAKING_UP_BYTES = 1 << 20
-# Bytes from which on a transfer tells how fast a source is.
-_MEASURED_BYTES = 256 << 10
-
-_WRONG_PIECE = IntegrityError("the digest of a piece is not the one that is known")
-
-T = TypeVar("T")
 
 
 class Leaders(Protocol):
@@ -105,14 +87,11 @@ class Download:
     ) -> None:
         self.name = name
         self._arrival = arrival
-        self._sources = Sources(name, upstreams, arrival, clock, terms.lateness)
+        self._failover = Failover(name, arrival, upstreams, clock, terms)
         self._clock = clock
-        self._terms = terms
         self._lateness = terms.lateness
-        self._arrived_at = self.began = clock.seconds()
+        self.began = clock.seconds()
         self._has_joined = False
-        self._was_divided = False
-        self._was_rechecked = False
 
     @property
     def expected(self) -> ExpectedFile | None:
@@ -206,7 +185,7 @@ class Download:
         file = self.file
         while file.take_in(TAKING_UP_BYTES) and file.ahead.end_of(file.written) > file.written:
             await deferLater(self._clock, 0.0)
-        self._arrived_at = self._clock.seconds()
+        self._failover.heard_at = self._clock.seconds()
         if not file.written or not self._arrival.all_here:
             return False
         try:
@@ -219,13 +198,14 @@ class Download:
 
     async def _follow(self, leaders: Leaders) -> bool:
         """Fetches the file from hosts of the LAN that download it, one after the other; returns whether it is all here then."""
-        while (leader := await leaders.next_leader(self._arrived_at, self._arrival.total)) is not None:
+        while (leader := await leaders.next_leader(self._failover.heard_at, self._arrival.total)) is not None:
             try:
-                body = await self._sources.ask(leader, self._lateness.widened(LEADER_HEAD_TIMEOUT, LONGEST_LEADER_TIMEOUT))
-                self._begin(OpenedSource(leader, body))
+                body = await self._failover.sources.ask(leader, self._lateness.widened(LEADER_HEAD_TIMEOUT, LONGEST_LEADER_TIMEOUT))
+                self._failover.begin(OpenedSource(leader, body))
                 pace = Pace(LEADER_RATE_ASSUMED, self._clock.seconds())
                 stall = self._lateness.widened(LEADER_STALL_TIMEOUT, LONGEST_LEADER_TIMEOUT)
-                if not await self._unless_sent_elsewhere(leaders, self._unless_all_here(body.consume(partial(self._arrived, leader, pace), stall))):
+                taking = body.consume(partial(self._failover.arrived, leader, pace), stall)
+                if not await self._unless_sent_elsewhere(leaders, self._failover.unless_all_here(taking)):
                     self._log.debug("{name}: {host} is left for a better leader", name=self.name, host=leader.label)
                     continue
                 self._arrival.finish()
@@ -256,9 +236,9 @@ class Download:
             FetchError: No source gave the file.
         """
         if self._has_joined:  # each time a source is dropped that may be as good as any, and a keeper could have that done again and again
-            await self._fetch()
+            await self._failover.fetch()
             return True
-        if await self._unless_sent_elsewhere(leaders, self._fetch()):
+        if await self._unless_sent_elsewhere(leaders, self._failover.fetch()):
             return True
         self._has_joined = True
         self._log.debug("{name}: another host downloads it as well, and is followed", name=self.name)
@@ -294,217 +274,6 @@ class Download:
         finally:
             leaders.watch(_not_again)
         return True
-
-    async def _fetch(self) -> None:
-        """
-        Fetches from the sources what is missing.
-
-        Raises:
-            AbsentError: Every source said that it has no such file.
-            FetchError: No source gave the file.
-        """
-        failures: list[FetchError] = []
-        self._sources.reorder(lambda order: self._terms.lines.honest(self.expected, order, self._clock.seconds()))
-        try:
-            if await self._divide():
-                return
-        except IntegrityError as error:
-            failures.append(error)
-            if await self._settle(error):
-                return
-        except FetchError as error:
-            failures.append(error)
-        self._sources.reorder(self._terms.lines.spread)
-        overtaking: OpenedSource | None = None  # the source that has just overtaken another one
-        while len(self._sources):
-            if overtaking is None:
-                try:
-                    overtaking = await self._sources.first()
-                except FetchError as error:
-                    if isinstance(error, AbsentError) and not failures:
-                        raise
-                    failures.append(error)  # every one of them failed in this race, or has had all its attempts
-                    break
-            current, overtaking = overtaking, None
-            source, before = current.source, self._arrival.total
-            try:
-                overtaking = await self._take(current)
-                if overtaking is None:
-                    self._arrival.finish()
-                    source.succeeded()
-                    return
-            except FetchError as error:
-                failures.append(FetchError(f"{source.label}: {error}"))
-                if await self._failed(source, error):
-                    return
-                continue
-            failures.append(FetchError(f"{source.label}: nothing more came"))
-            source.failed()
-            self._sources.ask_last(source)
-            if self._arrival.total == before:
-                # Two sources that give no byte could overtake each other for ever, while a third would give the whole file: the order decides.
-                overtaking.body.drop()
-                overtaking = None
-        raise FetchError("; ".join(dict.fromkeys(str(error) for error in failures)) or "no source")
-
-    async def _divide(self) -> bool:
-        """
-        Fetches what is missing from several mirrors at once, where there are any and the file is worth it.
-
-        Returns:
-            False where there are not, or it is not.
-
-        Raises:
-            FetchError: They do not give all of it: the next source goes on at the byte that is missing.
-            IntegrityError: It is not the file that the database states.
-        """
-        file, lines = self.file, self._terms.lines
-        mirrors = () if self._was_divided else lines.divided(self.expected, self._sources.order, self._clock.seconds(), gaps=len(file.ahead) > 0)
-        if not mirrors or file.size is None:
-            return False
-        sizes, check = lines.sizes, None
-        pieces = None if self.expected is None else self._terms.describe(self.expected)
-        if pieces is not None:
-            sizes = replace(sizes, window=max(sizes.window, 2 * pieces.length))  # a piece is checked when all of it is here
-            check = PieceCheck(pieces, self._arrival, self._name_liar)
-        striping = Striping(
-            self.name,
-            self._arrival,
-            mirrors,
-            Division(file.ahead.missing(file.written, file.size), sizes),
-            self._clock,
-            self._terms,
-        )
-        try:
-            await striping.run(check)
-            self._arrival.finish()
-        except FetchError:
-            self._was_divided = True
-            raise
-        finally:
-            self._arrived_at = max(self._arrived_at, striping.heard_at)
-        return True
-
-    async def _take(self, opened: OpenedSource) -> OpenedSource | None:
-        """
-        Takes what a source gives, as long as it is not much slower than others.
-
-        Returns:
-            The source that has overtaken this one; None where the body ended.
-        """
-        self._begin(opened)
-        source = opened.source
-        pace = Pace(self._sources.rate_to_beat(source), self._clock.seconds())
-
-        def silence() -> float:
-            if pace.total:
-                return self._lateness.widened(STALL_TIMEOUT, LONGEST_STALL_TIMEOUT)
-            return self._lateness.widened(SECOND_SOURCE_DELAY, LONGEST_SECOND_SOURCE_DELAY)
-
-        take = partial(self._arrived, source, pace)
-        self._terms.lines.begin(source)
-        try:
-            return await self._unless_all_here(Overtaking(opened.body, take, silence, partial(self._sources.successor, source), self._clock).run())
-        finally:
-            self._terms.lines.end(source)
-            rate = pace.rate(self._clock.seconds())
-            if rate is not None and pace.total >= _MEASURED_BYTES:
-                source.measured(rate)
-
-    def _begin(self, opened: OpenedSource) -> None:
-        """Gets ready for the body of an answer, or drops the body of an answer that is of no use."""
-        try:
-            self._arrival.begin(opened.source, opened.body.answer)
-        except BaseException:
-            opened.body.drop()
-            raise
-
-    def _arrived(self, source: Upstream, pace: Pace, data: bytes) -> float:
-        """
-        Takes bytes of a source.
-
-        Returns:
-            The seconds until the source may give more.
-
-        Raises:
-            FetchError: The source is too slow.
-            IntegrityError: It gave too much.
-            OSError: The bytes can't be written.
-        """
-        self._arrival.add(source, data)
-        self._arrived_at = self._clock.seconds()
-        wait = (self._terms.limits.wan if source.wan else self._terms.limits.lan)(len(data))
-        missing = self._arrival.missing
-        if missing != 0 and pace.arrived(len(data), wait, missing, self._arrived_at) and self._sources.leave(source):
-            raise FetchError("it is far slower than others were")
-        if missing != 0 and pace.crawls:
-            raise FetchError("it gives next to nothing")
-        return wait
-
-    async def _unless_all_here(self, consuming: Coroutine[Any, Any, T]) -> T | None:
-        """Returns the result, or None where it failed with every byte here: a source that does not mark the end has given the whole file as well."""
-        try:
-            return await consuming
-        except FetchError as error:
-            if isinstance(error, IntegrityError) or not self._arrival.all_here:
-                raise
-            return None
-
-    async def _failed(self, source: Upstream, error: FetchError) -> bool:
-        """Decides when a source that failed is asked again, and what of the file is kept; returns whether all of it is here then, and right."""
-        if isinstance(error, IntegrityError):
-            return await self._settle(error, source)
-        if isinstance(error, OtherVersionError):
-            self._sources.ask_next(source)  # for the whole file: nothing is kept, and it answered well
-        else:
-            source.failed()
-            self._sources.doubt(source)
-        return False
-
-    async def _settle(self, error: IntegrityError, last: Upstream | None = None) -> bool:
-        """
-        Finds out which source gave wrong bytes, and begins the file again where they can't be replaced.
-
-        Args:
-            last: The source that gave the last of them; None where several gave some at once.
-
-        Returns:
-            True if the file is here now, and right.
-
-        Raises:
-            OSError: There is no room for one more file.
-        """
-        liar = last if last is not None and self._arrival.is_all_from(last) else self._arrival.only_giver
-        if liar is None and isinstance(error, WrongDigestError):
-            liar = await self._recheck()
-            if liar is not None:
-                self._name_liar(liar, error)
-                self._arrival.finish()
-                return True
-        if liar is not None:
-            self._name_liar(liar, error)
-        else:
-            source = "one of several mirrors" if last is None else last.label
-            self._log.warn("{name}: {source} gave a wrong file: {error}", name=self.name, source=source, error=error)
-            if last is not None:
-                self._sources.ask_next(last)  # for the whole file: then it is known which of them gave wrong bytes
-        self._arrival.restart()
-        return False
-
-    async def _recheck(self) -> Upstream | None:
-        """Returns the source that gave wrong bytes, with the right ones in their place; None where it can't be told."""
-        mirrors = () if self._was_rechecked else self._terms.lines.divided(self.expected, self._sources.order, self._clock.seconds())
-        if not mirrors:
-            return None
-        self._was_rechecked = True
-        return await Recheck(self.name, self._arrival, self._clock, self._terms).run(mirrors)
-
-    def _name_liar(self, source: Upstream, error: FetchError = _WRONG_PIECE) -> None:
-        """Takes note that a source gave wrong bytes: it is never asked again for this file."""
-        self._log.warn("{name}: {source} gave a wrong file: {error}", name=self.name, source=source.label, error=error)
-        source.lied()
-        self._terms.lines.lied(source, self.expected, self._clock.seconds())
-        self._sources.reorder(lambda order: [other for other in order if other is not source])
 
 
 def _not_again() -> None:

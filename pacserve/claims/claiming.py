@@ -247,7 +247,7 @@ class _PeerClaim(Claim):
 
     def held_with(self, keepers: Sequence[Keeper], clock: IReactorTime) -> _PeerClaim:
         """Shows these keepers from now on that the download goes on; returns this claim."""
-        self._leases = [Lease(keeper.call, clock, self._moved) for keeper in keepers]
+        self._leases = [Lease(keeper.call, clock, partial(self._lost_to, keeper, clock)) for keeper in keepers]
         return self
 
     def following(self, keeper: Keeper, clock: IReactorTime, leader: str) -> _PeerClaim:
@@ -267,6 +267,12 @@ class _PeerClaim(Claim):
             self._following.end()
         for lease in self._leases:
             lease.end("finish" if kept else "release")
+
+    def _lost_to(self, keeper: Keeper, clock: IReactorTime, instance: str) -> None:
+        """Takes note that another host holds the claim: this one follows from now on, and says so to the keeper that it learned it from."""
+        if self._following is None:
+            self.following(keeper, clock, instance)
+        self._moved(instance)
 
     def _moved(self, instance: str) -> None:
         """Takes note that another host is to be followed."""

@@ -101,6 +101,7 @@ class Followers:
             network = network_of(source)
             if network is not None:
                 self._by_network[network] += 1
+        place.written = written or 0
         self._attach(instance, place, leader, now)
         return leader
 

@@ -79,6 +79,15 @@ class FollowersTests(SynchronousTestCase):
         self.assertEqual(self.second(rates), {"1": ROOT, "0": "1", "2": "0", "3": "2"})
         self.assertEqual(list(self.ask(2, 4).values()), ["3", "4"])
 
+    def test_joins_late(self) -> None:
+        """A host that comes with a part of the file, since it began to download it as well, is not taken to be fast for that."""
+        self.ask(2)
+        self.seconds(2, {"0": 1.0, "1": 1.0})
+        self.followers.leader("2", "2", self.now, 10 * RATE)
+        for second in (1, 2):
+            self.followers.report("2", "2", 10 * RATE, self.now + second)
+        self.assertEqual(self.followers._places["2"].rate, 0.0)
+
     def test_no_chain(self) -> None:
         """One of two that is slow says nothing of the root's uplink; nor do two that gain nothing when only one of them is left to the root."""
         self.ask(3)

@@ -87,7 +87,7 @@ class Failover:
         while len(self.sources):
             if overtaking is None:
                 try:
-                    overtaking = await self.sources.first()
+                    overtaking = await self._first()
                 except FetchError as error:
                     if isinstance(error, AbsentError) and not failures:
                         raise
@@ -114,6 +114,22 @@ class Failover:
                 overtaking.body.drop()
                 overtaking = None
         raise FetchError("; ".join(dict.fromkeys(str(error) for error in failures)) or "no source")
+
+    async def _first(self) -> OpenedSource:
+        """
+        Returns the first source that answers well.
+
+        The one that is asked first counts as busy from now on, so that downloads that begin together do not begin at one mirror.
+
+        Raises:
+            FetchError: None does.
+        """
+        asked = self.sources.order[0]
+        self._terms.lines.begin(asked)
+        try:
+            return await self.sources.first()
+        finally:
+            self._terms.lines.end(asked)
 
     async def _divide(self) -> bool:
         """

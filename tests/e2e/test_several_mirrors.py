@@ -37,12 +37,6 @@ PACKAGES = r"location ~ \.pkg\.tar\.zst$"
 UNTIL_LATER = f"add_header Retry-After {REST} always;"
 
 
-# Of the test that sees whether files that are too small for ranges come from several mirrors.
-awaiting_spreading = pytest.mark.xfail(reason="small files are not spread over mirrors yet")
-# Of the tests that see whether the mirror is named that lied.
-awaiting_second_pass = pytest.mark.xfail(reason="which of several mirrors lied is not found out yet")
-
-
 @pytest.fixture(scope="module")
 def five(depot: Depot, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Sequence[Package]]:
     """The root of mirrors of five packages of some megabytes each, and these."""
@@ -147,7 +141,6 @@ def test_three_good(make_lab: MakeLab, depot: Depot, link: Link) -> None:
     daemon.stop()
 
 
-@awaiting_spreading
 def test_five_at_once(make_lab: MakeLab, five: tuple[Path, Sequence[Package]]) -> None:
     """Five files that pacman asks for at once are spread over three mirrors."""
     lab = make_lab(hosts=1)
@@ -268,7 +261,6 @@ def _throughout(content: bytes) -> bytes:
     return content.translate(bytes(255 - byte for byte in range(256)))
 
 
-@awaiting_second_pass
 @pytest.mark.parametrize(("damage", "place"), [(_here_and_there, 0), (_throughout, 2)])
 def test_corrupt(make_lab: MakeLab, depot: Depot, tmp_path: Path, damage: Callable[[bytes], bytes], place: int) -> None:
     """With one mirror whose file is wrong, pacman ends well in its second run at the latest; the log names the mirror, and the spool is right."""

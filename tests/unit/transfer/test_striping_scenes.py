@@ -249,6 +249,16 @@ class SharingTests(StripedCase):
         self.assertGreater(max(runs[0].scene.traffic[run.download.name].mirrors for run in runs), 1)
         self.assertLessEqual(max(run.seconds for run in runs), 5 * LARGE.size / (1500 * KIB) * 1.2)
 
+    def test_small_files(self) -> None:
+        """Files that are too small to be divided begin at different mirrors when they are asked for together, before any of these has answered."""
+        scene = self.scene()
+        mirrors, terms = scene.mirrors([giving(500, delay=0.2)] * 3), Terms(lines=Lines(3, SIZES))
+        running = [Deferred.fromCoroutine(scene.download(mirrors, terms=terms).run()) for _ in range(5)]
+        self.assertEqual(sorted(len(mirror.asked) for mirror in mirrors), [1, 2, 2])
+        scene.pass_time(60, TICKS)
+        self.assertTrue(all(one.called for one in running))
+        self.assertTrue(all(terms.lines.is_idle(mirror) for mirror in mirrors))
+
     def test_no_mirror_is_idle(self) -> None:
         """A download whose mirror fails while others use all mirrors is not left without one."""
         runs = self.many(4, giving(500, Line(), faults=(None, None, Fault(100_000, "breaks"))), giving(500, Line()), giving(500, Line()))

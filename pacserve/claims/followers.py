@@ -36,6 +36,8 @@ MOVE_INTERVAL = 2.0
 MOVES_LIMIT = 6
 # Seconds that a host may be behind another one to become its leader: as long nothing comes then.
 _LAG_ALLOWED = 1.0
+# What three followers get together, to what two did, from which on the root is not at the end of its uplink.
+_MORE_RATIO = 1.25
 # Seconds for which the rate of the fastest follower holds: to find it all have to be looked at.
 _FASTEST_KNOWN = 0.25
 
@@ -58,6 +60,7 @@ class Followers:
         # Bytes per second that the root gives to all of its followers together, as soon as it is shown to be less than two of them need.
         self._uplink: float | None = None
         self._has_uplink = False
+        self._shared = 0.0
         # True if that was found to be wrong: those followers were slow themselves.
         self._feeds_many = False
 
@@ -154,9 +157,11 @@ class Followers:
         if not followers or not all(one.is_held_up(root) for one in followers):
             return
         given = sum(one.rate or 0.0 for one in followers)
-        if len(followers) > 1 and not self._has_uplink:
-            self._has_uplink = True
-            self._uplink = given
+        wrong = self._feeds_many and len(followers) > FIRST_FOLLOWERS and given < _MORE_RATIO * self._shared
+        if wrong or (len(followers) > 1 and not self._has_uplink):
+            # Three followers that together get no more than two did are not slow themselves, whatever it looked like with one.
+            self._has_uplink, self._feeds_many = True, False
+            self._uplink = self._shared = given
             if self._is_chain:
                 self._make_chain(now)
         elif len(root.followers) == 1 and self._uplink is not None and given < KEEPS_UP_RATIO * self._uplink:

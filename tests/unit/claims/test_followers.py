@@ -98,6 +98,22 @@ class FollowersTests(SynchronousTestCase):
         self.assertEqual(self.seconds(4, rates)["1"], "0")
         self.assertEqual(self.seconds(4, rates)["1"], ROOT)
 
+    def test_chain_after_all(self) -> None:
+        """Where the root was taken to be fast by mistake, three followers that together get no more than two did show it, and are a chain again."""
+        self.ask(6)
+        rates = {f"{number}": 0.4 for number in range(6)}
+        self.seconds(3, rates)
+        self.assertTrue(self.followers._is_chain)
+        slower = {f"{number}": 0.2 for number in range(6)}
+        self.now = 0.0
+        self.seconds(4, slower)
+        self.assertFalse(self.followers._is_chain)
+        chain = []
+        for _ in range(12):
+            self.second(slower)
+            chain.append(self.followers._is_chain)
+        self.assertIn(True, chain)
+
     def test_slow_leader(self) -> None:
         """The followers of a host that gets far less than another go to one that does not; it keeps its place, and nobody is sent there any more."""
         self.assertEqual(list(self.ask(4).values()), [ROOT, ROOT, "0", "0"])

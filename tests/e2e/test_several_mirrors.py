@@ -133,11 +133,13 @@ def test_three_good(make_lab: MakeLab, depot: Depot, link: Link) -> None:
     assert_modest(mirrors)
     idle = [mirror.name for mirror in mirrors if given(mirror) < SHARE * depot.packages["big"].size]
     assert len(idle) < len(mirrors) - 1
-    # A mirror whose help is not seen is left, and on a busy machine little is seen of it.
-    assert_at_most(len(idle), 0, f"mirrors that gave little: {idle}")
+    if link is LINK:  # far away, or with losses, one connection may be much slower than another, and its mirror gives little or is left
+        # A mirror whose help is not seen is left, and on a busy machine little is seen of it.
+        assert_at_most(len(idle), 0, f"mirrors that gave little: {idle}")
     (line,) = daemon.requests(depot.packages["big"].filename)
     shares = [int(size) for size in re.findall(r" http://\S+ (\d+) bytes,", line.partition(" 200 from mirrors")[2])]
-    assert (len(shares), sum(shares)) == (sum(given(mirror) > 0 for mirror in mirrors), depot.packages["big"].size)
+    assert 1 < len(shares) <= sum(given(mirror) > 0 for mirror in mirrors)
+    assert sum(shares) == depot.packages["big"].size
     daemon.stop()
 
 

@@ -35,7 +35,7 @@ class Sizes:
         least: Every other part, at least.
         most: Every part, at most.
         alone: The same where no other mirror is asked meanwhile.
-        window: Bytes behind the first one that is missing which may be asked for: so much is on the disk at most that no reader can have yet.
+        window: Bytes behind the first one that is missing which may be asked for: no more is on the disk at any time that no reader can have yet.
     """
 
     file: int = 8 << 20
@@ -244,11 +244,12 @@ class Division:
         return self._before is not None and any(given.giver is lane.upstream for given in self._before.between(position, position + 1))
 
     def _new(self, lane: Lane, front: int, others: list[Lane]) -> Part | None:
-        """Returns a part that nobody was asked for yet."""
+        """Returns a part that nobody was asked for yet, and no byte of which is too far ahead of readers."""
         for first, end in self._allowed(lane):
-            if first >= front + self._sizes.window:
+            room = front + self._sizes.window - first
+            if room < min(self._sizes.least, end - first):
                 return None
-            part = Part(first, min(end, first + self._length(lane, others)), first)
+            part = Part(first, min(end, first + min(room, self._length(lane, others))), first)
             self._unasked.remove(part.first, part.end)
             self._parts.append(part)
             self._parts.sort(key=lambda one: one.first)

@@ -72,8 +72,7 @@ class Fetching:
         if part is not None:
             assert one.part is part
             assert one.position == part.have < part.end
-            assert part.first < self.front + SIZES.window
-            assert part.end <= self.front + SIZES.window + SIZES.alone
+            assert part.end <= self.front + SIZES.window
             assert 1 <= len(part.lanes) <= 2
             assert one in part.lanes
         return part

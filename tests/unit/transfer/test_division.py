@@ -171,6 +171,22 @@ def test_window() -> None:
     assert part.first == 1000
 
 
+def test_end_of_the_window() -> None:
+    """The last part that begins in the window ends with it, and none begins that would be too small there."""
+    division = Division([(0, 10 * SIZES.window)], SIZES)
+    lanes = [lane(400.0, number) for number in range(4)]
+    ends = []
+    for number, one in enumerate(lanes):
+        part = division.next(one, 0, 0.0, lanes[:number])
+        ends.append(None if part is None else (part.first, part.end))
+    assert ends == [(0, 400), (400, 800), (800, 1000), None]
+    part = division.next(lanes[3], SIZES.least - 1, 0.0, lanes[:3])
+    assert part is None
+    part = division.next(lanes[3], SIZES.least, 0.0, lanes[:3])
+    assert part is not None
+    assert (part.first, part.end) == (1000, 1000 + SIZES.least)
+
+
 def test_what_nobody_gives_is_asked_first() -> None:
     """The rest of a part whose mirror failed is the next that is asked for, and only the rest."""
     division = Division([(0, SIZE)], SIZES)

@@ -170,8 +170,10 @@ class Spool(Store):
         with self._noted():
             self._own()
             there = self.unfinished.taken(sha256, size)
-            while not (room := partial.has_room(self.directory, size - there)) and self.unfinished.remove_oldest(sha256):
-                pass
+            room = partial.has_room(self.directory, size - there)
+            if not room and partial.has_room(self.directory, size - there - self.unfinished.removable(sha256)):
+                while not (room := partial.has_room(self.directory, size - there)) and self.unfinished.remove_oldest(sha256):
+                    pass
         if not room and self._refused is None:
             self._log.warn("the disk of the spool {folder} has no room: pacman is redirected until it has", folder=self.directory)
         if not room:

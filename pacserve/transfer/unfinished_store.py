@@ -158,8 +158,15 @@ class UnfinishedStore:
         Returns:
             False where there is none.
         """
-        files = [file for file in self.files() if file.sha256 != sha256]
+        files = self._others(sha256)
         return bool(files) and self._give_up(min(files, key=lambda file: file.used).path)
+
+    def removable(self, sha256: bytes | None) -> int:
+        """Returns the bytes of the disk that `remove_oldest` can give back in all."""
+        return sum([file.taken for file in self._others(sha256)])
+
+    def _others(self, sha256: bytes | None) -> Sequence[UnfinishedFile]:
+        return [file for file in self.files() if file.sha256 != sha256]
 
     def trim(self, most: int, now: float, stated: Callable[[str], Collection[ExpectedFile]]) -> list[str]:
         """

@@ -293,6 +293,24 @@ class SpoolTests(SpoolCase):
         self.assertTrue(spool.has_room(1))
         self.assertFalse(spool.has_room(1 << 60))
 
+    def test_room_of_unfinished_files(self) -> None:
+        """Files that are not complete go where that makes the room, and stay where nothing would be won."""
+        spool = self.spool()
+        for number in range(2):
+            kept = spool.keep(ZLIB, ExpectedFile(1 << 20, bytes([number] * 32)))
+            assert kept is not None
+            with kept.file:
+                os.pwrite(kept.file.fileno(), bytes(4096), 0)
+                kept.record.add(0, 4096)
+                spool.leave(kept.file)
+        taken = sum(file.taken for file in spool.unfinished.files())
+        self.assertGreater(taken, 0)
+        self.patch(partial, "has_room", lambda _, size: size <= 10 * taken - sum(file.taken for file in spool.unfinished.files()))
+        self.assertFalse(spool.has_room(10 * taken + 1))
+        self.assertEqual(len(spool.unfinished.files()), 2)
+        self.assertTrue(spool.has_room(9 * taken + 1))
+        self.assertEqual(len(spool.unfinished.files()), 1)
+
     def test_no_room_is_told(self) -> None:
         """A disk without room is told once, and again after a file as large as the one that had none has found some."""
         spool = self.spool()

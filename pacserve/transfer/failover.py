@@ -270,7 +270,7 @@ class Failover:
         if liar is not None:
             self._name_liar(liar, error)
         else:
-            source = "one of several mirrors" if last is None else last.label
+            source = "one of several mirrors" if last is None else f"{last.label} or a source before it"
             self._log.warn("{name}: {source} gave a wrong file: {error}", name=self._name, source=source, error=error)
             if last is not None:
                 self.sources.ask_next(last)  # for the whole file: then it is known which of them gave wrong bytes

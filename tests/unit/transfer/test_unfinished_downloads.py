@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs, formatEvent
 
 from pacserve.delivery.streaming import AHEAD_LIMIT
 from pacserve.errors import FetchError
@@ -167,10 +168,13 @@ class UnfinishedDownloadsTests(UnfinishedCase):
         self.only(b"X" + DATA[1:], dies_at=[1_500_000] * 99)
         self.begin()
         mirror = self.only()
-        self.begin()
-        self.pass_time()
+        with capturedLogs() as events:
+            self.begin()
+            self.pass_time()
         self.assertEqual((mirror.asked, mirror.verdicts), ([{"Range": "bytes=1500000-"}, {}], ["succeeded"]))
         self.assertEqual((self.kept(), self.names()), (DATA, [NAME]))
+        warnings = [formatEvent(event) for event in events if event["log_level"].name == "warn"]
+        self.assertEqual(warnings, [f"{NAME}: {mirror.label} or a source before it gave a wrong file: its SHA-256 is not the one of the database"])
 
     def test_wrong_and_killed(self) -> None:
         """What was found wrong is not here when the daemon is killed while it fetches it again."""

@@ -102,6 +102,10 @@ class _MirrorUpstream(Upstream):
     def label(self) -> str:
         return f"mirror {self._mirror.url.origin}"
 
+    @property
+    def machine(self) -> str:
+        return self._mirror.url.origin.partition("://")[2]
+
     async def open(self, name: str, headers: Mapping[str, str], timeout: float) -> BodyStream:
         began = self._means.clock.seconds()
         try:

@@ -36,6 +36,11 @@ class Upstream(Protocol):
     def label(self) -> str:
         """For messages and the log."""
 
+    @property
+    def machine(self) -> str:
+        """Tells which machine it is, as far as its address says: a mirror that is reached by http and by https is one."""
+        return self.label
+
     @abstractmethod
     async def open(self, name: str, headers: Mapping[str, str], timeout: float) -> IncomingBody:
         """

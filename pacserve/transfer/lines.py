@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pacserve.bounded import ExpiringMemory
 from pacserve.packages.files import ExpectedFile
@@ -67,11 +67,8 @@ class Lines:
             return ()
         if not upstreams or not upstreams[0].divisible:
             return ()
-        found: dict[str, Upstream] = {}
-        for upstream in upstreams:
-            if upstream.divisible and self._undivided.get(upstream.label, now) is None:
-                found.setdefault(upstream.label, upstream)  # two Server lines of one host are one mirror
-        sound = [upstream for upstream in found.values() if not upstream.resting]
+        able = [upstream for upstream in upstreams if upstream.divisible and self._undivided.get(upstream.label, now) is None]
+        sound = [upstream for upstream in _one_of_each(able) if not upstream.resting]
         return sound if len(sound) > 1 or gaps else ()
 
     def taken_from(self, expected: ExpectedFile | None, upstreams: Sequence[Upstream], now: float) -> Sequence[Upstream]:
@@ -110,7 +107,7 @@ class Lines:
         A mirror on the LAN keeps its place.  Hosts that failed lately, perhaps for this very file, come last.
         """
         order = sorted(upstreams, key=lambda upstream: not upstream.sound)
-        first = [upstream for upstream in order if upstream.divisible and upstream.sound and not upstream.resting][: self.at_once]
+        first = _one_of_each(upstream for upstream in order if upstream.divisible and upstream.sound and not upstream.resting)[: self.at_once]
         if len(first) < 2 or order[0] is not first[0] or first[0].near:
             return order
         least = self.by_load(first)[0]
@@ -122,7 +119,7 @@ class Lines:
         best = max((upstream.rate or 0.0 for upstream in upstreams), default=0.0)
 
         def load(upstream: Upstream) -> float:
-            flows = self._flows[upstream.label] + 1
+            flows = self._flows[upstream.machine] + 1
             # Rates of small files say little: only one that is far lower counts.
             far_slower = upstream.rate is not None and upstream.rate < best * FAR_SLOWER
             return flows * best / max(upstream.rate or 0.0, 1.0) if far_slower else flows
@@ -131,7 +128,7 @@ class Lines:
 
     def is_idle(self, upstream: Upstream) -> bool:
         """Returns whether a mirror gives nothing to this host now."""
-        return not self._flows[upstream.label]
+        return not self._flows[upstream.machine]
 
     def are_shared(self, flows: int) -> bool:
         """Returns whether mirrors give more to this host than so many flows, as they do when there are other downloads."""
@@ -139,10 +136,18 @@ class Lines:
 
     def begin(self, upstream: Upstream) -> None:
         """Takes note that a mirror was asked for bytes."""
-        self._flows[upstream.label] += 1
+        self._flows[upstream.machine] += 1
 
     def end(self, upstream: Upstream) -> None:
         """Takes note that it gives no more of them."""
-        self._flows[upstream.label] -= 1
-        if self._flows[upstream.label] <= 0:
-            del self._flows[upstream.label]
+        self._flows[upstream.machine] -= 1
+        if self._flows[upstream.machine] <= 0:
+            del self._flows[upstream.machine]
+
+
+def _one_of_each(upstreams: Iterable[Upstream]) -> list[Upstream]:
+    """Returns the first of each machine's: several Server lines of one host, by http and by https say, are one mirror."""
+    found: dict[str, Upstream] = {}
+    for upstream in upstreams:
+        found.setdefault(upstream.machine, upstream)
+    return list(found.values())

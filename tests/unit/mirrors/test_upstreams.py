@@ -72,6 +72,14 @@ class AbsenceTests(Setup):
         self.assertEqual(len(upstreams.upstreams(REQUEST)), 1)
 
 
+class MachineTests(Setup):
+    def test_one_machine(self) -> None:
+        """Whatever the scheme and folder, it is the same machine; another port may be another one."""
+        servers = ("http://a/arch", "https://a/", "https://u:p@A.:443", "http://b", "http://a:81", "https://[2001:db8::1]")
+        machines = [upstream.machine for upstream in self.make(*servers).upstreams(REQUEST)]
+        self.assertEqual(machines, ["a", "a", "a", "b", "a:81", "[2001:db8::1]"])
+
+
 class RedirectTests(Setup):
     def ask(self, location: str, server: str = "http://a") -> Deferred[BodyStream]:
         """Asks a mirror that redirects."""

@@ -23,10 +23,16 @@ class Server(Mirror):
 
     Attributes:
         failed_lately: Whether it is asked after the others.
+        address: What tells its machine; the label where there is none.
     """
 
     divisible = True
     failed_lately = False
+    address = ""
+
+    @property
+    def machine(self) -> str:
+        return self.address or self.label
 
     @property
     def sound(self) -> bool:
@@ -64,6 +70,23 @@ class TakenFromTests(SynchronousTestCase):
         self.mirrors[1].rests = True
         self.assertEqual(self.taken_from(lines), "cd")
         lines.refused_parts(self.mirrors[2], NOW)
+        self.assertEqual(self.taken_from(lines), "")
+
+    def test_one_machine(self) -> None:
+        """A machine that is reached in two ways is one mirror: it gives one part of a file at a time, and what it gives in either way counts."""
+        self.mirrors[0].address = self.mirrors[1].address = "a"
+        lines = Lines(3)
+        self.assertEqual(self.taken_from(lines), "acd")
+        lines.begin(self.mirrors[1])
+        self.assertEqual([lines.is_idle(mirror) for mirror in self.mirrors], [False, False, True, True])
+        self.assertEqual([mirror.label[-1] for mirror in lines.spread(self.mirrors)], ["c", "a", "b", "d"])
+        lines.begin(self.mirrors[2])
+        lines.begin(self.mirrors[3])
+        lines.end(self.mirrors[1])
+        self.assertEqual([mirror.label[-1] for mirror in lines.spread(self.mirrors)], ["a", "b", "c", "d"])
+        self.assertEqual(self.taken_from(Lines(3), now=NOW), "acd")
+        for mirror in self.mirrors[2:]:
+            mirror.rests = True
         self.assertEqual(self.taken_from(lines), "")
 
     def test_peers(self) -> None:

@@ -281,6 +281,67 @@ def test_rate_of_a_part_that_was_begun_by_another_mirror() -> None:
     assert part.first == 400 - 172
 
 
+@pytest.mark.parametrize(
+    ("come", "answered", "known", "rate", "delay", "size"),
+    [
+        ((200, 0.5), 0.0, 400.0, 400.0, 0.0, 0),  # a quarter of a second would be gained
+        ((200, 0.5), 0.0, 400.0, 1200.0, 0.0, 150),
+        ((350, 7.0), 0.0, 400.0, 50.0, 0.0, 0),  # few bytes, and half a second
+        ((350, 35.0), 0.0, 400.0, 50.0, 0.0, 41),
+        ((10, 0.2), 0.0, 400.0, 1000.0, 0.0, 0),  # too early to tell
+        ((10, 0.4), 0.0, 400.0, 1000.0, 0.0, 380),
+        ((10, 0.7), 0.5, 400.0, 1000.0, 0.0, 0),
+        ((10, 0.9), 0.5, 400.0, 1000.0, 0.0, 385),
+        ((100, 10.0), 0.0, 400.0, 1000.0, 20.0, 99),  # the other mirror gives 200 bytes until this one answers
+        ((100, 10.0), 0.0, 400.0, None, 0.0, 292),
+        ((100, 10.0), 0.0, None, None, 0.0, 299),
+    ],
+)
+def test_size_of_the_end_that_is_asked_of_another_mirror(
+    come: tuple[int, float], answered: float, known: float | None, rate: float | None, delay: float, size: int
+) -> None:
+    """It follows what both mirrors give, as far as that is known; where it can't be told yet, or too little is gained, there is none."""
+    (count, seconds), division = come, Division([(0, 400)], SIZES)
+    slow, other = lane(400.0), lane(rate, 1)
+    division.next(slow, 0, 0.0)
+    slow.answered(answered)
+    slow.rate, other.delay = known, delay
+    division.arrived(slow, count, seconds)
+    part = division.next(other, count, seconds, [slow])
+    assert (0 if part is None else part.end - part.first) == size
+
+
+@pytest.mark.parametrize(("later", "come", "parts"), [(False, (95, 10), [0, 100, 111]), (True, (95, 10), None), (True, (10, 95), [0, 11, 100])])
+def test_part_whose_end_is_asked_of_another_mirror(later: bool, come: tuple[int, int], parts: list[int] | None) -> None:
+    """It is any one where nothing else will be to be asked for, and only the first one where there will be, once readers are further."""
+    division = Division([(0, 200), *([(5000, 5100)] if later else [])], SIZES)
+    lanes, other = [lane(), lane(number=1)], lane(1000.0, 2)
+    for one, count in zip(lanes, come, strict=True):
+        division.next(one, 0, 0.0)
+        one.answered(0.0)
+        division.arrived(one, count, 10.0)
+    shared = division.next(other, come[0], 10.0, lanes) is not None
+    assert ([part.first for part in division] if shared else None) == parts
+
+
+def test_part_that_is_asked_again() -> None:
+    """A wrong part comes next, as a whole, and of one mirror at a time, however slow that is, so that it is known which one gives it."""
+    division = Division([(200, 300)], SIZES)
+    one, other = lane(1000.0), lane(1000.0, 1)
+    division.next(other, 0, 0.0)
+    division.ask_again(0, 150)
+    part = division.next(one, 0, 0.0, [other])
+    assert [there.first for there in division] == [0, 200]
+    assert part is not None
+    assert (part.first, part.end) == (0, 150)
+    one.answered(0.0)
+    given_all(division, other, 0.1)
+    division.arrived(one, 1, 100.0)
+    assert division.next(other, 1, 200.0, [one]) is None
+    division.ended(one)
+    assert division.next(other, 1, 200.0) is part
+
+
 def test_second_gives_the_same_bytes() -> None:
     """Bytes that two mirrors give count once, for the one that gave them first."""
     division = Division([(0, 100)], SIZES)
@@ -293,6 +354,7 @@ def test_second_gives_the_same_bytes() -> None:
     assert (fast.given, slow.given, division.left) == (50, 20, 30)
     assert division.arrived(fast, 50, 1.3) == 20
     assert (division.left, list(division)) == (0, [])
+    assert division.arrived(slow, 30, 1.4) == 30
 
 
 def test_not_what_it_gave_before() -> None:
@@ -314,15 +376,16 @@ def test_not_what_it_gave_before() -> None:
 
 
 def test_given_back() -> None:
-    """Bytes that were wrong are asked for again."""
-    division = Division([(0, 50)], SIZES)
-    one = lane()
+    """Bytes that were wrong are asked for again, before those that come behind them."""
+    division = Division([(0, 50), (60, 80)], SIZES)
+    one, other = lane(), lane(number=1)
     division.next(one, 0, 0.0)
+    division.next(other, 0, 0.0, [one])
     given_all(division, one, 0.1)
     division.give_back(10, 40)
-    part = division.next(one, 10, 0.2)
-    assert part is not None
-    assert (part.first, part.end, division.left) == (10, 40, 30)
+    division.next(one, 10, 0.2)
+    assert [(part.first, part.end) for part in division] == [(10, 40), (60, 80)]
+    assert division.left == 50
 
 
 def test_bytes_of_a_mirror_that_was_asked_for_nothing() -> None:
@@ -344,10 +407,12 @@ def test_pace() -> None:
 
 
 def test_rate_is_remembered() -> None:
-    """The rate of a mirror is the mean of what it was and what its part came with; a part that gave nothing says nothing."""
+    """The rate of a mirror is the mean of what it was and what its part came with, or the latter where it is faster; no byte says nothing."""
     one = lane(100.0)
     assert (one.judged(1.0), one.rate) == (None, 100.0)
     Division([(0, SIZE)], SIZES).next(one, 0, 0.0)
     one.answered(0.0)
     one.position = 40
     assert (one.judged(2.0), one.rate) == (20.0, 60.0)
+    one.position = 80
+    assert (one.judged(0.5), one.rate) == (160.0, 160.0)

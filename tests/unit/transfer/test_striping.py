@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
 
+from pacserve.errors import FetchError
 from pacserve.transfer.arrival import Arrival, Storage
-from pacserve.transfer.division import Sizes
+from pacserve.transfer.division import Division, Sizes
 from pacserve.transfer.download import Download
 from pacserve.transfer.lines import Lines
+from pacserve.transfer.striping import LOOK_INTERVAL, Striping
 from pacserve.transfer.terms import Terms
-from tests.unit.transfer.simulator import DATA, EXPECTED, NAME, Behaviour, Client, Fault, SceneCase, SimulatedMirror
+from tests.unit.transfer.simulator import DATA, EXPECTED, NAME, Behaviour, Body, Client, Fault, Head, SceneCase, SimulatedMirror
 
 SIZES = Sizes(file=1000, first=500, least=250, most=2000, alone=4000, window=6000)
 # A mirror that gives 1000 bytes a second.
@@ -102,3 +106,147 @@ class StripingTests(SceneCase):
         outcome = self.play(whole, whole, whole)
         self.assert_right(outcome)
         self.assertEqual(outcome.mirrors[0].bodies[-1].part, (0, len(DATA)))
+
+
+class DrivenBody(Body):
+    """A part whose bytes come when the test says."""
+
+    def __init__(self, clock: Clock, head: Head, part: tuple[int, int], at_once: int) -> None:
+        super().__init__(clock, head, part, Behaviour(), None)
+        self.position = part[0]
+        self.cancelled = False
+        self._at_once = at_once
+        self._over: Deferred[None] = Deferred()
+
+    async def consume(self, take: Callable[[bytes], float], stall: float) -> None:
+        self.used = True
+        self._take = take
+        self.give(self._at_once)
+        try:
+            await self._over
+        except CancelledError:
+            self.cancelled = True
+            raise
+
+    def give(self, count: int) -> None:
+        """So many bytes come."""
+        try:
+            self._take((DATA + bytes(100))[self.position : self.position + count])
+            self.position += count
+        except Exception as error:
+            self._over.errback(error)
+
+    def end(self) -> None:
+        """No more will come."""
+        self._over.callback(None)
+
+
+class DrivenMirror(SimulatedMirror):
+    """
+    A mirror that answers at once, and gives bytes when the test says.
+
+    Attributes:
+        parts: Its answers.
+        at_once: Bytes that come with the head of an answer.
+    """
+
+    at_once = 0
+
+    def __init__(self, clock: Clock, number: int) -> None:
+        super().__init__(clock, number, Behaviour())
+        self.parts: list[DrivenBody] = []
+
+    async def open(self, name: str, headers: Mapping[str, str], timeout: float) -> DrivenBody:
+        first, last = map(int, headers["Range"].removeprefix("bytes=").split("-"))
+        fields = {"Content-Range": f"bytes {first}-{last}/{len(DATA)}", "ETag": '"same"'}
+        self.parts.append(DrivenBody(self._clock, Head(206, last + 1 - first, fields), (first, last + 1), self.at_once))
+        return self.parts[-1]
+
+
+class DrivenTests(SceneCase):
+    """Striping by itself, with two mirrors that are asked for 500 bytes at a time."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = self.scene().clock
+        self.one, self.other = self.mirrors = [DrivenMirror(self.clock, number) for number in range(2)]
+
+    def begin(self, first: int = 0) -> Deferred[None]:
+        """All bytes from the first one on are asked for."""
+        assert self._scene is not None
+        arrival = Arrival(EXPECTED, Storage(self._scene.create))
+        arrival.file.write(DATA[:first])
+        sizes = Sizes(file=1000, first=500, least=500, most=500, alone=500, window=20_000)
+        striping = Striping(NAME, arrival, self.mirrors, Division([(first, len(DATA))], sizes), self.clock, Terms(lines=Lines(2, sizes)))
+        running = Deferred.fromCoroutine(striping.run())
+        self.addCleanup(running.addErrback, lambda failure: failure.trap(CancelledError, FetchError) and None)
+        self.addCleanup(running.cancel)
+        return running
+
+    def give_all(self, mirror: DrivenMirror) -> None:
+        """A mirror gives all of its part."""
+        part = mirror.parts[-1]
+        part.give(part.part[1] - part.position)
+        part.end()
+
+    def help_out(self) -> None:
+        """The first mirror becomes silent after a byte, and the other one is asked for its part as well."""
+        self.one.parts[-1].give(1)
+        self.clock.pump([LOOK_INTERVAL] * 7)
+        self.give_all(self.other)
+        self.assertEqual(self.other.parts[-1].part, (self.one.parts[-1].position, self.one.parts[-1].part[1]))
+
+    def test_overtaken(self) -> None:
+        """A mirror whose part another one had sooner is cancelled and rests for two seconds each time, but has not failed."""
+
+        def go_on(looks: int) -> None:
+            for _ in range(looks):
+                self.other.parts[-1].give(1)
+                self.clock.advance(LOOK_INTERVAL)
+
+        self.begin()
+        for times in range(1, 4):
+            self.help_out()
+            self.give_all(self.other)
+            self.assertTrue(self.one.parts[-1].cancelled)
+            go_on(19)
+            self.assertEqual(len(self.one.parts), times)
+            go_on(2)
+            self.assertEqual(len(self.one.parts), times + 1)
+        self.assertEqual(self.one.verdicts, [])
+
+    def test_help_is_not_needed(self) -> None:
+        """A mirror that was asked to help out, and was not needed, is cancelled, and asked for another part at once."""
+        self.begin()
+        self.help_out()
+        helping = self.other.parts[-1]
+        self.clock.pump([LOOK_INTERVAL] * 15)
+        helping.give(1)
+        self.give_all(self.one)
+        self.assertTrue(helping.cancelled)
+        self.assertIsNot(self.other.parts[-1], helping)
+        self.assertNotIn("outrun", self.other.verdicts)
+
+    def test_mute(self) -> None:
+        """A mirror that gave no byte for a second while another one gave its part is asked after the others from now on; sooner it is not blamed."""
+        for seconds, verdicts in ((0.6, []), (1.2, ["outrun"])):
+            self.setUp()
+            self.begin()
+            self.clock.pump([LOOK_INTERVAL] * round(seconds / LOOK_INTERVAL))
+            for _ in range(2):
+                self.give_all(self.other)
+            self.assertTrue(self.one.parts[0].cancelled)
+            self.assertEqual((self.one.verdicts, len(self.one.parts)), (verdicts, 1))
+
+    def test_too_many_bytes(self) -> None:
+        """A mirror that gives a byte more than it was asked for has failed, and is asked no more for this file."""
+        self.begin()
+        self.one.parts[-1].give(501)
+        self.clock.pump([1.0] * 20)
+        self.assertEqual((self.one.verdicts, len(self.one.parts)), (["failed"], 1))
+
+    def test_last_bytes_come_at_once(self) -> None:
+        """A mirror that gives the last bytes before it was asked to the end, and doesn't say that this is all, is left then."""
+        self.one.at_once = 500
+        self.successResultOf(self.begin(len(DATA) - 500))
+        self.assertTrue(self.one.parts[-1].cancelled)

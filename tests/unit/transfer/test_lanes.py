@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.transfer.division import Division, Lane, Sizes
-from pacserve.transfer.lanes import FIRST_REST, MEASURED_PARTS, TRIAL_TIME, Lanes
+from pacserve.transfer.lanes import FIRST_REST, MEASURED_PARTS, RATE_TIME, SLOW_TIME, TRIAL_ROUND_TRIPS, TRIAL_TIME, Lanes
 from pacserve.transfer.lines import Lines
 from tests.unit.transfer.simulator import Behaviour, SimulatedMirror
 
@@ -93,6 +93,28 @@ class ChoiceTests(LanesCase):
         self.lines.end(SimulatedMirror(Clock(), 2, Behaviour()))
         self.assertEqual(self.numbers(self.ask(lanes, 0.0)), [2])
 
+    def test_no_more_than_wanted(self) -> None:
+        """No more mirrors are offered than may be asked beside those that give parts, and none where these are too many by now."""
+        lanes = self.lanes(*[Behaviour()] * 6)
+        first = lanes.idle(0.0)[0]
+        self.division.next(first, 0, 0.0)
+        self.assertEqual(self.numbers(lanes.idle(0.0)), [1, 2])
+        self.ask(lanes, 0.0)
+        self.lines.learn_width(1, 0.0)
+        self.assertEqual(list(lanes.idle(0.0)), [])
+
+    def test_rate_of_earlier_downloads(self) -> None:
+        """A mirror of which it is known how fast it was is asked for as much at once."""
+        (asked,) = self.ask(self.lanes(Behaviour(speed=1e6)), 0.0)
+        assert asked.part is not None
+        self.assertEqual(asked.part.end, 1_000_000)
+
+    def test_others_behind_by_load(self) -> None:
+        """Of mirrors that failed lately the one with the least to do is asked first as well."""
+        lanes = self.lanes(*[Behaviour(sound=False)] * 2)
+        self.lines.begin(SimulatedMirror(Clock(), 0, Behaviour()))
+        self.assertEqual(self.numbers(lanes.idle(0.0)), [1, 0])
+
     def test_others_behind(self) -> None:
         """Where no mirror is asked all that can be are offered, since those in front may have nothing that is wanted of them."""
         self.assertEqual(self.numbers(self.lanes(Behaviour(sound=False), *[Behaviour()] * 4).idle(0.0)), [1, 2, 3, 0, 4])
@@ -173,15 +195,24 @@ class WorthTests(LanesCase):
         return self.numbers([lane for lane, standing in lanes._lanes.items() if not (standing.left_until > now or standing.paused or standing.gone)])
 
     def test_far_slower(self) -> None:
-        """A mirror that gives less than a fifth of the others together is left, and its place taken; one that is near is not."""
+        """A mirror that gives less than a fifth of the others together is left for a while, and its place taken; one that is near is not."""
         lanes = self.lanes(*[Behaviour()] * 4)
         self.flow(lanes, {0: 10e6, 1: 10e6, 2: 1e6, 3: 10e6}, 1.0, 0.0)
         self.assertEqual((self.used(lanes), sorted(self.numbers(lanes.busy))), ([0, 1, 3], [0, 1, 3]))
+        self.assertEqual([self.used(lanes, now) for now in (SLOW_TIME, SLOW_TIME + 1.0)], [[0, 1, 3], [0, 1, 2, 3]])
         self.lines = Lines(3, SIZES)
         self.division = Division([(0, MUCH)], SIZES)
         lanes = self.lanes(Behaviour(near=True), Behaviour(), Behaviour())
         self.flow(lanes, {0: 1e6, 1: 10e6, 2: 10e6}, 1.0, 0.0)
         self.assertEqual(self.used(lanes), [0, 1, 2])
+
+    def test_compared_with_those_that_stay(self) -> None:
+        """A mirror that is left in the same moment does not count among the others."""
+        lanes = self.lanes(*[Behaviour()] * 3)
+        for lane, rate in zip(self.ask(lanes, 0.0), (10e6, 1.8e6, 2.1e6), strict=True):
+            lane.rate, lane.parts = rate, MEASURED_PARTS
+        lanes.judge(MUCH, 0.1)
+        self.assertEqual(self.used(lanes), [0, 2])
 
     def test_too_early_to_tell(self) -> None:
         """A mirror that gave little yet is not judged."""
@@ -207,8 +238,85 @@ class WorthTests(LanesCase):
         now = 0.0
         while now < 60:
             now = self.flow(lanes, dict.fromkeys(range(3), 10e6 / max(1, len(lanes.busy))), 0.5, now)
-        self.assertLess(len(self.used(lanes)), 3)
-        self.assertEqual(self.lines.width(now), len(self.used(lanes)))
+        self.assertLess(len(self.used(lanes, now)), 3)
+        self.assertEqual(self.lines.width(now), len(self.used(lanes, now)))
+
+    def test_near_mirrors_of_a_shared_line(self) -> None:
+        """No trial is made without a mirror on the LAN."""
+        lanes = self.lanes(*[Behaviour(near=True)] * 3)
+        now = 0.0
+        while now < 20:
+            now = self.flow(lanes, dict.fromkeys(range(3), 10e6 / max(1, len(lanes.busy))), 0.1, now)
+            self.assertEqual(len(self.used(lanes)), 3)
+
+    def test_taken_back(self) -> None:
+        """A mirror that was left for nothing, as is seen when the others become slower, is asked again, and no further trial is made."""
+        lanes = self.lanes(*[Behaviour()] * 3)
+        now = 0.0
+        while self.lines.width(now) == 3 and now < 20:
+            now = self.flow(lanes, dict.fromkeys(range(3), 10e6 / max(1, len(lanes.busy))), 0.1, now)
+        self.assertEqual(self.used(lanes), [0, 1])
+        now = self.flow(lanes, dict.fromkeys(range(3), 3e6), 5.0, now)
+        self.assertEqual((self.used(lanes), self.lines.width(now)), ([0, 1, 2], 3))
+        while now < 60:
+            now = self.flow(lanes, dict.fromkeys(range(3), 10e6 / max(1, len(lanes.busy))), 0.5, now)
+            self.assertEqual(self.used(lanes), [0, 1, 2])
+
+    def test_taken_back_when_each_makes_it_a_little_slower(self) -> None:
+        """Two mirrors without each of which a sixth less comes are both asked again: what comes is compared with what came from all."""
+        lanes = self.lanes(*[Behaviour()] * 3)
+        now, of_all = 0.0, {3: 10e6, 2: 8.6e6, 1: 7.4e6}
+        while self.lines.width(now) > 1 and now < 40:
+            now = self.flow(lanes, dict.fromkeys(range(3), of_all[len(self.used(lanes))] / max(1, len(lanes.busy))), 0.1, now)
+        self.assertEqual(self.used(lanes), [0])
+        now = self.flow(lanes, {0: 7.4e6, 1: 3e6, 2: 3e6}, 3.0, now)
+        self.assertEqual((self.used(lanes), self.lines.width(now)), ([0, 1, 2], 3))
+
+    def trial(self, lanes: Lanes) -> float:
+        """Has three mirrors give 3 MB in a second each, until one is tried to be done without; returns when that begins."""
+        now = 0.0
+        while len(self.used(lanes)) == 3 and now < 20:
+            now = self.flow(lanes, dict.fromkeys(range(3), 3e6), 0.1, now)
+        self.assertEqual((self.used(lanes), self.numbers(lanes.busy)), ([0, 1], [0, 1, 2]))
+        return now
+
+    def test_trial_begins_when_the_part_has_ended(self) -> None:
+        """A mirror that is tried to be done without gives its last part to the end, and only then it is seen how fast the others are."""
+        lanes = self.lanes(*[Behaviour()] * 3)
+        now = self.flow(lanes, {0: 3e6, 1: 3e6, 2: 0.0}, 5.0, self.trial(lanes))
+        self.assertEqual(self.used(lanes), [0, 1])
+        lanes.busy[2].rate = 3e6
+        self.end(lanes.busy[2])
+        self.flow(lanes, dict.fromkeys(range(3), 3e6), TRIAL_TIME + 0.5, now)
+        self.assertEqual(self.used(lanes), [0, 1, 2])
+
+    def test_others_are_faster_for_a_moment(self) -> None:
+        """Others that are as fast for half a second only, as they are when they empty what waits on the line, are not enough."""
+        lanes = self.lanes(*[Behaviour()] * 3)
+        now = self.trial(lanes)
+        self.end(lanes.busy[2])
+        now = self.flow(lanes, dict.fromkeys(range(3), 7.7e6), TRIAL_TIME + 0.1, now)
+        now = self.flow(lanes, dict.fromkeys(range(3), 0.9e6), RATE_TIME, now)
+        self.assertEqual((self.used(lanes), self.lines.width(now)), ([0, 1, 2], 3))
+
+    def test_no_trial_before_far_mirrors_have_answered_often(self) -> None:
+        """Where mirrors are far the rate is measured for longer before a trial."""
+        lanes = self.lanes(*[Behaviour()] * 4)
+        list(lanes._lanes)[3].delay = 1.0
+        self.flow(lanes, dict.fromkeys(range(3), 3e6), 2.0 * TRIAL_ROUND_TRIPS - 0.5, 0.0)
+        self.assertEqual(self.used(lanes), [0, 1, 2, 3])
+
+    def test_measured_anew_after_other_downloads(self) -> None:
+        """What came while there were other downloads does not count as the rate that is steady."""
+        lanes = self.lanes(*[Behaviour()] * 3)
+        other = SimulatedMirror(Clock(), 9, Behaviour())
+        self.lines.begin(other)
+        now = self.flow(lanes, dict.fromkeys(range(3), 10e6), 10.0, 0.0)
+        self.lines.end(other)
+        now = self.flow(lanes, dict.fromkeys(range(3), 10e6), 2 * RATE_TIME - 0.5, now)
+        self.assertEqual(len(self.used(lanes)), 3)
+        self.flow(lanes, dict.fromkeys(range(3), 10e6), 1.0, now)
+        self.assertEqual(len(self.used(lanes)), 2)
 
     def test_lines_of_their_own(self) -> None:
         """Where each mirror has a line of its own none is left, and the trial is made once."""

@@ -151,7 +151,7 @@ class Lanes:
         standing = self._lanes[lane]
         standing.failures += 1
         standing.rests_until = now + FIRST_REST * 2 ** (standing.failures - 1)
-        standing.gone = standing.gone or gone or standing.failures >= FAILURES_LIMIT
+        standing.gone = gone or standing.failures >= FAILURES_LIMIT
 
     def judge(self, left: int, now: float) -> None:
         """

@@ -126,7 +126,7 @@ class Striping:
                 pass
         finally:
             self._asking = False
-        if self._lanes.exhausted and not self._ended.called and self._division.left:
+        if self._lanes.exhausted and self._division.left:
             self._fail(FetchError("; ".join(self._troubles) or "no mirror gives parts of it"))
 
     def _ask_one(self) -> bool:

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.packages.files import ExpectedFile
 from pacserve.transfer.division import USUAL_SIZES, Sizes
-from pacserve.transfer.lines import MEMORY, WIDTH_MEMORY, Lines
+from pacserve.transfer.lines import LIE_MEMORY, MEMORY, WIDTH_MEMORY, Lines
 from tests.fakes.upstreams import Mirror
 from tests.unit.transfer.simulator import Behaviour, SimulatedMirror
 
@@ -137,6 +137,26 @@ def test_mirror_that_gives_no_parts() -> None:
     assert lines.divided(DIVIDED, hosts, MEMORY + 1) == hosts
 
 
+def test_rest_of_a_file_of_which_later_bytes_are_here() -> None:
+    """It is asked for in parts even of a single mirror."""
+    hosts = mirrors(*THREE)
+    for lines, there in ((Lines(1, SIZES), hosts), (Lines(3, SIZES), hosts[:1])):
+        assert lines.divided(DIVIDED, there, 0.0, gaps=True) == there
+        assert not lines.divided(DIVIDED, there, 0.0)
+
+
+def test_hosts_that_gave_a_file_wrong() -> None:
+    """They are not asked for that file again for a while, unless there is nobody else."""
+    lines, hosts = Lines(3, SIZES), mirrors(*THREE)
+    lines.lied(hosts[0], DIVIDED, 0.0)
+    lines.lied(hosts[1], ExpectedFile(1000, None), 0.0)
+    for other in (None, ExpectedFile(1000, None), ExpectedFile(1000, bytes([1] * 32))):
+        assert lines.honest(other, hosts, 0.0) == hosts
+    assert lines.honest(DIVIDED, hosts[:1], 0.0) == hosts[:1]
+    assert lines.honest(DIVIDED, hosts, LIE_MEMORY - 1) == hosts[1:]
+    assert lines.honest(DIVIDED, hosts, LIE_MEMORY + 1) == hosts
+
+
 def test_width() -> None:
     """The number of mirrors that the line of this host has use for is remembered for a while, between one and as many as the user wants."""
     lines = Lines(3, SIZES)
@@ -144,6 +164,9 @@ def test_width() -> None:
     for learned, width in ((2, 2), (0, 1), (9, 3)):
         lines.learn_width(learned, 0.0)
         assert (lines.width(WIDTH_MEMORY - 1), lines.width(WIDTH_MEMORY + 1)) == (width, 3)
+    lines.learn_width(2, 0.0)
+    lines.forget_width()
+    assert lines.width(0.0) == 3
 
 
 def test_each_download_begins_at_another_mirror() -> None:
@@ -166,6 +189,23 @@ def test_fast_mirror_is_taken_twice() -> None:
     lines, hosts = Lines(2, SIZES), mirrors(Behaviour(speed=1e6), Behaviour(speed=1e5))
     lines.begin(hosts[0])
     assert lines.spread(hosts) == hosts
+
+
+def test_rates_that_are_alike_do_not_count() -> None:
+    """Small files say little about how fast mirrors are, so the one with less to do comes first; one that gave nothing lately comes last."""
+    lines, hosts = Lines(3, SIZES), mirrors(Behaviour(speed=1e6), Behaviour(speed=4e5), Behaviour(speed=0.0))
+    lines.begin(hosts[0])
+    assert lines.by_load(hosts) == [hosts[1], hosts[0], hosts[2]]
+
+
+def test_other_downloads() -> None:
+    """Mirrors are shared where they give more than what one download knows of."""
+    lines, hosts = Lines(3, SIZES), mirrors(*THREE)
+    lines.begin(hosts[0])
+    lines.begin(hosts[0])
+    assert [lines.are_shared(flows) for flows in (1, 2)] == [True, False]
+    lines.end(hosts[0])
+    assert not lines.are_shared(1)
 
 
 def test_order_that_is_kept() -> None:

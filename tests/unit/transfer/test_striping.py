@@ -9,6 +9,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from pacserve.errors import FetchError
+from pacserve.fetch.rate import Limits
+from pacserve.transfer import striping as striping_module
 from pacserve.transfer.arrival import Arrival, Storage
 from pacserve.transfer.division import Division, Sizes
 from pacserve.transfer.download import Download
@@ -109,12 +111,18 @@ class StripingTests(SceneCase):
 
 
 class DrivenBody(Body):
-    """A part whose bytes come when the test says."""
+    """
+    A part whose bytes come when the test says.
+
+    Attributes:
+        wait: Seconds for which nothing more is taken.
+    """
 
     def __init__(self, clock: Clock, head: Head, part: tuple[int, int], at_once: int) -> None:
         super().__init__(clock, head, part, Behaviour(), None)
         self.position = part[0]
         self.cancelled = False
+        self.wait = 0.0
         self._at_once = at_once
         self._over: Deferred[None] = Deferred()
 
@@ -131,7 +139,7 @@ class DrivenBody(Body):
     def give(self, count: int) -> None:
         """So many bytes come."""
         try:
-            self._take((DATA + bytes(100))[self.position : self.position + count])
+            self.wait = self._take((DATA + bytes(100))[self.position : self.position + count])
             self.position += count
         except Exception as error:
             self._over.errback(error)
@@ -139,6 +147,10 @@ class DrivenBody(Body):
     def end(self) -> None:
         """No more will come."""
         self._over.callback(None)
+
+    def fail(self) -> None:
+        """The connection is lost."""
+        self._over.errback(FetchError("lost"))
 
 
 class DrivenMirror(SimulatedMirror):
@@ -169,15 +181,18 @@ class DrivenTests(SceneCase):
     def setUp(self) -> None:
         super().setUp()
         self.clock = self.scene().clock
-        self.one, self.other = self.mirrors = [DrivenMirror(self.clock, number) for number in range(2)]
+        self.one, self.other = (DrivenMirror(self.clock, number) for number in range(2))
+        self.mirrors: list[SimulatedMirror] = [self.one, self.other]
+        self.limits = Limits()
 
-    def begin(self, first: int = 0) -> Deferred[None]:
+    def begin(self, first: int = 0, at_once: int = 2, size: int = 500) -> Deferred[None]:
         """All bytes from the first one on are asked for."""
         assert self._scene is not None
         arrival = Arrival(EXPECTED, Storage(self._scene.create))
         arrival.file.write(DATA[:first])
-        sizes = Sizes(file=1000, first=500, least=500, most=500, alone=500, window=20_000)
-        striping = Striping(NAME, arrival, self.mirrors, Division([(first, len(DATA))], sizes), self.clock, Terms(lines=Lines(2, sizes)))
+        sizes = Sizes(file=1000, first=size, least=size, most=size, alone=size, window=20_000)
+        terms = Terms(self.limits, lines=Lines(at_once, sizes))
+        striping = Striping(NAME, arrival, self.mirrors, Division([(first, len(DATA))], sizes), self.clock, terms)
         running = Deferred.fromCoroutine(striping.run())
         self.addCleanup(running.addErrback, lambda failure: failure.trap(CancelledError, FetchError) and None)
         self.addCleanup(running.cancel)
@@ -238,6 +253,32 @@ class DrivenTests(SceneCase):
             self.assertTrue(self.one.parts[0].cancelled)
             self.assertEqual((self.one.verdicts, len(self.one.parts)), (verdicts, 1))
 
+    def test_mute_rests(self) -> None:
+        """A mirror that gave no byte for a second rests, though no other one is left."""
+        self.begin()
+        self.clock.pump([LOOK_INTERVAL] * 12)
+        for _ in range(2):
+            self.give_all(self.other)
+        self.other.parts[-1].fail()
+        self.clock.pump([LOOK_INTERVAL] * 19)
+        self.assertEqual(len(self.one.parts), 1)
+        self.clock.pump([LOOK_INTERVAL] * 2)
+        self.assertEqual(len(self.one.parts), 2)
+
+    def test_silent(self) -> None:
+        """A mirror that is left since it gave nothing for two seconds has failed: it rests twice as long the second time."""
+        self.begin(at_once=1)
+        for times in (1, 2):
+            self.one.parts[-1].give(1)
+            self.clock.pump([LOOK_INTERVAL] * 22)
+            self.assertTrue(self.one.parts[-1].cancelled)
+            self.assertEqual((len(self.one.parts), len(self.other.parts)), (times, times))
+            self.other.parts[-1].give(1)
+            self.clock.pump([LOOK_INTERVAL] * 4)
+            self.other.parts[-1].fail()
+            self.clock.pump([LOOK_INTERVAL] * 18)
+        self.assertEqual(len(self.one.parts), 2)
+
     def test_too_many_bytes(self) -> None:
         """A mirror that gives a byte more than it was asked for has failed, and is asked no more for this file."""
         self.begin()
@@ -245,8 +286,50 @@ class DrivenTests(SceneCase):
         self.clock.pump([1.0] * 20)
         self.assertEqual((self.one.verdicts, len(self.one.parts)), (["failed"], 1))
 
+    def test_bytes_behind_the_end_of_a_part(self) -> None:
+        """A mirror whose part was made shorter meanwhile may go on: its bytes that another one was asked for are not taken."""
+        running = self.begin(len(DATA) - 500)
+        while not self.other.parts:
+            self.one.parts[-1].give(1)
+            self.clock.advance(LOOK_INTERVAL)
+        self.assertLess(self.one.parts[-1].position, self.other.parts[-1].part[0])
+        self.one.parts[-1].give(len(DATA) - self.one.parts[-1].position)
+        self.assertEqual(self.one.verdicts, ["succeeded"])
+        self.assertNoResult(running)
+        self.give_all(self.other)
+        self.successResultOf(running)
+
     def test_last_bytes_come_at_once(self) -> None:
         """A mirror that gives the last bytes before it was asked to the end, and doesn't say that this is all, is left then."""
+        running = self.begin(len(DATA) - 1000, at_once=1)
         self.one.at_once = 500
-        self.successResultOf(self.begin(len(DATA) - 500))
+        self.give_all(self.one)
+        self.successResultOf(running)
         self.assertTrue(self.one.parts[-1].cancelled)
+
+    def test_limits(self) -> None:
+        """The limit is that of the way to the mirror."""
+        self.limits = Limits(wan=lambda _: 1.0, lan=lambda _: 2.0)
+        self.other.wan = False
+        self.begin()
+        for mirror, wait in ((self.one, 1.0), (self.other, 2.0)):
+            mirror.parts[-1].give(10)
+            self.assertEqual(mirror.parts[-1].wait, wait)
+
+    def test_every_part_comes_at_once(self) -> None:
+        """Mirrors that give each part before the question has been put to the end do not have one question wait within the other."""
+        self.mirrors = self.scene().mirrors([Behaviour()] * 2)
+        self.successResultOf(self.begin(size=50))
+
+    def test_all_is_here_but_not_handed_on(self) -> None:
+        """A download does not fail for want of mirrors when nothing is to be asked for any more."""
+        self.patch(striping_module, "TAKE_IN_BYTES", 100)
+        running = self.begin(len(DATA) - 1000)
+        self.give_all(self.other)
+        self.other.behaviour = Behaviour(resting=True)
+        self.one.parts[-1].give(500)
+        self.one.parts[-1].give(1)
+        self.assertEqual(self.one.verdicts, ["failed"])
+        self.assertNoResult(running)
+        self.clock.pump([LOOK_INTERVAL] * 5)
+        self.successResultOf(running)

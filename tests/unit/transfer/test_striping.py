@@ -160,9 +160,11 @@ class DrivenMirror(SimulatedMirror):
     Attributes:
         parts: Its answers.
         at_once: Bytes that come with the head of an answer.
+        status: Its answers from now on.
     """
 
     at_once = 0
+    status = 206
 
     def __init__(self, clock: Clock, number: int) -> None:
         super().__init__(clock, number, Behaviour())
@@ -171,7 +173,7 @@ class DrivenMirror(SimulatedMirror):
     async def open(self, name: str, headers: Mapping[str, str], timeout: float) -> DrivenBody:
         first, last = map(int, headers["Range"].removeprefix("bytes=").split("-"))
         fields = {"Content-Range": f"bytes {first}-{last}/{len(DATA)}", "ETag": '"same"'}
-        self.parts.append(DrivenBody(self._clock, Head(206, last + 1 - first, fields), (first, last + 1), self.at_once))
+        self.parts.append(DrivenBody(self._clock, Head(self.status, last + 1 - first, fields), (first, last + 1), self.at_once))
         return self.parts[-1]
 
 
@@ -191,7 +193,8 @@ class DrivenTests(SceneCase):
         arrival = Arrival(EXPECTED, Storage(self._scene.create))
         arrival.file.write(DATA[:first])
         sizes = Sizes(file=1000, first=size, least=size, most=size, alone=size, window=20_000)
-        terms = Terms(self.limits, lines=Lines(at_once, sizes))
+        self.lines = Lines(at_once, sizes)
+        terms = Terms(self.limits, lines=self.lines)
         striping = Striping(NAME, arrival, self.mirrors, Division([(first, len(DATA))], sizes), self.clock, terms)
         running = Deferred.fromCoroutine(striping.run())
         self.addCleanup(running.addErrback, lambda failure: failure.trap(CancelledError, FetchError) and None)
@@ -333,3 +336,18 @@ class DrivenTests(SceneCase):
         self.assertNoResult(running)
         self.clock.pump([LOOK_INTERVAL] * 5)
         self.successResultOf(running)
+
+    def test_answers_of_no_use(self) -> None:
+        """A mirror without the file, or with another one by now, is asked no more, and that is all; one that gives whole files is remembered."""
+        for status, asked_before, remembered in ((404, False, False), (200, True, False), (200, False, True)):
+            self.setUp()
+            if not asked_before:
+                self.one.status = status
+            self.begin()
+            if asked_before:
+                self.one.status = status
+                self.give_all(self.one)
+            self.clock.pump([LOOK_INTERVAL] * 60)
+            self.assertEqual((len(self.one.parts), "failed" in self.one.verdicts), (1 + asked_before, False))
+            divided = self.lines.divided(EXPECTED, [self.other, self.one, DrivenMirror(self.clock, 2)], self.clock.seconds())
+            self.assertEqual(self.one not in divided, remembered)

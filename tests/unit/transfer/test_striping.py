@@ -351,3 +351,25 @@ class DrivenTests(SceneCase):
             self.assertEqual((len(self.one.parts), "failed" in self.one.verdicts), (1 + asked_before, False))
             divided = self.lines.divided(EXPECTED, [self.other, self.one, DrivenMirror(self.clock, 2)], self.clock.seconds())
             self.assertEqual(self.one not in divided, remembered)
+
+    def test_part_that_ends_early(self) -> None:
+        """A mirror whose answer ends before its part has failed, and the rest is asked of another one."""
+        self.begin()
+        self.one.parts[-1].give(100)
+        self.one.parts[-1].end()
+        self.assertEqual((self.one.verdicts, len(self.one.parts)), (["failed"], 1))
+        self.give_all(self.other)
+        self.assertEqual(self.other.parts[-1].part, (100, 500))
+
+    def test_measured(self) -> None:
+        """It is remembered how fast a mirror was, if it gave enough to tell, and no limit held it up."""
+        for least, wait, rate in ((500, 0.0, 500.0), (501, 0.0, None), (500, 0.1, None)):
+            self.setUp()
+            self.patch(striping_module, "MEASURED_BYTES", least)
+            self.limits = Limits(wan=lambda _, wait=wait: wait)  # type: ignore[misc]
+            self.begin()
+            for _ in range(2):
+                self.clock.advance(0.5)
+                self.one.parts[-1].give(250)
+            self.one.parts[-1].end()
+            self.assertEqual(self.one.rate, rate)

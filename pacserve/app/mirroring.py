@@ -7,7 +7,7 @@ from typing import Any
 from pacserve import __version__
 from pacserve.config.settings import Settings
 from pacserve.fetch.agents import mirror_agent
-from pacserve.fetch.connections import READ, READ_LIMITED
+from pacserve.fetch.connections import read_of
 from pacserve.fetch.gathering import HostRates
 from pacserve.fetch.guard import AddressGuard
 from pacserve.fetch.proxy import Proxies
@@ -48,8 +48,3 @@ class Mirroring:
         self.health = MirrorHealth()
         self.upstreams = MirrorUpstreams(servers, client, guarded, self.health, absences, reactor)
         self.source = Mirrors(servers, Inquiry(client, guarded, reactor), self.health, absences, self.upstreams.of, reactor)
-
-
-def read_of(limit: int | None) -> int:
-    """Returns how much is read at once of what comes in under a limit."""
-    return READ if limit is None else READ_LIMITED

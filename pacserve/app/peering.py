@@ -9,11 +9,12 @@ from random import SystemRandom
 from typing import Any
 
 from pacserve.app.lan import LAN, LocalMachine
-from pacserve.app.mirroring import USER_AGENT, read_of
+from pacserve.app.mirroring import USER_AGENT
 from pacserve.claims.claiming import PeerClaiming
 from pacserve.claims.claims import LEASE, LONGEST_LEASE, Claims
 from pacserve.config.settings import Settings
 from pacserve.fetch.agents import peer_agent
+from pacserve.fetch.connections import read_of
 from pacserve.fetch.hosts import resolve_host
 from pacserve.fetch.stream import StreamingClient
 from pacserve.lateness import Lateness

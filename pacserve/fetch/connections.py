@@ -49,9 +49,22 @@ CONNECT_TIMEOUT = 5.0
 _TLS_CONTEXTS = 4
 
 # Bytes of one read: each read of a large file costs a run through all code that handles it.  A connection that begins with smaller ones stays with
-# them, since the kernel sizes its window by what is taken at once.  Rate limits need smaller ones, or the bytes of many seconds would come at once.
+# them, since the kernel sizes its window by what is taken at once.
 READ = 512 * 1024
+# Rate limits need smaller ones, since no limit holds back the last read of a body: at least so many bytes, and what a limit permits in so many
+# seconds.  These are more than `LONG_PAUSE`, once in which a slow source is read, or the reads would be the limit.
 READ_LIMITED = 16 * 1024
+_READ_LIMITED_SECONDS = 0.05
+
+
+def read_of(limit: int | None) -> int:
+    """
+    Returns how much is read at once of what comes in under a limit.
+
+    Args:
+        limit: Bytes per second; None for no limit.
+    """
+    return READ if limit is None else min(READ, max(READ_LIMITED, int(limit * _READ_LIMITED_SECONDS)))
 
 
 class _BoundedProtocol(ProtocolWrapper):

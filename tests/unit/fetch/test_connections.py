@@ -28,7 +28,10 @@ from pacserve.fetch.connections import (
     BoundedEndpoint,
     Endpoints,
     HeaderLimits,
+    read_of,
 )
+from pacserve.fetch.gathering import LONG_PAUSE
+from pacserve.fetch.rate import BURST_SECONDS
 from pacserve.network.sockets import has_unread
 
 
@@ -146,6 +149,14 @@ class BoundedTests(SynchronousTestCase):
             wire: Any = self.wires.wire
             self.wires.protocol.dataReceived(b"few")
             self.assertEqual(wire.bufferSize, read)
+
+    def test_read_size_of_limits(self) -> None:
+        """Under a limit a read takes a moment of it, which is small beside the burst, and one in each pause is more than the limit permits."""
+        self.assertEqual(read_of(None), READ)
+        for limit in (64 << 10, 1 << 20, 5 << 20, 1 << 30):
+            read = read_of(limit)
+            self.assertGreater(read / LONG_PAUSE, min(1.2 * limit, READ / LONG_PAUSE - 1))
+            self.assertLessEqual(read, max(READ_LIMITED, limit * BURST_SECONDS / 4))
 
     def test_each_answer_counts_anew(self) -> None:
         """A kept-alive connection may be used for ever."""

@@ -19,7 +19,7 @@ from zope.interface import implementer
 from pacserve.errors import RemoteProtocolError
 from pacserve.fetch.twisted_internals import permit_lines
 from pacserve.fetch.urls import literal_address
-from pacserve.network.sockets import has_unread
+from pacserve.network.sockets import NO_MARK, has_unread, set_low_water_mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,13 @@ class _BoundedProtocol(ProtocolWrapper):
     Counts the bytes from a request on until Twisted pauses the connection, which it does between the headers and a body.
 
     After a HEAD no body follows, so everything counts.
+
+    While a body is paused the other side hears of each byte as if it were read (ADR 31), up to the size of one read.
     """
 
     transport: Any
+    _below: Any  # the transport that reads from the socket, which is another one under TLS
+    _mark = NO_MARK
     _received = 0
     _in_headers = False
     _refused: Exception | None = None
@@ -87,7 +91,10 @@ class _BoundedProtocol(ProtocolWrapper):
         return self.factory
 
     def makeConnection(self, transport: Any) -> None:  # noqa: N802
-        transport.bufferSize = self._bounds.read
+        self._below = transport
+        while isinstance(self._below, ProtocolWrapper):
+            self._below = self._below.transport
+        self._below.bufferSize = self._bounds.read
         super().makeConnection(transport)
 
     def writeSequence(self, data: Any) -> None:  # noqa: N802
@@ -99,9 +106,16 @@ class _BoundedProtocol(ProtocolWrapper):
         super().write(data)
 
     def pauseProducing(self) -> None:  # noqa: N802
-        # The headers have ended.  The protocol that takes the body has limits of its own.
-        self._in_headers = False
+        if self._in_headers:
+            # They have ended.  The protocol that takes the body has limits of its own.
+            self._in_headers = False
+        else:
+            self._set_mark(self._bounds.read)
         self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        self._set_mark(NO_MARK)  # or fewer bytes would not be read, nor the next answer
+        self.transport.resumeProducing()
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         if self._refused is not None:
@@ -136,6 +150,11 @@ class _BoundedProtocol(ProtocolWrapper):
             self.transport.abortConnection()
         self._received = 0
         self._in_headers = True
+
+    def _set_mark(self, mark: int) -> None:
+        if mark != self._mark and isinstance(self._below, Connection) and self._below.connected:
+            self._mark = mark
+            set_low_water_mark(self._below.getHandle(), mark)
 
     def _abort(self) -> None:
         self.transport.abortConnection()

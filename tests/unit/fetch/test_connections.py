@@ -7,10 +7,12 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import optionsForClientTLS
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.logger import LogEvent, globalLogPublisher
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import URI, Agent, HTTPConnectionPool
@@ -32,7 +34,7 @@ from pacserve.fetch.connections import (
 )
 from pacserve.fetch.gathering import LONG_PAUSE
 from pacserve.fetch.rate import BURST_SECONDS
-from pacserve.network.sockets import has_unread
+from pacserve.network.sockets import NO_MARK, has_unread, set_low_water_mark
 
 
 class Wire(StringTransport):
@@ -150,6 +152,16 @@ class BoundedTests(SynchronousTestCase):
             self.wires.protocol.dataReceived(b"few")
             self.assertEqual(wire.bufferSize, read)
 
+    def test_read_size_below_tls(self) -> None:
+        """Reads are as large under TLS, where what is connected is not what reads."""
+        factory = TLSMemoryBIOFactory(optionsForClientTLS("a.example"), True, Factory.forProtocol(Protocol), clock=self.clock)
+        tls: Any = factory.buildProtocol(None)
+        wires: Any = Wires(self.clock)
+        wire: Any = wires.wire
+        tls.transport, wires.wire = wire, tls
+        self.successResultOf(BoundedEndpoint(wires, self.clock, 12345).connect(Factory.forProtocol(Protocol)))
+        self.assertEqual(wire.bufferSize, 12345)
+
     def test_read_size_of_limits(self) -> None:
         """Under a limit a read takes a moment of it, which is small beside the burst, and one in each pause is more than the limit permits."""
         self.assertEqual(read_of(None), READ)
@@ -201,12 +213,79 @@ class Held(Connection):
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
         self.aborted = False
+        self.connected = True
 
     def write(self, data: bytes) -> None:
         """Sends nothing."""
 
     def abortConnection(self) -> None:  # noqa: N802
         self.aborted = True
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        """Reads nothing anyway."""
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """Reads nothing either."""
+
+    def mark(self) -> int:
+        """How many bytes the kernel waits for."""
+        return self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT)
+
+
+class MarkTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        server = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(server.close)
+        self.host = Held(socket.create_connection(server.getsockname()))
+        self.addCleanup(self.host.socket.close)
+        other, _ = server.accept()
+        self.addCleanup(other.close)
+
+    def connect(self, connection: Any) -> Any:
+        """A protocol's transport, bounded, on a connection."""
+        connected = BoundedEndpoint(Connecting(connection), Clock(), READ_LIMITED).connect(Factory.forProtocol(Protocol))
+        inside: Any = self.successResultOf(connected)
+        return inside.transport
+
+    def test_paused(self) -> None:
+        """While a body is paused the kernel takes as much as one read without being asked, and any byte is readable after that, as a head is."""
+        transport = self.connect(self.host)
+        for _ in range(2):
+            transport.write(b"GET / HTTP/1.1\r\n\r\n")
+            transport.pauseProducing()
+            self.assertEqual(self.host.mark(), NO_MARK)
+            transport.resumeProducing()
+            for _ in range(2):
+                transport.pauseProducing()
+                transport.pauseProducing()
+                self.assertEqual(self.host.mark(), READ_LIMITED)
+                transport.resumeProducing()
+                self.assertEqual(self.host.mark(), NO_MARK)
+
+    def test_paused_below_tls(self) -> None:
+        """So it is under TLS."""
+        factory = TLSMemoryBIOFactory(optionsForClientTLS("a.example"), True, Factory.forProtocol(Protocol), clock=Clock())
+        tls: Any = factory.buildProtocol(None)
+        tls.transport = self.host
+        transport = self.connect(tls)
+        transport.pauseProducing()
+        self.assertEqual(self.host.mark(), READ_LIMITED)
+        transport.resumeProducing()
+        self.assertEqual(self.host.mark(), NO_MARK)
+
+    def test_lost(self) -> None:
+        """A connection that was lost has no socket any more, and may be paused all the same."""
+        transport = self.connect(self.host)
+        self.host.connected = False
+        self.patch(self.host, "getHandle", lambda: self.fail("asked for its socket"))
+        transport.pauseProducing()
+        transport.resumeProducing()
+
+    def test_no_mark(self) -> None:
+        """Where the kernel has no such mark nothing is lost."""
+        with socket.socket(socket.AF_UNIX) as unmarked:
+            unmarked.close()
+            set_low_water_mark(unmarked, READ)
 
 
 class StaleTests(SynchronousTestCase):

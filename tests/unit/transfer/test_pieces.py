@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pacserve.transfer.arrival import Arrival, Storage
+from pacserve.transfer.checks import Rejected
 from pacserve.transfer.download import Download
 from pacserve.transfer.lines import Lines
-from pacserve.transfer.pieces import Pieces
+from pacserve.transfer.pieces import REJECTIONS_LIMIT, PieceCheck, Pieces
 from pacserve.transfer.terms import Terms
 from tests.unit.transfer.liars import LIAR, SIZES, SPEEDS, STEADY, WRONG_BYTES, Outcome, finish
 from tests.unit.transfer.simulator import DATA, EXPECTED, NAME, Behaviour, Fault, Scene, SceneCase, SimulatedMirror
@@ -120,3 +121,34 @@ class PieceTests(SceneCase):
         outcome = self.play(Digests(1000), STEADY, replace(STEADY, faults=(Fault(700, "breaks"), None)), STEADY)
         self.assert_unnoticed(outcome)
         self.assertEqual((outcome.data, outcome.liars), (DATA, []))
+
+    def test_bytes_of_the_same_mirror(self) -> None:
+        """With a wrong piece go all unchecked bytes of its mirror, which is named when another one gave the right piece."""
+        scene = self.scene()
+        liar, good = scene.mirrors([LIAR, STEADY])
+        arrival, liars = Arrival(EXPECTED, Storage(scene.create)), list[object]()
+        check = PieceCheck(Digests(1000), arrival, liars.append)
+        for mirror, first, data in ((liar, 5000, DATA[5000:6000]), (liar, 3000, bytes(500)), (good, 3500, DATA[3500:3600])):
+            arrival.set_aside(mirror, first, data)
+            self.assertEqual(list(check.arrived(first, first + len(data))), [])
+        arrival.set_aside(liar, 1000, bytes(1000))
+        self.assertEqual(list(check.arrived(1000, 2000)), [Rejected((1000, 2000), liar, [(3000, 3500)])])
+        self.assertEqual((list(arrival.file.ahead), liars), ([(3500, 3600), (5000, 6000)], []))
+        arrival.set_aside(good, 1000, DATA[1000:2000])
+        self.assertEqual((list(check.arrived(1000, 2000)), liars), ([], [liar]))
+
+    def test_long_pieces(self) -> None:
+        """Pieces that are longer than parts may be ahead come from several mirrors, without a byte that is asked for twice."""
+        scene = self.scene()
+        mirrors = scene.mirrors([STEADY] * 3)
+        terms = Terms(lines=Lines(3, replace(SIZES, window=1000)), describe=lambda _: Digests(4000))
+        download = Download(NAME, Arrival(EXPECTED, Storage(scene.create)), mirrors, scene.clock, terms)
+        outcome = finish(scene, download, mirrors)
+        self.assert_unnoticed(outcome)
+        self.assertEqual(sum(outcome.given), len(DATA))
+
+    def test_wrong_digest_of_many_mirrors(self) -> None:
+        """A piece that is wrong whichever mirror gives it is asked for a few times only, however many mirrors there are."""
+        outcome = self.play(Digests(1000, data=bytes(len(DATA))), *[STEADY] * 12)
+        self.assertEqual(outcome.data, DATA)
+        self.assertLessEqual(sum(body.part[0] == 0 for mirror in outcome.mirrors for body in mirror.bodies), REJECTIONS_LIMIT + 3)

@@ -296,6 +296,7 @@ class WorthTests(LanesCase):
         now = self.trial(lanes)
         self.end(lanes.busy[2])
         now = self.flow(lanes, dict.fromkeys(range(3), 7.7e6), TRIAL_TIME + 0.1, now)
+        self.assertEqual(self.lines.width(now), 3)
         now = self.flow(lanes, dict.fromkeys(range(3), 0.9e6), RATE_TIME, now)
         self.assertEqual((self.used(lanes), self.lines.width(now)), ([0, 1, 2], 3))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -73,16 +73,42 @@ class Failover:
         """
         failures: list[FetchError] = []
         self.sources.reorder(lambda order: self._terms.lines.honest(self._arrival.expected, order, self._clock.seconds()))
+        if not await self._at_once(failures):
+            self.sources.reorder(self._terms.lines.spread)
+            await self._in_turn(failures)
+
+    async def _at_once(self, failures: list[FetchError]) -> bool:
+        """
+        Fetches what is missing from several mirrors at once, where that can be done; returns whether all of it is here then, and right.
+
+        Args:
+            failures: Why it is not: added to.
+
+        Raises:
+            AbsentError: Every source said that it has no such file.
+        """
         try:
-            if await self._divide():
-                return
+            return await self._divide()
+        except AbsentError:
+            raise
         except IntegrityError as error:
             failures.append(error)
-            if await self._settle(error):
-                return
+            return await self._settle(error)
         except FetchError as error:
             failures.append(error)
-        self.sources.reorder(self._terms.lines.spread)
+            return False
+
+    async def _in_turn(self, failures: list[FetchError]) -> None:
+        """
+        Fetches what is missing from one source after the other.
+
+        Args:
+            failures: What other ways came to: added to.
+
+        Raises:
+            AbsentError: Every source said that it has no such file.
+            FetchError: No source gave the file.
+        """
         overtaking: OpenedSource | None = None  # the source that has just overtaken another one
         while len(self.sources):
             if overtaking is None:
@@ -164,12 +190,24 @@ class Failover:
         try:
             await striping.run(check)
             self._arrival.finish()
-        except FetchError:
+        except FetchError as error:
             self._was_divided = True
+            self._leave_out(striping.lacking, error)
             raise
         finally:
             self.heard_at = max(self.heard_at, striping.heard_at)
         return True
+
+    def _leave_out(self, lacking: Collection[Upstream], error: FetchError) -> None:
+        """
+        Asks no more of mirrors that have no such file.
+
+        Raises:
+            AbsentError: All sources said so.
+        """
+        self.sources.reorder(lambda order: [source for source in order if source not in lacking])
+        if not len(self.sources):
+            raise AbsentError(str(error)) from error
 
     async def _take(self, opened: OpenedSource) -> OpenedSource | None:
         """

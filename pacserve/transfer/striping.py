@@ -57,6 +57,7 @@ class Striping:
 
     Attributes:
         heard_at: When the last byte came.
+        lacking: The mirrors that said that they have no such file.
     """
 
     _log = Logger()
@@ -68,6 +69,7 @@ class Striping:
         self._clock = clock
         self._terms = terms
         self.heard_at = self._expected_from = self._clock.seconds()
+        self.lacking: set[Upstream] = set()
         self._lanes = Lanes(upstreams, terms.lines, self.heard_at)
         self._running: dict[Lane, Deferred[None]] = {}
         self._troubles: dict[str, None] = {}
@@ -278,7 +280,9 @@ class Striping:
         self._troubles[f"{upstream.label}: {error}"] = None
         if isinstance(error, UndividedError):
             self._terms.lines.refused_parts(upstream, now)
-        elif not isinstance(error, (AbsentError, OtherVersionError)):
+        elif isinstance(error, AbsentError):
+            self.lacking.add(upstream)
+        elif not isinstance(error, OtherVersionError):
             upstream.failed()
         self._lanes.failed(lane, now, gone=isinstance(error, (UndividedError, AbsentError, OtherVersionError, IntegrityError)))
 

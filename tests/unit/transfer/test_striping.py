@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from pacserve.errors import FetchError
+from pacserve.errors import AbsentError, FetchError
 from pacserve.fetch.rate import Limits
 from pacserve.transfer import striping as striping_module
 from pacserve.transfer.arrival import Arrival, Storage
@@ -101,6 +101,15 @@ class StripingTests(SceneCase):
         outcome = self.play(Behaviour(delay=1e6), STEADY, STEADY)
         self.assert_right(outcome)
         self.assertLess(outcome.seconds, 8)
+
+    def test_none_has_it(self) -> None:
+        """Mirrors that have no such file are asked once, and where none has it that is the answer."""
+        outcome = self.play(*[Behaviour(status=404)] * 4)
+        self.assertIsInstance(getattr(outcome.error, "value", None), AbsentError)
+        self.assertEqual([len(mirror.asked) for mirror in outcome.mirrors], [1, 1, 1, 1])
+        outcome = self.play(Behaviour(status=404), replace(STEADY, ranges=False), Behaviour(status=410))
+        self.assert_right(outcome)
+        self.assertEqual([len(mirror.asked) for mirror in outcome.mirrors], [1, 2, 1])
 
     def test_all_fail(self) -> None:
         """Where no mirror gives parts the file comes from one mirror, as a whole."""

@@ -273,7 +273,8 @@ class Division:
         most = self._sizes.most if others else self._sizes.alone
         wanted = min(most, int(lane.rate * max(PART_SECONDS, PART_ROUND_TRIPS * lane.delay)))
         # The last parts are such that all mirrors end at the same moment.
-        together = lane.rate + sum(other.rate or 0.0 for other in others)
+        # One of which nothing is known yet is taken to be as fast: otherwise the first that is known would be asked for all the rest of a small file.
+        together = lane.rate + sum(other.rate or lane.rate for other in others)
         return max(self._sizes.least, min(wanted, int(self._unasked.size * lane.rate / together)))
 
     def _silent(self, lane: Lane, now: float) -> Part | None:

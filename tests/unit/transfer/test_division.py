@@ -159,6 +159,14 @@ def test_all_end_at_the_same_moment() -> None:
     assert part.end == 210
 
 
+def test_last_parts_beside_unknown() -> None:
+    """The first mirror whose rate is known leaves those of which nothing is known as much of the rest."""
+    one = lane(300.0)
+    part = Division([(0, 300)], SIZES).next(one, 0, 0.0, [lane(number=1), lane(number=2)])
+    assert part is not None
+    assert part.end == 100
+
+
 def test_window() -> None:
     """Nothing is asked for that is far ahead of the first byte that is missing."""
     division = Division([(0, 100), (1000, SIZE)], SIZES)

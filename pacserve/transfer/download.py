@@ -24,9 +24,10 @@ from pacserve.transfer.pace import Pace
 from pacserve.transfer.terms import Terms
 from pacserve.web.origins import Share
 
-# Seconds for the head of a leader's answer, and seconds without a byte after which a leader is followed no more: it is near.
+# Seconds for the head of a leader's answer, and seconds without a byte after which a leader is followed no more: it is near.  The latter outlast the
+# claim of a host that has gone (`LEASE` in claims/claims.py): a host that asked before that would be told the one that has gone again.
 LEADER_HEAD_TIMEOUT = 2.0
-LEADER_STALL_TIMEOUT = 2.0
+LEADER_STALL_TIMEOUT = 2.3
 # Seconds that both may become on a host that is late itself: its own client gives up after 10 s without a byte.
 LONGEST_LEADER_TIMEOUT = 5.0
 # Bytes that must be missing for a download to join that of another host: less is here before that host has answered.

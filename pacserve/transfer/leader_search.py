@@ -63,7 +63,6 @@ class Claiming(Protocol):
             expected: What the catalogue states of the file; of a signature, of the file that it signs.  Hosts that expect other bytes have claims
                 of their own.
             written: Gives the bytes that are here; it is called as long as the claim has not ended.
-            written: Gives the bytes that are here; it is called as long as the claim has not ended.
         """
 
 

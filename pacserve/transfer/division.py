@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pacserve.sources.upstreams import Upstream
@@ -160,7 +160,7 @@ class Division:
     """
     Divides the missing bytes of a file into parts.
 
-    Parts begin in the order of the file, and none begins far ahead of the first byte that is missing, since readers want the bytes in order.
+    Parts begin in the order of the file, and none is far ahead of the first byte that is missing, since readers want the bytes in order.
 
     Args:
         missing: The bytes that are missing.
@@ -182,6 +182,11 @@ class Division:
     def left(self) -> int:
         """The bytes that are not here yet."""
         return self._unasked.size + sum(part.end - part.have for part in self._parts)
+
+    @property
+    def first_lanes(self) -> Sequence[Lane]:
+        """The mirrors that were asked for the first of these parts, which readers wait for."""
+        return self._parts[0].lanes if self._parts else ()
 
     def next(self, lane: Lane, front: int, now: float, busy: Iterable[Lane] = ()) -> Part | None:
         """

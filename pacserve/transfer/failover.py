@@ -23,14 +23,12 @@ from pacserve.transfer.choosing import (
     Sources,
 )
 from pacserve.transfer.division import Division
+from pacserve.transfer.lanes import MEASURED_BYTES
 from pacserve.transfer.pace import Pace
 from pacserve.transfer.pieces import PieceCheck
 from pacserve.transfer.recheck import Recheck
 from pacserve.transfer.striping import Striping
 from pacserve.transfer.terms import Terms
-
-# Bytes from which on a transfer tells how fast a source is.
-_MEASURED_BYTES = 256 << 10
 
 _WRONG_PIECE = IntegrityError("the digest of a piece is not the one that is known")
 
@@ -232,7 +230,7 @@ class Failover:
         finally:
             self._terms.lines.end(source)
             rate = pace.rate(self._clock.seconds())
-            if rate is not None and pace.total >= _MEASURED_BYTES:
+            if rate is not None and pace.total >= MEASURED_BYTES:
                 source.measured(rate)
 
     def begin(self, opened: OpenedSource) -> None:

@@ -123,19 +123,23 @@ class Lanes:
         order = self._lines.by_load([lane.upstream for lane in lanes])
         return sorted(lanes, key=lambda lane: order.index(lane.upstream))
 
-    def silent(self, patience: float, now: float) -> Sequence[Lane]:
+    def silent(self, first: Sequence[Lane], patience: float, now: float) -> Sequence[Lane]:
         """
-        Returns the mirrors that are asked, where none of them gives anything and others are there that may.
+        Returns mirrors that give nothing, where others are there that may: all that are asked, or those that hold readers up while the rest give.
 
         Args:
+            first: Those that were asked for the bytes which readers wait for.
             patience: Seconds without a byte that are borne.
         """
         busy = self.busy
-        if any(now - lane.heard_at < patience for lane in busy):
-            return ()
+        giving = [lane for lane in busy if now - lane.heard_at < patience]
         # One that never gave a byte is no better than those that are silent.
-        others = any(self._may_be_asked(lane, one, now) and (lane.given or not one.failures) for lane, one in self._lanes.items())
-        return busy if others else ()
+        others = [lane for lane, one in self._lanes.items() if self._may_be_asked(lane, one, now) and (lane.given or not one.failures)]
+        if not giving:
+            return busy if others else ()
+        if any(lane.upstream.sound and self._lines.is_idle(lane.upstream) for lane in others):
+            return [lane for lane in first if lane not in giving]
+        return ()
 
     def overtaken(self, lane: Lane, now: float) -> None:
         """Takes note that another mirror had the rest of a part sooner: what is asked next is better asked of others."""

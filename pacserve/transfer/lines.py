@@ -11,7 +11,7 @@ from pacserve.sources.upstreams import Upstream
 from pacserve.transfer.division import USUAL_SIZES, Sizes
 
 # Seconds for which it is remembered that a mirror does not give parts of files, and how many mirrors the line of this host has use for.
-MEMORY = 3600.0
+UNDIVIDED_MEMORY = 3600.0
 WIDTH_MEMORY = 600.0
 _MIRRORS_LIMIT = 256
 # The part of the best rate below which a mirror gets fewer files than others.
@@ -36,7 +36,7 @@ class Lines:
         self.at_once = at_once
         self.sizes = sizes
         self._flows: Counter[str] = Counter()
-        self._undivided: ExpiringMemory[str, bool] = ExpiringMemory(_MIRRORS_LIMIT, MEMORY)
+        self._undivided: ExpiringMemory[str, bool] = ExpiringMemory(_MIRRORS_LIMIT, UNDIVIDED_MEMORY)
         self._lies: ExpiringMemory[tuple[str, bytes], bool] = ExpiringMemory(_MIRRORS_LIMIT, LIE_MEMORY)
         self._width: ExpiringMemory[str, int] = ExpiringMemory(1, WIDTH_MEMORY)
 

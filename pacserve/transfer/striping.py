@@ -35,7 +35,7 @@ TAKE_IN_BYTES = 4 << 20
 MUTE_TIME = 1.0
 
 
-class UndividedError(FetchError):
+class _UndividedError(FetchError):
     """A mirror gives whole files only."""
 
 
@@ -113,7 +113,8 @@ class Striping:
             self._fail(FetchError(f"nothing came for {BODY_TIMEOUT:.3g} s"))
             return
         patience = self._terms.lateness.widened(SECOND_SOURCE_DELAY, LONGEST_SECOND_SOURCE_DELAY)
-        for running in [self._running[lane] for lane in self._lanes.silent(patience, now)]:  # to cancel one has others asked, which may end at once
+        silent = self._lanes.silent(self._division.first_lanes, patience, now)
+        for running in [self._running[lane] for lane in silent]:  # to cancel one has others asked, which may end at once
             running.cancel()
         self._lanes.judge(self._division.left, now)
         self._ask()
@@ -140,7 +141,7 @@ class Striping:
                 self._terms.lines.begin(lane.upstream)
                 running = self._running[lane] = Deferred.fromCoroutine(self._fetch(lane, part.have, part.end))
                 running.addBoth(self._part_ended, lane)
-                if self._ended.called:  # by bytes that came at once
+                if self._ended.called:  # by bytes that came at once and could not be taken
                     running.cancel()
                 return True
         return False
@@ -173,7 +174,7 @@ class Striping:
             if status == 200 and "If-Range" in headers:
                 raise OtherVersionError("the file has changed meanwhile")
             if status == 200:
-                raise UndividedError("it gives whole files only")
+                raise _UndividedError("it gives whole files only")
             if status in REFUSALS:
                 raise AbsentError(f"{status}")
             self._arrival.begin_part(upstream, body.answer, first, end)
@@ -278,13 +279,13 @@ class Striping:
         upstream = lane.upstream
         self._log.debug("{name}: {host}: {error}", name=self._name, host=upstream.label, error=error)
         self._troubles[f"{upstream.label}: {error}"] = None
-        if isinstance(error, UndividedError):
+        if isinstance(error, _UndividedError):
             self._terms.lines.refused_parts(upstream, now)
         elif isinstance(error, AbsentError):
             self.lacking.add(upstream)
         elif not isinstance(error, OtherVersionError):
             upstream.failed()
-        self._lanes.failed(lane, now, gone=isinstance(error, (UndividedError, AbsentError, OtherVersionError, IntegrityError)))
+        self._lanes.failed(lane, now, gone=isinstance(error, (_UndividedError, AbsentError, OtherVersionError, IntegrityError)))
 
     def _advance(self) -> None:
         """Hands on the bytes that follow on the beginning of the file, a bounded number of them at once."""
@@ -297,9 +298,15 @@ class Striping:
             return
         more = taken >= TAKE_IN_BYTES or (self._check is not None and taken > 0)
         if self._arrival.all_here or not (more or self._division.left):
-            self._ended.callback(None)
+            # Not here and now: the mirror that gave the last bytes is just about to end its answer, and its connection is good for the next one.
+            if not self._is_due("end"):
+                self._timers["end"] = self._clock.callLater(0, self._end)
         elif more and not self._is_due("advance"):
             self._timers["advance"] = self._clock.callLater(0, self._advance)
+
+    def _end(self) -> None:
+        if not self._ended.called:
+            self._ended.callback(None)
 
     def _takable(self) -> int:
         """Returns how many bytes may be handed on now."""

@@ -161,14 +161,26 @@ class FailureTests(LanesCase):
         """Mirrors are left when all of them are silent and another may be asked, which gave bytes or did not fail."""
         lanes = self.lanes(*[Behaviour()] * 4)
         asked = self.ask(lanes, 0.0)
-        self.assertEqual((lanes.silent(2.0, 1.9), lanes.silent(2.0, 2.0)), ((), asked))
+        self.assertEqual([list(lanes.silent((), 2.0, now)) for now in (1.9, 2.0)], [[], list(asked)])
         self.division.arrived(asked[0], 10, 1.0)
-        self.assertEqual(lanes.silent(2.0, 2.0), ())
+        self.assertEqual(list(lanes.silent((), 2.0, 2.0)), [])
         (other,) = (lane for lane in lanes._lanes if lane not in asked)
         lanes.failed(other, 0.0)
-        self.assertEqual(lanes.silent(2.0, 9.0), ())
+        self.assertEqual(list(lanes.silent((), 2.0, 9.0)), [])
         other.given = 1
-        self.assertEqual(lanes.silent(2.0, 9.0), asked)
+        self.assertEqual(lanes.silent((), 2.0, 9.0), asked)
+
+    def test_first_is_silent(self) -> None:
+        """A mirror that holds readers up is left while others give, if one may be asked in its place that has nothing to do and is well."""
+        lanes = self.lanes(*[Behaviour()] * 4)
+        asked = self.ask(lanes, 0.0)
+        first = asked[:1]
+        self.division.arrived(asked[1], 10, 1.9)
+        self.assertEqual([list(lanes.silent(first, 2.0, now)) for now in (1.9, 2.0)], [[], list(first)])
+        self.assertEqual(list(lanes.silent(asked[1:2], 2.0, 2.0)), [])
+        (other,) = (lane for lane in lanes._lanes if lane not in asked)
+        self.lines.begin(other.upstream)
+        self.assertEqual(list(lanes.silent(first, 2.0, 2.0)), [])
 
 
 class WorthTests(LanesCase):

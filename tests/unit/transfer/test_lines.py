@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.packages.files import ExpectedFile
 from pacserve.transfer.division import USUAL_SIZES, Sizes
-from pacserve.transfer.lines import LIE_MEMORY, MEMORY, WIDTH_MEMORY, Lines
+from pacserve.transfer.lines import LIE_MEMORY, UNDIVIDED_MEMORY, WIDTH_MEMORY, Lines
 from tests.fakes.upstreams import Mirror
 from tests.unit.transfer.simulator import Behaviour, SimulatedMirror
 
@@ -133,8 +133,8 @@ def test_mirror_that_gives_no_parts() -> None:
     """It is not asked for parts for an hour."""
     lines, hosts = Lines(3, SIZES), mirrors(*THREE)
     lines.refused_parts(hosts[1], 0.0)
-    assert lines.divided(DIVIDED, hosts, MEMORY - 1) == [hosts[0], hosts[2]]
-    assert lines.divided(DIVIDED, hosts, MEMORY + 1) == hosts
+    assert lines.divided(DIVIDED, hosts, UNDIVIDED_MEMORY - 1) == [hosts[0], hosts[2]]
+    assert lines.divided(DIVIDED, hosts, UNDIVIDED_MEMORY + 1) == hosts
 
 
 def test_rest_of_a_file_of_which_later_bytes_are_here() -> None:

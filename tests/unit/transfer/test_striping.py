@@ -309,6 +309,7 @@ class DrivenTests(SceneCase):
         self.assertEqual(self.one.verdicts, ["succeeded"])
         self.assertNoResult(running)
         self.give_all(self.other)
+        self.clock.advance(0)
         self.successResultOf(running)
 
     def test_last_bytes_come_at_once(self) -> None:
@@ -316,6 +317,7 @@ class DrivenTests(SceneCase):
         running = self.begin(len(DATA) - 1000, at_once=1)
         self.one.at_once = 500
         self.give_all(self.one)
+        self.clock.advance(0)
         self.successResultOf(running)
         self.assertTrue(self.one.parts[-1].cancelled)
 
@@ -331,7 +333,9 @@ class DrivenTests(SceneCase):
     def test_every_part_comes_at_once(self) -> None:
         """Mirrors that give each part before the question has been put to the end do not have one question wait within the other."""
         self.mirrors = self.scene().mirrors([Behaviour()] * 2)
-        self.successResultOf(self.begin(size=50))
+        running = self.begin(size=50)
+        self.clock.advance(0)
+        self.successResultOf(running)
 
     def test_all_is_here_but_not_handed_on(self) -> None:
         """A download does not fail for want of mirrors when nothing is to be asked for any more."""

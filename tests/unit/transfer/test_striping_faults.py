@@ -52,9 +52,7 @@ class StripedCase(PlayCase):
         lines = Lines(at_once, SIZES)
         play = Play(self, behaviours, visits, EXPECTED, Terms(lines=lines), trusted=trusted)
         traffic = play.scene.traffic[NAME]
-        # Where a file turned out to be wrong it comes from one mirror after the other, and a silent one is asked beside others then.
-        if all(behaviour.content == "right" for behaviour in behaviours):
-            self.assertLessEqual(traffic.mirrors, at_once)
+        self.assertLessEqual(traffic.mirrors, at_once)
         self.assertLessEqual(traffic.of_one, 1)
         self.assertLessEqual(traffic.of_byte, 2)
         self.assertLessEqual(traffic.times_given, 2)
@@ -63,13 +61,13 @@ class StripedCase(PlayCase):
 
 
 class PropertyTests(StripedCase):
-    @settings(max_examples=150, derandomize=True)
+    @settings(max_examples=150)
     @given(st.lists(MIRRORS, min_size=2, max_size=5), st.lists(VISITS, max_size=4), AT_ONCE, st.booleans())
     def test_exact(self, behaviours: list[Behaviour], visits: list[Visit], at_once: int, trusted: bool) -> None:
         """Nobody is sent all but the right bytes, whatever mirrors do and state; and no mirror is asked for more than it should be."""
         self.check(self.striped(behaviours, visits, at_once, trusted=trusted), [DATA])
 
-    @settings(max_examples=150, derandomize=True)
+    @settings(max_examples=150)
     @given(st.lists(MIRRORS, min_size=1, max_size=4), WELL, st.integers(0, 4), st.lists(VISITS, max_size=3), AT_ONCE)
     def test_one_good(self, others: list[Behaviour], good: Behaviour, place: int, visits: list[Visit], at_once: int) -> None:
         """Where one mirror is well the file is there in the end, whatever the others do, and so it is for the next download."""
@@ -84,12 +82,12 @@ class PropertyTests(StripedCase):
         self.successResultOf(running)
         self.assert_left_nothing(play.scene, play.mirrors)
 
-    @settings(max_examples=150, derandomize=True)
+    @settings(max_examples=150)
     @given(st.lists(UNRELIABLE, min_size=1, max_size=4), st.integers(0, 4), AT_ONCE)
     def test_never_waits_long(self, others: list[Behaviour], place: int, at_once: int) -> None:
         """For the first byte, and from one to the next, nobody waits longer than pacman does as long as a mirror is well that has the same file."""
         play = self.striped([*others[:place], Behaviour(piece=1000, interval=0.25), *others[place:]], [Visit(0.0, 1e6, 0)], at_once)
         (client,) = play.clients
         self.assertEqual((client.got, client.complete), (DATA, True))
-        self.assertLessEqual(client.first_after, 9.5)
-        self.assertLessEqual(client.longest, 9.5)
+        self.assertLessEqual(client.first_after, 8.0)
+        self.assertLessEqual(client.longest, 8.0)

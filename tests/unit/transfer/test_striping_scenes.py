@@ -19,7 +19,7 @@ from pacserve.transfer.arrival import Arrival, Storage
 from pacserve.transfer.division import Sizes
 from pacserve.transfer.download import Download, Leaders
 from pacserve.transfer.growing import Progress
-from pacserve.transfer.lines import MEMORY, Lines
+from pacserve.transfer.lines import UNDIVIDED_MEMORY, Lines
 from pacserve.transfer.terms import Terms
 from tests.unit.transfer.simulator import DATA, EXPECTED, NAME, Behaviour, Client, Fault, Line, Scene, SceneCase, SimulatedMirror
 
@@ -341,7 +341,7 @@ class EndingTests(StripedCase):
             scene.pass_time(60, TICKS)
             self.assert_right(run, lines)
         self.assertEqual(len(mirrors[1].asked), 1)
-        scene.clock.advance(MEMORY)
+        scene.clock.advance(UNDIVIDED_MEMORY)
         run = self.begin(scene, mirrors, Terms(lines=lines))
         scene.pass_time(60, TICKS)
         self.assert_right(run, lines)

@@ -11,7 +11,7 @@ _pacserve() {
         prev=${COMP_WORDS[COMP_CWORD - 2]}
     fi
     case $prev in
-        --bind | --port | --host-name | --multicast-filter | --multicast-group | --multicast-port | --multicast-interval | --clients | --peers | --name | --private | --spool-size | --wan-limit | --lan-limit | --mirrors-at-once)
+        --bind | --port | --apt-port | --apt-mirror | --host-name | --multicast-filter | --multicast-group | --multicast-port | --multicast-interval | --clients | --peers | --name | --private | --spool-size | --wan-limit | --lan-limit | --mirrors-at-once)
             return
             ;;
         --pacman-conf)
@@ -22,6 +22,10 @@ _pacserve() {
         --cache-dir | --spool | --state)
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+            return
+            ;;
+        --apt-diffs)
+            mapfile -t COMPREPLY < <(compgen -W 'yes no' -- "$cur")
             return
             ;;
         --pacserver)
@@ -45,7 +49,7 @@ _pacserve() {
             return
             ;;
     esac
-    mapfile -t COMPREPLY < <(compgen -W '--bind --port --pacman-conf --cache-dir --pacserver --host-name --multicast --multicast-filter --multicast-group --multicast-port --multicast-interval --interface --clients --peers --name --private --misses --hits --spool --spool-size --wan-limit --lan-limit --mirrors-at-once --state --no-history --metrics-peers --log-level -h --help --more-help --version' -- "$cur")
+    mapfile -t COMPREPLY < <(compgen -W '--bind --port --pacman-conf --cache-dir --apt --apt-port --apt-mirror --apt-diffs --pacserver --host-name --multicast --multicast-filter --multicast-group --multicast-port --multicast-interval --interface --clients --peers --name --private --misses --hits --spool --spool-size --wan-limit --lan-limit --mirrors-at-once --state --no-history --metrics-peers --log-level -h --help --more-help --version' -- "$cur")
 }
 
 complete -F _pacserve pacserve

@@ -12,6 +12,11 @@ from dataclasses import dataclass
 from pacserve.web.front import Front
 from pacserve.web.routes import Audience, HostHeader, Methods, Route
 
+# apt sends CONNECT for https sources where a proxy is set for them, and shows this line.
+_NO_TUNNEL = (
+    "only GET and HEAD can be used here: there is no tunnel for https sources; to share one, write it as http://localhost:PORT/https://HOST/PATH"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ReportFronts:
@@ -71,3 +76,8 @@ def routes(fronts: Fronts) -> Sequence[Route]:
     if fronts.fetch is not None:
         table.append(Route("fetch", read, peers, any_host, fronts.fetch))
     return table
+
+
+def apt_route(front: Front) -> Route:
+    """Returns the only route of the port for apt, which takes every path."""
+    return Route("apt", Methods.READ, Audience.CLIENTS, HostHeader.ORIGIN, front, rest=True, refusal=_NO_TUNNEL)

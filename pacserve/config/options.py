@@ -13,6 +13,7 @@ from pacserve.config import values
 from pacserve.config.guide import GUIDE
 from pacserve.config.parsing import Parser
 from pacserve.config.settings import (
+    DEFAULT_APT_PORT,
     DEFAULT_GROUPS,
     DEFAULT_MIRRORS_AT_ONCE,
     DEFAULT_MULTICAST_INTERVAL,
@@ -104,6 +105,30 @@ def build_parser() -> argparse.ArgumentParser:
         default=[],
         type=values.argument(values.path),
         help="a folder with packages to serve; repeatable (default: every CacheDir of pacman's configuration)",
+    )
+    apt = parser.add_argument_group("apt")
+    apt.add_argument("--apt", action="store_true", help="answer apt as well, as its HTTP proxy (pacsrv setup --apt configures apt for it)")
+    apt.add_argument(
+        "--apt-port",
+        metavar="PORT",
+        type=values.argument(values.port),
+        default=DEFAULT_APT_PORT,
+        help="TCP port for apt, on this host alone, and with --clients on the addresses of --bind (default: %(default)s)",
+    )
+    apt.add_argument(
+        "--apt-mirror",
+        metavar="URL",
+        action="append",
+        default=[],
+        type=values.argument(values.apt_mirror),
+        help="a repository of containers or of --clients, http or https, below which files may be asked for; repeatable "
+        "(always: the sources of this host's own apt)",
+    )
+    apt.add_argument(
+        "--apt-diffs",
+        choices=("yes", "no"),
+        default="yes",
+        help="whether apt may update its indexes by differences (Packages.diff), or is told that there are none (default: %(default)s)",
     )
     peers = parser.add_argument_group("other pacservers")
     peers.add_argument(
@@ -273,6 +298,8 @@ def parse_options(arguments: Sequence[str]) -> Settings:
     options = parser.parse_args(arguments)
     if options.multicast and options.port < LEAST_PORT:
         parser.error(f"argument --multicast: no peer uses a port below {LEAST_PORT}, choose another one with --port")
+    if options.apt and options.apt_port == options.port:
+        parser.error(f"argument --apt-port: {options.port} is the port of --port, choose another one")
     return Settings(
         bind=_once(options.bind),
         port=options.port,
@@ -302,6 +329,10 @@ def parse_options(arguments: Sequence[str]) -> Settings:
         mirrors_at_once=options.mirrors_at_once,
         host_name=options.host_name,
         history=not options.no_history,
+        apt=options.apt,
+        apt_port=options.apt_port,
+        apt_mirrors=_once(options.apt_mirror),
+        apt_diffs=options.apt_diffs == "yes",
     )
 
 

@@ -10,6 +10,8 @@ from pacserve.discovery.filters import Filter
 from pacserve.network.addresses import Endpoint, IPAddress, IPNetwork
 
 DEFAULT_PORT = 15678
+# The port of DebTorrent, whose form of URLs is answered as well.
+DEFAULT_APT_PORT = 9988
 DEFAULT_MULTICAST_PORT = 15679
 # All hosts of the link: groups of which no switch has a membership to age out (RFC 4541, 2.1.2; RFC 2710, 5), and which no router passes on
 # (RFC 5771, 4; RFC 4291, 2.7).
@@ -58,6 +60,10 @@ class Settings:
         pacman_required: True if the user named pacman.conf, so that the daemon does not start without it.
         host_name: The name that other hosts are told of this one; empty to tell none, None for the one that the machine has.
         history: False to keep no history of the traffic over restarts.
+        apt: True if apt is answered as well.
+        apt_port: TCP port for apt.
+        apt_mirrors: URLs below which apt of this host or of a client may ask for files, besides the sources of this host's own apt.
+        apt_diffs: True if apt may update its indexes by differences (`Packages.diff`).
     """
 
     bind: tuple[str, ...] = ()
@@ -88,3 +94,7 @@ class Settings:
     private: tuple[str, ...] = ()
     host_name: str | None = None
     history: bool = True
+    apt: bool = False
+    apt_port: int = DEFAULT_APT_PORT
+    apt_mirrors: tuple[str, ...] = ()
+    apt_diffs: bool = True

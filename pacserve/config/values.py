@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pacserve.config.settings import DEFAULT_GROUPS
+from pacserve.fetch.urls import parse_url
 from pacserve.network.addresses import IPAddress
 from pacserve.network.names import LONGEST_TOLD_NAME, told_name
 
@@ -121,6 +122,17 @@ def repository(text: str) -> str:
     if not text or "/" in text or not text.isprintable() or text == "options":
         raise ValueError(f"{text!r} is no repository: give a name in brackets of pacman.conf, without the brackets")
     return text
+
+
+def apt_mirror(text: str) -> str:
+    """Returns the URL of a repository, without a slash at its end."""
+    try:
+        url = parse_url(text)
+    except ValueError:
+        url = None
+    if url is None or url.userinfo or "?" in url.target:
+        raise ValueError(f"{text!r} is no repository: give the http or https URL of a source of apt, such as http://deb.debian.org/debian")
+    return str(url).rstrip("/")
 
 
 def rate(text: str) -> int:

@@ -30,6 +30,24 @@ def split_target(target: bytes) -> tuple[str, ...] | None:
     return tuple(unquote_to_bytes(part).decode("utf-8", "surrogateescape") for part in path[1:].split(b"/"))
 
 
+def authority_of(target: bytes) -> str | None:
+    """
+    Returns the host, with a port where there is one, that a target in absolute form names, as it was sent; None for every other target.
+
+    It counts more than the Host header (RFC 9112, 3.2.2).
+    """
+    if target[:7].lower() != _ABSOLUTE:
+        return None
+    return target[7:].partition(b"/")[0].partition(b"?")[0].decode("latin-1")
+
+
+def path_of(target: bytes) -> str:
+    """Returns the path of a target as it was sent, with its first slash and without the query.  Bytes that are no UTF-8 become surrogates."""
+    if target[:7].lower() == _ABSOLUTE:
+        target = b"/" + target[7:].partition(b"/")[2]
+    return target.partition(b"?")[0].decode("utf-8", "surrogateescape")
+
+
 def query_of(target: bytes) -> str:
     """Returns the query of a target as it was sent; empty where there is none.  Bytes that are no UTF-8 become surrogates."""
     return target.partition(b"?")[2].decode("utf-8", "surrogateescape")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import FileIO
 
 SMALL_FILE_LIMIT = 16 << 10
@@ -24,12 +24,19 @@ class FileKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class FileRequest:
-    """One file of one repository, as a package manager asks for it: every field has passed its grammar."""
+    """
+    One file of one repository, as a package manager asks for it: every field has passed its grammar.
+
+    Attributes:
+        where: The URLs under which its mirror may have it, best first, of a package manager that names the mirror itself.  They say nothing of what
+            the file is: one download serves all who want it.
+    """
 
     repo: str
     arch: str
     name: str
     kind: FileKind
+    where: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         return f"{self.repo}/{self.arch}/{self.name}"

@@ -18,10 +18,14 @@ class Ask:
 
     Attributes:
         method: One of those that the route allows.
-        parts: The parts of the path behind the first one, each percent-decoded once.  Undecodable bytes are surrogates, which pass no grammar.
+        parts: The parts of the path behind the first one, for the route of the rest all of them, each percent-decoded once.  Undecodable bytes are
+            surrogates, which pass no grammar.
         client: The address that the request came from; IPv4-mapped ones are unmapped.
         header: Gives the value of a request header (several of one name joined by a comma, RFC 9110, 5.3), None where there is none.
         query: The text behind the first question mark, as it was sent; empty where there is none.
+        authority: The host, with a port where there is one, that a target in absolute form names, which proxies are sent (RFC 9112, 3.2.2); None for
+            any other target.
+        path: The path of the target as it was sent, with its first slash; the query is not part of it.
     """
 
     method: str
@@ -29,6 +33,8 @@ class Ask:
     client: IPAddress
     header: Callable[[str], str | None]
     query: str = ""
+    authority: str | None = None
+    path: str = ""
 
 
 class Front(Protocol):

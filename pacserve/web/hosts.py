@@ -57,18 +57,6 @@ class Hosts:
             )
 
 
-def stated_host(target: bytes, host: str | None) -> str | None:
-    """
-    Returns the host that a request names: the absolute form of its target counts more than the Host header (RFC 9112, 3.2.2).
-
-    Args:
-        host: The Host header; None where there is none.
-    """
-    if target[:7].lower() == b"http://":
-        return target[7:].partition(b"/")[0].partition(b"?")[0].decode("latin-1")
-    return host
-
-
 @lru_cache(maxsize=256)
 def _asked(host: str) -> str | IPAddress | None:
     """Returns the name in lower case, or the address, that a Host header states; None where it is not of that form."""

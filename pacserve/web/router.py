@@ -16,7 +16,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from pacserve.complaints import Complaints
 from pacserve.errors import PacserveError, RequestError, plain_reason, reason_of
-from pacserve.http.request import query_of, split_target
+from pacserve.http.request import authority_of, path_of, query_of, split_target
 from pacserve.network.addresses import IPAddress, parse_address
 from pacserve.waiting import Done, Waiters, begin
 from pacserve.web.access_log import printable
@@ -25,7 +25,6 @@ from pacserve.web.answers import Answer, EventsAnswer, FileAnswer, RedirectAnswe
 from pacserve.web.bodies.body import Sent, send_document, send_file, send_stream
 from pacserve.web.bodies.pacing import Pacing
 from pacserve.web.front import Ask
-from pacserve.web.hosts import stated_host
 from pacserve.web.origins import source_text
 from pacserve.web.routes import HostHeader, Route
 from pacserve.web.server.responses import Responder, field_value, header_getter
@@ -47,12 +46,13 @@ class _Entry:
     Attributes:
         methods: The allowed methods, as a request has them.
         admits: Returns whether an address is of the route's audience.
+        host: Whether a request must name this host.
     """
 
     route: Route
     methods: frozenset[bytes]
     admits: Callable[[IPAddress], bool]
-    host_checked: bool
+    host: HostHeader
 
 
 class _Exchange:
@@ -113,7 +113,7 @@ class Router(Resource):
         Takes the routes and what each request needs.
 
         Args:
-            routes: Those of this daemon, each with a path of its own.
+            routes: Those of this daemon, each with a path of its own, and at most one for the rest.
             rules: The audiences, and the names of this host, that the routes refer to.
             pacing: Gives the limit for what a client is sent of files.
             wall: Gives the seconds since the epoch, for Date; without it the clock does, as Twisted's reactors can.
@@ -121,7 +121,9 @@ class Router(Resource):
         """
         super().__init__()  # it is a resource only so that tests can put it into a tree
         self.running = 0
-        self._entries = {route.path: _prepared(route, rules) for route in routes}
+        entries = [_prepared(route, rules) for route in routes]
+        self._entries = {entry.route.path: entry for entry in entries if not entry.route.rest}
+        self._rest = next((entry for entry in entries if entry.route.rest), None)
         self._hosts = rules.hosts
         self._clock = clock
         self._pacing = pacing
@@ -159,19 +161,22 @@ class Router(Resource):
         """
         request = exchange.request
         parts = split_target(request.uri)
-        entry = None if parts is None else self._entries.get(parts[0])
-        if parts is None or entry is None:
+        entry = self._rest if parts is None else self._entries.get(parts[0], self._rest)
+        if entry is None or (parts is None and request.method in entry.methods):
             raise RequestError(404, "there is nothing here")
         exchange.entry = entry
-        if request.method not in entry.methods:
-            raise RequestError(405, f"only {' and '.join(entry.route.methods.value)} can be used here")
+        if parts is None or request.method not in entry.methods:
+            raise RequestError(405, entry.route.refusal or f"only {' and '.join(entry.route.methods.value)} can be used here")
         if not entry.admits(exchange.client):
             raise RequestError(403, f"{exchange.client} is not answered here")
         header = header_getter(request)
-        if entry.host_checked:
-            self._hosts.check(stated_host(request.uri, header("Host")), exchange.client)
+        authority = authority_of(request.uri)
+        if entry.host is HostHeader.CHECKED or (entry.host is HostHeader.ORIGIN and authority is None):
+            self._hosts.check(header("Host") if authority is None else authority, exchange.client)
         query = query_of(request.uri) if b"?" in request.uri else ""
-        return entry.route.front.answer(Ask(exchange.method, parts[1:], exchange.client, header, query))
+        if entry is self._rest:
+            return entry.route.front.answer(Ask(exchange.method, parts, exchange.client, header, query, authority, path_of(request.uri)))
+        return entry.route.front.answer(Ask(exchange.method, parts[1:], exchange.client, header, query, authority))
 
     def _wait(self, exchange: _Exchange, coroutine: Coroutine[Any, Any, Answer]) -> None:
         """Delivers the answer of a front that waits when it is there.  A client that leaves cancels the front."""
@@ -282,7 +287,7 @@ class Router(Resource):
 
 def _prepared(route: Route, rules: AccessRules) -> _Entry:
     methods = frozenset(method.encode("ascii") for method in route.methods.value)
-    return _Entry(route, methods, rules.admission(route.audience).admits, route.host is HostHeader.CHECKED)
+    return _Entry(route, methods, rules.admission(route.audience).admits, route.host)
 
 
 def _origin(answer: StreamAnswer) -> str:

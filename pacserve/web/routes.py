@@ -35,6 +35,8 @@ class HostHeader(enum.Enum):
     """
 
     CHECKED = "checked"
+    ORIGIN = "checked in origin form"
+    """A proxy's: a target in absolute form names the host that is meant, and the front knows which of these there are."""
     ANY = "any"
 
 
@@ -46,6 +48,8 @@ class Route:
     Attributes:
         path: The first path part; empty for `/`.
         host: Whether a request must name this host.
+        rest: True if it takes every path that is below no other one, whatever its own, with all parts of it.
+        refusal: What is said of any other method; empty for which ones there are.
     """
 
     path: str
@@ -53,3 +57,5 @@ class Route:
     audience: Audience
     host: HostHeader
     front: Front
+    rest: bool = False
+    refusal: str = ""

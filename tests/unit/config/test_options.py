@@ -19,7 +19,22 @@ from pacserve.discovery.filters import parse_filter
 from pacserve.network.addresses import Endpoint
 
 OPTIONS = (
-    *("--bind", "--port", "--pacman-conf", "--cache-dir", "--pacserver", "--host-name", "--clients", "--peers", "--name", "--private"),
+    *(
+        "--bind",
+        "--port",
+        "--pacman-conf",
+        "--cache-dir",
+        "--apt",
+        "--apt-port",
+        "--apt-mirror",
+        "--apt-diffs",
+        "--pacserver",
+        "--host-name",
+        "--clients",
+        "--peers",
+        "--name",
+        "--private",
+    ),
     *("--multicast", "--multicast-filter", "--multicast-group", "--multicast-port", "--multicast-interval", "--interface"),
     *("--misses", "--hits", "--spool", "--spool-size", "--wan-limit", "--lan-limit", "--mirrors-at-once"),
     *("--state", "--no-history", "--metrics-peers", "--log-level", "--help", "--more-help", "--version"),
@@ -71,6 +86,16 @@ class GoodTests(SynchronousTestCase):
     def test_no_history(self) -> None:
         """A history is kept unless the user wants none."""
         self.assertEqual([self.settings(*arguments).history for arguments in ((), ("--no-history",))], [True, False])
+
+    def test_apt(self) -> None:
+        """apt is answered on request only; its port, its further mirrors and the differences can be chosen."""
+        plain = self.settings()
+        self.assertEqual((plain.apt, plain.apt_port, plain.apt_mirrors, plain.apt_diffs), (False, 9988, (), True))
+        options = ["--apt", "--apt-port", "9989", "--apt-diffs", "no"]
+        mirrors = ["--apt-mirror", "HTTPS://Example.org/debian/", "--apt-mirror", "http://mirror.example:8080"]
+        chosen = self.settings(*options, *mirrors)
+        self.assertEqual((chosen.apt, chosen.apt_port, chosen.apt_diffs), (True, 9989, False))
+        self.assertEqual(chosen.apt_mirrors, ("https://example.org/debian", "http://mirror.example:8080"))
 
     def test_private(self) -> None:
         """Repositories are kept from the LAN by name; what can be none is refused."""
@@ -206,6 +231,7 @@ class WrongTests(SynchronousTestCase):
             ),
             ("--interface", ("", "x" * 16, "\u00e9" * 8, ".", "..", "a/b", "a b", "eth0:1", "a%b", "a\nb", "\0", "a\x1bb", "\ud800"), "such as eth0"),
             ("--host-name", ("a b", "localhost", "10.0.0.3", "n" * 65, "a\nb", "\u00e9"), "write for example nas"),
+            ("--apt-mirror", ("", "mirror.example", "ftp://mirror.example", "http://a:b@mirror.example", "http://mirror.example/?x"), "apt"),
             ("--private", ("", "a/b", "options", "a\nb"), "pacman.conf"),
             ("--misses", ("", "Fetch", "relay"), "fetch"),
             ("--hits", ("", "fetch"), "relay"),
@@ -266,7 +292,7 @@ class HelpTests(SynchronousTestCase):
         out = run("--help")[1]
         self.assertEqual(
             re.findall(r"(?m)^([a-z ]+):$", out),
-            ["listening", "pacman", "other pacservers", "finding each other", "who may ask", "delivering", "other"],
+            ["listening", "pacman", "apt", "other pacservers", "finding each other", "who may ask", "delivering", "other"],
         )
 
     def test_version(self) -> None:

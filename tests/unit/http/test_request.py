@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.http.request import names_pacserve, query_number, query_of, split_target, via_value
+from pacserve.http.request import authority_of, names_pacserve, path_of, query_number, query_of, split_target, via_value
 
 
 class SplitTargetTests(SynchronousTestCase):
@@ -66,6 +66,35 @@ class SplitTargetTests(SynchronousTestCase):
         encoded = "/" + "/".join(quote(part, safe="", errors="surrogatepass") for part in parts)
         if all(part.isprintable() for part in parts):
             self.assertEqual(split_target(encoded.encode("ascii")), tuple(parts))
+
+
+class AuthorityTests(SynchronousTestCase):
+    def test_absolute_form(self) -> None:
+        """The absolute form of a target states a host, if need be an empty one; the others state none."""
+        for target, host in (
+            (b"/", None),
+            (b"/http://evil.example/", None),
+            (b"//evil.example/", None),
+            (b"*", None),
+            (b"http://evil.example/status", "evil.example"),
+            (b"HTTP://Evil.example:80/", "Evil.example:80"),
+            (b"http://evil.example", "evil.example"),
+            (b"http://evil.example?x=/", "evil.example"),
+            (b"http://localhost@evil.example/", "localhost@evil.example"),
+            (b"http:///status", ""),
+            (b"http://\xff/", "\xff"),
+        ):
+            self.assertEqual(authority_of(target), host)
+
+    def test_path(self) -> None:
+        """The path is what was sent, without host and query."""
+        for target, path in (
+            (b"/a%7eb//./c?x=/", "/a%7eb//./c"),
+            (b"http://mirror.example:80/debian/a%2fb", "/debian/a%2fb"),
+            (b"http://mirror.example", "/"),
+            (b"/\xff", "/\udcff"),
+        ):
+            self.assertEqual(path_of(target), path)
 
 
 class QueryTests(SynchronousTestCase):

@@ -11,7 +11,7 @@ from pacserve.errors import RequestError
 from pacserve.network.addresses import parse_address
 from pacserve.web.admission import AccessRules
 from pacserve.web.answers import DocumentAnswer
-from pacserve.web.hosts import Hosts, stated_host
+from pacserve.web.hosts import Hosts
 from pacserve.web.router import Router
 from pacserve.web.routes import Audience, HostHeader, Methods, Route
 from pacserve.web.server.site import Site
@@ -131,26 +131,6 @@ class HostsTests(SynchronousTestCase):
         if self.refusal(host) is None:
             name = host.lower().rpartition(":")[0] if host.rpartition(":")[2].isdigit() or host.endswith(":") else host.lower()
             self.assertRegex(name, r"\A(localhost\.?|atlas\.?|atlas\.lan\.?|my_pc-2\.?|127\.[0-9.]+|10\.0\.0\.5|\[[0-9a-z.:%_~-]+\]|[:0-9a-f.]+)\Z")
-
-
-class TargetTests(SynchronousTestCase):
-    def test_stated(self) -> None:
-        """The absolute form of a target states the host, whatever the header says; the others do not."""
-        for target, host in (
-            (b"/", "header"),
-            (b"/http://evil.example/", "header"),
-            (b"//evil.example/", "header"),
-            (b"*", "header"),
-            (b"http://evil.example/status", "evil.example"),
-            (b"HTTP://Evil.example:80/", "Evil.example:80"),
-            (b"http://evil.example", "evil.example"),
-            (b"http://evil.example?x=/", "evil.example"),
-            (b"http://localhost@evil.example/", "localhost@evil.example"),
-            (b"http:///status", ""),
-            (b"http://\xff/", "\xff"),
-        ):
-            self.assertEqual(stated_host(target, "header"), host)
-        self.assertIsNone(stated_host(b"/", None))
 
 
 class RouterTests(SynchronousTestCase):

@@ -645,3 +645,42 @@ class AnsweredTests(RouterTestCase):
         self.failureResultOf(answered, CancelledError)
         result.callback(REDIRECT)
         self.assertEqual(self.router.running, 0)
+
+
+class RestTests(SynchronousTestCase):
+    """The route of everything that is below no other path."""
+
+    def setUp(self) -> None:
+        self.front, self.home = TestFront(DocumentAnswer(b"file")), TestFront(DocumentAnswer(b"home"))
+        rest = Route("apt", Methods.READ, Audience.CLIENTS, HostHeader.ORIGIN, self.front, rest=True, refusal="there is no tunnel")
+        home = Route("", Methods.READ, Audience.CLIENTS, HostHeader.CHECKED, self.home)
+        clock = Clock()
+        router = Router([home, rest], AccessRules(ThisMachine(), Everyone(), Hosts(Addresses(), ())), clock)
+        self.browser = Browser(site_of(router, clock))
+
+    def test_parts(self) -> None:
+        """The front gets all parts of a path, and the path as it was sent; what has a route of its own goes there."""
+        self.assertEqual(self.browser.get("/mirror.example/debian/a%7eb.deb").status, 200)
+        (ask,) = self.front.asks
+        self.assertEqual((ask.parts, ask.authority, ask.path), (("mirror.example", "debian", "a~b.deb"), None, "/mirror.example/debian/a%7eb.deb"))
+        self.assertEqual(self.browser.get("/").body, b"home")
+
+    def test_absolute_form(self) -> None:
+        """A target in absolute form may name any host, which the front is told."""
+        self.assertEqual(self.browser.get("http://mirror.example:8080/debian/x").status, 200)
+        (ask,) = self.front.asks
+        self.assertEqual((ask.parts, ask.authority, ask.path), (("debian", "x"), "mirror.example:8080", "/debian/x"))
+
+    def test_foreign_host(self) -> None:
+        """A target in origin form must be asked of this host."""
+        self.browser.send(b"GET /debian/x HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+        self.assertEqual([response.status for response in self.browser.responses()], [421])
+        self.assertEqual(self.front.asks, [])
+
+    def test_other_methods(self) -> None:
+        """Any other method is refused with what the route says of it, whatever its target."""
+        for method, target in (("CONNECT", "mirror.example:443"), ("POST", "/debian/x"), ("DELETE", "*")):
+            answer = self.browser.get(target, method=method)
+            self.assertEqual((answer.status, answer.body), (405, b"there is no tunnel\n"))
+        self.assertEqual(self.browser.get("*").status, 404)
+        self.assertEqual(self.front.asks, [])

@@ -17,6 +17,7 @@ from pacserve.mirrors.health import Absences, MirrorHealth
 from pacserve.mirrors.inquiry import Inquiry
 from pacserve.mirrors.mirror import MirrorList
 from pacserve.mirrors.mirrors import Mirrors
+from pacserve.mirrors.repositories import RepositoryUpstreams
 from pacserve.mirrors.upstreams import MirrorUpstreams
 from pacserve.network.addresses import LocalAddresses
 
@@ -35,7 +36,8 @@ class Mirroring:
         servers: The mirrors of each repository.
         health: The faults of mirrors.
         source: Where the resolver finds their files.
-        upstreams: The hosts that files are downloaded from.
+        upstreams: The hosts that pacman's files are downloaded from.
+        repositories: The same for package systems that name the mirror with each file.
     """
 
     def __init__(self, settings: Settings, servers: MirrorList, proxies: Proxies, local: LocalAddresses, instance: str, reactor: Any) -> None:
@@ -47,4 +49,5 @@ class Mirroring:
         self.servers = servers
         self.health = MirrorHealth()
         self.upstreams = MirrorUpstreams(servers, client, guarded, self.health, absences, reactor)
+        self.repositories = RepositoryUpstreams(self.upstreams.means, local)
         self.source = Mirrors(servers, Inquiry(client, guarded, reactor), self.health, absences, self.upstreams.of, reactor)

@@ -112,7 +112,6 @@ _TO_MIRROR = Decision(Delivery.REDIRECT, "pacman is sent there")
 _SMALL_RELAY = Decision(Delivery.RELAY, "it is small: it is fetched from there, held whole and handed on")
 _SMALL_THROUGH = Decision(Delivery.SEND_THROUGH, "it is small: it is fetched from the mirrors, held whole and handed on")
 _UNDECIDED = Decision(Delivery.REDIRECT, "it said neither yes nor no: pacman is sent there, and meets what it would have met without pacserve")
-_PASSED_ON = Decision(Delivery.SEND_THROUGH, "it is passed on from there")
 _SEND_THROUGH = Decision(Delivery.SEND_THROUGH, "it is sent through from there, since a password stands in its URL")
 
 _FAR_AHEAD = Decision(Delivery.NEXT, "the client wants the end of the file, which will not be here for a long time")
@@ -189,6 +188,4 @@ def _from_mirror(offer: Offer, now: Circumstances) -> Decision:
         return _SMALL_THROUGH
     if offer.secret:
         return _SEND_THROUGH
-    if not offer.sendable:
-        return _PASSED_ON
     return _TO_MIRROR if offer.conclusive else _UNDECIDED

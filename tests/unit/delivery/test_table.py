@@ -99,11 +99,6 @@ class DefaultTests(SynchronousTestCase):
         """The files of a mirror with a password in its URL are sent through."""
         self.assertEqual(deliveries(Offer(Holder.MIRROR, secret=True), self.now, replace(self.now, spool=False)), [Delivery.SEND_THROUGH] * 2)
 
-    def test_passed_on(self) -> None:
-        """A client that is never sent elsewhere is passed on what a mirror has, spool or not."""
-        offer = Offer(Holder.MIRROR, sendable=False)
-        self.assertEqual(deliveries(offer, self.now, replace(self.now, spool=False)), [Delivery.SEND_THROUGH] * 2)
-
     def test_running(self) -> None:
         """A download that runs is joined, unless the client would have to wait for long."""
         running = Offer(Holder.RUNNING)

@@ -16,7 +16,8 @@ from pacserve.fetch.proxy import Proxies
 from pacserve.fetch.stream import BodyStream, StreamingClient
 from pacserve.mirrors.health import ABSENCE_LIFETIME, Absences, MirrorHealth
 from pacserve.mirrors.inquiry import REDIRECTS_LIMIT
-from pacserve.mirrors.upstreams import RATE_LIFETIME, SLOW_ANSWER, MirrorUpstreams
+from pacserve.mirrors.upstream import RATE_LIFETIME, SLOW_ANSWER
+from pacserve.mirrors.upstreams import MirrorUpstreams
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.pacman.configuration import PacmanConfiguration, Repository
 from pacserve.pacman.servers import Servers

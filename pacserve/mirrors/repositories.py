@@ -1,0 +1,78 @@
+"""The mirrors of package systems that name themselves which mirror has a file: each request brings the URLs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pacserve.bounded import ExpiringMemory
+from pacserve.fetch.stream import BodyStream
+from pacserve.fetch.urls import is_localhost, literal_address, parse_url
+from pacserve.mirrors.mirror import Mirror
+from pacserve.mirrors.upstream import Means, MirrorUpstream
+from pacserve.network.addresses import LocalAddresses
+from pacserve.packages.files import FileRequest
+from pacserve.sources.upstreams import REFUSALS, Upstream, Upstreams
+
+# Seconds for which it is remembered that a mirror does not have a file: for the one answer that is made of it.
+REFUSAL_LIFETIME = 5.0
+_REFUSALS_LIMIT = 1024
+
+
+class RepositoryUpstreams(Upstreams):
+    """
+    The mirror that a request names.  It is not one of several: the package system has chosen it.
+
+    Args:
+        means: Those by which all mirrors are asked.
+    """
+
+    def __init__(self, means: Means, local: LocalAddresses) -> None:
+        self._means = means
+        self._local = local
+        self._refusals: ExpiringMemory[str, int] = ExpiringMemory(_REFUSALS_LIMIT, REFUSAL_LIFETIME)
+
+    def upstreams(self, request: FileRequest) -> Sequence[Upstream]:
+        return (self.of(request.where),) if request.where else ()
+
+    def of(self, urls: Sequence[str]) -> Upstream:
+        """
+        Returns the mirror that has a file.
+
+        Args:
+            urls: At least one, all of one mirror: where it does not know one, the next is asked for.
+        """
+        url = parse_url(urls[0])
+        return RepositoryUpstream(Mirror(url.origin, url, self._is_local(url.host)), urls, self._means, self._refusals)
+
+    def refusal(self, urls: Sequence[str]) -> int | None:
+        """Returns the status by which the mirror has refused a file a moment ago: 401, 403, 404 or 410; None where it has not."""
+        return self._refusals.get(urls[-1], self._means.clock.seconds())
+
+    def _is_local(self, host: str) -> bool:
+        address = literal_address(host)
+        if address is None:
+            return is_localhost(host)
+        return address.is_loopback or address.is_link_local or self._local.owns(address)
+
+
+class RepositoryUpstream(MirrorUpstream):
+    """A mirror that is asked for one file, by the URLs under which it may have it, whatever the file is called in the LAN."""
+
+    divisible = False
+
+    def __init__(self, mirror: Mirror, urls: Sequence[str], means: Means, refusals: ExpiringMemory[str, int]) -> None:
+        super().__init__(mirror, means)
+        self._urls = tuple(urls)
+        self._refusals = refusals
+
+    async def _ask(self, name: str, headers: Mapping[str, str], deadline: float) -> BodyStream:
+        *others, last = self._urls
+        for url in others:
+            stream = await self.follow(url, headers, deadline)
+            if stream.answer.status not in REFUSALS:
+                return stream
+            stream.drop()
+        stream = await self.follow(last, headers, deadline)
+        if stream.answer.status in REFUSALS:
+            self._refusals.remember(last, stream.answer.status, self._means.clock.seconds())
+        return stream

@@ -7,7 +7,7 @@ mirror is asked by https.  Both mean the same file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
@@ -67,20 +67,19 @@ def target_of(url: str) -> Target | None:
     return None if path is None else Target(parsed.origin, path)
 
 
-def asked_target(authority: str | None, parts: Sequence[str], here: Iterable[str]) -> Target | None:
+def asked_target(authority: str | None, parts: Sequence[str], is_here: Callable[[str], bool]) -> Target | None:
     """
     Returns the file that a request asks for.
 
     Args:
         authority: That of a target in absolute form; None for one in origin form.
         parts: Those of the path, each percent-decoded once.
-        here: The names and addresses, each with its port, by which this daemon itself is asked: a target in absolute form that names one of them is
-            meant as one in origin form.
+        is_here: Returns whether an authority names this daemon itself: a target in absolute form that does is meant as one in origin form.
 
     Returns:
         None where it is none: no host, `..`, a slash or a character that can't be printed in a part, or too many parts.
     """
-    if authority is not None and authority.lower() not in here:
+    if authority is not None and not is_here(authority):
         return _target("http", authority, parts)
     if parts and parts[0] in ("http:", "https:"):  # /https://HOST/PATH, and what is left of it where slashes were made one
         rest = parts[2:] if len(parts) > 1 and not parts[1] else parts[1:]

@@ -96,10 +96,30 @@ class StreamAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class PassedAnswer:
+    """
+    The answer of another host is passed on as it comes.
+
+    Attributes:
+        status: 200, 206 or 304, or another one without a body.
+        headers: Those that are passed on, without Content-Length.
+        length: Bytes of the body; None where they are not known.
+        reader: Reads the body, from its beginning on; whoever has the answer closes it.  None where there is no body.
+        origin: The host, for the access log.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    length: int | None
+    reader: ArrivingReader | None
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
 class EventsAnswer:
     """Server-sent events are sent for as long as the client stays."""
 
     events: Events
 
 
-Answer = FileAnswer | RedirectAnswer | SizeAnswer | DocumentAnswer | StreamAnswer | EventsAnswer
+Answer = FileAnswer | RedirectAnswer | SizeAnswer | DocumentAnswer | StreamAnswer | PassedAnswer | EventsAnswer

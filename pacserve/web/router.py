@@ -21,8 +21,8 @@ from pacserve.network.addresses import IPAddress, parse_address
 from pacserve.waiting import Done, Waiters, begin
 from pacserve.web.access_log import printable
 from pacserve.web.admission import AccessRules
-from pacserve.web.answers import Answer, EventsAnswer, FileAnswer, RedirectAnswer, SizeAnswer, StreamAnswer
-from pacserve.web.bodies.body import Sent, send_document, send_file, send_stream
+from pacserve.web.answers import Answer, EventsAnswer, FileAnswer, PassedAnswer, RedirectAnswer, SizeAnswer, StreamAnswer
+from pacserve.web.bodies.body import PassedBytes, Sent, send_document, send_file, send_passed, send_stream
 from pacserve.web.bodies.pacing import Pacing
 from pacserve.web.front import Ask
 from pacserve.web.origins import source_text
@@ -203,7 +203,7 @@ class Router(Resource):
             # A front that was cancelled may have had its answer already.
             if isinstance(answer, FileAnswer):
                 answer.held.file.close()
-            elif isinstance(answer, StreamAnswer) and answer.reader is not None:
+            elif isinstance(answer, (StreamAnswer, PassedAnswer)) and answer.reader is not None:
                 answer.reader.close()
             self._left(exchange)
             return
@@ -226,11 +226,14 @@ class Router(Resource):
         elif isinstance(answer, StreamAnswer):
             sending = send_stream(exchange.request, self._responder, answer.file, self._pacing(exchange.client), answer.reader)
             self._follow(exchange, sending, lambda: _origin(answer))
+        elif isinstance(answer, PassedAnswer):
+            body = PassedBytes(answer.length, answer.reader)
+            passing = send_passed(exchange.request, self._responder, answer.status, _fields(answer.headers), body, self._pacing(exchange.client))
+            self._follow(exchange, passing, lambda: answer.origin)
         elif isinstance(answer, EventsAnswer):
             self._follow(exchange, answer.events.send(exchange.request, self._responder), str, quiet=True)
         else:
-            fields = "".join([f"{name}: {field_value(value)}\r\n" for name, value in answer.headers])
-            sending = send_document(exchange.request, self._responder, answer.status, fields, answer.body)
+            sending = send_document(exchange.request, self._responder, answer.status, _fields(answer.headers), answer.body)
             self._follow(exchange, sending, str, quiet=answer.quiet)
 
     def _follow(self, exchange: _Exchange, sending: Coroutine[Any, Any, Sent], origin: Callable[[], str], *, quiet: bool = False) -> None:
@@ -288,6 +291,10 @@ class Router(Resource):
 def _prepared(route: Route, rules: AccessRules) -> _Entry:
     methods = frozenset(method.encode("ascii") for method in route.methods.value)
     return _Entry(route, methods, rules.admission(route.audience).admits, route.host)
+
+
+def _fields(headers: Iterable[tuple[str, str]]) -> str:
+    return "".join([f"{name}: {field_value(value)}\r\n" for name, value in headers])
 
 
 def _origin(answer: StreamAnswer) -> str:

@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from twisted.web.http import Request
 
@@ -27,6 +28,19 @@ SINGLE_WRITE_BYTES = 48 * 1024
 
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9@._+:~-]+\Z")
+
+
+class PassedBytes(NamedTuple):
+    """
+    The body of another host's answer.
+
+    Attributes:
+        length: Bytes; None where they are not known.
+        reader: Reads it from its beginning on; None where there is none.
+    """
+
+    length: int | None
+    reader: ArrivingReader | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +179,38 @@ def _begin_stream(request: Request, responder: Responder, file: ArrivingFile) ->
         responder.send(request, status, fields)
         return Sent(status, 0)
     return _StreamHead(status, fields, first, length, chunked)
+
+
+async def send_passed(request: Request, responder: Responder, status: int, fields: str, body: PassedBytes, pacing: Pacing | None = None) -> Sent:
+    """
+    Answers a GET or HEAD with the answer of another host, and closes the reader of its body whatever happens.
+
+    A body of unknown length is sent in chunks, and to HTTP/1.0, which knows none, not at all: its end would be that of the connection, so that what
+    was cut off would seem to be the whole.
+
+    Args:
+        fields: The header lines without Content-Length.
+        pacing: Limits how fast it is sent; None for no limit.
+
+    Raises:
+        RequestError: 505, the client knows no chunks, and nothing was sent yet.
+    """
+    try:
+        chunked = body.length is None and body.reader is not None
+        if chunked and request.clientproto != b"HTTP/1.1":
+            raise RequestError(505, "the length of this file is not known: ask for it by HTTP/1.1")
+        if chunked:
+            fields += "Transfer-Encoding: chunked\r\n"
+        elif status != 304:
+            fields += f"Content-Length: {body.length or 0}\r\n"
+        if body.reader is None or request.method == b"HEAD":
+            responder.send(request, status, fields)
+            return Sent(status, 0)
+        responder.begin(request, status, fields)
+        return await _follow(request, status, FollowingProducer(request, body.reader, 0, body.length, pacing, chunked=chunked))
+    finally:
+        if body.reader is not None:
+            body.reader.close()
 
 
 async def send_document(request: Request, responder: Responder, status: int, fields: str, body: bytes) -> Sent:

@@ -10,29 +10,33 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.apt.targets import PARTS_LIMIT, Target, asked_target, target_of
 
-HERE = frozenset({"localhost:9988", "127.0.0.1:9988"})
 FILE = Target("http://deb.example", ("debian", "pool", "z", "zlib1g_1~rc1+b2_amd64.deb"))
+
+
+def here(authority: str) -> bool:
+    """Returns whether an authority is that of the daemon."""
+    return authority.lower() in ("localhost:9988", "127.0.0.1:9988")
 
 
 class TargetTests(SynchronousTestCase):
     def test_forms(self) -> None:
         """The forms of a proxy and of DebTorrent mean the same file, and so does a target in absolute form that names this host."""
         path = FILE.path
-        self.assertEqual(asked_target("deb.example", path, HERE), FILE)
-        self.assertEqual(asked_target("DEB.example:80", path, HERE), FILE)
-        self.assertEqual(asked_target(None, ("deb.example", *path), HERE), FILE)
-        self.assertEqual(asked_target("LocalHost:9988", ("deb.example", *path), HERE), FILE)
+        self.assertEqual(asked_target("deb.example", path, here), FILE)
+        self.assertEqual(asked_target("DEB.example:80", path, here), FILE)
+        self.assertEqual(asked_target(None, ("deb.example", *path), here), FILE)
+        self.assertEqual(asked_target("LocalHost:9988", ("deb.example", *path), here), FILE)
 
     def test_https(self) -> None:
         """A mirror is asked by https where its host stands behind that, whether two slashes came through or one."""
         secure = Target("https://deb.example:8443", FILE.path)
         for parts in (("https:", "", "deb.example:8443", *FILE.path), ("https:", "deb.example:8443", *FILE.path)):
-            self.assertEqual(asked_target(None, parts, HERE), secure)
-        self.assertEqual(asked_target(None, ("http:", "", "deb.example", *FILE.path), HERE), FILE)
+            self.assertEqual(asked_target(None, parts, here), secure)
+        self.assertEqual(asked_target(None, ("http:", "", "deb.example", *FILE.path), here), FILE)
 
     def test_flat(self) -> None:
         """Parts that mean nothing are left out: apt keeps `./` of flat repositories."""
-        self.assertEqual(asked_target("deb.example", ("flat", ".", "", "Packages"), HERE), Target("http://deb.example", ("flat", "Packages")))
+        self.assertEqual(asked_target("deb.example", ("flat", ".", "", "Packages"), here), Target("http://deb.example", ("flat", "Packages")))
 
     def test_refused(self) -> None:
         """Nothing else is a file of a mirror."""
@@ -60,7 +64,7 @@ class TargetTests(SynchronousTestCase):
             (None, ("https:", "", "deb.example")),
             (None, ("ftp:", "", "deb.example", "x")),
         ):
-            self.assertIsNone(asked_target(authority, parts, HERE), (authority, parts))
+            self.assertIsNone(asked_target(authority, parts, here), (authority, parts))
 
     def test_url(self) -> None:
         """The mirror is asked with the characters encoded that apt encodes, and a URL reads as the same file again."""
@@ -95,7 +99,7 @@ class TargetTests(SynchronousTestCase):
     @given(st.one_of(st.none(), st.text(max_size=30)), st.lists(st.text(max_size=12), max_size=6))
     def test_anything(self, authority: str | None, parts: list[str]) -> None:
         """Whatever is asked for, a file has a path that leads down, and its URL means this file and no other."""
-        target = asked_target(authority, parts, HERE)
+        target = asked_target(authority, parts, here)
         if target is not None:
             self.assertNotIn("..", [unquote(part) for part in target.path])
             self.assertNotIn("@", target.origin)

@@ -34,8 +34,9 @@ class Paths(Resource):
         self._pages = pages
 
     def getChild(self, path: bytes, request: Request) -> Resource:  # noqa: N802
-        name = b"/".join([path, *request.postpath]).rpartition(b"/")[2].decode()
-        request.postpath.clear()
+        rest: list[bytes] = request.postpath or []
+        name = [path, *rest][-1].decode()
+        request.postpath = []
         return self._pages.get(name, Page(status=404))
 
 

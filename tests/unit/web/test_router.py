@@ -23,7 +23,7 @@ from pacserve.network.addresses import IPAddress, parse_address
 from pacserve.packages.files import HeldFile
 from pacserve.web.access_log import AccessLog
 from pacserve.web.admission import AccessRules, Admission
-from pacserve.web.answers import Answer, DocumentAnswer, EventsAnswer, FileAnswer, RedirectAnswer, SizeAnswer, StreamAnswer
+from pacserve.web.answers import Answer, DocumentAnswer, EventsAnswer, FileAnswer, PassedAnswer, RedirectAnswer, SizeAnswer, StreamAnswer
 from pacserve.web.bodies.events import Events
 from pacserve.web.front import Ask, Front
 from pacserve.web.hosts import Hosts
@@ -31,7 +31,7 @@ from pacserve.web.origins import Share
 from pacserve.web.router import Router
 from pacserve.web.routes import Audience, HostHeader, Methods, Route
 from pacserve.web.witness import Answered, ClientLeft, Witness
-from tests.fakes.arriving import Arriving
+from tests.fakes.arriving import Arriving, Opened
 from tests.fakes.browser import Browser, router_of, site_of
 from tests.fakes.interfaces import Addresses, Everyone
 
@@ -645,6 +645,62 @@ class AnsweredTests(RouterTestCase):
         self.failureResultOf(answered, CancelledError)
         result.callback(REDIRECT)
         self.assertEqual(self.router.running, 0)
+
+
+class Text(Opened):
+    """Reads a text that is here."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+
+    def read(self, offset: int, size: int) -> bytes:
+        return self._text[offset : offset + size]
+
+    async def more(self, offset: int) -> bool:
+        return offset < len(self._text)
+
+
+class PassedTests(RouterTestCase):
+    """The answers of other hosts that are passed on."""
+
+    def pass_on(self, status: int, length: int | None, text: bytes | None, *headers: tuple[str, str]) -> Opened | None:
+        """Has the front pass an answer on, and returns the reader of its body."""
+        reader = None if text is None else Text(text)
+        self.front.next = PassedAnswer(status, headers, length, reader, "mirror http://a, sent through")
+        return reader
+
+    def test_whole(self) -> None:
+        """Status, headers and body are passed on, and the body is closed."""
+        reader = self.pass_on(206, 4, b"file", ("Content-Range", "bytes 5-8/9"), ("ETag", '"x\r\n"'))
+        response = self.browser.get("/request/x")
+        self.assertEqual((response.status, response.body, response.headers["content-length"]), (206, b"file", "4"))
+        self.assertEqual((response.headers["content-range"], response.headers["etag"]), ("bytes 5-8/9", '"x??"'))
+        self.assertTrue(reader is not None and reader.closed)
+        self.assertIn("206 from mirror http://a, sent through, 4 bytes", self.logged())
+
+    def test_without_body(self) -> None:
+        """A 304 has no body; a HEAD gets none, and its reader is closed all the same."""
+        self.pass_on(304, None, None)
+        self.assertEqual(self.browser.get("/request/x").status, 304)
+        reader = self.pass_on(200, 4, b"file")
+        self.assertEqual(self.browser.get("/request/x", method="HEAD").headers["content-length"], "4")
+        self.assertTrue(reader is not None and reader.closed)
+
+    def test_unknown_length(self) -> None:
+        """A body of unknown length goes in chunks; to HTTP/1.0, which knows none, it does not go: what is cut off would seem whole."""
+        self.pass_on(200, None, b"file")
+        self.browser.ask("/request/x")
+        self.assertIn(b"Transfer-Encoding: chunked\r\n\r\n4\r\nfile\r\n0\r\n\r\n", self.browser.wire.value())
+        self.browser.wire.clear()
+        reader = self.pass_on(200, None, b"file")
+        self.assertEqual(self.browser.get("/request/x", version="HTTP/1.0").status, 505)
+        self.assertTrue(reader is not None and reader.closed)
+
+    def test_cut_off(self) -> None:
+        """A body that ends early ends the connection."""
+        self.pass_on(200, 9, b"file")
+        self.browser.ask("/request/x")
+        self.assertTrue(self.browser.closed)
 
 
 class RestTests(SynchronousTestCase):

@@ -18,11 +18,13 @@ class FileAnswer:
         held: The open file, which whoever has the answer closes.
         origin: Where the file is from, for the access log.
         named: True if the client is told the name of the file, since the URL does not end with it.
+        ranges: False if the client gets all of it even where it asks for a part: the part that it has may be wrong.
     """
 
     held: HeldFile
     origin: str = "cache"
     named: bool = False
+    ranges: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +81,13 @@ class StreamAnswer:
         file: Knows its source as soon as there is one.
         origin: How it arrives: `downloaded`, `relayed`.
         reader: Reads the file for this answer, which whoever has the answer closes; None for one that is opened when the answer is sent.
+        ranges: False if the client gets all of it even where it asks for a part: the part that it has may be wrong.
     """
 
     file: ArrivingFile
     origin: str
     reader: ArrivingReader | None = field(default=None, compare=False)
+    ranges: bool = True
 
     def opened(self) -> StreamAnswer:
         """

@@ -221,10 +221,12 @@ class Router(Resource):
             self._responder.send(exchange.request, 200, "" if answer.size is None else f"Content-Length: {answer.size}\r\n")
             self._finished(exchange, Sent(200, 0), answer.origin)
         elif isinstance(answer, FileAnswer):
-            sending_file = send_file(exchange.request, self._responder, answer.held, self._pacing(exchange.client), named=answer.named)
-            self._follow(exchange, sending_file, lambda: answer.origin)
+            pacing, named, ranges = self._pacing(exchange.client), answer.named, answer.ranges
+            sending = send_file(exchange.request, self._responder, answer.held, pacing, named=named, ranges=ranges)
+            self._follow(exchange, sending, lambda: answer.origin)
         elif isinstance(answer, StreamAnswer):
-            sending = send_stream(exchange.request, self._responder, answer.file, self._pacing(exchange.client), answer.reader)
+            pacing = self._pacing(exchange.client)
+            sending = send_stream(exchange.request, self._responder, answer.file, pacing, answer.reader, ranges=answer.ranges)
             self._follow(exchange, sending, lambda: _origin(answer))
         elif isinstance(answer, PassedAnswer):
             body = PassedBytes(answer.length, answer.reader)

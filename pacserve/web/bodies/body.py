@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ SINGLE_WRITE_BYTES = 48 * 1024
 """Bytes up to which a body is sent with its head in one write, which is cheaper than sendfile(2) for so few."""
 
 
+_RANGES = "Accept-Ranges: bytes\r\n"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9@._+:~-]+\Z")
 
 
@@ -58,7 +59,9 @@ class Sent:
     complete: bool = True
 
 
-async def send_file(request: Request, responder: Responder, held: HeldFile, pacing: Pacing | None = None, *, named: bool = False) -> Sent:
+async def send_file(
+    request: Request, responder: Responder, held: HeldFile, pacing: Pacing | None = None, *, named: bool = False, ranges: bool = True
+) -> Sent:
     """
     Answers a GET or HEAD with a file, and closes it whatever happens.
 
@@ -67,13 +70,15 @@ async def send_file(request: Request, responder: Responder, held: HeldFile, paci
     Args:
         pacing: Limits how fast it is sent; None for no limit.
         named: True if the name of the file is stated (RFC 6266), where it needs no quoting: pacman 6 takes it as it stands.
+        ranges: False if all of it is sent even where a part is asked for.
 
     Raises:
         RequestError: 500, the file can't be read, and nothing was sent yet.
     """
     try:
-        decision = decide(request.method.decode("ascii"), header_getter(request), held.size, held.modified, held.etag)
-        fields = f"Last-Modified: {format_date(held.modified)}\r\nETag: {held.etag}\r\nAccept-Ranges: bytes\r\n"
+        conditions = _conditions(request, without=() if ranges else ("Range",))
+        decision = decide(request.method.decode("ascii"), conditions, held.size, held.modified, held.etag)
+        fields = f"Last-Modified: {format_date(held.modified)}\r\nETag: {held.etag}\r\n{_RANGES if ranges else ''}"
         if named and _PLAIN_NAME.match(held.name):
             fields += f'Content-Disposition: attachment; filename="{held.name}"\r\n'
         if decision.status == 304:
@@ -102,7 +107,13 @@ async def send_file(request: Request, responder: Responder, held: HeldFile, paci
 
 
 async def send_stream(
-    request: Request, responder: Responder, file: ArrivingFile, pacing: Pacing | None = None, reader: ArrivingReader | None = None
+    request: Request,
+    responder: Responder,
+    file: ArrivingFile,
+    pacing: Pacing | None = None,
+    reader: ArrivingReader | None = None,
+    *,
+    ranges: bool = True,
 ) -> Sent:
     """
     Answers a GET or HEAD with a file that may still be arriving.
@@ -113,9 +124,10 @@ async def send_stream(
     Args:
         pacing: Limits how fast it is sent; None for no limit.
         reader: Reads the file; it is closed whatever happens.  Without it one is opened as soon as the body is sent.
+        ranges: False if all of it is sent even where a part is asked for.
     """
     try:
-        decided = _begin_stream(request, responder, file)
+        decided = _begin_stream(request, responder, file, ranges=ranges)
         if isinstance(decided, Sent):
             return decided
         if reader is None:
@@ -145,7 +157,7 @@ class _StreamHead:
     chunked: bool
 
 
-def _begin_stream(request: Request, responder: Responder, file: ArrivingFile) -> Sent | _StreamHead:
+def _begin_stream(request: Request, responder: Responder, file: ArrivingFile, *, ranges: bool) -> Sent | _StreamHead:
     """Returns the head of the response; sends it where no body follows."""
     # All three may become known while the file is sent; what the head says is decided once.
     size, modified, etag = file.size, file.modified, file.etag
@@ -159,7 +171,9 @@ def _begin_stream(request: Request, responder: Responder, file: ArrivingFile) ->
     status, first, length = 200, 0, size
     chunked = size is None and request.clientproto == b"HTTP/1.1"
     if size is not None:
-        decision = decide(request.method.decode("ascii"), _known_conditions(request, modified), size, modified or 0, etag or _unknown_tag())
+        unknown = () if modified is not None else ("If-Modified-Since",)
+        conditions = _conditions(request, without=unknown if ranges else ("Range", *unknown))
+        decision = decide(request.method.decode("ascii"), conditions, size, modified or 0, etag or _unknown_tag())
         status = decision.status
         if status == 304:
             responder.send(request, 304, fields)
@@ -170,7 +184,7 @@ def _begin_stream(request: Request, responder: Responder, file: ArrivingFile) ->
         if decision.range is not None:
             first, length = decision.range.first, decision.range.length
             fields += f"Content-Range: {decision.range.content_range(size)}\r\n"
-        fields += f"Accept-Ranges: bytes\r\nContent-Length: {length}\r\n"
+        fields += f"{_RANGES if ranges else ''}Content-Length: {length}\r\n"
     elif chunked:
         fields += "Transfer-Encoding: chunked\r\n"
     else:
@@ -246,10 +260,10 @@ def _file_producer(request: Request, descriptor: int, first: int, length: int) -
     return CopyingProducer(request, lambda offset, size: os.pread(descriptor, size, offset), first, length)
 
 
-def _known_conditions(request: Request, modified: int | None) -> Callable[[str], str | None]:
-    """Returns the lookup of a request's headers, without If-Modified-Since where the time of the last change is not known."""
+def _conditions(request: Request, without: Collection[str]) -> Callable[[str], str | None]:
+    """Returns the lookup of a request's headers, without those that can't be kept to."""
     header = header_getter(request)
-    return lambda name: None if modified is None and name == "If-Modified-Since" else header(name)
+    return (lambda name: None if name in without else header(name)) if without else header
 
 
 def _unknown_tag() -> str:

@@ -248,6 +248,15 @@ class AnswerTests(RouterTestCase):
         self.assertTrue(held.file.closed)
         self.assertIn("200 from cache, 7 bytes", self.logged())
 
+    def test_no_ranges(self) -> None:
+        """A front may have ranges of its file ignored."""
+        for ranges, status in ((True, 206), (False, 200)):
+            self.front.next = FileAnswer(self.held(), ranges=ranges)
+            self.assertEqual(self.browser.get("/request/a", "Range: bytes=2-").status, status)
+        for ranges, status in ((True, 416), (False, 200)):
+            self.front.next = StreamAnswer(Arriving(), "downloaded", ranges=ranges).opened()
+            self.assertEqual(self.browser.get("/request/a", "Range: bytes=2-").status, status)
+
     def test_stream(self) -> None:
         """A file that is downloaded is logged with the hosts that it came from, and how; where nothing has come yet with the latter."""
         mirrors = Share("mirror https://a", 5), Share("mirror https://b", 7)

@@ -40,6 +40,7 @@ class Files(Resource):
         self.size: int | None = None
         self.document: bytes | None = None
         self.named = False
+        self.ranges = True
         self.held: list[HeldFile] = []
         self.sent: list[Deferred[Sent]] = []
         self._responder = Responder(lambda: 0.0)
@@ -50,7 +51,7 @@ class Files(Resource):
         else:
             size = self.path.stat().st_size if self.size is None else self.size
             self.held.append(HeldFile(self.path.name, FileIO(str(self.path)), size, 784111777, '"tag"'))
-            sending = send_file(request, self._responder, self.held[-1], named=self.named)
+            sending = send_file(request, self._responder, self.held[-1], named=self.named, ranges=self.ranges)
         self.sent.append(Deferred.fromCoroutine(sending))
         return NOT_DONE_YET
 
@@ -115,6 +116,15 @@ class FileTests(BodyTestCase):
         response = self.browser.get("/", "Range: bytes=10-")
         self.assertEqual((response.status, response.headers["content-range"], response.body), (416, "bytes */10", b""))
         self.assertEqual(self.sent(), Sent(416, 0))
+
+    def test_no_ranges(self) -> None:
+        """Where ranges are not to be answered all of the file is sent, and none is offered; whoever has it is told so as ever."""
+        self.files.ranges = False
+        for header in ("Range: bytes=7-", f"Range: bytes=7-\r\nIf-Range: {DATE}", "Range: bytes=10-"):
+            response = self.browser.get("/", header)
+            self.assertEqual((response.status, response.body, response.headers["last-modified"]), (200, b"0123456789", DATE))
+            self.assertNotIn("accept-ranges", response.headers)
+        self.assertEqual(self.browser.get("/", "Range: bytes=7-", f"If-Modified-Since: {DATE}").status, 304)
 
     def test_not_modified(self) -> None:
         """A client that has the file is told so, with its validators and without a length."""

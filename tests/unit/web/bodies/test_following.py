@@ -113,11 +113,12 @@ class Stream(Resource):
         self.file = file
         self.sent: list[Deferred[Sent]] = []
         self.pacing: Pacing | None = None
+        self.ranges = True
         self._responder = Responder(lambda: 0.0)
 
     def render(self, request: Request) -> Any:
         """Answers."""
-        self.sent.append(Deferred.fromCoroutine(send_stream(request, self._responder, self.file, self.pacing)))
+        self.sent.append(Deferred.fromCoroutine(send_stream(request, self._responder, self.file, self.pacing, ranges=self.ranges)))
         return NOT_DONE_YET
 
 
@@ -158,6 +159,18 @@ class FollowingTests(SynchronousTestCase):
         self.assertEqual((response.status, response.headers["content-range"], response.body), (206, "bytes 2-5/10", b"2345"))
         response = self.browser.get("/", "Range: bytes=10-")
         self.assertEqual((response.status, response.headers["content-range"]), (416, "bytes */10"))
+
+    def test_no_ranges(self) -> None:
+        """Where ranges are not to be answered all of the file is sent, and none is offered; whoever has it is told so as ever."""
+        self.open(10)
+        self.file.arrive(b"0123456789")
+        self.assertEqual(self.browser.get("/").headers["accept-ranges"], "bytes")
+        self.stream.ranges = False
+        for header in ("Range: bytes=2-5", f"Range: bytes=2-\r\nIf-Range: {DATE}", "Range: bytes=10-"):
+            response = self.browser.get("/", header)
+            self.assertEqual((response.status, response.body), (200, b"0123456789"))
+            self.assertNotIn("accept-ranges", response.headers)
+        self.assertEqual(self.browser.get("/", "Range: bytes=2-", f"If-Modified-Since: {DATE}").status, 304)
 
     def test_head_and_validators(self) -> None:
         """Neither HEAD nor who has the file waits for it."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 # 18 digits are enough for any file, and the bound keeps long numbers from burning CPU time.
 _SINGLE = re.compile(r"bytes=[ \t]*(?:(?P<first>[0-9]{1,18})-(?P<last>[0-9]{1,18})?|-(?P<suffix>[0-9]{1,18}))[ \t]*\Z", re.IGNORECASE)
+_RESUMED = re.compile(r"bytes=(?P<first>[0-9]{1,15})-\Z")
 
 
 class Unsatisfiable(enum.Enum):
@@ -72,3 +73,9 @@ def _suffix(length: int, size: int) -> ByteRange | Unsatisfiable | None:
     if size == 0:
         return None
     return ByteRange(max(size - length, 0), size - 1)
+
+
+def resumed_at(field: str | None) -> int:
+    """Returns the first byte of a Range in the form in which pacman and apt resume a file, `bytes=N-`; 0 for every other one, and for none."""
+    match = None if field is None else _RESUMED.match(field)
+    return 0 if match is None else int(match["first"])

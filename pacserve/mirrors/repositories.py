@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pacserve.bounded import ExpiringMemory
 from pacserve.fetch.stream import BodyStream
@@ -13,9 +14,32 @@ from pacserve.network.addresses import LocalAddresses
 from pacserve.packages.files import FileRequest
 from pacserve.sources.upstreams import REFUSALS, Upstream, Upstreams
 
+# Seconds for which a client may have the beginning of a wrong file.
+LIE_LIFETIME = 3600.0
 # Seconds for which it is remembered that a mirror does not have a file: for the one answer that is made of it.
 REFUSAL_LIFETIME = 5.0
-_REFUSALS_LIMIT = 1024
+_FILES_LIMIT = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Lies:
+    """
+    How often a mirror has given wrong bytes of a file.
+
+    Attributes:
+        latest: When it did so last, by the clock.
+    """
+
+    times: int
+    latest: float
+
+
+class _Memory:
+    """What mirrors have said and given of files, by the last of their URLs."""
+
+    def __init__(self) -> None:
+        self.refusals: ExpiringMemory[str, int] = ExpiringMemory(_FILES_LIMIT, REFUSAL_LIFETIME)
+        self.lies: ExpiringMemory[str, Lies] = ExpiringMemory(_FILES_LIMIT, LIE_LIFETIME)
 
 
 class RepositoryUpstreams(Upstreams):
@@ -29,7 +53,7 @@ class RepositoryUpstreams(Upstreams):
     def __init__(self, means: Means, local: LocalAddresses) -> None:
         self._means = means
         self._local = local
-        self._refusals: ExpiringMemory[str, int] = ExpiringMemory(_REFUSALS_LIMIT, REFUSAL_LIFETIME)
+        self._memory = _Memory()
 
     def upstreams(self, request: FileRequest) -> Sequence[Upstream]:
         return (self.of(request.where),) if request.where else ()
@@ -42,11 +66,15 @@ class RepositoryUpstreams(Upstreams):
             urls: At least one, all of one mirror: where it does not know one, the next is asked for.
         """
         url = parse_url(urls[0])
-        return RepositoryUpstream(Mirror(url.origin, url, self._is_local(url.host)), urls, self._means, self._refusals)
+        return RepositoryUpstream(Mirror(url.origin, url, self._is_local(url.host)), urls, self._means, self._memory)
 
     def refusal(self, urls: Sequence[str]) -> int | None:
         """Returns the status by which the mirror has refused a file a moment ago: 401, 403, 404 or 410; None where it has not."""
-        return self._refusals.get(urls[-1], self._means.clock.seconds())
+        return self._memory.refusals.get(urls[-1], self._means.clock.seconds())
+
+    def lies(self, urls: Sequence[str]) -> Lies | None:
+        """Returns how often the mirror has given wrong bytes of a file within the last hour; None where it has not."""
+        return self._memory.lies.get(urls[-1], self._means.clock.seconds())
 
     def _is_local(self, host: str) -> bool:
         address = literal_address(host)
@@ -60,10 +88,10 @@ class RepositoryUpstream(MirrorUpstream):
 
     divisible = False
 
-    def __init__(self, mirror: Mirror, urls: Sequence[str], means: Means, refusals: ExpiringMemory[str, int]) -> None:
+    def __init__(self, mirror: Mirror, urls: Sequence[str], means: Means, memory: _Memory) -> None:
         super().__init__(mirror, means)
         self._urls = tuple(urls)
-        self._refusals = refusals
+        self._memory = memory
 
     async def _ask(self, name: str, headers: Mapping[str, str], deadline: float) -> BodyStream:
         *others, last = self._urls
@@ -74,5 +102,11 @@ class RepositoryUpstream(MirrorUpstream):
             stream.drop()
         stream = await self.follow(last, headers, deadline)
         if stream.answer.status in REFUSALS:
-            self._refusals.remember(last, stream.answer.status, self._means.clock.seconds())
+            self._memory.refusals.remember(last, stream.answer.status, self._means.clock.seconds())
         return stream
+
+    def lied(self) -> None:
+        super().lied()
+        now = self._means.clock.seconds()
+        before = self._memory.lies.get(self._urls[-1], now)
+        self._memory.lies.remember(self._urls[-1], Lies(1 if before is None else before.times + 1, now), now)

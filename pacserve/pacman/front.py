@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 from pacserve.delivery.delivering import FileDelivery
 from pacserve.errors import RequestError
+from pacserve.http.ranges import resumed_at
 from pacserve.http.request import names_pacserve
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.packages.names import file_name, kind_of
@@ -18,7 +18,6 @@ _LONGEST_NAME = 255
 """Characters.  Longer names are not remembered either, so that requests can't fill the memory."""
 
 _CONDITIONS = ("If-Modified-Since", "If-None-Match")
-_OPEN_RANGE = re.compile(r"bytes=(?P<first>[0-9]{1,15})-\Z")
 
 
 class PacmanFront(Front):
@@ -48,14 +47,8 @@ class PacmanFront(Front):
         unconditional = request.kind is FileKind.DATABASE and not head_only and asked_range is None
         forced = unconditional and not any(ask.header(name) for name in _CONDITIONS)
         return await self._delivery.deliver(
-            request, ask.client, local_only=local_only, head_only=head_only, offset=_first(asked_range), forced=forced
+            request, ask.client, local_only=local_only, head_only=head_only, offset=resumed_at(asked_range), forced=forced
         )
-
-
-def _first(field: str | None) -> int:
-    """Returns the first byte of a Range in the form in which pacman resumes a file; 0 for every other Range."""
-    match = None if field is None else _OPEN_RANGE.match(field)
-    return 0 if match is None else int(match["first"])
 
 
 @lru_cache(maxsize=4096)

@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.http.ranges import UNSATISFIABLE, ByteRange, parse_range
+from pacserve.http.ranges import UNSATISFIABLE, ByteRange, parse_range, resumed_at
 
 SIZES = st.integers(1, 1 << 50)
 
@@ -91,3 +91,10 @@ class ParseRangeTests(SynchronousTestCase):
         first = data.draw(st.integers(0, size - 1))
         last = data.draw(st.integers(first, size - 1))
         self.assertEqual(parse_range(f"bytes={first}-{last}", size), ByteRange(first, last))
+
+
+class ResumedTests(SynchronousTestCase):
+    def test_resumed(self) -> None:
+        """A client that resumes a file says where; everything else is the beginning."""
+        for field, first in (("bytes=17-", 17), ("bytes=17-20", 0), ("bytes=-5", 0), ("bytes=1-,5-", 0), (f"bytes={'9' * 30}-", 0), (None, 0)):
+            self.assertEqual(resumed_at(field), first)

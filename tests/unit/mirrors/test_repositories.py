@@ -12,7 +12,7 @@ from twisted.web.server import Request
 
 from pacserve.fetch.stream import BodyStream, StreamingClient
 from pacserve.mirrors.health import MirrorHealth
-from pacserve.mirrors.repositories import REFUSAL_LIFETIME, RepositoryUpstreams
+from pacserve.mirrors.repositories import LIE_LIFETIME, REFUSAL_LIFETIME, Lies, RepositoryUpstreams
 from pacserve.mirrors.upstream import Means
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.sources.upstreams import Upstream
@@ -99,3 +99,15 @@ class RepositoryTests(SynchronousTestCase):
             self.answer(self.network, here=Page(status=302, headers={"Location": "http://127.0.0.1/there"}), there=Page(b"deb"))
             self.assertEqual(self.opened(self.upstreams.of((f"http://{host}/here",))).answer.status, 200)
         self.assertEqual(self.guarded.asked, [])
+
+    def test_lies(self) -> None:
+        """It is remembered for an hour how often a mirror gave wrong bytes of a file."""
+        upstream = self.upstreams.of((BY_HASH, PLAIN))
+        self.assertIsNone(self.upstreams.lies((BY_HASH, PLAIN)))
+        upstream.lied()
+        self.clock.advance(5.0)
+        upstream.lied()
+        self.assertEqual(self.upstreams.lies((BY_HASH, PLAIN)), Lies(2, 5.0))
+        self.assertIsNone(self.upstreams.lies((URL,)))
+        self.clock.advance(LIE_LIFETIME)
+        self.assertIsNone(self.upstreams.lies((BY_HASH, PLAIN)))

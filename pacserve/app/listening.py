@@ -6,7 +6,8 @@ import errno
 import os
 import select
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Protocol
 
@@ -19,6 +20,10 @@ from pacserve.errors import StartError, plain_reason
 
 # Connections that wait for being accepted.  With Twisted's 50 a busy moment of 150 ms costs some clients a second, since the kernel drops their SYN.
 BACKLOG = 1024
+
+_ALL_IPV4 = "0.0.0.0"  # noqa: S104
+# Addresses of loopback, each with the one that would take it as well.
+_LOOPBACK = (("127.0.0.1", _ALL_IPV4), ("::1", "::"))
 
 _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
 
@@ -44,19 +49,29 @@ def listen(reactor: ListeningReactor, factory: IProtocolFactory, bind: Sequence[
     """
     if inherited:
         return _adopt(reactor, factory, inherited)
+    opener = _Opener(reactor, factory, port, "--port")
     if not bind:
-        return _listen_everywhere(reactor, factory, port)
-    if "::" in bind:
-        bind = ["::"]  # it takes IPv4 as well, and each further address would be in use already
-    ports: list[IListeningPort] = []
-    for address in bind:
-        try:
-            ports.append(reactor.listenTCP(port, factory, BACKLOG, address))
-        except CannotListenError as error:
-            for opened in ports:
-                opened.stopListening()
-            raise StartError(_explain(error, address, port)) from error
-    return ports
+        return opener.everywhere()
+    return opener.each(["::"] if "::" in bind else bind)  # it takes IPv4 as well, and each further address would be in use already
+
+
+def listen_for_apt(reactor: ListeningReactor, factory: IProtocolFactory, bind: Sequence[str], port: int, *, clients: bool) -> list[IListeningPort]:
+    """
+    Opens the sockets for apt: on loopback, and where other hosts are clients on the addresses of this host as well.
+
+    Args:
+        bind: Addresses for the other hosts; empty for all of this host.
+        clients: True if other hosts are clients.
+
+    Raises:
+        StartError: An address can't be had; nothing is left open.  On a host without IPv6 that of its loopback is not missed.
+    """
+    opener = _Opener(reactor, factory, port, "--apt-port")
+    if clients and (not bind or "::" in bind):
+        return opener.everywhere()
+    named = {ip_address(address): address for address in bind} if clients else {}
+    loopback = [own for own, wide in _LOOPBACK if not named.keys() & {ip_address(own), ip_address(wide)}]
+    return opener.each([*named.values(), *loopback], optional=[address for address in loopback if ":" in address])
 
 
 def unused_options(bind: Sequence[str], port: int, ports: Sequence[IListeningPort]) -> str:
@@ -144,24 +159,80 @@ def _adopted(
         return []
 
 
-def _listen_everywhere(reactor: ListeningReactor, factory: IProtocolFactory, port: int) -> list[IListeningPort]:
-    try:
-        first = reactor.listenTCP(port, factory, BACKLOG, "::")
-    except CannotListenError as error:
-        if _errno(error) not in _NO_IPV6:
-            raise StartError(_explain(error, "::", port)) from error
+@dataclass(frozen=True, slots=True)
+class _Opener:
+    """
+    Opens sockets of one port.
+
+    Attributes:
+        option: The one that names the port, for the user.
+    """
+
+    reactor: ListeningReactor
+    factory: IProtocolFactory
+    port: int
+    option: str
+
+    def each(self, addresses: Sequence[str], optional: Collection[str] = ()) -> list[IListeningPort]:
+        """
+        Listens on each of these addresses.
+
+        Args:
+            optional: Those that may be missing, where there is no IPv6.
+
+        Raises:
+            StartError: One can't be had; nothing is left open.
+        """
+        ports: list[IListeningPort] = []
+        for address in addresses:
+            try:
+                ports.append(self._listen(address))
+            except CannotListenError as error:
+                if address in optional and _errno(error) in _NO_IPV6:
+                    continue
+                for opened in ports:
+                    opened.stopListening()
+                raise StartError(self._explain(error, address)) from error
+        return ports
+
+    def everywhere(self) -> list[IListeningPort]:
+        """
+        Listens on all addresses.
+
+        Raises:
+            StartError: The port can't be had; nothing is left open.
+        """
         try:
-            return [reactor.listenTCP(port, factory, BACKLOG, "0.0.0.0")]  # noqa: S104
-        except CannotListenError as failed:
-            raise StartError(_explain(failed, "0.0.0.0", port)) from failed  # noqa: S104
-    listening: Any = first
-    if not listening.socket.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
-        return [first]
-    try:  # the machine is set up so (net.ipv6.bindv6only)
-        return [first, reactor.listenTCP(port, factory, BACKLOG, "0.0.0.0")]  # noqa: S104
-    except CannotListenError as error:
-        first.stopListening()
-        raise StartError(_explain(error, "0.0.0.0", port)) from error  # noqa: S104
+            first = self._listen("::")
+        except CannotListenError as error:
+            if _errno(error) in _NO_IPV6:
+                return self.each([_ALL_IPV4])
+            raise StartError(self._explain(error, "::")) from error
+        listening: Any = first
+        if not listening.socket.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
+            return [first]
+        try:
+            return [first, *self.each([_ALL_IPV4])]  # the machine is set up so (net.ipv6.bindv6only)
+        except StartError:
+            first.stopListening()
+            raise
+
+    def _listen(self, address: str) -> IListeningPort:
+        return self.reactor.listenTCP(self.port, self.factory, BACKLOG, address)
+
+    def _explain(self, error: CannotListenError, address: str) -> str:
+        everywhere = ip_address(address.partition("%")[0]).is_unspecified
+        where = f"TCP port {self.port}" if everywhere else f"{address} port {self.port}"
+        match _errno(error):
+            case errno.EADDRINUSE:
+                return f"{where} is in use: another pacserve may be running; stop it, or choose another port with {self.option}"
+            case errno.EADDRNOTAVAIL:
+                return f"{where} can't be listened on: {address} is no address of this host now; give one of its own to --bind"
+            case errno.EACCES | errno.EPERM:
+                return f"{where} can't be listened on without more rights: choose a port from 1024 up with {self.option}"
+            case _:
+                reason = plain_reason(error.socketError) if isinstance(error.socketError, OSError) else str(error.socketError)
+                return f"{where} of {self.option} can't be listened on: {reason}"
 
 
 def _adopt(reactor: ListeningReactor, factory: IProtocolFactory, descriptors: Sequence[int]) -> list[IListeningPort]:
@@ -182,17 +253,3 @@ def _adopt(reactor: ListeningReactor, factory: IProtocolFactory, descriptors: Se
 
 def _errno(error: CannotListenError) -> int | None:
     return getattr(error.socketError, "errno", None)
-
-
-def _explain(error: CannotListenError, address: str, port: int) -> str:
-    where = f"TCP port {port}" if ip_address(address.partition("%")[0]).is_unspecified else f"{address} port {port}"
-    match _errno(error):
-        case errno.EADDRINUSE:
-            return f"{where} is in use: another pacserve may be running; stop it, or choose another port with --port"
-        case errno.EADDRNOTAVAIL:
-            return f"{where} can't be listened on: {address} is no address of this host now; give one of its own to --bind"
-        case errno.EACCES | errno.EPERM:
-            return f"{where} can't be listened on without more rights: choose a port from 1024 up with --port"
-        case _:
-            reason = plain_reason(error.socketError) if isinstance(error.socketError, OSError) else str(error.socketError)
-            return f"{where} can't be listened on: {reason}"

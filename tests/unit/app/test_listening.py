@@ -12,7 +12,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.app.listening import BACKLOG, close, listen, listen_on_loopback, unused_options
+from pacserve.app.listening import BACKLOG, close, listen, listen_for_apt, listen_on_loopback, unused_options
 from pacserve.errors import StartError
 
 
@@ -121,6 +121,47 @@ class ListenTests(SynchronousTestCase):
             listen(FakeReactor(), Factory(), (), 15678, (other.fileno(),))
         with Path(os.devnull).open("rb") as file, self.assertRaisesRegex(StartError, "no socket"):
             listen(FakeReactor(), Factory(), (), 15678, (file.fileno(),))
+
+
+class AptTests(SynchronousTestCase):
+    def opened(self, *bind: str, clients: bool, reactor: FakeReactor | None = None) -> list[str]:
+        """The addresses that are listened on."""
+        reactor = reactor or FakeReactor()
+        ports = listen_for_apt(reactor, Factory(), bind, 9988, clients=clients)
+        self.assertEqual(len(ports), len(reactor.listening))
+        return list(reactor.listening)
+
+    def test_this_host(self) -> None:
+        """Without clients this host alone can ask, whatever the addresses of --bind; it need not have IPv6."""
+        self.assertEqual(self.opened(clients=False), ["127.0.0.1", "::1"])
+        self.assertEqual(self.opened("10.0.0.2", clients=False), ["127.0.0.1", "::1"])
+        for missing in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            self.assertEqual(self.opened(clients=False, reactor=FakeReactor({"::1": missing})), ["127.0.0.1"])
+
+    def test_clients(self) -> None:
+        """With clients the addresses of --bind are listened on, all of them by default; this host can always ask."""
+        self.assertEqual(self.opened(clients=True), ["::"])
+        self.assertEqual(self.opened(clients=True, reactor=FakeReactor(v6only=1)), ["::", "0.0.0.0"])
+        self.assertEqual(self.opened("10.0.0.2", "::", clients=True), ["::"])
+        self.assertEqual(self.opened("10.0.0.2", clients=True), ["10.0.0.2", "127.0.0.1", "::1"])
+        self.assertEqual(self.opened("fe80::1%eth0", "0.0.0.0", clients=True), ["fe80::1%eth0", "0.0.0.0", "::1"])
+        self.assertEqual(self.opened("127.0.0.1", "0:0::1", clients=True), ["127.0.0.1", "0:0::1"])
+
+    def test_failures(self) -> None:
+        """A port or an address that can't be had is said with the option that changes it, and nothing is left open."""
+        for failing, clients, words in (
+            ({"127.0.0.1": errno.EADDRINUSE}, False, r"127.0.0.1 port 9988 is in use.* --apt-port\Z"),
+            ({"::1": errno.EADDRINUSE}, False, r"::1 port 9988 is in use.* --apt-port\Z"),
+            ({"::1": errno.EACCES}, False, "more rights.* --apt-port"),
+            ({"127.0.0.1": errno.ENOMEM}, False, "of --apt-port can.t be listened on: cannot allocate memory"),
+            ({"10.0.0.2": errno.EADDRNOTAVAIL}, True, "10.0.0.2 is no address of this host.*--bind"),
+        ):
+            reactor = FakeReactor(failing)
+            with self.assertRaisesRegex(StartError, words):
+                listen_for_apt(reactor, Factory(), ("10.0.0.2",), 9988, clients=clients)
+            self.assertFalse(any(port.open for port in reactor.listening.values()))
+        with self.assertRaisesRegex(StartError, "TCP port 9988 is in use.* --apt-port"):
+            listen_for_apt(FakeReactor({"::": errno.EADDRINUSE}), Factory(), (), 9988, clients=True)
 
 
 class AcceptingPort:

@@ -6,12 +6,13 @@ PYTEST_ARGS ?=
 # Where make install puts things: DESTDIR stands before every path while a package is made. The daemon reads SYSCONFDIR/conf.d/pacserve, pacman
 # SYSCONFDIR/pacman.d. LAYOUT=system makes it a part of PYTHON, without what it needs (the default with DESTDIR); LAYOUT=private gives it an environment
 # of its own in PREFIX/lib/pacserve, with all that it needs (the default without), LAYOUT=shared one with what PYTHON lacks. PACMAN=no is for a host that
-# has no pacman.
+# has no pacman. APT=yes puts the configuration of apt into SYSCONFDIR/apt, as is done without DESTDIR where there is apt; APT=no does not.
 DESTDIR ?=
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 LAYOUT ?=
 PACMAN ?= yes
+APT ?=
 BIN := .venv/bin
 PACMAN7 := .pacman7
 DEBIANS := .debian12 .debian13
@@ -30,10 +31,10 @@ help:  ## Shows this list.
 run: setup-run  ## Installs what is missing into this folder and the system, and starts pacserve (options: ARGS).
 	@$(BIN)/pacserve --multicast $(ARGS)
 
-install:  ## Installs pacserve with its units and man pages (DESTDIR, PREFIX=/usr/local, LAYOUT, PACMAN=no); root without DESTDIR.
+install:  ## Installs pacserve with its units and man pages (DESTDIR, PREFIX=/usr/local, LAYOUT, PACMAN=no, APT); root without DESTDIR.
 	@$(if $(DESTDIR)$(filter system,$(LAYOUT)),,tools/system-packages.sh $(if $(filter no,$(PACMAN)),host,run))
 	@PYTHON='$(PYTHON)' tools/check-python.sh >/dev/null
-	@$(INSTALLING) install --layout '$(LAYOUT)' --pacman '$(PACMAN)'
+	@$(INSTALLING) install --layout '$(LAYOUT)' --pacman '$(PACMAN)' --apt '$(APT)'
 
 uninstall:  ## Removes what make install has installed, with the same DESTDIR and PREFIX; changed configuration stays.
 	@$(INSTALLING) uninstall

@@ -43,6 +43,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--sysconfdir", default="/etc", type=PurePosixPath)
     parser.add_argument("--layout", default="", choices=("", "system", "private", "shared"))
     parser.add_argument("--pacman", default="yes", choices=("yes", "no"))
+    parser.add_argument("--apt", default="", choices=("", "yes", "no"))
     named = parser.parse_args(arguments)
     try:
         if not (named.prefix.is_absolute() and named.sysconfdir.is_absolute()):
@@ -51,7 +52,9 @@ def main(arguments: list[str]) -> int:
         # The umask of whoever installs must not hide the files from those who run them.
         os.umask(0o022)
         if named.action == "install":
-            _install(places, named.layout or ("system" if places.destdir else "private"), pacman=named.pacman == "yes")
+            # A packager says it; this machine has apt, or has not.
+            apt = named.apt == "yes" or (not named.apt and not places.destdir and places.real(places.apt).is_dir())
+            _install(places, named.layout or ("system" if places.destdir else "private"), pacman=named.pacman == "yes", apt=apt)
         else:
             _uninstall(places)
     except InstallError as error:
@@ -69,7 +72,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _install(places: Places, layout: str, *, pacman: bool) -> None:
+def _install(places: Places, layout: str, *, pacman: bool, apt: bool) -> None:
     base = Path(sys.base_prefix).resolve()
     if not places.destdir and any(base.is_relative_to(home) for home in _HOMES):
         raise InstallError(
@@ -85,7 +88,7 @@ def _install(places: Places, layout: str, *, pacman: bool) -> None:
     else:
         say(f"Installing pacserve and what it needs into {places.prefix}/lib/pacserve; this takes a minute.")
         install_private(tree, places, pacman=pacman, shared=layout == "shared")
-    for file in placed(places):
+    for file in placed(places, apt=apt):
         tree.put(file)
     tree.finish()
     if not places.destdir:

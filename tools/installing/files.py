@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 ROOT = Path(__file__).parents[2]
 # The command that the units in contrib/ name: the one of a distribution's package.
 _PACKAGED_COMMAND = "/usr/bin/pacserve"
-_EXECUTABLE = ("iptables/pacserve-firewall", "pacserve-static")
+_EXECUTABLE = ("apt/pacserve-proxy", "iptables/pacserve-firewall", "pacserve-static")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,11 @@ class Places:
     @property
     def units(self) -> PurePosixPath:
         return self.prefix / "lib/systemd/system"
+
+    @property
+    def apt(self) -> PurePosixPath:
+        """Returns the folder of apt's configuration, which every Debian has."""
+        return self.sysconfdir / "apt/apt.conf.d"
 
     @property
     def shared(self) -> PurePosixPath:
@@ -77,8 +82,14 @@ class Placed:
         return data.replace(_PACKAGED_COMMAND.encode(), self.command.encode()) if self.command else data
 
 
-def placed(places: Places) -> tuple[Placed, ...]:
-    """Returns all files but those of the Python package, in the order of their targets."""
+def placed(places: Places, *, apt: bool = False) -> tuple[Placed, ...]:
+    """
+    Returns all files but those of the Python package, in an order in which none comes before a file that it names.
+
+    Args:
+        places: The folders of the installation.
+        apt: True to configure apt as well; without pacserve's daemon that configuration changes nothing.
+    """
     share = places.prefix / "share"
     files = [Placed(f"contrib/systemd/{name}", places.units / name, command=f"{places.commands}/pacserve") for name in _names("contrib/systemd")]
     files += [Placed(f"man/{name}", share / f"man/man{name[-1]}" / name) for name in _names("man")]
@@ -86,11 +97,17 @@ def placed(places: Places) -> tuple[Placed, ...]:
     # A low number, so that whatever an administrator says of the same limit counts.
     files.append(Placed("contrib/sysctl.d/pacserve.conf", places.prefix / "lib/sysctl.d/10-pacserve.conf"))
     files += [Placed(f"contrib/{name}", places.sysconfdir / name, configuration=True) for name in ("conf.d/pacserve", "pacman.d/pacserve")]
-    extras = ["pacserve-static", *(f"{folder}/{name}" for folder in ("grafana", "iptables", "prometheus") for name in _names(f"contrib/{folder}"))]
+    folders = ("apt", "grafana", "iptables", "prometheus")
+    extras = ["pacserve-static", *(f"{folder}/{name}" for folder in folders for name in _names(f"contrib/{folder}"))]
     files += [Placed(f"contrib/{name}", places.shared / name, executable=name in _EXECUTABLE) for name in extras]
     pages = ["README.md", "CHANGELOG.md", "SECURITY.md", *(f"docs/{name}" for name in _names("docs"))]
     files += [Placed(name, share / "doc/pacserve" / name) for name in pages]
-    return tuple(sorted(files, key=lambda file: file.target))
+    files.sort(key=lambda file: file.target)
+    if apt:
+        # apt fails while its configuration names a script that is not there.
+        files.append(Placed("contrib/apt/pacserve-proxy", places.sysconfdir / "apt/pacserve-proxy", executable=True, configuration=True))
+        files.append(Placed("contrib/apt/30pacserve", places.apt / "30pacserve", configuration=True))
+    return tuple(files)
 
 
 def _names(folder: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -117,12 +117,22 @@ def _remove(places: Places, manifest: Manifest, say: Callable[[str], None]) -> N
     for path in manifest.trees:
         if places.real(path).is_dir():
             shutil.rmtree(places.real(path))
-    for path, digest in manifest.configuration.items():
-        there = _digest(places.real(path))
-        if there == digest:
+    changed = [path for path, digest in manifest.configuration.items() if _digest(places.real(path)) not in (digest, None)]
+    for path in changed:
+        say(f"{path} was changed and stays.")
+    # A file goes before those that it names, and keeps them where it stays: apt fails while its configuration names a script that is not there.
+    left = [path for path in manifest.configuration if path not in changed and _digest(places.real(path)) is not None]
+    for path in sorted(left, key=lambda path: _named(places, path, left)):
+        if _named(places, path, changed):
+            say(f"{path} stays: it is named in a file that stays.")
+        else:
             places.real(path).unlink()
-        elif there is not None:
-            say(f"{path} was changed and stays.")
+
+
+def _named(places: Places, path: PurePosixPath, files: Iterable[PurePosixPath]) -> bool:
+    """Returns whether one of these files, as far as they are there, names a path."""
+    texts = (places.real(file).read_bytes() for file in files if file != path and places.real(file).is_file())
+    return any(str(path).encode() in text for text in texts)
 
 
 def _digest(path: Path) -> str | None:

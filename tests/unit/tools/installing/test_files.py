@@ -38,7 +38,7 @@ class PlacedTests(SynchronousTestCase):
 
     def test_one_place_each(self) -> None:
         """No two files have the same place."""
-        targets = [file.target for file in placed(USR)]
+        targets = [file.target for file in placed(USR, apt=True)]
         self.assertEqual(len(targets), len(set(targets)))
 
     def test_configuration(self) -> None:
@@ -46,9 +46,16 @@ class PlacedTests(SynchronousTestCase):
         self.assertEqual({str(file.target) for file in placed(LOCAL) if file.configuration}, {"/etc/conf.d/pacserve", "/etc/pacman.d/pacserve"})
         self.assertFalse([file.target for file in placed(LOCAL) if not file.configuration and not file.target.is_relative_to("/usr/local")])
 
+    def test_apt(self) -> None:
+        """On a host with apt its configuration comes last, after the script that it names; on others nothing of it is in /etc."""
+        *_, script, configuration = placed(USR, apt=True)
+        self.assertEqual([str(script.target), str(configuration.target)], ["/etc/apt/pacserve-proxy", "/etc/apt/apt.conf.d/30pacserve"])
+        self.assertIn(f'"{script.target}"', configuration.content().decode())
+        self.assertFalse([file for file in placed(USR) if str(file.target).startswith("/etc/apt")])
+
     def test_scripts(self) -> None:
         """The scripts in contrib/ can be started where they are installed."""
-        for file in placed(USR):
+        for file in placed(USR, apt=True):
             self.assertEqual(file.executable, file.content().startswith(b"#!"), file.source)
 
     def test_below_destdir(self) -> None:

@@ -35,6 +35,8 @@ usr/share/fish/vendor_completions.d/pacsrv.fish
 usr/share/man/man7/pacserve-protocol.7
 usr/share/man/man8/pacserve.8
 usr/share/man/man8/pacsrv.8
+usr/share/pacserve/apt/30pacserve
+usr/share/pacserve/apt/pacserve-proxy
 usr/share/pacserve/grafana/pacserve.json
 usr/share/pacserve/iptables/pacserve-firewall
 usr/share/pacserve/manifest

@@ -90,6 +90,18 @@ class SystemdTests(SynchronousTestCase):
         self.run_both()
         self.assertEqual(self.calls, [["systemctl", "--quiet", "disable", "pacserve.service", "pacserve.socket"]])
 
+    def test_apt(self) -> None:
+        """Where this machine has apt it is configured as well, unless that is not wanted."""
+        self.patch(program, "_SYSTEMD", self.root / "absent")
+        folder = self.root / "etc/apt/apt.conf.d"
+        folder.mkdir(parents=True)
+        places = ["--prefix", f"{self.root}/usr", "--sysconfdir", f"{self.root}/etc"]
+        self.assertEqual(program.main(["install", *places]), 0)
+        self.assertEqual([path.name for path in folder.iterdir()], ["30pacserve"])
+        self.assertTrue(os.access(folder.parent / "pacserve-proxy", os.X_OK))
+        self.assertEqual(program.main(["install", "--apt", "no", *places]), 0)
+        self.assertEqual([path.name for path in folder.parent.rglob("*")], ["apt.conf.d"])
+
     def test_package(self) -> None:
         """While a package is made the systemd of this machine is left alone."""
         self.patch(program, "_SYSTEMD", self.root)

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tools.installing import tree as module
 from tools.installing.files import Placed, Places
 from tools.installing.tree import Tree, uninstall
 
@@ -14,6 +15,8 @@ CONFIGURATION = PurePosixPath("/etc/conf.d/pacserve")
 OPTIONS = Placed("contrib/conf.d/pacserve", CONFIGURATION, configuration=True)
 OTHER_OPTIONS = Placed("contrib/pacman.d/pacserve", CONFIGURATION, configuration=True)  # as if a later version had these
 SCRIPT = Placed("contrib/pacserve-static", PurePosixPath("/usr/share/pacserve/pacserve-static"), executable=True)
+APT = Placed("contrib/apt/30pacserve", PurePosixPath("/etc/apt/apt.conf.d/30pacserve"), configuration=True)
+APT_SCRIPT = Placed("contrib/apt/pacserve-proxy", PurePosixPath("/etc/apt/pacserve-proxy"), executable=True, configuration=True)
 
 
 class TreeTests(SynchronousTestCase):
@@ -91,6 +94,36 @@ class TreeTests(SynchronousTestCase):
         self.options.write_bytes(OPTIONS.content())
         uninstall(self.places, self.said.append)
         self.assertEqual(self.left(), [])
+
+    def test_named_file(self) -> None:
+        """What a changed configuration names stays with it, by an uninstallation as by an installation without it; both go when both may."""
+        self.install(APT_SCRIPT, APT)
+        place, before = self.places.real(APT.target), APT.content()
+        place.write_bytes(before + b"// mine\n")
+        self.install(OPTIONS)
+        self.assertTrue({"etc/apt/apt.conf.d/30pacserve", "etc/apt/pacserve-proxy"} <= set(self.left()))
+        self.assertIn("/etc/apt/pacserve-proxy stays: it is named in a file that stays.", self.said)
+        self.install(APT_SCRIPT, APT)
+        uninstall(self.places, self.said.append)
+        self.assertEqual(self.left(), ["etc/apt/apt.conf.d/30pacserve", "etc/apt/pacserve-proxy"])
+        place.write_bytes(before)
+        self.install(APT_SCRIPT, APT)
+        uninstall(self.places, self.said.append)
+        self.assertEqual(self.left(), [])
+
+    def test_named_file_goes_last(self) -> None:
+        """While files are taken away no configuration names a script that has gone already."""
+        self.install(APT_SCRIPT, APT)
+        seen: list[bool] = []
+        unlink = Path.unlink
+
+        def watched(path: Path, **options: bool) -> None:
+            unlink(path, **options)
+            seen.append(self.places.real(APT.target).exists() <= self.places.real(APT_SCRIPT.target).exists())
+
+        self.patch(module.Path, "unlink", watched)
+        uninstall(self.places, self.said.append)
+        self.assertEqual((self.left(), set(seen)), ([], {True}))
 
     def test_no_longer_installed(self) -> None:
         """What a later version does not have is removed when that is installed."""

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.app.daemon import FAREWELL, GRACE, LAST_ANSWERS
 from pacserve.config.settings import DEFAULT_SPOOL, DEFAULT_STATE
+from tests.unit.contrib.test_apt import NOTICE
 
 UNITS = Path(__file__).parents[3] / "contrib/systemd"
 
@@ -59,6 +60,12 @@ class UnitTests(SynchronousTestCase):
         service = unit("pacserve.service")["Service"]
         self.assertEqual((service["ProtectSystem"], f"/var/cache/{service['CacheDirectory']}"), ("strict", DEFAULT_SPOOL))
         self.assertEqual(f"/var/lib/{service['StateDirectory']}", DEFAULT_STATE)
+
+    def test_notice(self) -> None:
+        """The folder in which apt's configuration looks for the daemon is made, for everybody to look into, and removed when the daemon stops."""
+        service = unit("pacserve.service")["Service"]
+        self.assertEqual(f"/run/{service['RuntimeDirectory']}/apt", NOTICE)
+        self.assertFalse({"RuntimeDirectoryMode", "RuntimeDirectoryPreserve"} & set(service))
 
     def test_no_restart(self) -> None:
         """Wrong options and a wrong configuration are not tried again and again."""

@@ -65,9 +65,9 @@ class ControlTests(SynchronousTestCase):
 
 class ScriptTests(SynchronousTestCase):
     def test_purge(self) -> None:
-        """Purging removes the folders that the unit makes, and only then."""
+        """Purging removes the folders that the unit makes and systemd leaves, and only then."""
         unit = (ROOT / "contrib/systemd/pacserve.service").read_text()
-        self.assertEqual(re.findall(r"^(?:Cache|State|Runtime|Logs|Configuration)Directory=(.*)$", unit, re.MULTILINE), ["pacserve", "pacserve"])
+        self.assertEqual(re.findall(r"^(?:Cache|State|Logs|Configuration)Directory=(.*)$", unit, re.MULTILINE), ["pacserve", "pacserve"])
         text = (DEBIAN / "postrm").read_text()
         before, _, purge = text.partition('if [ "$1" = purge ]; then')
         self.assertNotIn("rm ", before)

@@ -7,7 +7,6 @@ from pathlib import Path, PurePosixPath
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tools.installing import tree as module
 from tools.installing.files import Placed, Places
 from tools.installing.tree import Tree, uninstall
 
@@ -121,7 +120,7 @@ class TreeTests(SynchronousTestCase):
             unlink(path, **options)
             seen.append(self.places.real(APT.target).exists() <= self.places.real(APT_SCRIPT.target).exists())
 
-        self.patch(module.Path, "unlink", watched)
+        self.patch(Path, "unlink", watched)
         uninstall(self.places, self.said.append)
         self.assertEqual((self.left(), set(seen)), ([], {True}))
 

@@ -17,15 +17,19 @@ from twisted.logger import Logger
 
 from pacserve import __version__
 from pacserve.app.advising import Advice, Examine
+from pacserve.app.apt import AptSurroundings, apt_serving
+from pacserve.app.catalogues import Catalogues, ChosenUpstreams
 from pacserve.app.fetching import Fetching, Surroundings, take
 from pacserve.app.listening import close, listen, listen_on_loopback, unused_options
 from pacserve.app.mirroring import Mirroring
+from pacserve.app.naming import own_names, page_of, shown
 from pacserve.app.notify import ServiceNotifier
 from pacserve.app.peering import Peering, Time
 from pacserve.app.reporting import Parts
 from pacserve.app.routes import Fronts, routes
 from pacserve.app.telling import Telling
 from pacserve.app.threads import Threads
+from pacserve.apt.catalogue import ContentCatalogue
 from pacserve.cache.packages import CachedPackages
 from pacserve.cache.shared import SharedPackages
 from pacserve.claims.claiming import LocalKeeper
@@ -41,7 +45,7 @@ from pacserve.indexes.signatures import SignatureSource
 from pacserve.lateness import Lateness
 from pacserve.metrics.errors import ErrorCounts
 from pacserve.mirrors.folders import RepositoryFolders
-from pacserve.network.addresses import Endpoint, IPAddress, parse_address
+from pacserve.network.addresses import IPAddress
 from pacserve.network.machine import Machine
 from pacserve.network.names import told_name
 from pacserve.packages.children import ChildRunner
@@ -111,12 +115,10 @@ class Daemon:
     def __init__(self, reactor: Any, settings: Settings, process: Process) -> None:
         wall = process.wall
         self.stopping = False
-        self._reactor = reactor
-        self._settings = settings
+        self._reactor, self._settings = reactor, settings
         self._inherited = process.inherited
         self._open_files = process.open_files
-        self._ports: list[IListeningPort] = []
-        self._loopback: list[IListeningPort] = []
+        self._ports, self._loopback = list[IListeningPort](), list[IListeningPort]()
         self._notifier = ServiceNotifier(process.environment.get("NOTIFY_SOCKET"))
         self._threads = threads = Threads(reactor)
         instance = secrets.token_hex(16)
@@ -129,11 +131,12 @@ class Daemon:
         run = ChildRunner(reactor)
         self._configuration = PacmanConf(settings.pacman_conf, run, threads.read_configuration, reactor, required=settings.pacman_required)
         self._databases = Databases(self._configuration, KeptTables(f"{settings.state}/databases"), run, reactor, lateness)
-        names = _own_names() | frozenset(settings.names)
+        names = own_names() | frozenset(settings.names)
         servers = Servers(self._configuration, machine, names, settings.port)
         self._private = private = PrivateRepositories(self._configuration, servers, settings.private)
-        self._caches = caches = CachedPackages(self._cache_dirs, self._databases, threads.run, reactor, wall, private.names)
-        shared = SharedPackages(caches, private.names, self._databases)
+        catalogue = Catalogues(self._databases, content := ContentCatalogue())
+        self._caches = caches = CachedPackages(self._cache_dirs, catalogue, threads.run, reactor, wall, private.names)
+        shared = SharedPackages(caches, private.names, catalogue)
 
         self._peering = peering = Peering(settings, myself, machine, caches, Time(reactor, lateness))
         self._proxies = Proxies(process.environment)
@@ -141,9 +144,8 @@ class Daemon:
         mirroring = Mirroring(settings, servers, self._proxies, machine, instance, reactor)
         lan_rate = TokenBucket(settings.lan_limit)
         limits = Limits(partial(take, TokenBucket(settings.wan_limit), reactor), partial(take, lan_rate, reactor))
-        around = Surroundings(
-            mirroring.upstreams, self._databases, peering.claiming, limits, self._pacman_cache_dirs, threads.run, reactor, wall, lateness
-        )
+        upstreams = ChosenUpstreams(mirroring.repositories, mirroring.upstreams)
+        around = Surroundings(upstreams, catalogue, peering.claiming, limits, self._pacman_cache_dirs, threads.run, reactor, wall, lateness)
         self._fetching = fetching = Fetching(settings, around)
         errors = ErrorCounts()
         delivery = Deliverer(
@@ -160,6 +162,8 @@ class Daemon:
             Policy(settings.misses, settings.hits, peering.source.has_usable, self._downloads),
             reactor,
         )
+        for_apt = settings, content, mirroring.repositories, fetching, limits.wan, caches, peering.source, self._downloads
+        self._apt = apt_serving(AptSurroundings(*for_apt, run, wall, machine, names, instance), reactor, process.environment)
         rules = AccessRules(
             clients=ClientAdmission(machine, settings.clients),
             peers=PeerAdmission(machine, settings.peers, peering.source.is_peer),
@@ -197,19 +201,16 @@ class Daemon:
             package=PackageFront(shared),
             info=InfoFront(shared, myself, threads.run, lambda: self.stopping),
             claim=ClaimFront(LocalKeeper(peering.claims, reactor)),
-            fetch=FetchFront(fetching.packages, shared, self._databases, self._public) if fetching.wanted else None,
+            fetch=FetchFront(fetching.packages, shared, catalogue, self._public) if fetching.wanted else None,
             report=self._telling.fronts,
         )
-        self._router = Router(
-            routes(fronts),
-            rules,
-            reactor,
-            witnesses=(*logs, *self._telling.witnesses),
-            wall=wall,
-            pacing=_pacing_of(settings.lan_limit, machine, Pacing(partial(take, lan_rate, reactor), reactor)),
-        )
+        pacing = _pacing_of(settings.lan_limit, machine, Pacing(partial(take, lan_rate, reactor), reactor))
+        router = partial(Router, rules=rules, clock=reactor, witnesses=(*logs, *self._telling.witnesses), wall=wall, pacing=pacing)
+        self._router = router(routes(fronts))
         self._connections = Connections(reactor, most=affordable(process.open_files), ranking=ranking)
         self._site = Site(self._router, reactor, connections=self._connections)
+        if self._apt is not None:
+            self._apt.serve(router([self._apt.route]), self._connections)
 
     async def start(self) -> None:
         """
@@ -245,10 +246,18 @@ class Daemon:
             self._loopback = listen_on_loopback(self._reactor, self._site, self._ports)
         for port in (*self._ports, *self._loopback):
             self._site.take(port)
+        if self._apt is not None:
+            try:
+                self._apt.start()
+            except StartError:
+                await close((*self._ports, *self._loopback), accepting=False)
+                self._peering.stop()
+                self._fetching.stop()
+                raise
         self._lateness.start()
         self._in_background(self._prepare(), "preparing for the first requests")
         where = self._shown_ports()
-        self._log.info("pacserve {version} listens on {where}; status page: {page}", version=__version__, where=where, page=_page_of(self._ports))
+        self._log.info("pacserve {version} listens on {where}; status page: {page}", version=__version__, where=where, page=page_of(self._ports))
         self._notifier.ready(f"Listening on {where}")
 
     async def _prepare(self) -> None:
@@ -267,6 +276,8 @@ class Daemon:
         """
         self.stopping = True
         self._notifier.stopping()
+        if self._apt is not None:
+            self._apt.retire()
         self._peering.stop()
         self._lateness.stop()
         self._telling.retire()
@@ -274,10 +285,13 @@ class Daemon:
         self._connections.retire()
         await self._in_time(self._connections.gone(), GRACE)
         await close((*self._ports, *self._loopback), accepting=not self._inherited)
+        if self._apt is not None:
+            await self._apt.stop()
         if not await self._in_time(self._connections.gone(), FAREWELL):
             await self._in_time(self._router.answered(), LAST_ANSWERS)
-        if self._router.running:
-            self._log.info("{count} transfers were cut", count=self._router.running)
+        running = self._router.running + (0 if self._apt is None else self._apt.running)
+        if running:
+            self._log.info("{count} transfers were cut", count=running)
         self._fetching.stop()  # not before: a signature may still have to be fetched
         # Connections are aborted in the next turn: without it, a client that knows no chunks would take a file that was cut off for the whole.
         await deferLater(self._reactor, 0)
@@ -297,7 +311,8 @@ class Daemon:
         self._notifier.ready(f"Listening on {self._shown_ports()}")
 
     def _shown_ports(self) -> str:
-        return ", ".join(_shown(port) for port in self._ports)
+        ports = ", ".join(map(shown, self._ports))
+        return ports if self._apt is None else f"{ports}, for apt on {self._apt.shown_ports()}"
 
     def _downloads(self) -> bool:
         """Returns whether something new may be downloaded now."""
@@ -331,23 +346,3 @@ class Daemon:
 def _pacing_of(limit: int | None, machine: Machine, pacing: Pacing) -> Callable[[IPAddress], Pacing | None]:
     """Returns a function that gives the limit of speed for a client; this host has none."""
     return lambda client: None if limit is None or machine.owns(client) else pacing
-
-
-def _own_names() -> frozenset[str]:
-    """Returns the names by which this host knows itself, without asking anyone."""
-    name = socket.gethostname().lower()
-    short = name.partition(".")[0]
-    return frozenset({name, short, f"{short}.local", f"{short}.localdomain"} - {""})
-
-
-def _page_of(ports: Sequence[IListeningPort]) -> str:
-    """Returns the URL of the status page: at localhost, unless the user bound the daemon to other addresses alone."""
-    hosts: list[Any] = [port.getHost() for port in ports]
-    addresses = [parse_address(host.host) for host in hosts]
-    here = any(address.is_unspecified or address.is_loopback for address in addresses)
-    return f"{Endpoint('localhost' if here else hosts[0].host, hosts[0].port).url}/"
-
-
-def _shown(port: IListeningPort) -> str:
-    address: Any = port.getHost()
-    return str(Endpoint(address.host, address.port))

@@ -80,7 +80,7 @@ class Fetching:
     _log = Logger()
 
     def __init__(self, settings: Settings, around: Surroundings) -> None:
-        self.wanted = settings.misses is not Misses.REDIRECT or settings.hits is not Hits.REDIRECT
+        self.wanted = settings.apt or settings.misses is not Misses.REDIRECT or settings.hits is not Hits.REDIRECT
         self._demanded = settings.misses is Misses.FETCH or settings.hits is Hits.RELAY
         self._around = around
         self._opened = False

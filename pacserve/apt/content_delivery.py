@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -23,6 +24,7 @@ from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.web.answers import Answer, FileAnswer, SizeAnswer, StreamAnswer
 from pacserve.web.front import Ask
 
+_THIS_HOST = IPv4Address("127.0.0.1")
 # Requests of all clients that are worked on before it is their turn.
 EARLY_LIMIT = 48
 # Seconds for which a mirror that gave a wrong file twice is not asked for it: by then apt has tried it all its times.
@@ -90,6 +92,23 @@ class ContentDelivery:
         self._early.add(name)
         early = Deferred.fromCoroutine(self._begin(self.request(file), client))
         self._complaints.hear(early, "beginning to fetch a file").addCallback(lambda _: self._early.discard(name))
+
+    async def hold(self, file: KnownFile) -> bool:
+        """Fetches a file, so that this host has it; returns whether it has, as it is stated."""
+        try:
+            answer = await self._delivery.deliver(self.request(file), _THIS_HOST)
+        except RequestError:
+            return False
+        if isinstance(answer, FileAnswer):
+            answer.held.file.close()
+            return True
+        reader = answer.opened().reader if isinstance(answer, StreamAnswer) else None
+        if reader is None:
+            return False
+        try:
+            return await reader.more(file.stated.size - 1)  # the last byte can be read when all are known to be right
+        finally:
+            reader.close()
 
     async def _begin(self, request: FileRequest, client: IPAddress) -> None:
         answer = await self._delivery.deliver(request, client)

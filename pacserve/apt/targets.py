@@ -43,6 +43,11 @@ class Target:
         """The last part of the path."""
         return self.path[-1]
 
+    @property
+    def folder(self) -> Target:
+        """The folder that the file lies in."""
+        return Target(self.origin, self.path[:-1])
+
     def below(self, base: Target) -> str | None:
         """Returns the path of this file from a base on, decoded; None where it does not lie below that."""
         count = len(base.path)

@@ -35,7 +35,7 @@ class Lies:
 
 
 class _Memory:
-    """What mirrors have said and given of files, by the last of their URLs."""
+    """The answers of mirrors that matter later, by the last of the URLs of a file."""
 
     def __init__(self) -> None:
         self.refusals: ExpiringMemory[str, int] = ExpiringMemory(_FILES_LIMIT, REFUSAL_LIFETIME)

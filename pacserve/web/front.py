@@ -52,3 +52,11 @@ class Front(Protocol):
         Raises:
             RequestError: The answer is an HTTP error.
         """
+
+    def ahead(self, ask: Ask) -> None:
+        """
+        Takes note of a GET that waits on its connection behind one that is being answered, so that it can be started on.
+
+        It is asked as well when its turn has come, unless its client leaves before: nothing is answered here, and this returns at once.
+        """
+        return

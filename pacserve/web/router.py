@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -16,7 +15,8 @@ from twisted.web.server import NOT_DONE_YET
 
 from pacserve.complaints import Complaints
 from pacserve.errors import PacserveError, RequestError, plain_reason, reason_of
-from pacserve.http.request import authority_of, path_of, query_of, split_target
+from pacserve.http.heads import WaitingHead
+from pacserve.http.request import split_target
 from pacserve.network.addresses import IPAddress, parse_address
 from pacserve.waiting import Done, Waiters, begin
 from pacserve.web.access_log import printable
@@ -24,11 +24,12 @@ from pacserve.web.admission import AccessRules
 from pacserve.web.answers import Answer, EventsAnswer, FileAnswer, PassedAnswer, RedirectAnswer, SizeAnswer, StreamAnswer
 from pacserve.web.bodies.body import PassedBytes, Sent, send_document, send_file, send_passed, send_stream
 from pacserve.web.bodies.pacing import Pacing
-from pacserve.web.front import Ask
 from pacserve.web.origins import source_text
-from pacserve.web.routes import HostHeader, Route
+from pacserve.web.routes import Route
+from pacserve.web.server.pipeline import Ahead
 from pacserve.web.server.responses import Responder, field_value, header_getter
 from pacserve.web.server.twisted_internals import abort, response_has_begun
+from pacserve.web.table import Entry, RouteTable
 from pacserve.web.witness import Answered, ClientLeft, Witness
 
 T = TypeVar("T")
@@ -36,23 +37,6 @@ T = TypeVar("T")
 
 def _unlimited(_: IPAddress) -> None:
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """
-    A route, prepared for being looked up with each request.
-
-    Attributes:
-        methods: The allowed methods, as a request has them.
-        admits: Returns whether an address is of the route's audience.
-        host: Whether a request must name this host.
-    """
-
-    route: Route
-    methods: frozenset[bytes]
-    admits: Callable[[IPAddress], bool]
-    host: HostHeader
 
 
 class _Exchange:
@@ -73,7 +57,7 @@ class _Exchange:
         self.target: bytes = request.uri
         self.client = parse_address(request.getClientAddress().host)
         self.started = started
-        self.entry: _Entry | None = None
+        self.entry: Entry | None = None
         self.gone = False
 
     @property
@@ -94,6 +78,7 @@ class Router(Resource):
 
     Attributes:
         running: Requests that have not ended yet.
+        ahead: Tells the front that a request waits on its connection, where the route allows it; None where no front has a use for that.
     """
 
     isLeaf = True  # noqa: N815
@@ -121,10 +106,8 @@ class Router(Resource):
         """
         super().__init__()  # it is a resource only so that tests can put it into a tree
         self.running = 0
-        entries = [_prepared(route, rules) for route in routes]
-        self._entries = {entry.route.path: entry for entry in entries if not entry.route.rest}
-        self._rest = next((entry for entry in entries if entry.route.rest), None)
-        self._hosts = rules.hosts
+        self._table = RouteTable(routes, rules)
+        self.ahead: Ahead | None = self._look_ahead if self._table.looks_ahead else None
         self._clock = clock
         self._pacing = pacing
         self._witnesses = tuple(witnesses)
@@ -160,23 +143,22 @@ class Router(Resource):
             RequestError: 403, 404, 405 or 421; no front was asked.
         """
         request = exchange.request
-        parts = split_target(request.uri)
-        entry = self._rest if parts is None else self._entries.get(parts[0], self._rest)
-        if entry is None or (parts is None and request.method in entry.methods):
-            raise RequestError(404, "there is nothing here")
-        exchange.entry = entry
-        if parts is None or request.method not in entry.methods:
-            raise RequestError(405, entry.route.refusal or f"only {' and '.join(entry.route.methods.value)} can be used here")
-        if not entry.admits(exchange.client):
-            raise RequestError(403, f"{exchange.client} is not answered here")
-        header = header_getter(request)
-        authority = authority_of(request.uri)
-        if entry.host is HostHeader.CHECKED or (entry.host is HostHeader.ORIGIN and authority is None):
-            self._hosts.check(header("Host") if authority is None else authority, exchange.client)
-        query = query_of(request.uri) if b"?" in request.uri else ""
-        if entry is self._rest:
-            return entry.route.front.answer(Ask(exchange.method, parts, exchange.client, header, query, authority, path_of(request.uri)))
-        return entry.route.front.answer(Ask(exchange.method, parts[1:], exchange.client, header, query, authority))
+        method, target = request.method, request.uri
+        parts = split_target(target)
+        exchange.entry = entry = self._table.find(method, parts)
+        return entry.route.front.answer(self._table.admit(entry, method, target, parts, exchange.client, header_getter(request)))
+
+    def _look_ahead(self, head: WaitingHead, client: IPAddress) -> None:
+        """Tells the front of a request that waits, where the route of that allows it."""
+        try:
+            parts = split_target(head.target)
+            entry = self._table.find(head.method, parts)
+            if entry.looks_ahead:
+                entry.route.front.ahead(self._table.admit(entry, head.method, head.target, parts, client, head.header))
+        except RequestError:
+            pass  # its client is told when its turn has come
+        except Exception:
+            self._log.failure("{request} failed before its turn", request=printable(head.target.decode("latin-1")))
 
     def _wait(self, exchange: _Exchange, coroutine: Coroutine[Any, Any, Answer]) -> None:
         """Delivers the answer of a front that waits when it is there.  A client that leaves cancels the front."""
@@ -288,11 +270,6 @@ class Router(Resource):
 
     def _ended(self) -> None:
         self.running -= 1
-
-
-def _prepared(route: Route, rules: AccessRules) -> _Entry:
-    methods = frozenset(method.encode("ascii") for method in route.methods.value)
-    return _Entry(route, methods, rules.admission(route.audience).admits, route.host)
 
 
 def _fields(headers: Iterable[tuple[str, str]]) -> str:

@@ -16,6 +16,7 @@ from twisted.web.http import Request
 from twisted.web.resource import IResource
 
 from pacserve.web.server.connections import ClientConnection, Connections, Visitor
+from pacserve.web.server.pipeline import Ahead, Pipeline, too_many
 from pacserve.web.server.sockets import Flusher, Outgoing, has_unread, outgoing
 from pacserve.web.server.turns import Turns
 from pacserve.web.server.twisted_internals import BareChannel
@@ -28,12 +29,6 @@ MOST_HEADERS = 100
 
 MOST_HEADER_BYTES = 16384
 """All headers of a request together."""
-
-MOST_PIPELINED = 20
-"""Requests that may wait behind the one that is answered: apt sends 10 at once, pacman and peers none."""
-
-_MOST_WAITING_BYTES = 8192
-"""Bytes of those requests: apt's have some 2,500.  They are kept for as long as the answer takes, on thousands of connections."""
 
 HEAD_TIMEOUT = 15.0
 """Seconds from the beginning of a connection, or from the first byte of a further request, to the end of its head."""
@@ -87,7 +82,8 @@ class Channel(BareChannel, ClientConnection):
     Twisted starts a timer for each request; here `Connections` checks all of them, which also gives the head of a request an absolute deadline: a
     byte now and then does not extend it.  Requests with a body are refused before a byte of it is kept.
 
-    One request is answered in a turn of the reactor, however many have arrived: others have their turn before the next one.
+    One request is answered in a turn of the reactor, however many have arrived: others have their turn before the next one.  A resource that has an
+    `ahead` is told of those that wait while an answer takes its time.
     """
 
     MAX_LENGTH = LONGEST_LINE
@@ -131,6 +127,8 @@ class Channel(BareChannel, ClientConnection):
         self._flushable: Connection | None = None
         self._done: Request | None = None  # the request that was answered, until the next one may follow
         self._peer: IAddress | None = None
+        ahead: Ahead | None = getattr(resource, "ahead", None)
+        self._pipeline = None if ahead is None else Pipeline(ahead, visitor.address)
 
     @property
     def visitor(self) -> Visitor:
@@ -187,13 +185,12 @@ class Channel(BareChannel, ClientConnection):
         self._receiving = True
         try:
             super().dataReceived(data)
+            if self.waiting_bytes:
+                self._look_behind(b"".join(self.waiting_bytes))
         finally:
             self._receiving = False
         if allowance is not None:
             allowance.use(0, self._turns.cpu_seconds() - began)
-        if self.waiting_bytes and self._too_many_wait():
-            self._flooding = True
-            self.waiting_bytes.clear()
         if self._done is not None:
             self._proceed()
 
@@ -227,7 +224,22 @@ class Channel(BareChannel, ClientConnection):
         self._enter(Phase.RESPONSE)
         if self._visitor.allowance is not None:
             self._visitor.allowance.use(1, 0.0)
+        if self._pipeline is not None:
+            self._pipeline.next()
         super().allContentReceived()
+
+    def _look_behind(self, waiting: bytes) -> None:
+        """Looks at what has arrived behind the request that is being answered."""
+        if too_many(waiting):
+            self._flooding = True
+            self.waiting_bytes.clear()
+            return
+        # A request that was answered at once is followed by the next one in a moment.
+        if self._pipeline is None or self._phase is not Phase.RESPONSE or self._done is not None:
+            return
+        allowance = self._visitor.allowance
+        if self.stays_open and not self._retired and (allowance is None or allowance.wait(self._turns.seconds()) <= 0):
+            self._pipeline.look(waiting)
 
     # A response goes out.
 
@@ -284,11 +296,6 @@ class Channel(BareChannel, ClientConnection):
         self._waiting = True
         self._turns.next(allowance, self._go_on)
         return True
-
-    def _too_many_wait(self) -> bool:
-        """Returns whether more has arrived behind the request that is being answered than will be answered."""
-        waiting = b"".join(self.waiting_bytes)
-        return len(waiting) > _MOST_WAITING_BYTES or waiting.count(b"\r\n\r\n") > MOST_PIPELINED
 
     def _go_on(self) -> None:
         self._waiting = False

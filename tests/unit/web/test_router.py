@@ -749,3 +749,83 @@ class RestTests(SynchronousTestCase):
             self.assertEqual((answer.status, answer.body), (405, b"there is no tunnel\n"))
         self.assertEqual(self.browser.get("*").status, 404)
         self.assertEqual(self.front.asks, [])
+
+
+class Eager(TestFront):
+    """
+    A front that starts on requests that wait.
+
+    Attributes:
+        waiting: Those that it was told of.
+    """
+
+    def __init__(self, answer: Answer | Exception | Callable[[], Awaitable[Answer]]) -> None:
+        super().__init__(answer)
+        self.waiting: list[Ask] = []
+
+    def ahead(self, ask: Ask) -> None:
+        self.waiting.append(ask)
+        if ask.parts[-1] == "defect":
+            raise ZeroDivisionError
+
+
+class AheadTests(RouterTestCase):
+    """There is a front that starts on requests that wait, and one that does not."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.front = self.eager = Eager(REDIRECT)
+        self.idle = TestFront(REDIRECT)
+        rest = Route("apt", Methods.READ, Audience.CLIENTS, HostHeader.ORIGIN, self.eager, rest=True)
+        routes = [rest, Route("request", Methods.READ, Audience.CLIENTS, HostHeader.CHECKED, self.idle)]
+        self.router = Router(routes, AccessRules(ThisMachine(), Everyone(), Hosts(Addresses(), ())), self.clock)
+        self.site = site_of(self.router, self.clock)
+        self.browser = Browser(self.site)
+
+    def send(self, *requests: str, host: str = "localhost") -> None:
+        """Sends requests at once."""
+        self.browser.send("".join([f"{request} HTTP/1.1\r\nHost: {host}\r\nRange: bytes=5-\r\n\r\n" for request in requests]).encode("ascii"))
+
+    def test_told(self) -> None:
+        """The front is told all of a request that waits, and asked the same in its turn; no front is told of a request that is not its own."""
+        result = self.waiting()
+        self.send("GET http://a.example/first", "GET /request/x", "GET http://b.example:80/x/a%7eb.deb?c", "HEAD /x")
+        (told,) = self.eager.waiting
+        self.assertEqual((told.method, told.parts, told.client), ("GET", ("x", "a~b.deb"), parse_address("127.0.0.1")))
+        self.assertEqual((told.authority, told.path, told.query), ("b.example:80", "/x/a%7eb.deb", "c"))
+        self.assertEqual((told.header("host"), told.header("Range"), told.header("Via")), ("localhost", "bytes=5-", None))
+        self.assertEqual((len(self.eager.asks), self.router.running), (1, 1))
+        result.callback(REDIRECT)
+        self.eager.next = REDIRECT
+        self.clock.pump([0] * 5)
+        for name in ("method", "parts", "client", "query", "authority", "path"):
+            self.assertEqual(getattr(self.eager.asks[1], name), getattr(told, name))
+        self.assertEqual((len(self.eager.asks), len(self.idle.asks), self.router.running), (3, 1, 0))
+
+    def test_not_allowed(self) -> None:
+        """What is refused when its turn comes is not told of before: other hosts, foreign names, other methods, targets that are no path."""
+        self.waiting()
+        self.send("GET http://a.example/first")
+        self.send("GET /a", host="evil.example")
+        self.send("DELETE /a", "CONNECT a.example:443", "GET *")
+        self.assertEqual(self.eager.waiting, [])
+        self.browser = Browser(self.site, "10.0.0.9")
+        self.send("GET /a", "GET /b")
+        self.clock.pump([0] * 5)
+        self.assertEqual((self.eager.waiting, [response.status for response in self.browser.responses()]), ([], [403, 403]))
+
+    def test_defect(self) -> None:
+        """A defect of the front is logged, and harms neither the request nor its connection."""
+        result = self.waiting()
+        self.send("GET /first", "GET /defect", "GET /last")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual([ask.parts for ask in self.eager.waiting], [("defect",), ("last",)])
+        result.callback(REDIRECT)
+        self.eager.next = REDIRECT
+        self.clock.pump([0] * 5)
+        self.assertEqual([response.status for response in self.browser.responses()], [307] * 3)
+
+    def test_no_interest(self) -> None:
+        """Where no front has a use for it, nothing is looked at."""
+        self.assertIsNone(router_of({"request": self.idle}, self.clock).ahead)
+        self.idle.ahead(Ask("GET", (), parse_address("127.0.0.1"), lambda _: None))

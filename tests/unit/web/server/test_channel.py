@@ -12,7 +12,8 @@ from twisted.web.server import NOT_DONE_YET
 
 from pacserve.web.fairness import REQUEST_BURST
 from pacserve.web.server import channel
-from pacserve.web.server.channel import CLOSE_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT, MOST_PIPELINED, STALL_TIMEOUT
+from pacserve.web.server.channel import CLOSE_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT, STALL_TIMEOUT
+from pacserve.web.server.pipeline import MOST_PIPELINED
 from pacserve.web.server.responses import Responder
 from pacserve.web.server.sockets import Outgoing
 from pacserve.web.server.twisted_internals import write_body

@@ -7,6 +7,7 @@ from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
 _ABSOLUTE = b"http://"
+_AUTHORITY_END = re.compile(rb"[/?#]")  # RFC 3986, 3.2
 # 19 digits, as 2^63 has.
 _NUMBER = re.compile(r"[0-9]{1,19}\Z")
 
@@ -21,7 +22,7 @@ def split_target(target: bytes) -> tuple[str, ...] | None:
         At least one part, `("",)` for `/`; None where the target is no path.
     """
     if target[:7].lower() == _ABSOLUTE:
-        target = b"/" + target[7:].partition(b"/")[2]
+        target = _without_authority(target)
     if not target.startswith(b"/"):
         return None
     path = target.partition(b"?")[0]
@@ -38,14 +39,25 @@ def authority_of(target: bytes) -> str | None:
     """
     if target[:7].lower() != _ABSOLUTE:
         return None
-    return target[7:].partition(b"/")[0].partition(b"?")[0].decode("latin-1")
+    return target[7 : _authority_end(target)].decode("latin-1")
 
 
 def path_of(target: bytes) -> str:
     """Returns the path of a target as it was sent, with its first slash and without the query.  Bytes that are no UTF-8 become surrogates."""
     if target[:7].lower() == _ABSOLUTE:
-        target = b"/" + target[7:].partition(b"/")[2]
+        target = _without_authority(target)
     return target.partition(b"?")[0].decode("utf-8", "surrogateescape")
+
+
+def _authority_end(target: bytes) -> int:
+    match = _AUTHORITY_END.search(target, 7)
+    return len(target) if match is None else match.start()
+
+
+def _without_authority(target: bytes) -> bytes:
+    """Returns a target in absolute form as the origin's own clients would send it (RFC 9112, 3.2.1)."""
+    rest = target[_authority_end(target) :]
+    return rest if rest.startswith(b"/") else b"/" + rest
 
 
 def query_of(target: bytes) -> str:

@@ -40,6 +40,7 @@ class SplitTargetTests(SynchronousTestCase):
         """The form that proxies are sent is understood, without a path too."""
         self.assertEqual(split_target(b"HTTP://localhost:15678/info"), ("info",))
         self.assertEqual(split_target(b"http://localhost:15678"), ("",))
+        self.assertEqual(split_target(b"http://localhost:15678?x=/y"), ("",))
 
     def test_no_path(self) -> None:
         """Targets of CONNECT and OPTIONS, and other schemes, are no paths."""
@@ -92,6 +93,8 @@ class AuthorityTests(SynchronousTestCase):
             (b"/a%7eb//./c?x=/", "/a%7eb//./c"),
             (b"http://mirror.example:80/debian/a%2fb", "/debian/a%2fb"),
             (b"http://mirror.example", "/"),
+            (b"http://mirror.example?x=/y", "/"),
+            (b"http://mirror.example?", "/"),
             (b"/\xff", "/\udcff"),
         ):
             self.assertEqual(path_of(target), path)

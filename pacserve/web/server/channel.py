@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import Request
 from twisted.web.resource import IResource
 
+from pacserve.http.heads import ends_connection
 from pacserve.web.server.connections import ClientConnection, Connections, Visitor
 from pacserve.web.server.pipeline import Ahead, Pipeline, too_many
 from pacserve.web.server.sockets import Flusher, Outgoing, has_unread, outgoing
@@ -219,6 +220,9 @@ class Channel(BareChannel, ClientConnection):
         super().allHeadersReceived()
         if self._retired:
             self.close_afterwards()
+
+    def checkPersistence(self, request: Request, version: bytes) -> bool:  # noqa: N802
+        return version == b"HTTP/1.1" and not any(map(ends_connection, request.requestHeaders.getRawHeaders(b"Connection", ())))
 
     def allContentReceived(self) -> None:  # noqa: N802
         self._enter(Phase.RESPONSE)

@@ -73,6 +73,9 @@ class BareChannel(HTTPChannel):
     def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802
         self.malformed()
 
+    def _send100Continue(self) -> None:  # noqa: N802
+        """Sends nothing: a request without a body has nothing to go on with (RFC 9110, 10.1.1), and apt takes a 1xx for the answer."""
+
     @property
     def has_request_line(self) -> bool:
         """True if the request line of the request that arrives is complete."""

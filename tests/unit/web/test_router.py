@@ -719,9 +719,9 @@ class RestTests(SynchronousTestCase):
         self.front, self.home = TestFront(DocumentAnswer(b"file")), TestFront(DocumentAnswer(b"home"))
         rest = Route("apt", Methods.READ, Audience.CLIENTS, HostHeader.ORIGIN, self.front, rest=True, refusal="there is no tunnel")
         home = Route("", Methods.READ, Audience.CLIENTS, HostHeader.CHECKED, self.home)
-        clock = Clock()
-        router = Router([home, rest], AccessRules(ThisMachine(), Everyone(), Hosts(Addresses(), ())), clock)
-        self.browser = Browser(site_of(router, clock))
+        self.clock = Clock()
+        router = Router([home, rest], AccessRules(ThisMachine(), Everyone(), Hosts(Addresses(), ())), self.clock)
+        self.browser = Browser(site_of(router, self.clock))
 
     def test_parts(self) -> None:
         """The front gets all parts of a path, and the path as it was sent; what has a route of its own goes there."""
@@ -749,6 +749,32 @@ class RestTests(SynchronousTestCase):
             self.assertEqual((answer.status, answer.body), (405, b"there is no tunnel\n"))
         self.assertEqual(self.browser.get("*").status, 404)
         self.assertEqual(self.front.asks, [])
+
+    def test_errors_in_a_pipeline(self) -> None:
+        """An error is the answer to its own request, with a line that says why: those that wait behind it are answered as ever."""
+        lines = {
+            "GET http://m.example/a": 200,
+            "GET http://m.example/foreign": 403,
+            "CONNECT m.example:443": 405,
+            "GET http://m.example/b": 200,
+            "GET *": 404,
+            "GET https://m.example/a": 404,
+            "TRACE http://m.example/a": 405,
+            "GET http://m.example/c?d": 200,
+        }
+
+        async def answer() -> Answer:
+            if self.front.asks[-1].parts == ("foreign",):
+                raise RequestError(403, "below no source")
+            return DocumentAnswer(b"file\n")
+
+        self.front.next = answer
+        self.browser.send("".join([f"{line} HTTP/1.1\r\nHost: m.example\r\n\r\n" for line in lines]).encode("ascii"))
+        self.clock.pump([0] * 2 * len(lines))
+        responses = self.browser.responses()
+        self.assertEqual([response.status for response in responses], list(lines.values()))
+        self.assertTrue(all(response.body.endswith(b"\n") for response in responses))
+        self.assertFalse(self.browser.closed)
 
 
 class Eager(TestFront):

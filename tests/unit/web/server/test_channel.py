@@ -139,6 +139,30 @@ class RequestTests(ChannelTestCase):
         self.assertEqual(self.browser.get("/a", version="HTTP/1.0").body, b"/a")
         self.assertTrue(self.browser.closed)
 
+    def test_close(self) -> None:
+        """A client that says so in any way has its connection closed after the answer, and nothing behind it is answered; nobody else has."""
+        for fields, closed in (
+            ("Connection: close", True),
+            ("Connection: Close, x", True),
+            ("Connection: keep-alive,close", True),
+            ("Connection: keep-alive\r\nConnection: close", True),
+            ("Connection: keep-alive", False),
+            ("Connection: Upgrade\r\nUpgrade: websocket", False),
+            ("Proxy-Connection: close", False),
+        ):
+            self.browser = Browser(self.site)
+            self.browser.send(f"GET /a HTTP/1.1\r\n{fields}\r\n\r\nGET /b HTTP/1.1\r\n\r\n".encode("ascii"))
+            self.clock.advance(0)
+            responses = self.browser.responses()
+            self.assertEqual([response.body for response in responses], [b"/a"] if closed else [b"/a", b"/b"], fields)
+            self.assertEqual((responses[0].headers.get("connection"), self.browser.closed), ("close", True) if closed else (None, False), fields)
+
+    def test_no_interim_answer(self) -> None:
+        """Nobody is told to go on: a client that takes that for its answer, as apt does, would take each answer for that of the next request."""
+        self.browser.send(b"GET /a HTTP/1.1\r\nExpect: 100-continue\r\n\r\nGET /b HTTP/1.1\r\nExpect: 100-continue\r\n\r\n")
+        self.clock.advance(0)
+        self.assertEqual([(response.status, response.body) for response in self.browser.responses()], [(200, b"/a"), (200, b"/b")])
+
     def test_no_reading_ahead(self) -> None:
         """A client that does not take its answers gets no more of them made: a pipeline does not fill the memory."""
         self.browser.wire.limit = 1_000

@@ -27,8 +27,10 @@ PLACE = WEB / "server/twisted_internals.py"
 METHODS: dict[type, dict[str, tuple[str, ...]]] = {
     HTTPChannel: {
         "_respondToBadRequestAndDisconnect": (),
+        "_send100Continue": (),
         "allContentReceived": (),
         "allHeadersReceived": (),
+        "checkPersistence": ("request", "version"),
         "clearLineBuffer": (),
         "connectionLost": ("reason",),
         "connectionMade": (),

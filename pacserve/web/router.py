@@ -24,10 +24,11 @@ from pacserve.web.admission import AccessRules
 from pacserve.web.answers import Answer, EventsAnswer, FileAnswer, PassedAnswer, RedirectAnswer, SizeAnswer, StreamAnswer
 from pacserve.web.bodies.body import PassedBytes, Sent, send_document, send_file, send_passed, send_stream
 from pacserve.web.bodies.pacing import Pacing
+from pacserve.web.bodies.whole import whole
 from pacserve.web.origins import source_text
 from pacserve.web.routes import Route
 from pacserve.web.server.pipeline import Ahead
-from pacserve.web.server.responses import Responder, field_value, header_getter
+from pacserve.web.server.responses import Responder, field_value, header_getter, knows_chunks
 from pacserve.web.server.twisted_internals import abort, response_has_begun
 from pacserve.web.table import Entry, RouteTable
 from pacserve.web.witness import Answered, ClientLeft, Witness
@@ -195,29 +196,32 @@ class Router(Resource):
             self._fail(exchange, Failure())
 
     def _send(self, exchange: _Exchange, answer: Answer) -> None:
+        request = exchange.request
         if isinstance(answer, RedirectAnswer):
             fields = f"Location: {field_value(answer.url)}\r\nContent-Length: 0\r\n"
-            self._responder.send(exchange.request, 307, fields)
+            self._responder.send(request, 307, fields)
             self._finished(exchange, Sent(307, answer.size), answer.origin, redirected=True)
         elif isinstance(answer, SizeAnswer):
-            self._responder.send(exchange.request, 200, "" if answer.size is None else f"Content-Length: {answer.size}\r\n")
+            self._responder.send(request, 200, "" if answer.size is None else f"Content-Length: {answer.size}\r\n")
             self._finished(exchange, Sent(200, 0), answer.origin)
         elif isinstance(answer, FileAnswer):
             pacing, named, ranges = self._pacing(exchange.client), answer.named, answer.ranges
-            sending = send_file(exchange.request, self._responder, answer.held, pacing, named=named, ranges=ranges)
+            sending = send_file(request, self._responder, answer.held, pacing, named=named, ranges=ranges)
             self._follow(exchange, sending, lambda: answer.origin)
+        elif isinstance(answer, StreamAnswer) and answer.file.size is None and request.method == b"GET" and not knows_chunks(request):
+            self._wait(exchange, whole(answer, self._clock))
         elif isinstance(answer, StreamAnswer):
             pacing = self._pacing(exchange.client)
-            sending = send_stream(exchange.request, self._responder, answer.file, pacing, answer.reader, ranges=answer.ranges)
+            sending = send_stream(request, self._responder, answer.file, pacing, answer.reader, ranges=answer.ranges)
             self._follow(exchange, sending, lambda: _origin(answer))
         elif isinstance(answer, PassedAnswer):
             body = PassedBytes(answer.length, answer.reader)
-            passing = send_passed(exchange.request, self._responder, answer.status, _fields(answer.headers), body, self._pacing(exchange.client))
+            passing = send_passed(request, self._responder, answer.status, _fields(answer.headers), body, self._pacing(exchange.client))
             self._follow(exchange, passing, lambda: answer.origin)
         elif isinstance(answer, EventsAnswer):
-            self._follow(exchange, answer.events.send(exchange.request, self._responder), str, quiet=True)
+            self._follow(exchange, answer.events.send(request, self._responder), str, quiet=True)
         else:
-            sending = send_document(exchange.request, self._responder, answer.status, _fields(answer.headers), answer.body)
+            sending = send_document(request, self._responder, answer.status, _fields(answer.headers), answer.body)
             self._follow(exchange, sending, str, quiet=answer.quiet)
 
     def _follow(self, exchange: _Exchange, sending: Coroutine[Any, Any, Sent], origin: Callable[[], str], *, quiet: bool = False) -> None:

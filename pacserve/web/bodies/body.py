@@ -20,8 +20,7 @@ from pacserve.web.bodies.copying import CopyingProducer
 from pacserve.web.bodies.following import FollowingProducer
 from pacserve.web.bodies.pacing import HeldReader, Pacing
 from pacserve.web.bodies.sendfile import SendfileProducer, sendfile_transport
-from pacserve.web.server.responses import Responder, header_getter
-from pacserve.web.server.twisted_internals import close_after
+from pacserve.web.server.responses import Responder, header_getter, knows_chunks
 
 SINGLE_WRITE_BYTES = 48 * 1024
 """Bytes up to which a body is sent with its head in one write, which is cheaper than sendfile(2) for so few."""
@@ -119,12 +118,15 @@ async def send_stream(
     Answers a GET or HEAD with a file that may still be arriving.
 
     Where the file fails when the head was sent already, the connection is aborted.  A file whose size is not known yet is sent without ranges and in
-    chunks: if its end were that of the connection, a daemon that is killed would seem to have sent all.  HTTP/1.0 knows no chunks.
+    chunks: if its end were that of the connection, a daemon that is killed would seem to have sent all.
 
     Args:
         pacing: Limits how fast it is sent; None for no limit.
         reader: Reads the file; it is closed whatever happens.  Without it one is opened as soon as the body is sent.
         ranges: False if all of it is sent even where a part is asked for.
+
+    Raises:
+        RequestError: 505, the client knows no chunks (`whole` finds out the size), and nothing was sent yet.
     """
     try:
         decided = _begin_stream(request, responder, file, ranges=ranges)
@@ -169,7 +171,7 @@ def _begin_stream(request: Request, responder: Responder, file: ArrivingFile, *,
         ]
     )
     status, first, length = 200, 0, size
-    chunked = size is None and request.clientproto == b"HTTP/1.1"
+    chunked = size is None and knows_chunks(request)
     if size is not None:
         unknown = () if modified is not None else ("If-Modified-Since",)
         conditions = _conditions(request, without=unknown if ranges else ("Range", *unknown))
@@ -187,8 +189,8 @@ def _begin_stream(request: Request, responder: Responder, file: ArrivingFile, *,
         fields += f"{_RANGES if ranges else ''}Content-Length: {length}\r\n"
     elif chunked:
         fields += "Transfer-Encoding: chunked\r\n"
-    else:
-        close_after(request)  # the end of the connection is that of the body
+    elif request.method != b"HEAD":
+        raise _no_chunks()
     if request.method == b"HEAD":
         responder.send(request, status, fields)
         return Sent(status, 0)
@@ -211,8 +213,8 @@ async def send_passed(request: Request, responder: Responder, status: int, field
     """
     try:
         chunked = body.length is None and body.reader is not None
-        if chunked and request.clientproto != b"HTTP/1.1":
-            raise RequestError(505, "the length of this file is not known: ask for it by HTTP/1.1")
+        if chunked and not knows_chunks(request):
+            raise _no_chunks()
         if chunked:
             fields += "Transfer-Encoding: chunked\r\n"
         elif status != 304:
@@ -241,6 +243,10 @@ async def send_document(request: Request, responder: Responder, status: int, fie
         return Sent(status, 0 if request.method == b"HEAD" else len(body))
     responder.begin(request, status, fields)
     return await _send_long(request, status, CopyingProducer(request, lambda offset, size: body[offset : offset + size], 0, len(body)), len(body))
+
+
+def _no_chunks() -> RequestError:
+    return RequestError(505, "the length of this file is not known: ask for it by HTTP/1.1")
 
 
 def _read_at_once(held: HeldFile, first: int, length: int) -> bytes:

@@ -35,6 +35,11 @@ def _header(request: Request, name: str) -> str | None:
     return None if values is None else b", ".join(values).decode("latin-1")
 
 
+def knows_chunks(request: Request) -> bool:
+    """Returns whether a body whose length is not known can be sent to the client in chunks (RFC 9112, 7.1)."""
+    return bool(request.clientproto == b"HTTP/1.1")
+
+
 class Responder:
     """
     Writes responses.

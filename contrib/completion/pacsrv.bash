@@ -53,7 +53,7 @@ _pacsrv() {
                     return
                     ;;
                 --skip)
-                    mapfile -t COMPREPLY < <(compgen -W 'configuration service firewall' -- "$cur")
+                    mapfile -t COMPREPLY < <(compgen -W 'configuration apt service firewall' -- "$cur")
                     return
                     ;;
                 --config)
@@ -62,7 +62,7 @@ _pacsrv() {
                     return
                     ;;
             esac
-            mapfile -t COMPREPLY < <(compgen -W '--port --help --undo --dry-run --yes --skip --config' -- "$cur")
+            mapfile -t COMPREPLY < <(compgen -W '--port --help --apt --undo --dry-run --yes --skip --config' -- "$cur")
             ;;
         *)
             # Everything else is passed on to pacman, so pacman's completion completes it.

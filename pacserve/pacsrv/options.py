@@ -13,7 +13,7 @@ from pacserve.pacsrv.words import DEFAULT_CONFIGURATION, has_operation
 
 COMMANDS = ("status", "why", "doctor", "setup")
 # The parts of a setup that can be left out.
-PARTS = ("configuration", "service", "firewall")
+PARTS = ("configuration", "apt", "service", "firewall")
 
 # Seconds between two refreshes of `status --watch`: the default, and the bounds of what may be asked for.
 _WATCH_INTERVAL = 1.0
@@ -59,6 +59,7 @@ class SetupCall:
         agreed: True if nothing is to be asked.
         dry: True if nothing is to be changed.
         skipped: The parts, of `PARTS`, that are left out.
+        apt: True if apt is to ask pacserve as well.
     """
 
     port: int
@@ -67,6 +68,7 @@ class SetupCall:
     agreed: bool = False
     dry: bool = False
     skipped: frozenset[str] = frozenset()
+    apt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +142,11 @@ def _add_setup(commands: argparse._SubParsersAction[Parser]) -> None:
     setup = _command(
         commands,
         "setup",
-        "make pacserve the first Server in pacman.conf and its mirrorlists, start its service and open the firewall; "
+        "make pacserve the first Server in pacman.conf and its mirrorlists, with --apt the proxy of apt, start its service and open the firewall; "
         "show the changes and ask before each",
         json=False,
     )
+    setup.add_argument("--apt", action="store_true", help="have apt ask pacserve, too; on a host without pacman, apt alone")
     setup.add_argument("--undo", action="store_true", help="take back what setup did, and nothing else")
     setup.add_argument("--dry-run", action="store_true", help="show what would be done, and change nothing")
     setup.add_argument("--yes", action="store_true", help="do not ask, for scripts")
@@ -179,7 +182,7 @@ def parse_arguments(arguments: Sequence[str]) -> Question | SetupCall | PacmanCa
         parser.error("nothing to do: give a command or options of pacman")
     options = parser.parse_args(arguments)
     if options.command == "setup":
-        return SetupCall(options.port, options.config, options.undo, options.yes, options.dry_run, frozenset(options.skip))
+        return SetupCall(options.port, options.config, options.undo, options.yes, options.dry_run, frozenset(options.skip), options.apt)
     return Question(options.command, options.port, getattr(options, "subject", ""), options.json, getattr(options, "watch", None))
 
 

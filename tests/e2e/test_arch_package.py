@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import pacserve
-from pacserve.pacsrv.setup.machine import firewall_scripts
+from pacserve.pacsrv.setup.machine import installed_places
 from tests.e2e.conftest import require
 from tests.e2e.lab import build
 from tests.e2e.lab.arch_package import ARCH, ROOT, Built, build_newest, build_release, checked_out, git, missing
@@ -141,7 +141,7 @@ def commands_run(root: ArchRoot) -> None:
         words, environment = [sys.executable, str(script), "--version"], {"PYTHONPATH": str(root.path / modules)}
         done = subprocess.run(words, env=environment, cwd="/", capture_output=True, text=True, check=False)
         assert done.stdout.strip() == f"{command} {pacserve.__version__}", done.stderr
-    assert firewall_scripts(str(root.path / "usr/bin/pacsrv"))[0].is_file()
+    assert installed_places(str(root.path / "usr/bin/pacsrv"), "iptables/pacserve-firewall")[0].is_file()
 
 
 def units_are_valid(root: ArchRoot) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pacserve.pacsrv.setup.apt import AptState
 from pacserve.pacsrv.setup.machine import Machine
 from pacserve.pacsrv.setup.record import Record
 
@@ -17,6 +18,7 @@ class FakeMachine(Machine):
         failing: The commands that fail.
         record: The record that is kept.
         full: True if nothing can be written.
+        apt: How apt is configured.
     """
 
     def __init__(self, outputs: Mapping[Sequence[str], str], *, root: bool = True) -> None:
@@ -26,6 +28,7 @@ class FakeMachine(Machine):
         self.failing: set[tuple[str, ...]] = set()
         self.record = Record()
         self.full = False
+        self.apt = AptState()
 
     @property
     def root(self) -> bool:
@@ -43,6 +46,9 @@ class FakeMachine(Machine):
 
     def firewall_script(self) -> str | None:
         return "/script"
+
+    def read_apt(self) -> AptState:
+        return self.apt
 
     def read_record(self) -> Record:
         return self.record

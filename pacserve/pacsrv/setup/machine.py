@@ -12,7 +12,8 @@ from typing import Protocol
 
 import pacserve
 from pacserve.pacsrv.pacman import output_of
-from pacserve.pacsrv.setup.record import RECORD, Record, decode, encode
+from pacserve.pacsrv.setup.apt import FOLDER, AptState, File
+from pacserve.pacsrv.setup.record import APT_CONFIGURATION, APT_SCRIPT, OPTION_FILES, RECORD, Record, decode, encode
 
 # Where iptables and nft are; sudo and su may leave them out of PATH.
 _SYSTEM_PROGRAMS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -43,6 +44,10 @@ class Machine(Protocol):
     @abstractmethod
     def firewall_script(self) -> str | None:
         """Returns the path of pacserve-firewall; None where it is not found."""
+
+    @abstractmethod
+    def read_apt(self) -> AptState:
+        """Returns how apt and the options of the daemon are configured."""
 
     @abstractmethod
     def read_record(self) -> Record:
@@ -87,7 +92,19 @@ class LocalMachine(Machine):
             return 127  # as sh(1) has it for a program that is not there
 
     def firewall_script(self) -> str | None:
-        return next((str(path) for path in firewall_scripts(sys.argv[0]) if os.access(path, os.X_OK)), None)
+        return next((str(path) for path in installed_places(sys.argv[0], _SCRIPT) if os.access(path, os.X_OK)), None)
+
+    def read_apt(self) -> AptState:
+        files = {path: file for path in (APT_CONFIGURATION, APT_SCRIPT, *OPTION_FILES) if (file := _file(Path(path))) is not None}
+        installed: dict[str, str] = {}
+        for target in (APT_CONFIGURATION, APT_SCRIPT):
+            places = installed_places(sys.argv[0], f"apt/{Path(target).name}")
+            found = next((file for file in map(_file, places) if file is not None), None)
+            if found is None:
+                installed.clear()
+                break
+            installed[target] = found.text
+        return AptState(Path(FOLDER).is_dir(), files, installed)
 
     def read_record(self) -> Record:
         try:
@@ -108,13 +125,21 @@ class LocalMachine(Machine):
         new.replace(self._record)
 
 
-def firewall_scripts(program: str) -> list[Path]:
+def _file(path: Path) -> File | None:
+    try:
+        return File(path.read_text("utf-8", "surrogateescape"), os.access(path, os.X_OK))
+    except OSError:
+        return None
+
+
+def installed_places(program: str, name: str) -> list[Path]:
     """
-    Returns where pacserve-firewall may be: in the share folder beside the bin folder of pacsrv, in those of the system, and in a checkout.
+    Returns where a file of pacserve may be: in the share folder beside the bin folder of pacsrv, in those of the system, and in a checkout.
 
     Args:
         program: The path by which pacsrv was started.
+        name: The file below these folders, such as `iptables/pacserve-firewall`.
     """
     prefixes = [Path(program).absolute().parents[1], Path(program).resolve().parents[1], Path("/usr/local"), Path("/usr")]
-    installed = [prefix / "share/pacserve" / _SCRIPT for prefix in prefixes]
-    return [*installed, Path(pacserve.__file__).parents[1] / "contrib" / _SCRIPT]
+    installed = [prefix / "share/pacserve" / name for prefix in prefixes]
+    return [*installed, Path(pacserve.__file__).parents[1] / "contrib" / name]

@@ -19,11 +19,13 @@ class UnreadableError(Exception):
 
     Attributes:
         denied: True if this user lacks the right to read it.
+        missing: The path of a file that is not there; else empty.
     """
 
-    def __init__(self, text: str, *, denied: bool = False) -> None:
+    def __init__(self, text: str, *, denied: bool = False, missing: str = "") -> None:
         super().__init__(text)
         self.denied = denied
+        self.missing = missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,9 @@ class Texts:
             try:
                 self._read[real] = self._files.read(real)
             except OSError as error:
-                raise UnreadableError(f"{real} can't be read: {plain_reason(error)}", denied=isinstance(error, PermissionError)) from None
+                missing = real if isinstance(error, FileNotFoundError) else ""
+                reason = f"{real} can't be read: {plain_reason(error)}"
+                raise UnreadableError(reason, denied=isinstance(error, PermissionError), missing=missing) from None
         return self._read[real]
 
     def text(self, real: str) -> str:

@@ -21,11 +21,15 @@ class Change:
 
     Attributes:
         path: Without links.
+        before: None where there is no file yet.
+        after: None where the file is removed.
+        executable: True for a script.
     """
 
     path: str
-    before: str
-    after: str
+    before: str | None
+    after: str | None
+    executable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +194,9 @@ def _changes(texts: Texts) -> tuple[Change, ...]:
 
 def diff(change: Change) -> list[str]:
     """Returns the lines of a unified diff, without line ends."""
-    before, after = (_bare(text) for text in (change.before, change.after))
-    return list(difflib.unified_diff(before, after, change.path, change.path, lineterm=""))
+    before, after = (_bare(text or "") for text in (change.before, change.after))
+    old, new = ("/dev/null" if text is None else change.path for text in (change.before, change.after))
+    return list(difflib.unified_diff(before, after, old, new, lineterm=""))
 
 
 def _bare(text: str) -> list[str]:

@@ -10,6 +10,10 @@ from dataclasses import asdict, dataclass
 RECORD = "/var/lib/pacsrv/setup.json"
 # The chains that pacserve-firewall takes: FAMILY TABLE CHAIN.
 CHAIN = re.compile(r"(?:inet|ip|ip6) [A-Za-z0-9_-]+ [A-Za-z0-9_-]+\Z")
+# The files that a setup may have written anew: apt's configuration, the script that it names, and the options of the daemon.
+APT_CONFIGURATION, APT_SCRIPT = "/etc/apt/apt.conf.d/30pacserve", "/etc/apt/pacserve-proxy"
+OPTION_FILES = ("/etc/default/pacserve", "/etc/conf.d/pacserve")
+_CREATED = frozenset({APT_CONFIGURATION, APT_SCRIPT, *OPTION_FILES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +25,15 @@ class Record:
         enabled: True if it enabled the service.
         started: True if it started the service.
         firewall: The chains of nftables that it opened, as FAMILY TABLE CHAIN; an empty text stands for iptables.
+        apt: True if it gave the service the option --apt.
+        created: The files that it wrote where there were none.
     """
 
     enabled: bool = False
     started: bool = False
     firewall: tuple[str, ...] = ()
+    apt: bool = False
+    created: tuple[str, ...] = ()
 
 
 def encode(record: Record) -> str:
@@ -44,4 +52,6 @@ def decode(text: str) -> Record:
     if not isinstance(fields, dict) or not isinstance(fields.get("firewall"), list):
         raise ValueError("no record of pacsrv setup")
     chains = tuple(chain for chain in fields["firewall"] if isinstance(chain, str) and (not chain or CHAIN.match(chain)))
-    return Record(fields.get("enabled") is True, fields.get("started") is True, chains)
+    created = fields.get("created")
+    files = tuple(path for path in created if isinstance(path, str) and path in _CREATED) if isinstance(created, list) else ()
+    return Record(fields.get("enabled") is True, fields.get("started") is True, chains, fields.get("apt") is True, files)

@@ -11,6 +11,8 @@ SERVICE, SOCKET = "pacserve.service", "pacserve.socket"
 # systemctl(1); fails where systemd does not run.
 SHOW = ("systemctl", "show", "--property=Id,LoadState,UnitFileState,ActiveState", SERVICE, SOCKET)
 
+_RESTART = ("systemctl", "restart", SERVICE)
+_READING = "restart pacserve, which reads its options then"
 _NO_SYSTEMD = "systemd does not run here: let the service manager of this host start pacserve --multicast"
 
 
@@ -30,12 +32,13 @@ class _Units:
     socket: bool
 
 
-def judge(printed: str | None, record: Record) -> Judgement:
+def judge(printed: str | None, record: Record, *, restart: bool = False) -> Judgement:
     """
     Returns what makes the service run now and at every boot.
 
     Args:
         printed: The output of `SHOW`; None where it fails.
+        restart: True if a service that runs has to read its options again.
     """
     units = _read(printed)
     if units is None:
@@ -46,34 +49,39 @@ def judge(printed: str | None, record: Record) -> Judgement:
         return Judgement(
             note=f"{SERVICE} is not installed: make install in a checkout of pacserve, or a package, puts it there; then pacsrv setup again"
         )
-    return Judgement(_start(units, record))
+    return Judgement(_start(units, record, restart=restart))
 
 
-def _start(units: _Units, record: Record) -> Step | None:
+def _start(units: _Units, record: Record, *, restart: bool) -> Step | None:
     done = {"enabled": record.enabled or not units.enabled, "started": record.started or not units.active}
+    again = (_RESTART,) if restart else ()
     if units.enabled and units.active:
-        return None
+        return Step(_READING, again, {}) if again else None
     if units.active:
-        return Step("start pacserve at every boot", (("systemctl", "enable", SERVICE),), done)
+        text = "start pacserve at every boot"
+        return Step(f"{text}, and {_READING}" if again else text, (("systemctl", "enable", SERVICE), *again), done)
     if units.enabled:
         return Step("start pacserve now", (("systemctl", "start", SERVICE),), done)
     return Step("start pacserve now and at every boot", (("systemctl", "enable", "--now", SERVICE),), done)
 
 
-def judge_undo(printed: str | None, record: Record) -> Judgement:
+def judge_undo(printed: str | None, record: Record, *, restart: bool = False) -> Judgement:
     """
     Returns what takes back the step of `judge`, as far as nobody else has done so.
 
     Args:
         printed: The output of `SHOW`; None where it fails.
+        restart: True if a service that goes on has to read its options again.
     """
     units = _read(printed)
-    if units is None or not (record.enabled or record.started):
+    if units is None or not (record.enabled or record.started or restart):
         return Judgement()
     orders: list[tuple[str, tuple[str, ...]]] = []
     if record.started and units.active:
         # The socket, too: it would start the service with the next connection.
         orders.append(("stop pacserve", ("systemctl", "stop", *((SOCKET,) if units.socket else ()), SERVICE)))
+    elif restart and units.active:
+        orders.append((_READING, _RESTART))
     if record.enabled and units.enabled:
         orders.append(("no longer start pacserve at boot", ("systemctl", "disable", SERVICE)))
     if not orders:

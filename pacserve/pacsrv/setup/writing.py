@@ -24,19 +24,37 @@ class _Staged:
     A file that waits to take the place of another one.
 
     Attributes:
-        kept: A second name of the file whose place it takes, until all files are in place.
+        new: Empty where the file is only removed.
+        kept: A second name of the file whose place it takes, until all files are in place; empty where there is none.
     """
 
     path: str
     new: str
     kept: str
 
+    def put(self) -> None:
+        """Makes the change."""
+        if self.kept and self.new:
+            os.link(self.path, self.kept)
+        elif self.kept:
+            os.replace(self.path, self.kept)  # noqa: PTH105
+        if self.new:
+            os.replace(self.new, self.path)  # noqa: PTH105
+
+    def take_back(self) -> None:
+        """Undoes the change."""
+        if self.kept:
+            os.replace(self.kept, self.path)  # noqa: PTH105
+        else:
+            _remove(self.path)
+
 
 def replace_all(changes: Sequence[Change]) -> None:
     """
-    Writes the new texts; mode, owner and extended attributes of each file stay.
+    Writes the new texts, and removes files that get none; mode, owner and extended attributes of each file stay.
 
-    The new texts are complete on the disk before the first file is replaced, so a full disk changes nothing.
+    The new texts are complete on the disk before the first file is replaced, so a full disk changes nothing.  The changes are made in their
+    order, and taken back in the opposite one.
 
     Raises:
         WritingError: No file was changed.
@@ -47,20 +65,19 @@ def replace_all(changes: Sequence[Change]) -> None:
         for change in changes:
             staged.append(_stage(change))  # noqa: PERF401 - one by one: those before a failure are removed again
         for one in staged:
-            os.link(one.path, one.kept)
-            os.replace(one.new, one.path)  # noqa: PTH105
+            one.put()
             replaced.append(one)
     except BaseException as error:
-        for one in replaced:
-            os.replace(one.kept, one.path)  # noqa: PTH105
+        for one in reversed(replaced):
+            one.take_back()
         if not isinstance(error, OSError):
             raise
         name = changes[len(staged)].path if len(staged) < len(changes) else staged[len(replaced)].path
         raise WritingError(f"{name} can't be written: {plain_reason(error)}; nothing was changed") from None
     finally:
         for one in staged:
-            _remove(one.new)
-            _remove(one.kept)
+            for name in filter(None, (one.new, one.kept)):
+                _remove(name)
 
 
 def _stage(change: Change) -> _Staged:
@@ -69,24 +86,33 @@ def _stage(change: Change) -> _Staged:
 
     Its name begins with a dot, which no pattern of an Include matches: a pacman that runs now must not read it.
     """
-    before = _encoded(change.before)
-    if Path(change.path).read_bytes() != before:
+    there = Path(change.path).read_bytes() if change.before is not None or os.path.lexists(change.path) else None
+    if there != (None if change.before is None else _encoded(change.before)):
         raise WritingError(f"{change.path} has changed meanwhile; run pacsrv setup again. Nothing was changed")
     folder, name = os.path.split(change.path)
     descriptor, new = tempfile.mkstemp(prefix=f".{name}.pacsrv-new-", dir=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(_encoded(change.after))
+            if change.before is None:
+                os.fchmod(descriptor, 0o644)
+            file.write(_encoded(change.after or ""))
             file.flush()
             os.fsync(file.fileno())
-        found = os.stat(change.path)  # noqa: PTH116
-        shutil.copystat(change.path, new)
-        os.chown(new, found.st_uid, found.st_gid)
-        os.utime(new)  # the daemon notices a change by it
+        if change.before is not None:
+            found = os.stat(change.path)  # noqa: PTH116
+            shutil.copystat(change.path, new)
+            os.chown(new, found.st_uid, found.st_gid)
+            os.utime(new)  # the daemon notices a change by it
+        if change.executable:
+            os.chmod(new, os.stat(new).st_mode | 0o111)  # noqa: PTH101, PTH116, S103 - a script that every user may start
     except BaseException:
         _remove(new)
         raise
-    return _Staged(change.path, new, new.replace(".pacsrv-new-", ".pacsrv-old-"))
+    kept = new.replace(".pacsrv-new-", ".pacsrv-old-") if change.before is not None else ""
+    if change.after is None:
+        _remove(new)
+        new = ""
+    return _Staged(change.path, new, kept)
 
 
 def _encoded(text: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Sequence
 from typing import Any
@@ -10,20 +11,23 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.pacsrv.answering import Console
 from pacserve.pacsrv.options import SetupCall
+from pacserve.pacsrv.setup.apt import File
 from pacserve.pacsrv.setup.conversation import Conversation
 from pacserve.pacsrv.setup.firewall import LIST_IPTABLES
 from pacserve.pacsrv.setup.lines import MARK
 from pacserve.pacsrv.setup.places import Texts
 from pacserve.pacsrv.setup.planning import Change, Planner
-from pacserve.pacsrv.setup.record import Record
+from pacserve.pacsrv.setup.record import APT_CONFIGURATION, APT_SCRIPT, OPTION_FILES, Record
 from pacserve.pacsrv.setup.service import SHOW
 from pacserve.pacsrv.setup.writing import WritingError
 from tests.fakes.configuration import FakeFiles
 from tests.fakes.machine import FakeMachine
+from tests.unit.pacsrv.setup.test_apt import BOTH, OPTIONS, state
 from tests.unit.pacsrv.setup.test_service import shown
 
 MAIN, LIST = "/etc/pacman.conf", "/etc/pacman.d/mirrorlist"
 ENABLE = ("systemctl", "enable", "--now", "pacserve.service")
+RESTART = ("systemctl", "restart", "pacserve.service")
 OPEN_FIREWALL = ("/script", "add")
 
 
@@ -45,7 +49,13 @@ class ConversationCase(SynchronousTestCase):
         """Writes files into memory."""
         if self.refusal:
             raise WritingError(self.refusal)
-        self.texts.update({change.path: change.after for change in changes})
+        files = dict(self.machine.apt.files)
+        for change in changes:
+            files.pop(change.path, None)
+            if change.after is not None and change.path in {APT_CONFIGURATION, APT_SCRIPT, *OPTION_FILES}:
+                files[change.path] = File(change.after, change.executable)
+        self.machine.apt = dataclasses.replace(self.machine.apt, files=files)
+        self.texts.update({change.path: change.after or "" for change in changes})
 
     def run_setup(self, *answers: str, **options: Any) -> tuple[int, str]:
         """The exit status and all that was shown."""
@@ -230,3 +240,108 @@ class UndoTests(ConversationCase):
         self.machine.failing = {("systemctl", "disable", "pacserve.service")}
         self.assertEqual(self.run_setup("y\n", undo=True)[0], 1)
         self.assertEqual(self.machine.record, Record(enabled=True))
+
+
+class AptTests(ConversationCase):
+    """A Debian with the package: the service runs, and there is no pacman."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.texts = {}
+        self.machine = FakeMachine({SHOW: shown(enabled="enabled", active="active")})
+        self.machine.apt = self.before = state({OPTION_FILES[0]: File(OPTIONS)})
+
+    def test_there_and_back(self) -> None:
+        """One question for the files and one for the service; then there is nothing to do, and undo takes all back."""
+        status, text = self.run_setup("\n", "\n", apt=True)
+        self.assertEqual(status, 0, text)
+        self.assertIn('+PACSERVE_ARGS="--multicast --apt"\n', text)
+        self.assertIn(f"Write {APT_SCRIPT} and {APT_CONFIGURATION} and {OPTION_FILES[0]}? ", text)
+        self.assertNotIn("pacman", text)
+        self.assertEqual(self.machine.ran, [RESTART])
+        self.assertEqual({path: self.machine.apt.files[path] for path in BOTH}, BOTH)
+        self.machine.outputs[APT_SCRIPT, "http://localhost/"] = "http://127.0.0.1:9988\n"
+        self.assertEqual(self.run_setup(apt=True), (0, "Nothing to do.\n"))
+        status, text = self.run_setup("\n", "\n", undo=True)
+        self.assertIn(f"Write {OPTION_FILES[0]}, and remove {APT_CONFIGURATION} and {APT_SCRIPT}? ", text)
+        self.assertEqual((self.machine.apt, self.machine.record, self.machine.ran), (self.before, Record(), [RESTART, RESTART]))
+        self.assertEqual(self.run_setup(undo=True), (0, "Nothing to do.\n"))
+
+    def test_recorded_before(self) -> None:
+        """What is written is recorded before, so that undo takes it back even where the writing was broken off; an undo is recorded after it."""
+        self.refusal = "x can't be written"
+        self.assertEqual(self.run_setup("\n", apt=True)[0], 1)
+        self.assertEqual(self.machine.record, Record(apt=True, created=(APT_SCRIPT, APT_CONFIGURATION)))
+        self.assertEqual(self.machine.ran, [])
+        self.refusal = ""
+        self.run_setup("\n", "\n", apt=True)
+        self.refusal = "x can't be written"
+        self.assertEqual(self.run_setup("\n", undo=True)[0], 1)
+        self.assertTrue(self.machine.record.apt)
+        self.refusal = ""
+        self.machine.full = True
+        self.assertIn("no space left", self.run_setup("\n", undo=True)[1])
+
+    def test_broken_off(self) -> None:
+        """Where an earlier setup did not come to restart the daemon, this one does."""
+        self.run_setup("\n", "n\n", apt=True)
+        self.machine.outputs[APT_SCRIPT, "http://localhost/"] = ""
+        self.assertEqual(self.run_setup("\n", apt=True)[0], 0)
+        self.assertEqual(self.machine.ran, [RESTART])
+
+    def test_dry_run(self) -> None:
+        """All is shown, and nothing is done."""
+        status, text = self.run_setup(apt=True, dry=True)
+        self.assertEqual((status, self.machine.apt, self.machine.ran, self.machine.record), (0, self.before, [], Record()))
+        self.assertIn("--- /dev/null\n+++ /etc/apt/pacserve-proxy\n", text)
+        self.assertIn("Would write /etc/apt/pacserve-proxy and ", text)
+        self.assertIn("Would restart pacserve", text)
+
+    def test_not_executable(self) -> None:
+        """A script of the right text that can't be started is mended, and that is shown."""
+        files = {**BOTH, APT_SCRIPT: File(BOTH[APT_SCRIPT].text), OPTION_FILES[0]: File("PACSERVE_ARGS=--apt\n")}
+        self.machine.apt = state(files)
+        self.assertIn(f"{APT_SCRIPT} is made executable\n", self.run_setup("\n", apt=True)[1])
+        self.assertTrue(self.machine.apt.files[APT_SCRIPT].executable)
+
+    def test_beside_pacman(self) -> None:
+        """On a host with both, both are set up."""
+        self.texts = {MAIN: f"[core]\nInclude = {LIST}\n", LIST: "Server = http://a/\n"}
+        self.assertEqual(self.run_setup("\n", "\n", "\n", apt=True)[0], 0)
+        self.assertIn(MARK, self.texts[LIST])
+        self.assertIn(APT_SCRIPT, self.machine.apt.files)
+
+    def test_skipped(self) -> None:
+        """apt can be left out of an undo, and pacman out of a setup."""
+        self.texts = {MAIN: f"[core]\nInclude = {LIST}\n", LIST: "Server = http://a/\n"}
+        self.run_setup("\n", "\n", apt=True, skipped=frozenset({"configuration"}))
+        self.assertNotIn(MARK, self.texts[LIST])
+        self.assertEqual(self.run_setup(undo=True, skipped=frozenset({"apt"})), (0, "Nothing to do.\n"))
+
+    def test_no_apt(self) -> None:
+        """On a host without apt nothing is done."""
+        self.machine.apt = dataclasses.replace(self.before, present=False)
+        status, text = self.run_setup(apt=True)
+        self.assertEqual((status, self.machine.ran), (1, []))
+        self.assertIn("there is no apt here: /etc/apt/apt.conf.d is missing", text)
+
+    def test_without_the_option(self) -> None:
+        """Who forgot --apt on a host without pacman is told; a pacman.conf that is named must be there."""
+        self.assertIn("Without pacman: pacsrv setup --apt, or ", self.run_setup()[1])
+        status, text = self.run_setup(apt=True, configuration="/other/pacman.conf")
+        self.assertEqual(status, 1)
+        self.assertIn("/other/pacman.conf can't be read", text)
+
+    def test_words(self) -> None:
+        """A user without rights is told the words with which root does it."""
+        self.machine = FakeMachine({SHOW: shown()}, root=False)
+        self.machine.apt = self.before
+        self.assertIn("sudo pacsrv setup --apt --skip firewall\n", self.run_setup(apt=True, skipped=frozenset({"firewall"}))[1])
+
+    def test_left_to_the_user(self) -> None:
+        """Options that setup does not understand are the user's to change."""
+        self.machine.apt = state({**BOTH, OPTION_FILES[0]: File("PACSERVE_ARGS='a' 'b'\n")})
+        status, text = self.run_setup(apt=True)
+        self.assertEqual(status, 0)
+        self.assertIn("add --apt to PACSERVE_ARGS in /etc/default/pacserve yourself", text)
+        self.assertIn("Nothing else to do.\n", text)

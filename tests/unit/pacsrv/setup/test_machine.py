@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.pacsrv.setup.machine import LocalMachine, firewall_scripts
-from pacserve.pacsrv.setup.record import Record
+from pacserve.pacsrv.setup.machine import LocalMachine, installed_places
+from pacserve.pacsrv.setup.record import APT_CONFIGURATION, APT_SCRIPT, OPTION_FILES, Record
+from tests.unit.contrib.test_apt import APT
 from tools.installing.files import Places, placed
 
 
@@ -49,9 +50,17 @@ class MachineTests(SynchronousTestCase):
         (self.folder / "venv/bin/pacsrv").touch()
         link = self.folder / "bin/pacsrv"
         link.symlink_to("../venv/bin/pacsrv")
-        found = firewall_scripts(str(link))
+        found = installed_places(str(link), "iptables/pacserve-firewall")
         installed = {str(one.target) for one in placed(Places(PurePosixPath(self.folder), PurePosixPath("/etc")))}
         self.assertIn(str(found[0]), installed)
         self.assertIn(Path("/usr/share/pacserve/iptables/pacserve-firewall"), found)
         self.assertTrue(os.access(found[-1], os.X_OK), found[-1])
-        self.assertTrue(firewall_scripts("pacsrv"))
+        self.assertTrue(installed_places("pacsrv", "iptables/pacserve-firewall"))
+
+    def test_apt(self) -> None:
+        """The texts that pacserve brings for apt are found in a checkout, and what is configured is read."""
+        found = self.machine.read_apt()
+        self.assertEqual(found.installed[APT_CONFIGURATION], (APT / "30pacserve").read_text())
+        self.assertEqual(found.installed[APT_SCRIPT], (APT / "pacserve-proxy").read_text())
+        self.assertEqual(found.present, Path("/etc/apt/apt.conf.d").is_dir())
+        self.assertEqual(found.files.keys() - {APT_CONFIGURATION, APT_SCRIPT, *OPTION_FILES}, set())

@@ -66,7 +66,7 @@ def planner(texts: dict[str, str], port: int = 15678, *, knows: bool = True) -> 
 
 def after(texts: dict[str, str], changes: tuple[Change, ...]) -> dict[str, str]:
     """The files after changes."""
-    return {**texts, **{change.path: change.after for change in changes}}
+    return {**texts, **{change.path: change.after or "" for change in changes}}
 
 
 def set_up(texts: dict[str, str], port: int = 15678, *, knows: bool = True) -> dict[str, str]:

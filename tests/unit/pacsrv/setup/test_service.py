@@ -61,3 +61,23 @@ class ServiceTests(SynchronousTestCase):
             found = [] if step is None else list(step.commands)
             self.assertEqual(found, [("systemctl", *words.split()) for words in commands], (printed, record))
             self.assertTrue(step is None or step.record == {"enabled": False, "started": False})
+
+    def test_restart(self) -> None:
+        """A service that runs reads its options when it is restarted; one that is started or stopped anyway needs no more."""
+        for enabled, active, commands in (
+            ("enabled", "active", ["restart pacserve.service"]),
+            ("disabled", "active", ["enable pacserve.service", "restart pacserve.service"]),
+            ("enabled", "inactive", ["start pacserve.service"]),
+        ):
+            step = judge(shown(enabled=enabled, active=active), Record(), restart=True).step
+            assert step is not None
+            self.assertEqual(step.commands, tuple(("systemctl", *words.split()) for words in commands))
+        running = shown(enabled="enabled", active="active")
+        for printed, record, wanted in (
+            (running, Record(), ["restart pacserve.service"]),
+            (running, Record(enabled=True), ["restart pacserve.service", "disable pacserve.service"]),
+            (running, Record(started=True), ["stop pacserve.socket pacserve.service"]),
+            (shown(), Record(), []),
+        ):
+            step = judge_undo(printed, record, restart=True).step
+            self.assertEqual([] if step is None else [" ".join(words[1:]) for words in step.commands], wanted)

@@ -104,3 +104,63 @@ class WritingTests(SynchronousTestCase):
         self.failing(KeyboardInterrupt())
         self.assertRaises(KeyboardInterrupt, replace_all, self.changes())
         self.untouched()
+
+    def mixed(self) -> list[Change]:
+        """A new script, a changed file and one that is removed, in this order."""
+        return [
+            Change(str(self.folder / "script"), None, "#!/bin/sh\n", executable=True),
+            Change(str(self.one), "before\n", "after\n"),
+            Change(str(self.two), "before\n", None),
+        ]
+
+    def test_new_and_removed(self) -> None:
+        """A new file is one for everybody to read, a script one to start, and a removed one is gone; nothing is left beside them."""
+        self.addCleanup(os.umask, os.umask(0o077))
+        replace_all([*self.mixed(), Change(str(self.folder / "new"), None, "new\n")])
+        self.assertEqual({path.name: path.read_text() for path in self.folder.iterdir()}, {"one": "after\n", "script": "#!/bin/sh\n", "new": "new\n"})
+        modes = [(self.folder / name).stat().st_mode & 0o777 for name in ("script", "new")]
+        self.assertEqual(modes, [0o755, 0o644])
+
+    def test_executable(self) -> None:
+        """A script that can't be started is mended without other bytes."""
+        self.one.chmod(0o640)
+        replace_all([Change(str(self.one), "before\n", "before\n", executable=True)])
+        self.assertEqual(self.one.stat().st_mode & 0o777, 0o751)
+
+    def test_order(self) -> None:
+        """Changes are made in their order, and taken back in the opposite one."""
+        self.mixed_up(fail=False)
+        replace_all(self.mixed())
+        self.assertEqual(self.seen, [{"one": "before\n", "two": "before\n"} | changed for changed in _STEPS])
+        self.two.write_text("before\n")
+        self.one.write_text("before\n")
+        (self.folder / "script").unlink()
+        self.mixed_up(fail=True)
+        self.assertRaises(WritingError, replace_all, self.mixed())
+        self.untouched()
+
+    def mixed_up(self, *, fail: bool) -> None:
+        """Notes what is there before each change; the last change fails where that is wanted."""
+        self.seen: list[dict[str, str]] = []
+        self.patch(os, "replace", os.replace)
+        replace = os.replace
+
+        def noted(old: str, new: str) -> None:
+            self.seen.append({path.name: path.read_text() for path in self.folder.iterdir() if not path.name.startswith(".")})
+            if fail and old == str(self.two):
+                raise OSError(errno.EBUSY, "Device or resource busy")
+            replace(old, new)
+
+        self.patch(os, "replace", noted)
+
+    def test_there_meanwhile(self) -> None:
+        """A file that somebody wrote since it was to be a new one is left alone."""
+        (self.folder / "script").symlink_to("nowhere")
+        error = self.assertRaises(WritingError, replace_all, self.mixed())
+        self.assertIn("script", str(error))
+        self.assertEqual((self.one.read_text(), len(list(self.folder.iterdir()))), ("before\n", 3))
+
+
+_SCRIPT = {"script": "#!/bin/sh\n"}
+# What is there besides, before each step of `mixed`.
+_STEPS: tuple[dict[str, str], ...] = ({}, _SCRIPT, {**_SCRIPT, "one": "after\n"})

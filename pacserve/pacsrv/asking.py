@@ -82,6 +82,17 @@ class Daemon:
         if reply.status not in {200, 403}:  # 403: the daemon runs, but does not take this host for one of its LAN
             raise SilentError("the program on that port is not pacserve")
 
+    def greet(self, host: str, port: int) -> None:
+        """
+        Makes sure that the daemon answers at another address, which is for apt.
+
+        Raises:
+            SilentError: It does not answer there.
+        """
+        reply = Daemon(port, self._clock, host)._ask("GET", "/", ANSWER_TIMEOUT)
+        if reply.status >= 500 or b"pacserve" not in reply.body:
+            raise SilentError("the program on that port is not pacserve")
+
     def _ask(self, method: str, target: str, timeout: float) -> Reply:
         deadline = self._clock() + timeout
         connection = http.client.HTTPConnection(self._host, self.port, timeout=timeout)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from pacserve.pacsrv.checks import configuration, host, network, servers
+from pacserve.pacsrv.checks import apt, configuration, host, network, servers
 from pacserve.pacsrv.facts import Facts
 from pacserve.pacsrv.finding import Check, Finding, Level
 from pacserve.pacsrv.layout import Screen, Style
@@ -18,6 +18,9 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("pacman.conf", servers.check_schemes),
     ("file://", servers.check_folders),
     ("CacheServer", servers.check_cache_servers),
+    ("apt", apt.check_apt),
+    ("apt", apt.check_proxies),
+    ("apt", apt.check_lists),
     ("XferCommand", configuration.check_xfer_command),
     ("mirrors", network.check_mirrors),
     ("proxy", network.check_proxy),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pacserve.config.settings import DEFAULT_PORT
+from pacserve.config.settings import DEFAULT_APT_PORT, DEFAULT_PORT
 from pacserve.pacsrv.configuration import Section
 from pacserve.pacsrv.words import DEFAULT_CONFIGURATION
 from pacserve.report.status import Status
@@ -44,6 +44,38 @@ class ClockOffset:
 
 
 @dataclass(frozen=True, slots=True)
+class AptFacts:
+    """
+    How apt of this host is configured, as far as that concerns pacserve.
+
+    Attributes:
+        wanted: True if the options of the service say that pacserve answers apt.
+        port: Where it should answer then.
+        configured: True if pacserve's file is in apt.conf.d.
+        detector: The program that apt asks for its proxy; empty where it asks none.
+        fault: Why apt fails with that program; empty where it works.
+        proxy: What that program says now; empty where it says nothing.
+        proxies: The proxies that apt is told otherwise, by host; the empty name stands for all.
+        silence: Why nothing answers on the port, or at the proxy; empty where pacserve answers, None where that was not tried.
+        lists: The indexes that apt has fetched, as the daemon's user sees them; None where that was not tried.
+        direct: The https sources, which apt asks without a proxy.
+        daemon_proxy: True if the options of the service name a proxy for the daemon.
+    """
+
+    wanted: bool = False
+    port: int = DEFAULT_APT_PORT
+    configured: bool = False
+    detector: str = ""
+    fault: str = ""
+    proxy: str = ""
+    proxies: Mapping[str, str] = field(default_factory=dict)
+    silence: str | None = None
+    lists: Folder | None = None
+    direct: tuple[str, ...] = ()
+    daemon_proxy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """
     Everything that the checks judge.
@@ -60,6 +92,7 @@ class Facts:
         xfer_command: The command that downloads in pacman's place; empty where pacman does so itself.
         cache_dirs: The package caches in pacman's order.
         spool: None where the daemon keeps no downloads.
+        apt: None on a host without apt.
     """
 
     port: int
@@ -77,10 +110,12 @@ class Facts:
     cache_dirs: tuple[Folder, ...] = ()
     spool: Folder | None = None
     clocks: tuple[ClockOffset, ...] = ()
+    apt: AptFacts | None = None
 
     @property
     def setup(self) -> str:
         """The command that sets up the configuration and the port that were examined."""
         port = f" --port {self.port}" if self.port != DEFAULT_PORT else ""
         configuration = f" --config {self.configuration}" if self.configuration != DEFAULT_CONFIGURATION else ""
-        return f"pacsrv{port} setup{configuration}"
+        apt = " --apt" if self.apt is not None and self.apt.wanted else ""
+        return f"pacsrv{port} setup{apt}{configuration}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pacserve.errors import reason_of
@@ -17,14 +17,19 @@ _FILES_LIMIT = 20_000
 _READ, _ENTER = 4, 1
 
 
-def look_at(path: str, user: User | None) -> Folder:
+def _is_package(name: str) -> bool:
+    return ".pkg.tar" in name and not name.endswith(".part")
+
+
+def look_at(path: str, user: User | None, wanted: Callable[[str], bool] = _is_package) -> Folder:
     """
-    Examines a package cache: whether a user can read all packages in it, and how much space is left.
+    Examines a folder, as a package cache: whether a user can read all files in it that are wanted, and how much space is left.
 
     Access control lists are ignored, and so is what a service manager hides from the daemon.
 
     Args:
         user: The user who is to read it; None where the user is not known.
+        wanted: Returns whether a file of that name is to be read; by default packages and signatures are.
     """
     free = free_space(path)
     try:
@@ -32,7 +37,7 @@ def look_at(path: str, user: User | None) -> Folder:
             return Folder(path, missing=True, free=free)
         if user is None:
             return Folder(path, doubt="the user that pacserve runs as could not be found out", free=free)
-        problem = _path_problem(Path(path), user) or _unreadable_files(path, user)
+        problem = _path_problem(Path(path), user) or _unreadable_files(path, user, wanted)
     except PermissionError:
         return Folder(path, doubt="you may not look into it", free=free)
     except OSError as error:
@@ -68,25 +73,25 @@ def _path_problem(path: Path, user: User) -> str:
     return "" if _may(user, real.stat(), _READ) else f"pacserve's user may not list it (mode {stat.S_IMODE(real.stat().st_mode):04o})"
 
 
-def _unreadable_files(path: str, user: User) -> str:
-    files = list(_packages(path))
+def _unreadable_files(path: str, user: User, wanted: Callable[[str], bool]) -> str:
+    files = list(_files(path, wanted))
     unreadable = [name for name, found in files if not _may(user, found, _READ)]
     if not unreadable:
         return ""
-    return f"pacserve's user may not read {len(unreadable):,} of {len(files):,} package files, such as {min(unreadable)}"
+    return f"pacserve's user may not read {len(unreadable):,} of {len(files):,} files, such as {min(unreadable)}"
 
 
-def _packages(path: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yields the names of package files and signatures with their stat results, up to `_FILES_LIMIT` of them."""
+def _files(path: str, wanted: Callable[[str], bool]) -> Iterator[tuple[str, os.stat_result]]:
+    """Yields the names of the files that are wanted with their stat results, up to `_FILES_LIMIT` of them."""
     count = 0
     with os.scandir(path) as entries:
         for entry in entries:
-            if ".pkg.tar" not in entry.name or entry.name.endswith(".part") or not entry.is_file(follow_symlinks=False):
+            if not wanted(entry.name) or not entry.is_file(follow_symlinks=False):
                 continue
             count += 1
             if count > _FILES_LIMIT:
                 return
             try:
                 yield entry.name, entry.stat(follow_symlinks=False)
-            except FileNotFoundError:  # pacman has just removed it
+            except FileNotFoundError:  # it has just been removed
                 continue

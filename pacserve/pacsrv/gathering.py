@@ -12,6 +12,7 @@ from pacserve.pacsrv.clocks import ask_clocks
 from pacserve.pacsrv.configuration import ConfigurationFiles, Resolved, Section, parse_resolved, read_lines, read_sections
 from pacserve.pacsrv.facts import Facts, Folder
 from pacserve.pacsrv.folders import free_space, look_at
+from pacserve.pacsrv.gathering_apt import gather_apt, gather_apt_here
 from pacserve.pacsrv.pacman import output_of, pacman_version
 from pacserve.pacsrv.process import User, listener
 from pacserve.pacsrv.words import DEFAULT_CONFIGURATION
@@ -43,6 +44,7 @@ def gather(daemon: Daemon, files: ConfigurationFiles, environment: Mapping[str, 
         cache_dirs=tuple(look_at(path, user) if not silence else Folder(path, free=free_space(path)) for path in cache_dirs),
         spool=_spool(status),
         clocks=ask_clocks(status, environment, wall) if status is not None else (),
+        apt=gather_apt(daemon, user),
     )
 
 
@@ -68,6 +70,7 @@ def gather_here(status: Status, files: ConfigurationFiles, wall: Callable[[], fl
         xfer_command="" if printed is None else parse_resolved(printed).xfer_command,
         cache_dirs=tuple(look_at(path, user) for path in host.cache_dirs),
         spool=_spool(status),
+        apt=gather_apt_here(),
     )
 
 

@@ -16,6 +16,9 @@ def check_servers(facts: Facts) -> Iterable[Finding]:
     if facts.status is not None and facts.status.host.no_pacman:
         yield well(f"no pacman here: {facts.status.host.no_pacman}; pacserve shares what does not need it")
         return
+    if facts.sections is None and facts.pacman is None and facts.apt is not None and facts.apt.wanted:
+        yield well("no pacman here; pacserve shares what does not need it")
+        return
     if facts.sections is None:
         yield wrong(f"{facts.configuration} can't be read: {facts.unreadable}", "make sure that the file exists and that every user may read it")
         return

@@ -94,6 +94,12 @@ def plan_undo(state: AptState, record: Record) -> AptPlan:
     return AptPlan(tuple(changes), {"apt": False, "created": ()}, restart)
 
 
+def stated_options(state: AptState) -> Sequence[str]:
+    """Returns the options of the service, as far as they are understood."""
+    there = state.files.get(_counting_file(state))
+    return (_words("" if there is None else there.text) or "").split()
+
+
 def _options(state: AptState) -> tuple[Sequence[Change], str]:
     """Returns the change that adds the option, and what the user has to do where that is not understood."""
     path = _counting_file(state)

@@ -95,16 +95,7 @@ class LocalMachine(Machine):
         return next((str(path) for path in installed_places(sys.argv[0], _SCRIPT) if os.access(path, os.X_OK)), None)
 
     def read_apt(self) -> AptState:
-        files = {path: file for path in (APT_CONFIGURATION, APT_SCRIPT, *OPTION_FILES) if (file := _file(Path(path))) is not None}
-        installed: dict[str, str] = {}
-        for target in (APT_CONFIGURATION, APT_SCRIPT):
-            places = installed_places(sys.argv[0], f"apt/{Path(target).name}")
-            found = next((file for file in map(_file, places) if file is not None), None)
-            if found is None:
-                installed.clear()
-                break
-            installed[target] = found.text
-        return AptState(Path(FOLDER).is_dir(), files, installed)
+        return read_apt_state(sys.argv[0])
 
     def read_record(self) -> Record:
         try:
@@ -123,6 +114,24 @@ class LocalMachine(Machine):
         new = self._record.with_suffix(".new")
         new.write_text(encode(record), "utf-8")
         new.replace(self._record)
+
+
+def read_apt_state(program: str) -> AptState:
+    """
+    Returns how apt and the options of the daemon are configured.
+
+    Args:
+        program: The path by which this program was started.
+    """
+    files = {path: file for path in (APT_CONFIGURATION, APT_SCRIPT, *OPTION_FILES) if (file := _file(Path(path))) is not None}
+    installed: dict[str, str] = {}
+    for target in (APT_CONFIGURATION, APT_SCRIPT):
+        places = installed_places(program, f"apt/{Path(target).name}")
+        found = next((file for file in map(_file, places) if file is not None), None)
+        if found is None:
+            return AptState(Path(FOLDER).is_dir(), files)
+        installed[target] = found.text
+    return AptState(Path(FOLDER).is_dir(), files, installed)
 
 
 def _file(path: Path) -> File | None:

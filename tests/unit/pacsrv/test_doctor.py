@@ -6,8 +6,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.pacsrv.configuration import Section
 from pacserve.pacsrv.doctor import CHECKS, encode_findings, examine, exit_status, show_findings
-from pacserve.pacsrv.facts import Facts, Folder
+from pacserve.pacsrv.facts import AptFacts, Facts, Folder
 from pacserve.pacsrv.layout import Screen
+from pacserve.pacsrv.setup.record import APT_SCRIPT
 from tests.fakes.statuses import NOW, peer, status
 
 OURS = "http://localhost:15678/request/$repo/$arch"
@@ -24,6 +25,7 @@ class DoctorTests(SynchronousTestCase):
             sections=(Section("core", 1, [OURS, "http://a/"]),),
             signature_levels={"core": frozenset({"PackageRequired"})},
             cache_dirs=(Folder("/var/cache/pacman/pkg", free=9 << 30),),
+            apt=AptFacts(wanted=True, detector=APT_SCRIPT, proxy="http://127.0.0.1:9988", silence="", lists=Folder("/var/lib/apt/lists")),
         )
         findings = examine(facts)
         self.assertEqual(exit_status(findings), 0)

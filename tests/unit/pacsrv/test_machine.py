@@ -38,7 +38,7 @@ class MachineTests(SynchronousTestCase):
         (path / NAME).chmod(0o640)
         group = User(54321, frozenset({(path / NAME).stat().st_gid}))
         (path / f"{NAME}.part").touch(0o600)
-        self.assertIn(f"1 of 1 package files, such as {NAME}", look_at(str(path), STRANGER).problem)
+        self.assertIn(f"1 of 1 files, such as {NAME}", look_at(str(path), STRANGER).problem)
         self.assertEqual(look_at(str(path), group).problem, "")
         path.chmod(0o700)
         self.assertIn("may not enter", look_at(str(path), STRANGER).problem)

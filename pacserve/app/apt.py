@@ -157,9 +157,9 @@ class AptServing:
         """Takes what answers requests on the port, and the registry of the connections of all ports."""
         self._served = router, connections
 
-    def start(self) -> None:
+    def open(self) -> None:
         """
-        Opens the port, and tells apt's configuration of it.
+        Opens the port, and takes in what an earlier daemon has left.
 
         Raises:
             StartError: The port can't be had.
@@ -171,15 +171,25 @@ class AptServing:
         self._ports = listen_for_apt(self._reactor, site, settings.bind, settings.apt_port, clients=bool(settings.clients))
         for port in self._ports:
             site.take(port)
-        self._notice.publish(f"http://127.0.0.1:{settings.apt_port}")
+        self._kept.load()
+
+    def start(self) -> None:
+        """Tells apt's configuration of the port."""
+        self._notice.publish(f"http://127.0.0.1:{self._around.settings.apt_port}")
 
     def retire(self) -> None:
         """Has apt ask the mirrors from now on."""
         self._notice.withdraw()
 
-    async def stop(self) -> None:
-        """Listens no more."""
-        await close(self._ports, accepting=True)
+    async def close(self, *, accepting: bool) -> None:
+        """
+        Listens no more.
+
+        Args:
+            accepting: True to accept what waits in the sockets.
+        """
+        ports, self._ports = self._ports, []
+        await close(ports, accepting=accepting)
 
     def shown_ports(self) -> str:
         """Returns where apt is answered, for the log."""

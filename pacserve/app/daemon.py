@@ -224,6 +224,7 @@ class Daemon:
         await self._configuration.load()
         # Before the spool is touched: the port may be in use.
         self._ports = listen(self._reactor, self._site, self._settings.bind, self._settings.port, self._inherited)
+        await self._open_for_apt()
         if self._open_files < FEWEST_OPEN_FILES:
             self._log.warn(
                 "only {count} files may be open at a time, and {wanted} are wanted: raise LimitNOFILE= of the service, or ulimit -n",
@@ -239,7 +240,7 @@ class Daemon:
             self._in_background(self._telling.start(), "reading the history")
             self._peering.start(listening.port)
         except (ConfigurationError, StartError):
-            await close(self._ports, accepting=False)
+            await self._close_ports(accepting=False)
             self._fetching.stop()  # or the next start would take this one for a crash
             raise
         if not self._inherited:  # the service manager's sockets outlive this process, and others would not
@@ -247,18 +248,37 @@ class Daemon:
         for port in (*self._ports, *self._loopback):
             self._site.take(port)
         if self._apt is not None:
-            try:
-                self._apt.start()
-            except StartError:
-                await close((*self._ports, *self._loopback), accepting=False)
-                self._peering.stop()
-                self._fetching.stop()
-                raise
+            self._apt.start()
         self._lateness.start()
         self._in_background(self._prepare(), "preparing for the first requests")
         where = self._shown_ports()
         self._log.info("pacserve {version} listens on {where}; status page: {page}", version=__version__, where=where, page=page_of(self._ports))
         self._notifier.ready(f"Listening on {where}")
+
+    async def _open_for_apt(self) -> None:
+        """
+        Opens the port for apt.
+
+        Raises:
+            StartError: It can't be had; nothing is left open.
+        """
+        try:
+            if self._apt is not None:
+                self._apt.open()
+        except StartError:
+            await self._close_ports(accepting=False)
+            raise
+
+    async def _close_ports(self, *, accepting: bool) -> None:
+        """
+        Listens no more.
+
+        Args:
+            accepting: True to accept what waits in the sockets of which no other process has a copy.
+        """
+        await close((*self._ports, *self._loopback), accepting=accepting and not self._inherited)
+        if self._apt is not None:
+            await self._apt.close(accepting=accepting)
 
     async def _prepare(self) -> None:
         """Reads what the first requests would wait for, and finds out what is wrong with the caches and this host."""
@@ -284,9 +304,7 @@ class Daemon:
         self._configuration.stop()
         self._connections.retire()
         await self._in_time(self._connections.gone(), GRACE)
-        await close((*self._ports, *self._loopback), accepting=not self._inherited)
-        if self._apt is not None:
-            await self._apt.stop()
+        await self._close_ports(accepting=True)
         if not await self._in_time(self._connections.gone(), FAREWELL):
             await self._in_time(self._router.answered(), LAST_ANSWERS)
         running = self._router.running + (0 if self._apt is None else self._apt.running)

@@ -16,7 +16,7 @@ from pacserve.app.daemon import FEWEST_OPEN_FILES, Daemon, Process
 from pacserve.app.peering import Peering
 from pacserve.app.telling import Telling
 from pacserve.app.threads import Threads
-from pacserve.config.settings import Settings
+from pacserve.config.settings import DEFAULT_APT_PORT, DEFAULT_PORT, Settings
 from pacserve.delivery.table import Misses
 from pacserve.errors import ConfigurationError, StartError
 
@@ -26,10 +26,10 @@ ZLIB = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 class Reactor(MemoryReactorClock):
     """A reactor without a network, whose TCP port another program may have."""
 
-    taken = False
+    taken: int | None = None
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:  # noqa: N802
-        if self.taken:
+        if self.taken == port:
             raise CannotListenError(interface, port, OSError(errno.EADDRINUSE, "in use"))
         listening = super().listenTCP(port, factory, backlog, "")
         listening.socket = self
@@ -63,7 +63,7 @@ class FailedStartTests(SynchronousTestCase):
 
     def start(self, open_files: int = 1024) -> Exception:
         """Starts a daemon, which fails, and returns why."""
-        settings = Settings(spool=str(self.spool), state=str(self.folder), pacman_conf=f"{self.folder}/pacman.conf", misses=Misses.FETCH)
+        settings = Settings(spool=str(self.spool), state=str(self.folder), pacman_conf=f"{self.folder}/pacman.conf", misses=Misses.FETCH, apt=True)
         daemon = Daemon(self.reactor, settings, Process(lambda _: None, lambda: 1_800_000_000.0, {}, open_files, (), lambda _: ()))
         for pool in (daemon._threads._shared, daemon._threads._configuration):
             self.addCleanup(pool.stop)
@@ -77,9 +77,12 @@ class FailedStartTests(SynchronousTestCase):
 
     def test_port_in_use(self) -> None:
         """A daemon that can't have its port leaves the spool as it was."""
-        self.reactor.taken = True
-        self.assertIsInstance(self.start(), StartError)
-        self.assert_clean()
+        for port in (DEFAULT_PORT, DEFAULT_APT_PORT):
+            self.reactor.taken = port
+            error = self.start()
+            self.assertIsInstance(error, StartError)
+            self.assertIn(str(port), str(error))
+            self.assert_clean()
 
     def test_no_discovery(self) -> None:
         """A daemon that can't have its UDP port gives the spool back as one that has ended well."""

@@ -37,6 +37,8 @@ def test_by_hand(version: str, way: int, tmp_path: Path) -> None:
     assert lines[-len(of_systemd) :] == tuple(of_systemd)
     for line in lines[: -len(of_systemd)]:
         host.run(line, "/root/pacserve")
+    # apt of this host is configured, works, and goes direct: the service does not run in a folder.
+    assert "/etc/apt/pacserve-proxy" in host.run("apt-config dump Acquire::http::Proxy-Auto-Detect && apt-get -q=2 update --error-on=any")
     assert host.run("pacserve --version") == f"pacserve {pacserve.__version__}\n"
     with host.booted() as machine:
         for line in of_systemd:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 import pacserve
 from tests.e2e.conftest import require
-from tests.e2e.lab.debian import RELEASES, Debian, checkout, missing
+from tests.e2e.lab.debian import RELEASES, Debian, Machine, checkout, missing
+from tests.e2e.lab.namespace import wait_until
+from tools.readme import blocks
 
 pytestmark = pytest.mark.long
+ROOT = Path(__file__).parents[2]
 # A file of the package in each folder that it has files in, but for the Python package.
 FILES = {
+    "etc/apt/pacserve-proxy",
     "etc/default/pacserve",
     "etc/pacman.d/pacserve",
     "usr/bin/pacserve",
@@ -28,11 +33,28 @@ FILES = {
     "usr/share/fish/vendor_completions.d/pacserve.fish",
     "usr/share/man/man8/pacserve.8.gz",
     "usr/share/man/man8/pacsrv.8.gz",
+    "usr/share/pacserve/apt/30pacserve",
     "usr/share/pacserve/iptables/pacserve-firewall",
     "usr/share/zsh/vendor-completions/_pacserve",
 }
 # What pip may have brought: Debian 12's Twisted is too old.
 PRIVATE = {"12": {"automat", "incremental", "pacserve", "pyalpm", "twisted"}, "13": {"pacserve", "pyalpm"}}
+PROXY = "/etc/apt/pacserve-proxy http://127.0.0.2:8000/"
+# A repository with one package, as a mirror has it.
+REPOSITORY = """
+import email.utils, hashlib, pathlib, subprocess
+root = pathlib.Path("/srv/mirror")
+tree = root / "tree/DEBIAN"
+tree.mkdir(parents=True)
+control = "Package: hello-lan\\nVersion: 1\\nArchitecture: all\\nMaintainer: N. N. <n@example.org>\\nDescription: a package\\n"
+(tree / "control").write_text(control)
+subprocess.run(["dpkg-deb", "--build", "tree", "hello-lan_1_all.deb"], cwd=root, check=True)
+data = (root / "hello-lan_1_all.deb").read_bytes()
+packages = f"{control}Filename: ./hello-lan_1_all.deb\\nSize: {len(data)}\\nSHA256: {hashlib.sha256(data).hexdigest()}\\n".encode()
+(root / "Packages").write_bytes(packages)
+entry = f" {hashlib.sha256(packages).hexdigest()} {len(packages)} Packages"
+(root / "Release").write_text(f"Date: {email.utils.formatdate(usegmt=True)}\\nSHA256:\\n{entry}\\n")
+"""
 SOCKET = "systemctl show --value --property=ActiveEnterTimestampMonotonic pacserve.socket"
 PROCESS = "systemctl show --value --property=MainPID pacserve.service"
 
@@ -61,7 +83,8 @@ def lives(version: str, package: Path, folder: Path) -> None:
     host.run("apt-get install $(dpkg-deb --field /root/pacserve.deb Depends | tr ',' '\\n' | sed 's/(.*//' | sort -u)")
     before = host.files()
     with host.booted() as machine:
-        machine.run("apt-get install /root/pacserve.deb")
+        install, _ = setup_lines()
+        machine.run(install.replace("./dist/pacserve_*.deb", "/root/pacserve.deb"))
         assert json.loads(machine.answer("/info"))["files"] == {}
         assert machine.run("pacserve --version") == f"pacserve {pacserve.__version__}\n"
         assert "no pacman here" in machine.run("pacsrv status")
@@ -76,6 +99,7 @@ def lives(version: str, package: Path, folder: Path) -> None:
         libraries = {path.split("/")[-1].split("-")[0] for path in installed if path.endswith(".dist-info")}
         assert libraries == PRIVATE[version]
         assert machine.run("dpkg-query --show --showformat='${Conffiles}' pacserve | cut -d' ' -f2").split() == [
+            "/etc/apt/pacserve-proxy",
             "/etc/default/pacserve",
             "/etc/pacman.d/pacserve",
         ]
@@ -88,7 +112,10 @@ def lives(version: str, package: Path, folder: Path) -> None:
         machine.answer("/info")
         assert "--wan-limit" in machine.run(f"tr '\\0' ' ' </proc/$({PROCESS})/cmdline")
 
-        machine.run("apt-get purge pacserve")
+        assert machine.run(PROXY) == "", "without --apt apt is left alone"
+        shares(machine)
+        comes_and_goes(machine)
+        machine.run("apt-get purge pacserve hello-lan")
         assert machine.attempt("systemctl status pacserve.service").returncode == 4  # no such unit
         assert "pacserve" not in machine.run("getent passwd; getent group")
     assert {path for path in host.files() - before if "pacserve" in path or "private" in path} == set()
@@ -96,3 +123,63 @@ def lives(version: str, package: Path, folder: Path) -> None:
 
 def _listed(text: str) -> set[str]:
     return {line.removeprefix("/") for line in text.splitlines()}
+
+
+def setup_lines() -> tuple[str, str]:
+    """The two lines of README.md for a machine that shares what apt downloads."""
+    (block,) = (block for block in blocks((ROOT / "README.md").read_text(), "Install") if "share what apt downloads" in block.introduction)
+    install, setup = block.commands("Debian")
+    return install, setup
+
+
+def shares(machine: Machine) -> None:
+    """After the second line of README.md apt comes through pacserve, and goes direct at once while that is away; undo takes it back."""
+    before = machine.run("cat /etc/default/pacserve")
+    machine.run(f"python3 - <<'END'\n{REPOSITORY}\nEND")
+    machine.run("systemd-run --quiet --unit mirror python3 -m http.server 8000 --bind 127.0.0.2 --directory /srv/mirror")
+    machine.run("rm -rf /etc/apt/sources.list*; echo 'deb [trusted=yes] http://127.0.0.2:8000/ ./' >/etc/apt/sources.list")
+    wait_until(lambda: machine.attempt("apt-get update").stdout.count("Get:") > 0, "the mirror to answer", 30)
+    _, setup = setup_lines()
+    machine.run(f"yes '' | {setup}")
+    assert "--apt" in machine.run("cat /etc/default/pacserve")
+    assert "Nothing" in machine.run(f"{setup} --yes")
+    assert machine.run(PROXY) == "http://127.0.0.1:9988\n"
+    machine.run("apt-get update && apt-get install hello-lan")
+    assert "hello-lan" in machine.run("journalctl --unit=pacserve.service")
+    assert troubles(machine) == []
+
+    machine.run(f"kill -KILL $({PROCESS})")
+    begin = time.monotonic()
+    assert machine.run(PROXY) == ""
+    machine.run("apt-get update --error-on=any")
+    assert time.monotonic() - begin < 4
+    machine.run("systemctl restart pacserve.service")
+    assert machine.run(PROXY) == "http://127.0.0.1:9988\n"
+    machine.run("pacsrv setup --undo --yes")
+    assert machine.run(PROXY) == ""
+    assert machine.run("cat /etc/default/pacserve") == before
+    machine.run("apt-get update --error-on=any")
+
+
+def troubles(machine: Machine) -> list[str]:
+    """What the doctor finds of apt."""
+    found = json.loads(machine.attempt("pacsrv doctor --json").stdout)["findings"]
+    assert [one for one in found if one["check"] == "apt"]
+    return [one["text"] for one in found if one["check"] == "apt" and one["level"] != "ok"]
+
+
+def comes_and_goes(machine: Machine) -> None:
+    """apt works while the package is away and when it is back; without the script the doctor says what mends that."""
+    machine.run("apt-get remove pacserve")
+    machine.run("apt-get update --error-on=any")
+    assert machine.attempt("cat /etc/apt/apt.conf.d/30pacserve").returncode != 0
+    machine.run("dpkg --install /root/pacserve.deb")
+    machine.run("cat /etc/apt/apt.conf.d/30pacserve")
+    machine.run("apt-get update --error-on=any")
+    machine.run("mv /etc/apt/pacserve-proxy /root")
+    assert machine.attempt("apt-get update").returncode == 100
+    assert any("apt fails" in text for text in troubles(machine))
+    machine.run("pacsrv setup --apt --yes && apt-get update --error-on=any")
+    assert troubles(machine) == []
+    machine.run("pacsrv setup --undo --yes && apt-get update --error-on=any")
+    machine.run("mv /root/pacserve-proxy /etc/apt && rm -rf /srv/mirror")

@@ -19,16 +19,12 @@ from tools.installing.tree import Tree, uninstall
 _HOMES = ("/home", "/root", "/run/user")
 # There while systemd runs, see sd_booted(3).
 _SYSTEMD = Path("/run/systemd/system")
-_NEXT = {
-    True: """\
+_NEXT = """\
 pacserve is installed. What comes next, as root:
-  pacsrv setup      # shows what it would change, and asks first: starts the service, opens the firewall, puts pacserve before the mirrors
-  pacsrv doctor     # says what is still missing""",
-    False: """\
-pacserve is installed. What comes next, as root:
-  systemctl enable --now pacserve
-  pacsrv doctor     # says what is still missing""",
-}
+  {first}
+  pacsrv doctor     # says what is still missing"""
+_SETUP = "pacsrv setup{options}      # shows what it would change, and asks first: starts the service, opens the firewall, {purpose}"
+_START = "systemctl enable --now pacserve"
 
 
 def say(text: str) -> None:
@@ -93,7 +89,13 @@ def _install(places: Places, layout: str, *, pacman: bool, apt: bool) -> None:
     tree.finish()
     if not places.destdir:
         _systemctl("daemon-reload")
-        say(_NEXT[pacman])
+        say(_NEXT.format(first=_first(pacman=pacman, apt=apt)))
+
+
+def _first(*, pacman: bool, apt: bool) -> str:
+    """Returns the command that comes after the installation."""
+    purposes = (["puts pacserve before the mirrors"] if pacman else []) + (["has apt ask pacserve"] if apt else [])
+    return _SETUP.format(options=" --apt" if apt else "", purpose=", ".join(purposes)) if purposes else _START
 
 
 def _check_writable(folder: Path) -> None:

@@ -102,6 +102,21 @@ class SystemdTests(SynchronousTestCase):
         self.assertEqual(program.main(["install", "--apt", "no", *places]), 0)
         self.assertEqual([path.name for path in folder.parent.rglob("*")], ["apt.conf.d"])
 
+    def test_next(self) -> None:
+        """The last lines name the command that fits this machine."""
+        self.patch(program, "_SYSTEMD", self.root / "absent")
+        places = ["--prefix", f"{self.root}/usr", "--sysconfdir", f"{self.root}/etc"]
+        for options, command in (
+            (("--apt", "yes"), "pacsrv setup --apt "),
+            (("--apt", "yes", "--pacman", "no"), "pacsrv setup --apt "),
+            (("--apt", "no"), "pacsrv setup  "),
+            (("--apt", "no", "--pacman", "no"), "systemctl enable --now pacserve\n"),
+        ):
+            said = io.StringIO()
+            self.patch(sys, "stdout", said)
+            self.assertEqual(program.main(["install", *options, *places]), 0)
+            self.assertIn(f"\n  {command}", said.getvalue())
+
     def test_package(self) -> None:
         """While a package is made the systemd of this machine is left alone."""
         self.patch(program, "_SYSTEMD", self.root)

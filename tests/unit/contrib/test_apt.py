@@ -119,4 +119,6 @@ class FileTests(SynchronousTestCase):
     def test_executable(self) -> None:
         """The script can be started: apt fails where it can't."""
         self.assertTrue(os.access(APT / "pacserve-proxy", os.X_OK))
-        self.assertIn(f"\nnotice={NOTICE}\n", (APT / "pacserve-proxy").read_text())
+        text = (APT / "pacserve-proxy").read_text()
+        self.assertIn(f"\nnotice={NOTICE}\n", text)
+        self.assertNotIn("/etc/apt", text, "make uninstall keeps what a changed file names")

@@ -137,6 +137,7 @@ class WritingTests(SynchronousTestCase):
         (self.folder / "script").unlink()
         self.mixed_up(fail=True)
         self.assertRaises(WritingError, replace_all, self.mixed())
+        self.assertEqual(self.seen[-1]["script"], "#!/bin/sh\n", "the script that was new went last")
         self.untouched()
 
     def mixed_up(self, *, fail: bool) -> None:

@@ -22,9 +22,10 @@ except ImportError:
 
 from pacserve.errors import plain_reason
 from pacserve.packages.files import SIGNATURE_LIMIT
+from pacserve.packages.kept_files import Stamp
 from pacserve.packages.names import package_file
 from pacserve.pacman import tables
-from pacserve.pacman.tables import Stamp, StatedPackage
+from pacserve.pacman.tables import StatedPackage
 
 # Bytes of a package file; no file system takes a larger one.
 _SIZE_LIMIT = 10**15

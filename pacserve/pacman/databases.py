@@ -17,10 +17,11 @@ from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.children import Run
 from pacserve.packages.files import ExpectedFile
+from pacserve.packages.kept_files import Stamp
 from pacserve.packages.names import parse_package_file
 from pacserve.pacman.configuration import ConfigurationSource
 from pacserve.pacman.kept_tables import KeptTables
-from pacserve.pacman.tables import Stamp, Table
+from pacserve.pacman.tables import Table
 from pacserve.waiting import Waiters
 
 # Seconds that a request waits for a database that is being read; pacman itself waits 10 s for an answer.

@@ -17,6 +17,7 @@ from typing import BinaryIO, NamedTuple
 
 from pacserve import __version__
 from pacserve.packages.files import SIGNATURE_LIMIT
+from pacserve.packages.kept_files import Stamp
 
 # Packages of one database; Arch's largest has some 15,000.
 PACKAGES_LIMIT = 500_000
@@ -31,9 +32,6 @@ _HEADER = struct.Struct("<32sqQQIIII")
 # Size, SHA-256, whether that is stated; where the name is, and its length; the same for the signature, and its CRC-32.
 _ROW = struct.Struct("<Q32s?IHIHI")
 _BUCKET = struct.Struct("<II")
-
-Stamp = tuple[int, int, int]
-"""Tells the versions of a file apart: mtime in nanoseconds, inode, size."""
 
 
 class StatedPackage(NamedTuple):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from io import BytesIO
 
 from pacserve.packages.children import ChildOutcome
+from pacserve.packages.kept_files import Stamp
 from pacserve.pacman import tables
-from pacserve.pacman.tables import Stamp, StatedPackage
+from pacserve.pacman.tables import StatedPackage
 
 
 def table(stamp: Stamp, *packages: StatedPackage) -> ChildOutcome:

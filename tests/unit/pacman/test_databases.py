@@ -15,6 +15,7 @@ from zope.interface import implementer
 from pacserve.errors import FetchError
 from pacserve.packages.children import ChildOutcome
 from pacserve.packages.files import ExpectedFile
+from pacserve.packages.kept_files import Stamp
 from pacserve.pacman.configuration import PacmanConfiguration, Repository
 from pacserve.pacman.databases import (
     CHILDREN_LIMIT,
@@ -26,7 +27,7 @@ from pacserve.pacman.databases import (
     Databases,
 )
 from pacserve.pacman.kept_tables import KeptTables
-from pacserve.pacman.tables import Stamp, StatedPackage
+from pacserve.pacman.tables import StatedPackage
 from tests.fakes.children import Children
 from tests.fakes.interfaces import Configuration
 from tests.fakes.lateness import LateBy

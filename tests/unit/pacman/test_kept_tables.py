@@ -8,8 +8,9 @@ from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pacserve.packages.kept_files import Stamp
 from pacserve.pacman.kept_tables import KeptTables
-from pacserve.pacman.tables import Stamp, StatedPackage
+from pacserve.pacman.tables import StatedPackage
 from tests.fakes.tables import table
 
 ZLIB = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"

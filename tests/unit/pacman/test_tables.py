@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.packages.files import SIGNATURE_LIMIT
+from pacserve.packages.kept_files import Stamp
 from pacserve.pacman import tables
-from pacserve.pacman.tables import Stamp, StatedPackage, Table
+from pacserve.pacman.tables import StatedPackage, Table
 
 ZLIB = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 BASH = "bash-5.2-1-x86_64.pkg.tar.zst"

@@ -124,7 +124,7 @@ class Daemon:
         instance = secrets.token_hex(16)
         machine_name = socket.gethostname()
         told = told_name(machine_name) if settings.host_name is None else settings.host_name
-        machine, myself = Machine(reactor), Myself(instance, self._architectures, told)
+        machine, myself = Machine(reactor), Myself(instance, self._architectures, told, settings.apt)
         ranking = ranked(machine, settings.clients)
 
         self._lateness = lateness = Lateness(reactor)

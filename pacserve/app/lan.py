@@ -46,7 +46,7 @@ class LAN:
         self._myself = myself
         self._port = settings.port
         self._generation = 0
-        self._content = False
+        self._content = myself.content
         reactor, random = machine.reactor, machine.random
         where = MulticastSettings(settings.multicast_groups, settings.multicast_port, settings.interfaces)
         self._link = MulticastLink(where, Kernel(interfaces, suspended), reactor, reactor)
@@ -86,7 +86,7 @@ class LAN:
 
     def _changed(self, inventory: Inventory) -> None:
         self._generation = inventory.generation
-        self._content = any(map(is_content, inventory.files))
+        self._content = self._myself.content or any(map(is_content, inventory.files))
         self._announcer.changed()
 
     def _describe(self, kind: Kind) -> Announcement:

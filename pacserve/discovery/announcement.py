@@ -45,7 +45,7 @@ class Announcement:
         port: Where it listens, TCP.
         generation: Of its inventory; means nothing across instances.
         architectures: Those of its pacman.conf; none where it has no pacman.
-        content: True if it holds content of other package systems.
+        content: True if it takes part in sharing content of other package systems: it holds some, or answers such a system.
     """
 
     kind: Kind
@@ -102,12 +102,12 @@ def concerns(announcement: Announcement, architectures: Sequence[str], *, conten
     """
     Returns whether the host that sent an announcement is worth asking for its inventory.
 
-    Either it may have files of pacman that this host can use, or both take part in sharing content: they hold some, or have no pacman and so nothing
-    else to share.  A host with pacman and without content reads no lists of which it could use nothing.
+    Either it may have files of pacman that this host can use, or both take part in sharing content: they hold some, answer a package system that has
+    any, or have no pacman and so nothing else to share.  A host with pacman alone reads no lists of which it could use nothing.
 
     Args:
         architectures: Those of this host.
-        content: True if this host holds content of other package systems.
+        content: True if this host takes part in sharing content of other package systems.
     """
     if not set(architectures).isdisjoint(announcement.architectures):
         return True

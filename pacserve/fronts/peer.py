@@ -120,7 +120,9 @@ class InfoFront(Front):
         """Returns the whole list, and keeps it for those that ask while it stays the same."""
 
         def work() -> _Prepared:
-            plain = encode(PeerInfo(self._myself.instance, inventory.generation, architectures, inventory.files, name=self._myself.name))
+            myself = self._myself
+            info = PeerInfo(myself.instance, inventory.generation, architectures, inventory.files, name=myself.name, shares_content=myself.content)
+            plain = encode(info)
             return _Prepared(plain, pack(plain), self._etag(f"{inventory.generation}", architectures))
 
         waiting = self._packing = Waiters()
@@ -138,7 +140,16 @@ class InfoFront(Front):
         if delta is None:
             return None
         myself = self._myself
-        info = PeerInfo(myself.instance, delta.generation, architectures, delta.files, delta.since, delta.removed, name=myself.name)
+        info = PeerInfo(
+            myself.instance,
+            delta.generation,
+            architectures,
+            delta.files,
+            delta.since,
+            delta.removed,
+            name=myself.name,
+            shares_content=myself.content,
+        )
         plain = encode(info)
         packed = pack(plain) if len(plain) >= _WORTH_PACKING else None
         prepared = _Prepared(plain, packed, self._etag(f"{delta.since}+{delta.generation}", architectures))

@@ -176,7 +176,8 @@ class Inventories:
         if info.since is not None and leads_on:
             await self._slices.run(self._update(peer, endpoint, files, info.removed))
         count = self._holdings.count(peer.slot) if leads_on else len(files)
-        observed.identity = identity = Identity(info.instance, info.generation, info.architectures, count, shared, info.skipped)
+        content = info.shares_content or _shared_content(peer, info)
+        observed.identity = identity = Identity(info.instance, info.generation, info.architectures, count, shared, info.skipped, content)
         observed.name = info.name
         observed.etag = etag if etag is not None and len(etag) <= _ETAG_LIMIT else None
         if info.skipped:
@@ -239,7 +240,7 @@ class Inventories:
         twin = self._twin(peer, identity)
         if twin is not None:
             peer.answered(PeerState.REFUSED, f"it is the same daemon as {twin.configured}")
-        elif not identity.shared and not identity.count:
+        elif not identity.shared and not identity.count and not (identity.content and self._myself.content):
             peer.answered(PeerState.REFUSED, f"its architecture is {' '.join(identity.architectures) or 'none'}")
         elif self._is_one_too_many(peer):
             peer.answered(PeerState.UNKNOWN)
@@ -285,6 +286,12 @@ def _leads_on(peer: Peer, info: PeerInfo, *, shared: bool) -> bool:
     """Returns whether changes can be applied to what is known of a peer."""
     known = peer.identity
     return peer.observed.listed and known is not None and (known.instance, known.generation, known.shared) == (info.instance, info.since, shared)
+
+
+def _shared_content(peer: Peer, info: PeerInfo) -> bool:
+    """Returns whether a peer that tells of changes has taken part in sharing content before: earlier versions say so only while they list some."""
+    known = peer.identity
+    return info.since is not None and known is not None and known.content and known.instance == info.instance
 
 
 def _same(peer: Peer, identity: Identity) -> bool:

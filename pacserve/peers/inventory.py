@@ -11,7 +11,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -55,6 +55,7 @@ class PeerInfo:
         removed: The names that went since then; none of them is in `files`.
         skipped: How many of its entries were not understood and left out.
         name: The host name that the pacserver tells of itself, as `told_name` has it; empty where it tells none.
+        shares_content: True if it takes part in sharing content, whether it holds any or not.
     """
 
     instance: str
@@ -65,6 +66,7 @@ class PeerInfo:
     removed: tuple[str, ...] = ()
     skipped: int = 0
     name: str = ""
+    shares_content: bool = field(default=False, compare=False)
 
     @property
     def content(self) -> Mapping[str, int]:
@@ -73,7 +75,11 @@ class PeerInfo:
 
 
 def encode(info: PeerInfo) -> bytes:
-    """Returns the JSON text of `/info`.  A host without content of other package systems sends what protocol version 1 had before there were any."""
+    """
+    Returns the JSON text of `/info`.
+
+    A host that does not take part in sharing content sends what protocol version 1 had before there was any.
+    """
     document: dict[str, object] = {
         "protocol": PROTOCOL_VERSION,
         "instance": info.instance,
@@ -86,9 +92,11 @@ def encode(info: PeerInfo) -> bytes:
         document["since"] = info.since
     later = {name: _later_field(name) for name in info.files if not is_early(name)}
     document["files"] = {name: size for name, size in info.files.items() if name not in later} if later else dict(info.files)
-    for name, field in later.items():
-        listed: Any = document.setdefault(field, {})
+    for name, where in later.items():
+        listed: Any = document.setdefault(where, {})
         listed[name] = info.files[name]
+    if info.shares_content:
+        document.setdefault("content", {})
     if info.since is not None:
         document["removed"] = [name for name in info.removed if is_early(name)]
         for name in info.removed:
@@ -144,9 +152,9 @@ class Reading:
                 removed.
         """
         files, removed = _Sizes("files", is_package_file, self), _Names("removed", is_package_file, self)
-        more = [_Sizes(field, grammar, self) for field, grammar in _LATER_FIELDS.items()]
-        more_removed = [_Names(f"{field}_removed", grammar, self) for field, grammar in _LATER_FIELDS.items()]
-        large = {field.name: field for field in (files, *more, removed, *more_removed)}
+        more = [_Sizes(later, grammar, self) for later, grammar in _LATER_FIELDS.items()]
+        more_removed = [_Names(f"{later}_removed", grammar, self) for later, grammar in _LATER_FIELDS.items()]
+        large: dict[str, _Field] = {one.name: one for one in (files, *more, removed, *more_removed)}
         self._scanner = Scanner(self._text, _SMALL, large, NAMES_LIMIT)
         document = yield from self._scanner.steps()
         instance = fields.instance_id(document.get("instance"), _WHERE)
@@ -156,22 +164,23 @@ class Reading:
         name = fields.host_name(document.get("name"))
         files.check()
         yield
-        for field in more:
-            field.check(optional=True)
-            files.entries.update(field.entries)
-        skipped = sum(field.skipped for field in large.values())
+        for later in more:
+            later.check(optional=True)
+            files.entries.update(later.entries)
+        skipped = sum(one.skipped for one in large.values())
+        shares_content = bool(large["content"].opening)
         if "since" not in document:
-            if any(field.opening for field in (removed, *more_removed)):
+            if any(one.opening for one in (removed, *more_removed)):
                 raise RemoteProtocolError("/info: removed without since")
-            return PeerInfo(instance, generation, architectures, files.entries, skipped=skipped, name=name)
+            return PeerInfo(instance, generation, architectures, files.entries, skipped=skipped, name=name, shares_content=shares_content)
         since = fields.integer(document["since"], _WHERE, "since", 0, generation)
         removed.check()
         for field_removed in more_removed:
             field_removed.check(optional=True)
-        gone = tuple(entry for field in (removed, *more_removed) for entry in field.entries)
+        gone = tuple(entry for one in (removed, *more_removed) for entry in one.entries)
         if not files.entries.keys().isdisjoint(gone):
             raise RemoteProtocolError("/info removes what it lists")
-        return PeerInfo(instance, generation, architectures, files.entries, since, gone, skipped, name)
+        return PeerInfo(instance, generation, architectures, files.entries, since, gone, skipped, name, shares_content)
 
     def kept(self, names: Iterable[str], known: int) -> list[str]:
         """Returns those of some more names of a field that are kept when so many of it have been kept before."""

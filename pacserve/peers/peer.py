@@ -35,11 +35,13 @@ class Myself:
         instance: Its instance id.
         architectures: Gives its architectures, which are those of pacman.conf as it is now.
         name: The host name that it tells them; empty where it tells none.
+        content: True if it takes part in sharing content, since it answers a package system whose files are shared by content.
     """
 
     instance: str
     architectures: Callable[[], Sequence[str]]
     name: str = ""
+    content: bool = False
 
 
 class PeerState(enum.Enum):
@@ -67,6 +69,7 @@ class Identity:
         count: How many files it listed that this host can use, 0 when they were not asked for.
         shared: True if it shares an architecture with this host; otherwise only its content of other package systems counts.
         skipped: How many entries of its last answer were not understood.
+        content: True if it takes part in sharing content, whether it holds any or not.
     """
 
     instance: str
@@ -75,6 +78,7 @@ class Identity:
     count: int
     shared: bool = True
     skipped: int = field(default=0, compare=False)
+    content: bool = False
 
 
 @dataclass(slots=True)
@@ -243,8 +247,15 @@ class Peer:
         return self.identity is None or self.identity.shared
 
     def offers(self, name: str) -> bool:
-        """Returns whether this host can use a file of that name from the peer: content always, and one of pacman where they share an architecture."""
-        return self.offers_packages or is_content(name)
+        """
+        Returns whether the peer may have a file of that name which this host can use, or keep the claims for it.
+
+        pacman's files come from peers that share an architecture, and content from those that take part in sharing it: all hosts that do so agree on
+        who keeps a claim only where none of them thinks of others.
+        """
+        if is_content(name):
+            return self.identity is None or self.identity.content
+        return self.offers_packages
 
     def next_poll(self) -> float | None:
         """Returns the seconds until the peer should be polled again; None for one that announces itself and says when there is news."""

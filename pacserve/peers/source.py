@@ -19,7 +19,7 @@ from pacserve.fetch.stream import StreamingClient
 from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.network.addresses import Endpoint, IPAddress, LocalAddresses, parse_address
 from pacserve.packages.files import FileKind
-from pacserve.packages.names import signature_of
+from pacserve.packages.names import is_content, signature_of
 from pacserve.peers.holdings import Holdings
 from pacserve.peers.peer import Peer, PeerState
 from pacserve.peers.questions import HEDGE_DELAY, PeerQuestions, fits
@@ -124,12 +124,13 @@ class PeerSource(PackageSource):
         if wanted.request.kind is FileKind.DATABASE or not wanted.shared:
             return ()
         groups = self._groups(wanted) if _comes_from_peers(wanted) else {}
-        signed = {slot for slot, _ in self._holdings.holders(signature_of(wanted.request.name))}
+        name = wanted.request.name  # content has no signature, and the digest in its name says what it is
+        signed = {slot for slot, _ in self._holdings.holders(name if is_content(name) else signature_of(name))}
         found: list[tuple[Rank, Peer, str, bool]] = []
         for (rank, _), holders in sorted(groups.items(), key=lambda group: (group[0][0], not group[0][1])):
             found += [(rank, peer, _HOLDS if peer.slot in signed else _UNSIGNED, True) for peer, _ in holders]
         asked = {peer.slot for _, peer, _, _ in found}
-        sizes = dict(self._holdings.holders(wanted.request.name))
+        sizes = dict(self._holdings.holders(name))
         now = self._clock.seconds()
         for peer in self._peers:
             if peer.slot in asked:

@@ -100,6 +100,7 @@ class Station:
     Args:
         v4: Its IPv4 address; where it has no address at all it gets one by its number.
         v6: Its IPv6 address.
+        apt: True if it answers apt, and so takes part in sharing content.
 
     Attributes:
         files: What it holds.
@@ -118,9 +119,11 @@ class Station:
         static: Sequence[Endpoint] = (),
         v4: str = "",
         v6: str = "",
+        apt: bool = False,
     ) -> None:
         self.instance = instance or f"{number:032x}"
         self.architectures = tuple(architectures)
+        self.apt = apt
         if not v4 and not v6:
             v4 = f"10.0.{number >> 8}.{number & 255}"
         self.addresses = {version: address for version, address in ((4, v4), (6, v6)) if address}
@@ -135,7 +138,7 @@ class Station:
         for endpoint in static:
             self.roster.add(partial(named, endpoint=endpoint))
         self.holdings = Holdings()
-        myself, timing = Myself(self.instance, lambda: self.architectures), Timing(self.clock, random, interval)
+        myself, timing = Myself(self.instance, lambda: self.architectures, content=apt), Timing(self.clock, random, interval)
         self.watch = PeerWatch(self.roster, self.holdings, infos, myself, _unknown, self.clock)
         self.announcer = Announcer(self.link, timing, self.describe, lambda: len(self.neighbours))
         vicinity = Vicinity(self.local, PeerFilters([parse_filter(text) for text in filters]), self.neighbours, self._concerns)
@@ -147,8 +150,8 @@ class Station:
 
     @property
     def content(self) -> bool:
-        """Whether it holds content of other package systems."""
-        return any(map(is_content, self.files))
+        """Whether it takes part in sharing content of other package systems."""
+        return self.apt or any(map(is_content, self.files))
 
     def start(self) -> None:
         """Comes up."""
@@ -203,7 +206,7 @@ class Station:
         """Its `/info`."""
         delta = since if since is not None and since == self.generation else None
         files = self.files if delta is None else {}
-        return encode(PeerInfo(self.instance, self.generation, self.architectures, files, delta))
+        return encode(PeerInfo(self.instance, self.generation, self.architectures, files, delta, shares_content=self.apt))
 
     def known(self) -> set[Endpoint]:
         """The peers that it may ask."""

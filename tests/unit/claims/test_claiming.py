@@ -32,6 +32,7 @@ from tests.fakes.network import Line, Network, Page
 
 OWN = "0" * 32
 REQUEST = FileRequest("core", "x86_64", "zlib-1:1.3.1-2-x86_64.pkg.tar.zst", FileKind.PACKAGE)
+CONTENT = FileRequest("apt", "any", f"zlib1g_1.2.13-1_amd64@{bytes(range(32)).hex()}.blob", FileKind.PACKAGE)
 EXPECTED = ExpectedFile(5, bytes(range(32)))
 KEY = claim_key(REQUEST.name, bytes(range(32)))
 
@@ -145,9 +146,34 @@ class ClaimingTests(SynchronousTestCase):
         """Claims for pacman's files are not kept by a peer that shares no architecture: hosts of earlier versions know no such peer."""
         self.add(self.other_keeper(), Line.REFUSES)
         (peer,) = self.roster
-        peer.observed.identity = Identity(self.other_keeper(), 1, (), 1, shared=False)
+        peer.observed.identity = Identity(self.other_keeper(), 1, (), 1, shared=False, content=True)
         self.assertIsNone(self.successResultOf(self.claim()).leader)
         self.assertEqual((self.network.asked, len(self.table)), ([], 1))
+
+    def test_content(self) -> None:
+        """Claims for content are kept by hosts that take part in sharing it alone: hosts without pacman know no others, and all must agree."""
+        key = claim_key(CONTENT.name, bytes(range(32)))
+        keeper = next(one for one in (f"{number:032x}" for number in range(1, 1000)) if rank_keepers(key, [one, OWN])[0] == one)
+        for content in (False, True):
+            self.setUp()
+            self.add(keeper, lambda what, instance, key: encode_verdict(Verdict(None, granted=True)))
+            (peer,) = self.roster
+            peer.observed.identity = Identity(keeper, 1, ("x86_64",), 1, shared=not content, content=content)
+            claim = self.successResultOf(Deferred.fromCoroutine(self.claiming.claim(CONTENT, EXPECTED, lambda: 0)))
+            self.assertEqual((bool(self.network.asked), len(self.table)), (content, int(not content)))
+            claim.end(kept=False)
+
+    def test_leader_of_content(self) -> None:
+        """Content is read at `/fetch/apt/any/NAME` of its leader."""
+        key = claim_key(CONTENT.name, bytes(range(32)))
+        keeper = next(one for one in (f"{number:032x}" for number in range(1, 1000)) if rank_keepers(key, [one, OWN])[0] == one)
+        self.add(keeper, lambda *_: encode_verdict(Verdict(keeper, granted=False)))
+        (peer,) = self.roster
+        peer.observed.identity = Identity(keeper, 1, (), 0, shared=False, content=True)
+        leader = self.successResultOf(Deferred.fromCoroutine(self.claiming.claim(CONTENT, EXPECTED, lambda: 0))).leader
+        assert leader is not None
+        Deferred.fromCoroutine(leader.open(CONTENT.name, {}, 1.0)).addErrback(lambda _: None)
+        self.assertEqual(self.network.asked[-1], f"GET http://10.0.0.2:15678/fetch/apt/any/{CONTENT.name}")
 
     def test_follow(self) -> None:
         """Who is told to follow a peer follows it where it is known to be."""

@@ -163,6 +163,23 @@ class FindTests(Setup):
         self.assertEqual(self.us.known(), {without[0].endpoint, other.endpoint})
         self.assertTrue(all(self.us.endpoint in station.known() for station in (*without, other)))
 
+    def test_apt(self) -> None:
+        """Hosts that answer apt find each other whatever else they have, before any holds a file; a host with pacman alone asks none of them."""
+        apt = [Station(self.lan, self.infos, number, self.random, architectures=(), apt=True) for number in (7, 8)]
+        both = Station(self.lan, self.infos, 9, self.random, architectures=("aarch64",), apt=True)
+        sharing = [*apt, both]
+        for station in sharing:
+            station.start()
+        self.settle(10)
+        for station in sharing:
+            self.assertEqual(station.known(), {other.endpoint for other in sharing if other is not station})
+            self.assertTrue(all(peer.state is PeerState.KNOWN for peer in station.roster))
+        self.assertEqual((self.us.known(), self.us.infos.count(self.us)), (set(), 0))
+        apt[0].hold_content()
+        self.settle(70)
+        self.assertEqual([len(list(station.holdings.holders(f"a@{'0' * 64}.blob"))) for station in (*sharing, self.us)], [0, 1, 1, 0])
+        self.assertFalse([asked for asked in self.infos.asked if asked[0] == self.us.endpoint])
+
     def test_copy(self) -> None:
         """A copy of a running machine, which has our instance id, is a host like any other."""
         copy = self.station(2, instance=self.us.instance)

@@ -48,6 +48,7 @@ INFOS = st.builds(
     st.lists(st.sampled_from(("x86_64", "x86_64_v3", "aarch64")), max_size=16).map(tuple),
     st.dictionaries(NAMES, SIZES, max_size=8),
     name=st.sampled_from(("", "nas", "h_1.lan")),
+    shares_content=st.booleans(),
 )
 
 
@@ -86,6 +87,7 @@ class RoundTripTests(SynchronousTestCase):
         """Whatever one pacserver says of itself, another reads, plain and packed."""
         text = encode(info)
         self.assertEqual(decode(text), info)
+        self.assertIs(decode(text).shares_content, info.shares_content or bool(info.content))
         self.assertEqual(decode(pack(text), "gzip"), info)
 
     def test_pack_is_stable(self) -> None:
@@ -98,6 +100,7 @@ class RoundTripTests(SynchronousTestCase):
         self.assertEqual(json.loads(encode(PeerInfo(INSTANCE, 7, ("x86_64",), {NAME: 95872}))), document())
         self.assertEqual(json.loads(encode(PeerInfo(INSTANCE, 7, (), {BLOB: 5, NAME: 95872}))), document(arch=[], content={BLOB: 5}))
         self.assertEqual(json.loads(encode(PeerInfo(INSTANCE, 7, ("x86_64",), {NAME: 95872}, name="nas"))), document(name="nas"))
+        self.assertEqual(json.loads(encode(PeerInfo(INSTANCE, 7, (), {NAME: 95872}, shares_content=True))), document(arch=[], content={}))
         delta = PeerInfo(INSTANCE, 7, ("x86_64",), {NAME: 95872}, 5, (BLOB,))
         self.assertEqual(json.loads(encode(delta)), document(since=5, removed=[], content_removed=[BLOB]))
         delta = PeerInfo(INSTANCE, 7, ("x86_64",), {NAME: 95872}, 5, (NAME + ".sig",))
@@ -128,6 +131,7 @@ class EarlierVersionTests(SynchronousTestCase):
             files={name: size for name, size in info.files.items() if is_early(name)},
             removed=tuple(name for name in info.removed if is_early(name)),
             name="",
+            shares_content=False,
         )
         self.assertEqual(decode(early_inventory.encode(sent)), sent)
         self.assertEqual(early_inventory.encode(sent), encode(sent))

@@ -39,6 +39,8 @@ from tests.fakes.network import Line, Network, Page
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
 PACKAGE = FileRequest("core", "x86_64", NAME, FileKind.PACKAGE)
+BLOB = f"zlib1g_1.2.13-1_amd64@{'3a' * 32}.blob"
+CONTENT = FileRequest("apt", "any", BLOB, FileKind.PACKAGE)
 SIGNATURE = FileRequest("core", "x86_64", NAME + ".sig", FileKind.SIGNATURE)
 DATABASE = FileRequest("core", "x86_64", "core.db", FileKind.DATABASE)
 SIGNATURE_WANTED = Wanted(SIGNATURE, None, parse_address("127.0.0.1"))
@@ -286,8 +288,27 @@ class CandidatesTests(Setup):
         """A peer of which only content can be used is not asked for a file of pacman."""
         peer = self.add(UNKNOWN)
         self.assertEqual(len(self.candidates()), 1)
-        peer.observed.identity = Identity("1" * 32, 1, (), 1, shared=False)
+        peer.observed.identity = Identity("1" * 32, 1, (), 1, shared=False, content=True)
         self.assertEqual(self.candidates(), [])
+
+    def test_content(self) -> None:
+        """Content is asked of hosts that take part in sharing it, whatever they are known to hold: a host with pacman alone is left in peace."""
+        with_pacman = self.add(UNKNOWN)
+        with_pacman.observed.identity = Identity("1" * 32, 1, ("x86_64",), 0)
+        self.assertEqual(self.candidates(CONTENT), [])
+        with_apt = self.add(UNKNOWN, answer=Page(bytes(SIZE)))
+        with_apt.observed.identity = Identity("2" * 32, 1, (), 0, shared=False, content=True)
+        (candidate,) = self.candidates(CONTENT)
+        self.assertIs(candidate.rank, Rank.PEERS_UNKNOWN)
+        location = self.successResultOf(Deferred.fromCoroutine(candidate.settle(self.clock.seconds() + 7)))
+        self.assertEqual(shown(location), redirect(1, name=BLOB))
+        self.assertEqual([line for line in self.network.asked if address(0) in line], [])
+
+    def test_content_has_no_signature(self) -> None:
+        """Of content nothing is said of signatures."""
+        self.add(files={BLOB: SIZE})
+        (considered,) = self.source.consider(Wanted(CONTENT, SIZE, parse_address("127.0.0.1")))
+        self.assertEqual(considered.reason, "it holds the file")
 
     def test_has_usable(self) -> None:
         """A peer can be used when it may be asked for files: not while it is new, dead, refused, leaving or failed lately."""

@@ -62,6 +62,7 @@ class WatchTests(SynchronousTestCase):
         self.names: dict[str, Sequence[str]] = {}
         self.looked_up: list[str] = []
         self.architectures: tuple[str, ...] = ("x86_64",)
+        self.shares_content = False
         self.events: list[LogEvent] = []
         observer: Any = self.events.append
         globalLogPublisher.addObserver(observer)
@@ -83,7 +84,7 @@ class WatchTests(SynchronousTestCase):
             roster,
             self.holdings,
             client,
-            Myself(OWN, lambda: self.architectures),
+            Myself(OWN, lambda: self.architectures, content=self.shares_content),
             resolve or self.resolve,
             self.clock,
         )
@@ -286,6 +287,29 @@ class WatchTests(SynchronousTestCase):
         self.network.hosts[FIRST] = Page(encode(delta), headers={"ETag": '"3"'})
         self.clock.advance(REFRESH_INTERVAL)
         self.assertEqual((peer.state, self.held(BLOB), self.held(XZ)), (PeerState.REFUSED, [], []))
+
+    def test_shares_content(self) -> None:
+        """Hosts that take part in sharing content use each other before either holds any, and after that; one with pacman alone uses no such peer."""
+        for sharing, state in ((True, PeerState.KNOWN), (False, PeerState.REFUSED)):
+            self.shares_content = sharing
+            peer = literal(0, FIRST)
+            self.network.hosts[FIRST] = Page(encode(PeerInfo(OTHER, 1, (), {}, shares_content=True)), headers={"ETag": '"1"'})
+            watch = self.watch(peer)
+            self.assertEqual((peer.state, peer.offers(ZLIB), peer.offers(BLOB)), (state, False, True))
+            if sharing:
+                self.network.hosts[FIRST] = Page(encode(PeerInfo(OTHER, 2, (), {}, 1, (BLOB,), shares_content=True)))
+                self.clock.advance(REFRESH_INTERVAL)
+                self.assertEqual((peer.state, peer.offers(BLOB)), (state, True))
+            watch.stop()
+
+    def test_earlier_version_that_shares_content(self) -> None:
+        """A peer that says that it shares content while it lists some goes on to do so when it tells of other changes."""
+        peer = literal(0, FIRST)
+        self.network.hosts[FIRST] = info(zlib=1, blob=5)
+        self.watch(peer)
+        self.network.hosts[FIRST] = Page(encode(PeerInfo(OTHER, 2, ("x86_64",), {XZ: 5}, 1)))
+        self.clock.advance(REFRESH_INTERVAL)
+        self.assertEqual((peer.offers(BLOB), self.held(BLOB), self.held(XZ)), (True, [(0, 5)], [(0, 5)]))
 
     def test_changes_of_content(self) -> None:
         """Of what changed at a peer that shares no architecture, pacman's files are left out as well."""
@@ -581,7 +605,7 @@ class Discovered(SynchronousTestCase):
         self.roster = Roster()
         self.polled: list[int] = []
         client = HTTPClient(self.network, self.clock)
-        self.watch = PeerWatch(self.roster, self.holdings, client, Myself(OWN, lambda: ("x86_64",)), self.resolve, self.clock)
+        self.watch = PeerWatch(self.roster, self.holdings, client, Myself(OWN, lambda: ("x86_64",), content=True), self.resolve, self.clock)
         self.watch.notify(lambda peer: self.polled.append(peer.slot))
 
     async def resolve(self, _: str) -> Sequence[str]:
@@ -1120,6 +1144,13 @@ class LimitTests(Discovered):
         self.assertEqual(INVENTORIES_LIMIT, 128)
         self.listed = self.fill(INVENTORIES_LIMIT)
 
+    def test_one_too_many_with_content(self) -> None:
+        """One that has apt alone is asked for each file that is shared by content, and for none of pacman's."""
+        late = self.add(7, announced=5)
+        self.answer(late, PeerInfo(OTHER, 5, (), {}, 5, shares_content=True))
+        self.watch.poll(late)
+        self.assertEqual((late.state, late.trouble, late.offers(ZLIB), late.offers(BLOB)), (PeerState.UNKNOWN, "", False, True))
+
     def test_one_too_many(self) -> None:
         """It is asked for changes of which there are none, used without its inventory, and logged as such; no error, no further looks."""
         lines = self.logged()
@@ -1128,6 +1159,7 @@ class LimitTests(Discovered):
         self.network.asked.clear()
         self.watch.poll(late)
         self.assertEqual((late.state, late.trouble, late.observed.verified, late.observed.listed), (PeerState.UNKNOWN, "", True, False))
+        self.assertEqual((late.offers(ZLIB), late.offers(BLOB)), (True, False))
         self.assertEqual((late.next_poll(), self.timers()), (None, []))
         self.assertEqual(self.network.asked, [f"GET http://{late.configured}/info?since=5"])
         self.assertEqual((telling.answers, len(self.held())), ([(200, "5+5")], INVENTORIES_LIMIT))

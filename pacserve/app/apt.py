@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IListeningPort
 
 from pacserve.app.apt_notice import AptNotice
 from pacserve.app.fetching import Fetching
-from pacserve.app.listening import close, listen_for_apt
+from pacserve.app.listening import close, listen_for_apt, listen_on_loopback
 from pacserve.app.naming import shown
 from pacserve.app.routes import apt_route
 from pacserve.apt.bases import Bases
@@ -146,7 +146,7 @@ class AptServing:
     @property
     def route(self) -> Route:
         """Everything that the port answers."""
-        return apt_route(self.front)
+        return apt_route(self.front, self._around.settings.apt_port)
 
     @property
     def running(self) -> int:
@@ -169,6 +169,7 @@ class AptServing:
         settings, (router, connections) = self._around.settings, self._served
         site = Site(router, self._reactor, connections=connections)
         self._ports = listen_for_apt(self._reactor, site, settings.bind, settings.apt_port, clients=bool(settings.clients))
+        self._ports += listen_on_loopback(self._reactor, site, self._ports)
         for port in self._ports:
             site.take(port)
         self._kept.load()

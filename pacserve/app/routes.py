@@ -14,7 +14,7 @@ from pacserve.web.routes import Audience, HostHeader, Methods, Route
 
 # apt sends CONNECT for https sources where a proxy is set for them, and shows this line.
 _NO_TUNNEL = (
-    "only GET and HEAD can be used here: there is no tunnel for https sources; to share one, write it as http://localhost:PORT/https://HOST/PATH"
+    "only GET and HEAD can be used here: there is no tunnel for https sources; to share one, write it as http://localhost:{port}/https://HOST/PATH"
 )
 
 
@@ -78,6 +78,6 @@ def routes(fronts: Fronts) -> Sequence[Route]:
     return table
 
 
-def apt_route(front: Front) -> Route:
+def apt_route(front: Front, port: int) -> Route:
     """Returns the only route of the port for apt, which takes every path."""
-    return Route("apt", Methods.READ, Audience.CLIENTS, HostHeader.ORIGIN, front, rest=True, refusal=_NO_TUNNEL)
+    return Route("apt", Methods.READ, Audience.CLIENTS, HostHeader.ORIGIN, front, rest=True, refusal=_NO_TUNNEL.format(port=port))

@@ -35,6 +35,10 @@ class Reactor(MemoryReactorClock):
         listening.socket = self
         return listening
 
+    def getsockname(self) -> tuple[str, int]:
+        """Answers for the socket, which is one on loopback."""
+        return "127.0.0.1", 0
+
     def getsockopt(self, _: int, __: int) -> int:
         """Answers for the socket, which takes IPv6 and IPv4."""
         return 0

@@ -64,18 +64,23 @@ _COUNTER, _GAUGE, _HISTOGRAM = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
 
 REQUESTS = Definition("pacserve_requests_total", _COUNTER, "Answered requests.", ("front", "origin", "outcome"))
 DELIVERED = Definition(
-    "pacserve_delivered_bytes_total", _COUNTER, "Bytes of files that were sent to pacman, or that pacman was redirected to.", ("origin", "delivery")
+    "pacserve_delivered_bytes_total",
+    _COUNTER,
+    "Bytes of files that were sent to pacman and apt, or that pacman was redirected to.",
+    ("origin", "delivery"),
 )
 SAVED = Definition("pacserve_wan_saved_bytes_total", _COUNTER, "Bytes that did not come over the WAN because a cache or a peer had them.")
 SERVED = Definition("pacserve_served_bytes_total", _COUNTER, "Bytes of files that were sent to peers.", ("front",))
-LOOKUP = Definition("pacserve_lookup_seconds", _HISTOGRAM, "Time until pacman was redirected, or told that there is no such file.", ("origin",))
+LOOKUP = Definition(
+    "pacserve_lookup_seconds", _HISTOGRAM, "Time until pacman was redirected, or pacman or apt told that there is no such file.", ("origin",)
+)
 TRANSFER = Definition("pacserve_transfer_seconds", _HISTOGRAM, "Time until a whole file was sent.", ("front", "origin"))
 ERRORS = Definition("pacserve_errors_total", _COUNTER, "Errors, most of which no client has noticed.", ("class",))
 
 BUILD = Definition("pacserve_build_info", _GAUGE, "Always 1; the labels state the version and the options.", ("version", "misses", "hits"))
 STARTED = Definition("pacserve_start_time_seconds", _GAUGE, "When the daemon started, in seconds since the epoch.")
 PEERS = Definition("pacserve_peers", _GAUGE, "Other pacservers, by state.", ("state",))
-MIRRORS = Definition("pacserve_mirrors", _GAUGE, "Mirrors of pacman.conf, by state.", ("state",))
+MIRRORS = Definition("pacserve_mirrors", _GAUGE, "Mirrors of pacman.conf and of apt's sources, by state.", ("state",))
 GENERATION = Definition("pacserve_inventory_generation", _GAUGE, "Generation of the inventory; it grows with each change.")
 FILES = Definition("pacserve_inventory_files", _GAUGE, "Package files and signatures that are offered to peers.")
 SIZE = Definition("pacserve_inventory_bytes", _GAUGE, "Bytes of these files.")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pacserve.metrics.definitions import DELIVERED, LOOKUP, REQUESTS, SAVED, SERVED, TRANSFER, Definition, Distribution, Family
-from pacserve.report.status import Origin, origin_of
+from pacserve.report.status import OWN_FRONTS, Origin, origin_of
 from pacserve.web.witness import Answered, Witness
 
 LOOKUP_BOUNDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 8.0)
@@ -25,16 +25,19 @@ TRANSFER_BOUNDS = (0.005, 0.02, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0
 
 # The fronts of the status page with its parts, and of pacsrv's questions.
 _PAGES = ("", "static", "events", "search", "status", "why")
-_NAMED = ("request", "package", "info", "fetch", "claim", "metrics")
+_NAMED = ("request", "apt", "package", "info", "fetch", "claim", "metrics")
 FRONTS = (*_NAMED, "page", "other")
 """The values of the label `front`."""
 
 _FRONTS = dict.fromkeys(_PAGES, "page") | {name: name for name in _NAMED}
 _SERVING = ("package", "fetch")
-_FILES = ("request", *_SERVING)
+_FILES = (*OWN_FRONTS, *_SERVING)
 _SOURCES = (Origin.CACHE, Origin.PEERS, Origin.MIRRORS)
-# Statuses by which the resolver says that no host has a file; other errors concern who may ask, and how.
-_NOT_FOUND = (404, 504)
+# Status by which it is said that no mirror could say whether it has a file.  apt is told so by 503, after which it asks again.
+_UNCERTAIN = 504
+_UNCERTAIN_TO_APT = 503
+# Statuses by which it is said that no host has a file; other errors concern who may ask, and how.
+_NOT_FOUND = {"request": (404, _UNCERTAIN), "apt": (404, _UNCERTAIN_TO_APT)}
 
 # Series that are common, or that alerts watch, exist with zeros from the start: a rate needs a first value to grow from.
 _INITIAL_SERIES = (
@@ -46,6 +49,12 @@ _INITIAL_SERIES = (
     ("request", "none", "absent"),
     ("request", "none", "uncertain"),
     ("request", "none", "failed"),
+    ("apt", "cache", "sent"),
+    ("apt", "peers", "sent"),
+    ("apt", "mirrors", "sent"),
+    ("apt", "none", "absent"),
+    ("apt", "none", "uncertain"),
+    ("apt", "none", "failed"),
     ("package", "cache", "sent"),
     ("package", "cache", "looked"),
 )
@@ -67,7 +76,7 @@ class Outcome(enum.Enum):
     REFUSED = "refused"
     """The client may not ask, or not in this way (any other 4xx)."""
     UNCERTAIN = "uncertain"
-    """No mirror could say that it has the file (504)."""
+    """No mirror could say that it has the file (504; 503 for apt)."""
     FAILED = "failed"
     """pacserve failed (any other 5xx)."""
     CUT = "cut"
@@ -152,7 +161,7 @@ class RequestCounts(Witness):
                 continue
             if key.front in _SERVING:
                 served[key.front,] += tally.size
-            elif key.front == "request":
+            elif key.front in OWN_FRONTS:
                 delivered[key.origin.value, "redirected" if key.redirected else "sent"] += tally.size
         yield Family(REQUESTS, requests)
         yield Family(DELIVERED, delivered)
@@ -178,7 +187,7 @@ def _new_tally(key: _Key) -> tuple[_Key, _Tally]:
 def _bounds(key: _Key) -> Sequence[float]:
     """Returns the bounds of the histogram that a request belongs to, of lookups or of transfers; none for all other requests."""
     outcome = _outcome(key)
-    if key.front == "request" and (outcome is Outcome.REDIRECTED or (key.complete and key.status in _NOT_FOUND)):
+    if key.front in OWN_FRONTS and (outcome is Outcome.REDIRECTED or (key.complete and key.status in _NOT_FOUND[key.front])):
         return LOOKUP_BOUNDS
     if key.front in _FILES and outcome is Outcome.SENT and key.origin in _SOURCES:
         return TRANSFER_BOUNDS
@@ -203,7 +212,8 @@ def _outcome(key: _Key) -> Outcome:
     if not key.complete:
         return Outcome.CUT
     if key.status >= 500:
-        return Outcome.UNCERTAIN if key.status == 504 else Outcome.FAILED
+        uncertain = _UNCERTAIN_TO_APT if key.front == "apt" else _UNCERTAIN
+        return Outcome.UNCERTAIN if key.status == uncertain else Outcome.FAILED
     if key.status >= 400:
         return Outcome.ABSENT if key.status == 404 else Outcome.REFUSED
     if key.redirected:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pacserve.network.addresses import LocalAddresses
-from pacserve.report.status import Bucket, Origin, Record, Tally, TrafficStatus, origin_of
+from pacserve.report.status import OWN_FRONTS, Bucket, Origin, Record, Tally, TrafficStatus, origin_of
 from pacserve.web.origins import Share, shares_in
 from pacserve.web.witness import Answered, Witness
 
@@ -27,9 +27,8 @@ PEERS = 1024
 _LONGEST_TEXT = 300
 # Characters of a method that are remembered: those that have a meaning here are shorter.
 _LONGEST_METHOD = 10
-# The front that pacman of this host asks, and all fronts that serve files.
-_OWN_FRONT = "request"
-_FILE_FRONTS = frozenset({_OWN_FRONT, "package", "fetch"})
+# The fronts that serve files.
+_FILE_FRONTS = OWN_FRONTS | {"package", "fetch"}
 # The number of origins that are counted apart before they are added up: a bound, since mirrors and peers may be many.
 _UNSETTLED_LIMIT = 512
 
@@ -142,7 +141,7 @@ class Ledger(Witness):
         ]
         for (front, origin), (requests, size) in unsettled.items():
             for counts in current:
-                if front == _OWN_FRONT:
+                if front in OWN_FRONTS:
                     _add(counts, origin_of(origin, 200), requests, size)
                 else:
                     counts.served += size

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from pacserve.web.origins import Share
 
+OWN_FRONTS = frozenset({"request", "apt"})
+"""The fronts that package systems ask for files, `request` for pacman."""
+
 
 class Origin(enum.Enum):
     """The kind of source that the bytes of an answer came from."""

@@ -100,6 +100,20 @@ class RequestTests(SynchronousTestCase):
         for front, label in (("", "page"), ("status", "page"), ("why", "page"), ("metrics", "metrics"), ("info", "info"), ("wp-admin", "other")):
             self.assertEqual(self.outcome(answered(front=front, origin=""))[0], label)
 
+    def test_apt(self) -> None:
+        """apt is told by 503 that no mirror could say, as pacman is by 504."""
+        for status, outcome in (
+            (200, "sent"),
+            (206, "sent"),
+            (304, "unchanged"),
+            (404, "absent"),
+            (403, "refused"),
+            (503, "uncertain"),
+            (500, "failed"),
+        ):
+            request = answered(front="apt", status=status, origin="mirror http://deb.example, sent through")
+            self.assertEqual(self.outcome(request), ("apt", "mirrors" if status < 400 else "none", outcome))
+
     def test_together(self) -> None:
         """Requests of one kind are counted together, whatever their status was."""
         counts = counts_of(answered(), answered(status=206), answered(status=403), answered(status=405))
@@ -161,6 +175,17 @@ class BytesTests(SynchronousTestCase):
         }
         self.assertEqual(samples(counts, DELIVERED), expected)
 
+    def test_apt(self) -> None:
+        """Bytes that apt was sent are delivered to this host, as those of pacman are."""
+        counts = counts_of(
+            answered(front="apt"),
+            answered(front="apt", origin="peer 10.0.0.3:15678, relayed", size=5),
+            answered(front="apt", origin="mirror http://deb.example, sent through", size=2),
+        )
+        self.assertEqual(samples(counts, DELIVERED), {("cache", "sent"): 100, ("peers", "sent"): 5, ("mirrors", "sent"): 2})
+        self.assertEqual(samples(counts, SAVED), {(): 105})
+        self.assertEqual(samples(counts, SERVED), {})
+
     def test_saved(self) -> None:
         """What a cache or a peer gave did not come over the WAN."""
         counts = counts_of(answered(), to_peer(size=30), answered(origin="mirror http://a, downloaded", size=2), to_peer(origin="mirror x", size=7))
@@ -210,6 +235,16 @@ class TimeTests(SynchronousTestCase):
         self.assertEqual(found["peers",].counts[:3], [0, 2, 0])
         self.assertAlmostEqual(found["peers",].total, 0.0013)
         self.assertEqual(found["none",].counts, [0] * len(LOOKUP_BOUNDS) + [1])
+
+    def test_apt(self) -> None:
+        """A search in vain for apt is a lookup, and what was sent to its end a transfer of its own."""
+        requests = (
+            answered(front="apt", status=404, origin=""),
+            answered(front="apt", status=503, origin=""),
+            answered(front="apt", status=504, origin=""),
+        )
+        self.assertEqual(sum(self.distribution(LOOKUP, *requests)["none",].counts), 2)
+        self.assertEqual(set(self.distribution(TRANSFER, answered(front="apt"))), {("apt", "cache")})
 
     def test_bound(self) -> None:
         """A value on a bound is below it, as Prometheus has it."""

@@ -36,6 +36,14 @@ class LedgerTests(SynchronousTestCase):
         self.assertEqual(traffic.days, (Bucket(NOON - DAY / 2, 100, 20, 3),))
         self.assertEqual(traffic.hours, traffic.minutes)
 
+    def test_apt(self) -> None:
+        """apt is a program of this host as pacman is."""
+        for origin in ("cache", "peer 10.0.0.3:15678, relayed", "mirror http://deb.example, sent through", "mirror http://deb.example, downloaded"):
+            self.answer(origin, front="apt")
+        traffic = self.ledger.traffic()
+        self.assertEqual(traffic.tallies, (Tally("cache", 1, 100), Tally("peers", 1, 100), Tally("mirrors", 2, 200)))
+        self.assertEqual((traffic.saved, traffic.served, self.ledger.given("10.0.0.3:15678")), (200, 0, 100))
+
     def test_shares(self) -> None:
         """A file of several hosts counts by what most of it came from, and each peer by its share of the answer."""
         self.answer("mirrors http://a 60 bytes, http://b 40 bytes, downloaded")

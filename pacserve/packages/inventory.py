@@ -69,3 +69,20 @@ class LocalPackages(Protocol):
         Returns:
             None where that generation is not known, or not any more.
         """
+
+
+class FurtherFiles(Protocol):
+    """Files of this host that lie outside the package caches, under names of their own there, and that hosts share all the same."""
+
+    @property
+    @abstractmethod
+    def revision(self) -> int:
+        """Grows whenever `files` changes."""
+
+    @abstractmethod
+    def files(self) -> Mapping[str, int]:
+        """Returns the sizes in bytes of the complete files by the names under which hosts share them; from memory."""
+
+    @abstractmethod
+    def open(self, name: str, size: int | None) -> HeldFile | None:
+        """Opens a file as `LocalPackages.open` does; None where it is gone, or is another one by now."""

@@ -62,7 +62,7 @@ class SpooledFile:
     identity: tuple[int, int]
 
 
-# Gives when another package cache of this host last changed its own file of this name and size, in seconds since the epoch; None where none has one.
+# Gives when another place of this host last changed its own copy of a file, in seconds since the epoch; None where it has none.  In any thread.
 Elsewhere = Callable[[SpooledFile], float | None]
 
 

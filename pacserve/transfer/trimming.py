@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from pacserve.complaints import Complaints
 from pacserve.packages.files import ExpectedFile
-from pacserve.transfer.spool import Spool, SpooledFile
+from pacserve.transfer.spool import Elsewhere, Spool, SpooledFile
 
 # Seconds between two looks at the spool while nothing is downloaded: pacman has its own copy of a file soon after the download.
 TRIM_INTERVAL = 60.0
@@ -53,10 +53,15 @@ class SpoolTrimming:
         self._stated = stated
         self._in_thread = in_thread
         self._wall = wall
+        self._further: list[Elsewhere] = []
         self._turn = DeferredLock()
         self._complaints = Complaints(self._log)
         self._loop = LoopingCall(self._begin, self.trim)
         self._loop.clock = clock
+
+    def consult(self, further: Elsewhere) -> None:
+        """Takes in a place that may hold a file of the spool under another name; it is asked in a thread."""
+        self._further.append(further)
 
     def start(self) -> None:
         """Begins to look once a minute."""
@@ -84,10 +89,10 @@ class SpoolTrimming:
         await self._turn.run(lambda: Deferred.fromCoroutine(self._trim(give_up=False)))
 
     async def _trim(self, *, give_up: bool) -> None:
-        folders, now = self._cache_dirs(), self._wall()
+        folders, now, further = self._cache_dirs(), self._wall(), tuple(self._further)
 
         def work() -> tuple[list[str], list[str], list[str]]:
-            elsewhere = partial(changed_elsewhere, folders, frozenset(_names(folders)))
+            elsewhere = partial(_changed_first, (partial(changed_elsewhere, folders, frozenset(_names(folders))), *further))
             unfinished = self._spool.trim_unfinished(self._stated, now) if give_up else []
             return unfinished, self._spool.give_up(elsewhere, now) if give_up else [], self._spool.trim(elsewhere)
 
@@ -117,6 +122,11 @@ def changed_elsewhere(folders: Sequence[str], names: Collection[str], file: Spoo
         if found is not None and found.st_size == file.size and (found.st_dev, found.st_ino) != file.identity:
             return found.st_ctime
     return None
+
+
+def _changed_first(places: Sequence[Elsewhere], file: SpooledFile) -> float | None:
+    """Returns when the first of some places that has the same file changed it; None where none has it."""
+    return next((changed for place in places if (changed := place(file)) is not None), None)
 
 
 def _names(folders: Sequence[str]) -> Iterator[str]:

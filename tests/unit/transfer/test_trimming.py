@@ -121,6 +121,28 @@ class SpoolTrimmingTests(Folders):
         self.trimming.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_further_place(self) -> None:
+        """A file that a further place keeps under another name is given up likewise."""
+        asked: list[str] = []
+        changed: list[float | None] = [None]
+
+        def kept(file: SpooledFile) -> float | None:
+            asked.append(file.name)
+            return changed[0]
+
+        self.trimming.consult(kept)
+        self.now += UNUSED_TIME + 1
+        self.trimming.start()
+        self.addCleanup(self.trimming.stop)
+        self.clock.advance(TRIM_INTERVAL)
+        self.assertEqual((self.files(), set(asked)), ({ZLIB}, {ZLIB}))
+        changed[0] = self.now - 1
+        self.clock.advance(TRIM_INTERVAL)
+        self.assertEqual(self.files(), {ZLIB}, "that place has it since a moment ago")
+        changed[0] = 0.0
+        self.clock.advance(TRIM_INTERVAL)
+        self.assertEqual(self.files(), set())
+
     def test_unfinished(self) -> None:
         """A download that nobody goes on with is given up some day, as the databases state its file no more; with each download nobody looks."""
         kept = self.spool.keep(XZ, ExpectedFile(1 << 20, bytes(32)))

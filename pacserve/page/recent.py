@@ -23,6 +23,7 @@ _REFUSALS = {  # by status: the answer in words, the reason, the mark
     403: ("not allowed", "--clients and --peers say who may ask", "fair"),
     405: ("refused", "the method is neither GET nor HEAD", "fair"),
     421: ("refused", "the name in the URL is not one of this host's: add it with --name", "bad"),
+    503: ("not now", "it could not be had, and can be asked for again", "fair"),
     504: ("not known", "some hosts could not say whether they have it", "fair"),
 }
 

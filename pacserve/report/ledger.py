@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pacserve.network.addresses import LocalAddresses
+from pacserve.report.asked import asked_url
 from pacserve.report.status import OWN_FRONTS, Bucket, Origin, Record, Tally, TrafficStatus, origin_of
 from pacserve.web.origins import Share, shares_in
 from pacserve.web.witness import Answered, Witness
@@ -163,9 +164,16 @@ class Ledger(Witness):
         others = [_record(answered, at, own=False) for at, answered in reversed(self._others)]
         return tuple(sorted([*own, *others], key=lambda record: -record.at))
 
-    def of(self, name: str) -> tuple[Record, ...]:
-        """Returns the last requests for a file, the latest first."""
-        return tuple(record for record in self.recent() if record.path.rpartition("/")[2] == name)
+    def of(self, name: str, urls: Sequence[str] = ()) -> tuple[Record, ...]:
+        """
+        Returns the last requests for a file, the latest first.
+
+        Args:
+            name: That under which hosts share it.
+            urls: Those by which a mirror has it, for a file that is not asked for by its name.
+        """
+        wanted = {asked_url(url) for url in urls}
+        return tuple([one for one in self.recent() if one.path.rpartition("/")[2] == name or (wanted and asked_url(one.path) in wanted)])
 
     def given(self, address: str) -> int:
         """Returns the bytes that a peer gave, or for which clients were redirected to it, by its address and port."""

@@ -20,6 +20,19 @@ class NamedFileTests(SynchronousTestCase):
             ("/package/zlib-1-1-any.pkg.tar.zst", "zlib 1-1", "", True),
             ("/package/zlib-1-1-any.pkg.tar.zst/data?zlib-1-1-any.pkg.tar.zst", "zlib 1-1", "", True),
             (f"/package/firmware_1.2@{'0' * 64}.blob", "firmware_1.2", "", True),
+            (f"/package/zlib1g_1.2_amd64@{'0' * 64}.blob", "zlib1g 1.2", "amd64", True),
+            (f"/fetch/apt/any/Packages.xz@{'0' * 64}.blob", "Packages.xz", "apt", True),
+            ("http://deb.example/debian/pool/main/z/zlib/zlib1g_1%3a1.2_amd64.deb", "zlib1g 1.2", "amd64", True),
+            ("/deb.example/debian/pool/main/z/zlib/zlib1g_1.2_amd64.deb", "zlib1g 1.2", "amd64", True),
+            ("http://deb.example/debian/pool/main/z/zlib/zlib_1.2.dsc", "zlib_1.2.dsc", "deb.example", False),
+            ("http://deb.example/debian/dists/sid/InRelease", "sid/InRelease", "release, deb.example", False),
+            ("/https://deb.example/dists/sid/main/source/Sources.xz", "sid/main/source/Sources.xz", "index, deb.example", False),
+            (
+                f"http://deb.example/debian/dists/sid/main/binary-amd64/by-hash/SHA256/{'0123456789abcdef' * 4}",
+                "sid/main/binary-amd64/0123456789ab…",
+                "index, deb.example",
+                False,
+            ),
             ("/request/core/x86_64/core.db", "core", "database", False),
             ("/request/core/x86_64/core.db.sig", "core", "database, signature", False),
             ("/request/core/x86_64/core.files", "core", "list of files", False),
@@ -37,3 +50,4 @@ class NamedFileTests(SynchronousTestCase):
         """Whatever is asked for has some name."""
         self.assertIsInstance(named_file(f"/request/core/x86_64/{text}").text, str)
         self.assertIsInstance(named_file(text).text, str)
+        self.assertIsInstance(named_file(f"http://deb.example/{text}").text, str)

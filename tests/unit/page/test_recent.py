@@ -59,6 +59,15 @@ class OwnTests(SynchronousTestCase):
         """What other hosts ask is not among the requests of this one."""
         self.assertEqual(rows(dataclasses.replace(SENT, own=False)), [])
 
+    def test_apt(self) -> None:
+        """A request of apt has the package with its version, and an index the suite; that a mirror has passed it on is said."""
+        path = "http://deb.example/debian/pool/main/z/zlib/zlib1g_1%3a1.2_amd64.deb"
+        self.assertEqual(row(path=path, origin="mirror http://deb.example, downloaded")[::3], ["zlib1g 1.2 amd64", "deb.example mirror, downloaded"])
+        index = "/deb.example/debian/dists/sid/main/i18n/Translation-en.xz"
+        shown = row(path=index, origin="mirror http://deb.example, sent through")
+        self.assertEqual(shown[::3], ["sid/main/i18n/Translation-en.xz index, deb.example", "deb.example mirror, sent through"])
+        self.assertEqual(row(path=path, status=503, origin="")[2], "not now 503")
+
     def test_sources(self) -> None:
         """Each answer names the host that it came from, as people call it, and why that one."""
         database = "/request/core/x86_64/core.db"

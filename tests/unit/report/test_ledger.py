@@ -110,6 +110,20 @@ class LedgerTests(SynchronousTestCase):
         self.assertTrue(record.path.isascii())
         self.assertLess(len(record.path) + len(record.origin), 2000)
 
+    def test_of_apt(self) -> None:
+        """A file that is shared by its content is found by its name, and by the URLs by which apt asks for it."""
+        name, url = f"zlib1g_1.2_amd64@{'0' * 64}.blob", "http://deb.example/pool/zlib1g_1:1.2_amd64.deb"
+        for front, target in (
+            ("apt", "http://deb.example/pool/zlib1g_1%3a1.2_amd64.deb"),
+            ("apt", "/deb.example/pool/zlib1g_1%3A1.2_amd64.deb"),
+            ("package", f"/package/{name}"),
+            ("apt", "http://other.example/pool/zlib1g_1%3a1.2_amd64.deb"),
+            ("request", "/request/core/x86_64/core.db"),
+        ):
+            self.ledger.answered(Answered(front, "GET", target.encode(), parse_address("::1"), 200, "cache", 7, 0.1))
+        self.assertEqual(len(self.ledger.of(name, (url,))), 3)
+        self.assertEqual([record.path for record in self.ledger.of(name)], [f"/package/{name}"])
+
     def test_others_push_nothing_out(self) -> None:
         """However much other hosts ask, the last requests of this host are remembered, and are told from theirs."""
         self.answer("cache", 1)

@@ -150,7 +150,7 @@ def shares(machine: Machine) -> None:
 
     machine.run(f"kill -KILL $({PROCESS})")
     begin = time.monotonic()
-    assert machine.run(PROXY) == ""
+    wait_until(lambda: machine.run(PROXY) == "", "the daemon to be gone", 3)
     machine.run("apt-get update --error-on=any")
     assert time.monotonic() - begin < 4
     machine.run("systemctl restart pacserve.service")

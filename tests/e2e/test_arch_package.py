@@ -39,6 +39,8 @@ FILES = {
     "usr/share/man/man7/pacserve-protocol.7.gz",
     "usr/share/man/man8/pacserve.8.gz",
     "usr/share/man/man8/pacsrv.8.gz",
+    "usr/share/pacserve/apt/30pacserve",
+    "usr/share/pacserve/apt/pacserve-proxy",
     "usr/share/pacserve/grafana/pacserve.json",
     "usr/share/pacserve/iptables/pacserve-firewall",
     "usr/share/pacserve/pacserve-static",

@@ -71,7 +71,9 @@ class PassedBody(ArrivingReader):
 
     def close(self) -> None:
         self._held.clear()
-        self._reading.cancel()
+        # A body that has come is not given up: its connection is about to be another request's, which would be cut off with it.
+        if self._arrived != self._body.answer.length:
+            self._reading.cancel()
 
     def _readable(self) -> int:
         """Returns how many bytes from the beginning may be sent."""

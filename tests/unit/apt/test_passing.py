@@ -91,8 +91,17 @@ class PassingTests(SynchronousTestCase):
 
     def test_client_leaves(self) -> None:
         """When the client leaves nothing more is taken from the mirror."""
-        body = self.body(end="stalls")
+        body = Body(self.clock, Head(200, len(DATA) + 1), DATA, 100, "stalls")
         passed = PassedBody(body)
         passed.close()
         self.assertEqual((passed.whole, self.clock.getDelayedCalls()), (False, []))
         self.assertRaises(OSError, passed.read, 5, 10)
+
+    def test_client_has_all(self) -> None:
+        """A body that has come to its last byte is not given up when the client has it: the connection is kept for the next request."""
+        body = self.body(end="stalls")  # the last byte is here, and the end of the answer is not told of yet
+        passed = PassedBody(body)
+        self.assertEqual(read_all(passed), DATA)
+        passed.close()
+        body.go_on(b"")
+        self.assertEqual((passed.whole, self.clock.getDelayedCalls()), (True, []))

@@ -22,6 +22,7 @@ hypothesis.settings.load_profile("pacserve")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pacman7", metavar="DIR", nargs="?", const=".pacman7", help="test with pacman 7 of this Debian 13 folder (default: .pacman7)")
+    parser.addoption("--apt3", metavar="DIR", nargs="?", const=".debian13", help="test with apt 3 of this Debian 13 folder (default: .debian13)")
 
 
 @pytest.hookimpl(optionalhook=True)  # without pytest-xdist nobody asks

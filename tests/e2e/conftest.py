@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.lab import Depot, Lab, Site
+from tests.e2e.lab.apt_lab import AptLab
 from tests.e2e.lab.logs import Logs
 from tests.e2e.lab.requirements import PREFIX, missing, remove_leftovers, trial
 from tests.e2e.lab.turns import Turns
@@ -25,6 +26,7 @@ EARLIER = "cdd1523"
 LABS = pytest.StashKey[list[Lab]]()
 LOGS = Logs()
 MakeLab = Callable[..., Lab]
+MakeAptLab = Callable[..., AptLab]
 _NUMBERS = itertools.count(1)
 
 
@@ -178,3 +180,17 @@ def shared_lab(depot: Depot, tmp_path_factory: pytest.TempPathFactory, request: 
 def lab(make_lab: MakeLab) -> Lab:
     """A LAN of two hosts with a mirror whose databases carry the signatures."""
     return make_lab()
+
+
+@pytest.fixture
+def make_apt_lab(make_lab: MakeLab, depot: Depot, tmp_path: Path, request: pytest.FixtureRequest) -> MakeAptLab:
+    """Makes LANs of hosts with apt for one test: this machine's, or that of the Debian folder that `--apt3` names."""
+    debian = request.config.getoption("--apt3", default=None)
+
+    def make(hosts: int = 1, directives: str = "", **options: Any) -> AptLab:
+        root = tmp_path / f"www{next(_NUMBERS)}"
+        root.mkdir()
+        lab = make_lab(hosts=hosts, sites=(Site(80, root, directives),), **options)
+        return AptLab(lab, root, depot.key, None if debian is None else Path(debian))
+
+    return make

@@ -154,6 +154,21 @@ class SigningKey:
         os.utime(path, (EPOCH, EPOCH))
         return replace(package, signature=base64.b64encode(path.read_bytes()).decode())
 
+    def clear_signed(self, text: str) -> bytes:
+        """Returns a text with its signature around it, as an InRelease file is."""
+        return self._signed(text, "--clear-sign")
+
+    def signature(self, text: str) -> bytes:
+        """Returns the signature of a text, as a Release.gpg file is."""
+        return self._signed(text, "--armor", "--detach-sign")
+
+    def _signed(self, text: str, *how: str) -> bytes:
+        return subprocess.run([*self._gpg, "--digest-algo", "SHA512", *how], input=text.encode(), capture_output=True, check=True).stdout
+
+    def public(self) -> bytes:
+        """Returns the public key, as apt takes it from a file whose name ends in `.gpg`."""
+        return subprocess.run([*self._gpg, "--export"], capture_output=True, check=True).stdout
+
     def close(self) -> None:
         """Ends the agent that gpg started."""
         subprocess.run(["gpgconf", "--homedir", str(self.home), "--kill", "gpg-agent"], check=True)

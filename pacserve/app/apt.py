@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.interfaces import IListeningPort
 
+from pacserve.app.apt_files import AptFiles
 from pacserve.app.apt_notice import AptNotice
 from pacserve.app.fetching import Fetching
 from pacserve.app.listening import close, listen_for_apt, listen_on_loopback
 from pacserve.app.naming import shown
 from pacserve.app.routes import apt_route
-from pacserve.apt.bases import Bases
 from pacserve.apt.catalogue import ContentCatalogue
-from pacserve.apt.content import StatedFile
 from pacserve.apt.content_delivery import ContentDelivery
 from pacserve.apt.front import AptFront, AptRules
 from pacserve.apt.kept_releases import KeptReleases
-from pacserve.apt.knowledge import Lists
 from pacserve.apt.passing_on import PassingOn
 from pacserve.apt.release_fetching import ReleaseFetching
 from pacserve.apt.snapshots import Snapshots, Time
-from pacserve.apt.targets import Target, target_of
 from pacserve.config.settings import Settings
 from pacserve.delivery.delivering import Deliverer, MirrorKnowledge, Policy, Sources
 from pacserve.delivery.table import Hits, Misses
-from pacserve.fetch.urls import is_localhost, literal_address, parse_url
 from pacserve.mirrors.repositories import RepositoryUpstreams
 from pacserve.network.addresses import LocalAddresses
-from pacserve.packages.children import Run
 from pacserve.packages.files import FileRequest
 from pacserve.peers.source import PeerSource
 from pacserve.resolver.resolver import Resolver
@@ -51,10 +46,9 @@ class AptSurroundings:
         caches: Where files are looked for on this host.
         peers: Where files of peers are found.
         has_spool: Says whether downloads can be kept now.
-        run: Runs apt's own programs.
+        files: What apt of this host knows and keeps.
         wall: Gives the seconds since the epoch.
         machine: Knows the addresses of this host.
-        names: Those of this host.
     """
 
     settings: Settings
@@ -65,38 +59,9 @@ class AptSurroundings:
     caches: PackageSource
     peers: PeerSource
     has_spool: Callable[[], bool]
-    run: Run
+    files: AptFiles
     wall: Callable[[], float]
     machine: LocalAddresses
-    names: frozenset[str]
-    instance: str
-
-
-class NamedBases(Lists):
-    """
-    Knows the bases that the user names, and nothing of their files.
-
-    Args:
-        urls: Those of the repositories.
-    """
-
-    def __init__(self, urls: Sequence[str]) -> None:
-        self._bases = Bases(tuple(filter(None, map(target_of, urls))))
-
-    def bases(self) -> Bases:
-        return self._bases
-
-    async def refresh(self) -> None:
-        return
-
-    async def refresh_bases(self) -> None:
-        return
-
-    def find(self, target: Target) -> StatedFile | None:
-        return None
-
-    def stated(self, sha256: bytes) -> StatedFile | None:
-        return None
 
 
 class NoMirrors(MirrorKnowledge):
@@ -118,7 +83,7 @@ class AptServing:
         front: Answers apt.
     """
 
-    def __init__(self, around: AptSurroundings, reactor: Any, environment: Mapping[str, str]) -> None:
+    def __init__(self, around: AptSurroundings, instance: str, reactor: Any, environment: Mapping[str, str]) -> None:
         self._around = around
         self._served: tuple[Router, Connections] | None = None
         self._reactor = reactor
@@ -126,7 +91,12 @@ class AptServing:
         self._ports: list[IListeningPort] = []
         fetching = around.fetching
         self.delivery = Deliverer(
-            Sources(local=[around.caches], others=[around.peers, fetching.packages], mirrors=NoMirrors(), catalogue=around.catalogue),
+            Sources(
+                local=[around.caches, around.files.source],
+                others=[around.peers, fetching.packages],
+                mirrors=NoMirrors(),
+                catalogue=around.catalogue,
+            ),
             around.machine,
             Resolver(reactor),
             fetching.streaming,
@@ -135,13 +105,12 @@ class AptServing:
         )
         passing = PassingOn(around.mirrors, around.limit)
         content = ContentDelivery(self.delivery, around.catalogue, around.mirrors, passing, fetching.streaming.is_far_ahead, reactor)
-        rules = AptRules(self._is_here, around.instance, around.settings.apt_diffs)
+        rules = AptRules(around.files.is_here, instance, around.settings.apt_diffs)
         time = Time(reactor, around.wall)
         fetching_releases = ReleaseFetching(around.mirrors, reactor, around.wall)
         self._kept = KeptReleases(f"{around.settings.state}/apt/releases")
         releases = Snapshots(self._kept, fetching_releases, content.hold, around.machine.owns, time)
-        lists = NamedBases(around.settings.apt_mirrors)
-        self.front = AptFront(lists, releases, content, passing, rules)
+        self.front = AptFront(around.files.lists, releases, content, passing, rules)
 
     @property
     def route(self) -> Route:
@@ -173,9 +142,11 @@ class AptServing:
         for port in self._ports:
             site.take(port)
         self._kept.load()
+        self._around.fetching.trimming.consult(self._around.files.archives.kept)
 
     def start(self) -> None:
-        """Tells apt's configuration of the port."""
+        """Reads what apt of this host knows and keeps, and tells its configuration of the port."""
+        self._around.files.start()
         self._notice.publish(f"http://127.0.0.1:{self._around.settings.apt_port}")
 
     def retire(self) -> None:
@@ -190,25 +161,9 @@ class AptServing:
             accepting: True to accept what waits in the sockets.
         """
         ports, self._ports = self._ports, []
+        self._around.files.stop()
         await close(ports, accepting=accepting)
 
     def shown_ports(self) -> str:
         """Returns where apt is answered, for the log."""
         return ", ".join(map(shown, self._ports))
-
-    def _is_here(self, authority: str) -> bool:
-        try:
-            url = parse_url(f"http://{authority}/")
-        except ValueError:
-            return False
-        if url.port != self._around.settings.apt_port:
-            return False
-        address = literal_address(url.host)
-        if address is None:
-            return is_localhost(url.host) or url.host in self._around.names
-        return address.is_loopback or address.is_unspecified or self._around.machine.owns(address)
-
-
-def apt_serving(around: AptSurroundings, reactor: Any, environment: Mapping[str, str]) -> AptServing | None:
-    """Returns what answers apt; None where that is not wanted."""
-    return AptServing(around, reactor, environment) if around.settings.apt else None

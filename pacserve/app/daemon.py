@@ -17,7 +17,8 @@ from twisted.logger import Logger
 
 from pacserve import __version__
 from pacserve.app.advising import Advice, Examine
-from pacserve.app.apt import AptSurroundings, apt_serving
+from pacserve.app.apt import AptServing, AptSurroundings
+from pacserve.app.apt_files import AptFiles, Here, Means, with_archives
 from pacserve.app.catalogues import Catalogues, ChosenUpstreams
 from pacserve.app.fetching import Fetching, Surroundings, take
 from pacserve.app.listening import close, listen, listen_on_loopback, unused_options
@@ -136,9 +137,13 @@ class Daemon:
         self._private = private = PrivateRepositories(self._configuration, servers, settings.private)
         catalogue = Catalogues(self._databases, content := ContentCatalogue())
         self._caches = caches = CachedPackages(self._cache_dirs, catalogue, threads.run, reactor, wall, private.names)
-        shared = SharedPackages(caches, private.names, catalogue)
+        apt_files = (
+            AptFiles(settings, Here(machine, names, settings.apt_port), Means(run, threads.run, reactor, wall, lateness)) if settings.apt else None
+        )
+        packages = with_archives(caches, apt_files)
+        shared = SharedPackages(packages, private.names, catalogue)
 
-        self._peering = peering = Peering(settings, myself, machine, caches, Time(reactor, lateness))
+        self._peering = peering = Peering(settings, myself, machine, packages, Time(reactor, lateness))
         self._proxies = Proxies(process.environment)
         folders = RepositoryFolders(servers, threads.read_repository, reactor)
         mirroring = Mirroring(settings, servers, self._proxies, machine, instance, reactor)
@@ -162,8 +167,18 @@ class Daemon:
             Policy(settings.misses, settings.hits, peering.source.has_usable, self._downloads),
             reactor,
         )
-        for_apt = settings, content, mirroring.repositories, fetching, limits.wan, caches, peering.source, self._downloads
-        self._apt = apt_serving(AptSurroundings(*for_apt, run, wall, machine, names, instance), reactor, process.environment)
+        self._apt = (
+            None
+            if apt_files is None
+            else AptServing(
+                AptSurroundings(
+                    settings, content, mirroring.repositories, fetching, limits.wan, caches, peering.source, self._downloads, apt_files, wall, machine
+                ),
+                instance,
+                reactor,
+                process.environment,
+            )
+        )
         rules = AccessRules(
             clients=ClientAdmission(machine, settings.clients),
             peers=PeerAdmission(machine, settings.peers, peering.source.is_peer),

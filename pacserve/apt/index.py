@@ -137,7 +137,7 @@ def _begin_buckets(starts: array[int], bucket: int, at: int) -> None:
 
 class Index:
     """
-    Knows what a list states of the files of its repository.  A lookup takes some 3 us, and may be made in any thread.
+    Knows what a list states of the files of its repository.  A lookup takes some 4 us.
 
     Args:
         file: An index, which is closed with this object, or when it is none.
@@ -187,8 +187,8 @@ class Index:
 
     def close(self) -> None:
         """Closes the file; nothing is known after that."""
+        self._descriptor = -1  # another file may get the number
         self._file.close()
-        self._descriptor = -1
 
     def find(self, key: bytes, name: str) -> StatedFile | None:
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pacserve.apt.bases import Bases
@@ -21,10 +21,12 @@ class KnownFile:
 
     Attributes:
         urls: Those by which its mirror has it, best first.
+        plain: The URL of an index by its name, even where it is asked for by its digest; empty for what is none.
     """
 
     stated: StatedFile
     urls: tuple[str, ...]
+    plain: str = field(default="", compare=False)
 
 
 class Lists(Protocol):

@@ -15,6 +15,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -32,6 +33,8 @@ STANZA_LIMIT = 4 << 20
 COMPRESSED = (".lz4", ".zst", ".gz", ".xz", ".bz2", ".lzma")
 _APT_HELPER = "/usr/lib/apt/apt-helper"
 _READ_SIZE = 1 << 20
+# Times that a list is read which apt replaces meanwhile.
+_ATTEMPTS = 3
 _SHA256 = re.compile(rb"[0-9a-f]{64}")
 _NUMBER = re.compile(rb"[0-9]{1,13}")
 # Bytes of a path, of a name, or of a version.
@@ -172,14 +175,17 @@ def scan(path: str, output: IO[bytes]) -> None:
     Writes the index of a list.
 
     Raises:
-        ValueError: It is too large, can't be decompressed, or was replaced meanwhile.
+        ValueError: It is too large, can't be decompressed, or is replaced all the time.
         OSError: It can't be read, or the index can't be written.
     """
-    stamp = stamp_of(path)
-    with opened(path) as file:
-        index.write(output, stamp, (found for stanza in stanzas(file) for found in listed(stanza)))
-    if stamp_of(path) != stamp:
-        raise ValueError("it was replaced while it was read")
+    for _ in range(_ATTEMPTS):
+        stamp, content = stamp_of(path), BytesIO()
+        with opened(path) as file:
+            index.write(content, stamp, (found for stanza in stanzas(file) for found in listed(stanza)))
+        if stamp_of(path) == stamp:  # the index is that of the version that it names
+            output.write(content.getbuffer())
+            return
+    raise ValueError("it was replaced each time that it was read")
 
 
 def main() -> int:

@@ -200,7 +200,7 @@ class Snapshots(Releases):
         for kept in self._kept.of(url):
             entry = kept.release.digested(folder, sha256)
             if entry is not None:
-                return KnownFile(_stated(entry), (target.url,))
+                return KnownFile(_stated(entry), (target.url,), _plain(self._kept.suites()[url], entry).url)
         return None
 
     def _by_name(self, url: str, folder: Target, path: str, client: IPAddress) -> KnownFile | None:
@@ -242,8 +242,12 @@ def _stated(entry: IndexEntry) -> StatedFile:
 
 def _known(folder: Target, kept: KeptRelease, entry: IndexEntry) -> KnownFile:
     """Returns an index with the URLs by which the mirror has it."""
-    plain = Target(folder.origin, (*folder.path, *entry.path.split("/")))
+    plain = _plain(folder, entry)
     if not kept.release.by_hash:
-        return KnownFile(_stated(entry), (plain.url,))
+        return KnownFile(_stated(entry), (plain.url,), plain.url)
     by_hash = plain.sibling("/".join((*_BY_HASH, entry.sha256.hex())))
-    return KnownFile(_stated(entry), (by_hash.url, plain.url))
+    return KnownFile(_stated(entry), (by_hash.url, plain.url), plain.url)
+
+
+def _plain(folder: Target, entry: IndexEntry) -> Target:
+    return Target(folder.origin, (*folder.path, *entry.path.split("/")))

@@ -8,6 +8,7 @@ apt itself is asked, since it alone knows what its configuration comes to: `apt-
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -60,6 +61,17 @@ class Sources:
 
     bases: Bases = field(default_factory=Bases)
     lists: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
+
+
+def parse_places(output: bytes) -> dict[str, str]:
+    """
+    Returns the places that `apt-config shell` printed, by the names that were given to them (apt-config(8)).  What is no path is left out.
+
+    Raises:
+        ValueError: It is not what apt-config prints.
+    """
+    words = (word.partition("=") for word in shlex.split(output.decode("utf-8", "replace")))
+    return {name: value for name, _, value in words if value.startswith("/") and value.isprintable()}
 
 
 def parse_targets(output: bytes) -> list[IndexTarget]:

@@ -155,10 +155,13 @@ class ScanTests(SynchronousTestCase):
             self.assertRaises(OSError, self.scanned, self.folder / name)
 
     def test_replaced(self) -> None:
-        """A list that was replaced while it was read has no index."""
+        """A list that is replaced while it is read is read again, but not for ever."""
         path = self.folder / "Packages"
         path.write_bytes(PACKAGE)
-        with patch.object(scanning, "stamp_of", side_effect=[(1, 1, 1), (2, 2, 2)]):
+        versions = [(number, 1, 1) for number in range(9)]
+        with patch.object(scanning, "stamp_of", side_effect=[*versions[:2], versions[2], versions[2]]):
+            self.assertEqual(self.scanned(path).stamp, versions[2])
+        with patch.object(scanning, "stamp_of", side_effect=versions):
             self.assertRaises(ValueError, self.scanned, path)
 
     def test_main(self) -> None:

@@ -1,0 +1,335 @@
+"""Knows what the lists of this host's own apt state, and reads them again when apt has written them."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
+
+from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from pacserve.apt.bases import Bases
+from pacserve.apt.content import StatedFile
+from pacserve.apt.index import Index, key_of
+from pacserve.apt.knowledge import Lists
+from pacserve.apt.scanning import COMPRESSED
+from pacserve.apt.source_files import SourceFiles
+from pacserve.apt.targets import Target
+from pacserve.complaints import Complaints
+from pacserve.errors import FetchError, plain_reason
+from pacserve.lateness import PUNCTUAL, Lateness
+from pacserve.packages.children import Run
+from pacserve.packages.kept_files import KeptFiles, Stamp
+from pacserve.waiting import Waiters
+
+# Seconds between two looks for changes that requests cause, and between those that are taken without one, so that lists have mostly been scanned when
+# the first package is asked for.
+LOOK_INTERVAL = 1.0
+IDLE_LOOK_INTERVAL = 10.0
+# Seconds that a request waits for lists that are scanned, and for how many on a host that is short of CPU: what is not known is fetched by each host
+# for itself.  apt waits for 30.
+READING_TIMEOUT = 5.0
+LONGEST_READING_TIMEOUT = 10.0
+# Seconds after which what could not be read is tried again though it has not changed, and until sources are read again for an unknown base.
+RETRY_INTERVAL = 60.0
+# Files from which on a list is a distribution's, whose files never change under a name: its former index answers while the new one is made.
+DISTRIBUTION_SIZE = 5000
+# Child processes at the same time: one for each core of a small machine.
+CHILDREN_LIMIT = 2
+
+
+@dataclass(slots=True)
+class _List:
+    """
+    One list.
+
+    Attributes:
+        bases: Those below which its files lie.
+        stamp: Of the version that was read, or could not be.
+        index: What that states; None where it could not be read.
+        failed_at: When it could not be read; None if it could.
+    """
+
+    bases: tuple[Target, ...]
+    stamp: Stamp | None = None
+    index: Index | None = None
+    failed_at: float | None = None
+
+    def take(self, index: Index | None) -> None:
+        """Takes another index in the place of the one that there is."""
+        if self.index is not None:
+            self.index.close()
+        self.index = index
+
+
+def kept_indexes(folder: str) -> KeptFiles[Index]:
+    """Returns the folder of the indexes of lists, from which they are known again after a restart."""
+    return KeptFiles(folder, ".index", Index)
+
+
+class VerifiedLists(Lists):
+    """
+    Knows the lists that apt has verified, through `pacserve.apt.scanning` in child processes.
+
+    Attributes:
+        revision: Grows whenever the lists may state something else than before.
+    """
+
+    _log = Logger()
+
+    def __init__(self, files: SourceFiles, kept: KeptFiles[Index], run: Run, clock: IReactorTime, lateness: Lateness = PUNCTUAL) -> None:
+        self._files = files
+        self._kept = kept
+        self._run = run
+        self._clock = clock
+        self._lateness = lateness
+        self._complaints = Complaints(self._log)
+        self._children = DeferredSemaphore(CHILDREN_LIMIT)
+        self._sources = files.without_apt()
+        self._lists: dict[str, _List] = {}
+        self._by_base: dict[Target, list[Index]] = {}
+        self._asked_at: float | None = None  # apt for its sources
+        self._asked_in_vain = False
+        self._stopped = False
+        self._looked_at: float | None = None
+        self._reading: Deferred[None] | None = None
+        self._scanning: dict[str, Deferred[None]] = {}
+        self._ended = Waiters()
+        self._timer: IDelayedCall | None = None
+        self.revision = 0
+
+    def start(self) -> None:
+        """Reads sources and lists, and looks for changes from now on."""
+        self._look()
+        self._timer = self._clock.callLater(IDLE_LOOK_INTERVAL, self.start)
+
+    def stop(self) -> None:
+        """Ends all that runs; nothing is known after that."""
+        self._stopped = True
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        for running in [self._reading, *self._scanning.values()]:
+            if running is not None:
+                running.cancel()
+        for known in self._lists.values():
+            known.take(None)
+        self._lists.clear()
+        self._by_base.clear()
+
+    def bases(self) -> Bases:
+        return self._sources.bases
+
+    async def refresh(self) -> None:
+        if self._is_over(self._looked_at, LOOK_INTERVAL):
+            self._look()
+        await self._wait(lambda: self._reading is not None or bool(self._scanning))
+
+    async def refresh_bases(self) -> None:
+        # A client may ask for anything, as often as it likes: apt is asked for the same sources once a minute, since what it knows may depend on
+        # more than the files that are looked at.
+        if self._reading is None and (self._files.changed() or self._is_over(self._asked_at, RETRY_INTERVAL)):
+            self._read_sources()
+        await self._wait(lambda: self._reading is not None)
+
+    def find(self, target: Target) -> StatedFile | None:
+        """Returns a file; None also where two lists contradict each other, since nothing says which of them the mirror follows."""
+        found: StatedFile | None = None
+        for base, indexes in self._by_base.items():
+            relative = target.below(base)
+            if relative is None:
+                continue
+            key = key_of(relative.encode("utf-8", "surrogateescape"))
+            for index in indexes:
+                stated = index.find(key, target.name)
+                if stated is None:
+                    continue
+                if found is not None and stated.sha256 != found.sha256:
+                    return None
+                found = found or stated
+        return found
+
+    def stated(self, sha256: bytes) -> StatedFile | None:
+        for known in self._lists.values():
+            stated = None if known.index is None else known.index.stated(sha256)
+            if stated is not None:
+                return stated
+        return None
+
+    def matching(self, text: str, most: int) -> Sequence[StatedFile]:
+        """
+        Returns the files whose label contains `text`, each once: the shortest labels first.  Some 20 ms for a large list.
+
+        Args:
+            most: How many are given.
+        """
+        indexes = [known.index for known in self._lists.values() if known.index is not None]
+        found = {stated for index in indexes for stated in index.matching(text)}
+        return sorted(found, key=lambda stated: (not stated.label.startswith(f"{text}_"), len(stated.label), stated.label))[:most]
+
+    def _is_over(self, since: float | None, seconds: float) -> bool:
+        return since is None or not 0 <= self._clock.seconds() - since < seconds
+
+    async def _wait(self, busy: Callable[[], bool]) -> None:
+        """Waits until something is done, but not too long, and without ending it for the others when this caller goes away."""
+        deadline = self._clock.seconds() + self._lateness.widened(READING_TIMEOUT, LONGEST_READING_TIMEOUT)
+        while busy():
+            if not await self._ended.wait_for(deadline - self._clock.seconds(), self._clock):
+                self._log.debug("lists of apt take long to read")
+                return
+
+    def _look(self) -> None:
+        """Begins to read what has changed."""
+        self._looked_at = self._clock.seconds()
+        if self._reading is not None:
+            return
+        if self._asked_at is None or self._files.changed() or (self._asked_in_vain and self._is_over(self._asked_at, RETRY_INTERVAL)):
+            self._read_sources()
+        else:
+            self._read_lists()
+
+    def _read_sources(self) -> None:
+        self._asked_at = self._clock.seconds()
+        self._reading = Deferred.fromCoroutine(self._ask_apt())
+        self._complaints.hear(self._reading, "asking apt for its sources").addBoth(lambda _: self._sources_read())
+
+    async def _ask_apt(self) -> None:
+        self._asked_in_vain = True
+        try:
+            self._sources = await self._files.read()
+        except FetchError as error:
+            self._complaints.about("sources", f"the sources of apt can't be read: {error}; those that were known before count on")
+            return
+        self._asked_in_vain = False
+        self._complaints.about("sources", self._files.trouble)
+
+    def _sources_read(self) -> None:
+        self._reading = None
+        if not self._stopped:
+            self._read_lists()
+        self._ended.wake()
+
+    def _read_lists(self) -> None:
+        """Begins to scan the lists that have changed, and forgets those that are gone."""
+        present = self._present()
+        changed = False
+        for path in [path for path in self._lists if path not in present]:
+            self._lists.pop(path).take(None)
+            changed = True
+        for path, (stamp, bases) in present.items():
+            known = self._lists.setdefault(path, _List(bases))
+            changed = changed or known.bases != bases
+            known.bases = bases
+            if path not in self._scanning and (
+                known.stamp != stamp or (known.failed_at is not None and self._is_over(known.failed_at, RETRY_INTERVAL))
+            ):
+                if known.index is not None and len(known.index) < DISTRIBUTION_SIZE:
+                    known.take(None)  # a package of one's own may have been built again under its name, and this list is read in no time
+                    changed = True
+                self._scanning[path] = Deferred.fromCoroutine(self._read_list(path, known, stamp))
+                self._complaints.hear(self._scanning[path], "scanning a list of apt").addBoth(partial(self._list_read, path))
+        if changed:
+            self._take_changes()
+
+    def _present(self) -> dict[str, tuple[Stamp, tuple[Target, ...]]]:
+        """Returns the lists that there are, by their paths: apt keeps some compressed."""
+        folders: dict[str, frozenset[str]] = {}
+        present: dict[str, tuple[Stamp, tuple[Target, ...]]] = {}
+        for stem, bases in self._sources.lists.items():
+            folder, _, name = stem.rpartition("/")
+            if folder not in folders:
+                folders[folder] = self._names(folder)
+            suffix = next((suffix for suffix in ("", *COMPRESSED) if f"{name}{suffix}" in folders[folder]), None)
+            stamp = None if suffix is None else _stamp(f"{stem}{suffix}")
+            if stamp is not None:
+                present[f"{stem}{suffix}"] = stamp, bases
+        return present
+
+    def _names(self, folder: str) -> frozenset[str]:
+        try:
+            names, trouble = frozenset(os.listdir(folder)), ""  # noqa: PTH208 - names are wanted, and for every look
+        except OSError as error:
+            names, trouble = (
+                frozenset(),
+                f"the folder of apt's lists, {folder}, can't be read: {plain_reason(error)}; no package is known, and shared",
+            )
+        self._complaints.about(folder, trouble)
+        return names
+
+    async def _read_list(self, path: str, known: _List, stamp: Stamp) -> None:
+        index: Index | None = None
+        trouble = ""
+        try:
+            index = self._kept.find(_name(path), stamp)
+            if index is None:
+                index = await self._children.run(lambda: Deferred.fromCoroutine(self._scan(path)))
+        except FetchError as error:
+            trouble = f"the list {path} of apt can't be read: {error}; its files are passed on, and not shared"
+        if self._lists.get(path) is not known or self._stopped:  # it was removed meanwhile
+            if index is not None:
+                index.close()
+            return
+        self._complaints.about(path, trouble)
+        known.stamp = stamp if index is None else index.stamp
+        known.failed_at = self._clock.seconds() if index is None else None
+        known.take(index)
+        self._take_changes()
+
+    async def _scan(self, path: str) -> Index:
+        """
+        Has a child scan a list.
+
+        Raises:
+            FetchError: The list can't be read, or its index can't be kept.
+        """
+        name = _name(path)
+        try:
+            file = self._kept.create(name)
+        except OSError as error:
+            raise FetchError(plain_reason(error)) from error
+        try:
+            outcome = await self._run((sys.executable, "-P", "-m", "pacserve.apt.scanning", path), file.fileno())
+            if outcome.status != 0:
+                raise FetchError(outcome.complaint or f"exit status {outcome.status}")
+            index = Index(file)
+        except (OSError, ValueError) as error:
+            self._kept.discard(file)
+            raise FetchError(plain_reason(error) if isinstance(error, OSError) else str(error)) from error
+        except BaseException:
+            self._kept.discard(file)
+            raise
+        self._kept.keep(name, file)
+        return index
+
+    def _list_read(self, path: str, _: object) -> None:
+        self._scanning.pop(path, None)
+        if not self._scanning and not self._stopped:
+            self._kept.forget_others([_name(path) for path in self._lists])
+        self._ended.wake()
+
+    def _take_changes(self) -> None:
+        self.revision += 1
+        by_base: dict[Target, list[Index]] = {}
+        for known in self._lists.values():
+            if known.index is not None:
+                for base in known.bases:
+                    by_base.setdefault(base, []).append(known.index)
+        self._by_base = by_base
+
+
+def _name(path: str) -> str:
+    """Returns the name of the index of a list: a path may be longer than a name."""
+    return blake2b(os.fsencode(path), digest_size=16).hexdigest()
+
+
+def _stamp(path: str) -> Stamp | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a Path takes five times as long
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_ino, found.st_size) if stat.S_ISREG(found.st_mode) else None

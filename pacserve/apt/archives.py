@@ -89,7 +89,7 @@ class Archives(FurtherFiles):
         self._known: dict[FileIdentity, bytes] | None = None
         self._unkept = 0
         self._unusable: set[FileIdentity] = set()
-        self._listed_at: int | None = None
+        self._listed_at = self._revision_before = -1
         self._offered: dict[str, tuple[Archive, StatedFile]] = {}
         self._revision = 0
         self._complaints = Complaints(self._log)
@@ -163,6 +163,8 @@ class Archives(FurtherFiles):
             self._known = await self._in_thread(partial(read_digests, self._path))
         known = self._known
         revision, stamped, now = self._lists.revision, stamp(folder), self._clock.seconds()
+        # Lists are read one after the other, and some are unknown meanwhile: files must not come and go for that.
+        steady, self._revision_before = revision == self._revision_before, revision
         listed = stamped != self._stamp or now >= self._look_again_at
         if listed:
             self._archives = await self._in_thread(partial(list_archives, folder))
@@ -174,7 +176,7 @@ class Archives(FurtherFiles):
             for gone in known.keys() - there:
                 del known[gone]
             self._unusable &= there
-        if listed or revision != self._listed_at:
+        if listed or (steady and revision != self._listed_at):
             await self._offer_all(known)
             self._listed_at = revision
         await self._read_new(folder, known)

@@ -186,6 +186,18 @@ class ArchivesTests(ArchivesCase):
         self.settle()
         self.assertEqual((self.archives.files(), self.archives.revision, self.hashed()), ({}, 2, 1))
 
+    def test_lists_being_read(self) -> None:
+        """While lists are read, which makes them unknown for a moment, what is offered stays."""
+        name = self.lists.state(DATA)
+        self.put()
+        self.start()
+        known = self.lists.files.copy()
+        for files in ({}, known):
+            self.lists.files = files
+            self.lists.revision += 1
+            self.settle(LOOK_INTERVAL)
+            self.assertEqual((list(self.archives.files()), self.archives.revision), ([name], 1))
+
     def test_many(self) -> None:
         """Many files are looked up some at a time."""
         names = set()

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from twisted.logger import Logger
 
 from pacserve.complaints import Complaints
 from pacserve.errors import reason_of
+
+# A name or an address; nothing that the script could take for more than one line, or for all hosts.
+_HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]+)?|\[[0-9A-Fa-f:.]+\](?::[0-9]+)?")
 
 # Where the script of contrib/apt/ looks.
 _FOLDER = Path("/run/pacserve")
@@ -18,8 +23,10 @@ _NAME = "apt"
 
 class AptNotice:
     """
-    Keeps the file `apt` in the runtime folder: the URL, the number of this process, and when it was started.
+    Keeps the file `apt` in the runtime folder: the URL, the number of this process, when it was started, and the hosts for which it answers.
 
+    For any other host apt goes on as without pacserve: programs have apt fetch files that belong to no source, as installers of fonts do, and
+    pacserve refuses these.
     Without it apt does without pacserve, so a file that can't be written is logged, and the daemon runs all the same.
 
     Args:
@@ -39,15 +46,19 @@ class AptNotice:
         self._complaints = Complaints(self._log)
         self._written = b""
 
-    def publish(self, url: str) -> None:
+    def publish(self, url: str, hosts: Iterable[str] | None = None) -> None:
         """
-        Writes the file, which may be the one of an earlier daemon until then.
+        Writes the file, which may be the one of an earlier daemon until then; again where something of it has changed.
 
         Args:
             url: `http://127.0.0.1:PORT` or `http://[::1]:PORT`; apt is told of no other.
+            hosts: Those of the http sources, with the port where it is not 80, as `deb.debian.org` or `mirror.example:8080`; None for all.
         """
+        known = ["*"] if hosts is None else sorted({host for host in hosts if _HOST.fullmatch(host)})
         try:
-            data = f"{url} {os.getpid()} {_started(self._process)}\n".encode("ascii")
+            data = "".join(f"{line}\n" for line in (f"{url} {os.getpid()} {_started(self._process)}", *known)).encode("ascii")
+            if data == self._written:
+                return
             if self._made_by_us:
                 self._make_folder()
             self._replace(data)

@@ -59,6 +59,7 @@ class AptFacts:
         silence: Why nothing answers on the port, or at the proxy; empty where pacserve answers, None where that was not tried.
         lists: The indexes that apt has fetched, as the daemon's user sees them; None where that was not tried.
         direct: The https sources, which apt asks without a proxy.
+        unknown: The http sources for which the program names no proxy, though it does for others.
         daemon_proxy: True if the options of the service name a proxy for the daemon.
     """
 
@@ -72,6 +73,7 @@ class AptFacts:
     silence: str | None = None
     lists: Folder | None = None
     direct: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     daemon_proxy: bool = False
 
 

@@ -24,6 +24,8 @@ LISTS = "/var/lib/apt/lists"
 
 # apt.conf(5): names are the same in upper and lower case.
 _SETTING = re.compile(r'Acquire::http::(Proxy(?:::([^ "]+))?|Proxy-?Auto-?Detect) "([^"]*)";', re.IGNORECASE)
+# Sources that name pacserve themselves.
+_LOCAL = re.compile(r"http://(?:localhost|127\.0\.0\.1|\[::1\])(?::|/|$)", re.IGNORECASE)
 _DAEMON_PROXY = re.compile(r"[ \t]*https?_proxy[ \t]*=[ \t]*\S", re.IGNORECASE)
 
 
@@ -47,11 +49,14 @@ def gather_apt(daemon: Daemon, user: User | None) -> AptFacts | None:
     if not (facts.wanted or facts.proxy or silence == ""):
         return facts
     sources = output_of(("apt-get", "indextargets", "--no-release-info", "--format", "$(REPO_URI)")) or ""
-    direct = dict.fromkeys(line.strip().rstrip("/") for line in sources.splitlines() if line.lower().startswith("https://"))
+    every = [line.strip().rstrip("/") for line in dict.fromkeys(sources.splitlines())]
+    direct = [source for source in every if source.lower().startswith("https://")]
+    shared = [source for source in every if source.lower().startswith("http://") and not _LOCAL.match(source)]
+    unknown = [source for source in shared if facts.proxy and not (output_of((facts.detector, f"{source}/")) or "").strip()]
     lists = look_at(LISTS, user, _is_list)
     if not (lists.problem or lists.missing or _has_lists()):
         lists = Folder(LISTS, missing=True)
-    return dataclasses.replace(facts, silence=silence, lists=lists, direct=tuple(direct))
+    return dataclasses.replace(facts, silence=silence, lists=lists, direct=tuple(direct), unknown=tuple(unknown))
 
 
 def read_apt(dump: str, state: AptState, script: str = APT_SCRIPT) -> AptFacts:
@@ -75,7 +80,7 @@ def read_apt(dump: str, state: AptState, script: str = APT_SCRIPT) -> AptFacts:
     # Programs of others are not run.
     ours = detector == script
     fault = _fault(script) if ours else ""
-    said = output_of((script, "http://localhost/")) if ours and not fault else ""
+    said = output_of((script,)) if ours and not fault else ""
     options = stated_options(state)
     return AptFacts(
         wanted="--apt" in options,

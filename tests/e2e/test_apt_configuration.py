@@ -126,10 +126,18 @@ def test_there_and_gone(apt: Apt) -> None:
     assert (apt.update(), apt.way()) == (0, "direct")
     with subprocess.Popen(["sleep", "60"]) as daemon:
         started = Path(f"/proc/{daemon.pid}/stat").read_text().rpartition(") ")[2].split()[19]
-        (apt.folder / "run/apt").write_text(f"{apt.proxy.url} {daemon.pid} {started}\n")
+        (apt.folder / "run/apt").write_text(f"{apt.proxy.url} {daemon.pid} {started}\n*\n")
         assert (apt.update(), apt.way()) == (0, "proxy")
         daemon.kill()
     assert (apt.update(), apt.way()) == (0, "direct")
+
+
+def test_other_hosts(apt: Apt) -> None:
+    """A host that belongs to no source of the daemon is asked as without pacserve."""
+    apt.notice.publish(apt.proxy.url, ["deb.debian.org"])
+    assert (apt.update(), apt.way()) == (0, "direct")
+    apt.notice.publish(apt.proxy.url, ["deb.debian.org", apt.mirror.url.removeprefix("http://")])
+    assert (apt.update(), apt.way()) == (0, "proxy")
 
 
 def test_proxy_of_the_network(apt: Apt) -> None:

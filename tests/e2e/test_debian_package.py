@@ -39,7 +39,7 @@ FILES = {
 }
 # What pip may have brought: Debian 12's Twisted is too old.
 PRIVATE = {"12": {"automat", "incremental", "pacserve", "pyalpm", "twisted"}, "13": {"pacserve", "pyalpm"}}
-PROXY = "/etc/apt/pacserve-proxy http://127.0.0.2:8000/"
+PROXY = "/etc/apt/pacserve-proxy"
 # A repository with one package, as a mirror has it.
 REPOSITORY = """
 import email.utils, hashlib, pathlib, subprocess

@@ -73,6 +73,11 @@ def check_proxies(facts: Facts) -> Iterable[Finding]:
             f"apt has the proxy {proxy} (Acquire::http::Proxy), which pacserve does not use when it asks mirrors for apt",
             f"write http_proxy={proxy} into /etc/default/pacserve, if mirrors can only be reached that way, and restart pacserve",
         )
+    if apt.unknown:
+        yield doubtful(
+            f"apt does not ask pacserve for {some(apt.unknown)}, which pacserve does not know",
+            "systemctl restart pacserve, which reads the sources anew",
+        )
     if apt.direct:
         yield well(f"apt goes direct for {some(apt.direct)}, as for all of https; http://localhost:{apt.port}/{apt.direct[0]} as source is shared")
 

@@ -142,7 +142,7 @@ class Conversation:
         """Returns whether all is written and the daemon does not answer apt, as after a setup that was broken off before it restarted the daemon."""
         if not self.call.apt or self.call.undo or of_apt.changes or of_apt.note or "apt" in self.call.skipped:
             return False
-        said = self.machine.output((APT_SCRIPT, "http://localhost/"))
+        said = self.machine.output((APT_SCRIPT,))
         return said is not None and not said.strip()
 
     def _judged_service(self, record: Record, *, restart: bool) -> Judgement:

@@ -36,18 +36,51 @@ class AptNoticeTests(SynchronousTestCase):
         """The file is there for everybody to read from the publication to the withdrawal, and nothing else is left."""
         notice = self.notice()
         notice.publish(URL)
-        self.assertEqual(self.file.read_text(), f"{URL} {os.getpid()} {started(os.getpid())}\n")
+        self.assertEqual(self.file.read_text(), f"{URL} {os.getpid()} {started(os.getpid())}\n*\n")
         self.assertEqual((self.file.stat().st_mode & 0o777, self.folder.stat().st_mode & 0o777), (0o644, 0o755))
         notice.withdraw()
         notice.withdraw()
         self.assertEqual((list(self.folder.iterdir()), self.warnings()), ([], []))
 
-    def test_understood(self) -> None:
-        """The script of apt's configuration understands the file."""
-        self.notice().publish(URL)
+    def said(self, *words: str) -> str:
+        """What the script of apt's configuration says."""
         script = (APT / "pacserve-proxy").read_text().replace(NOTICE, str(self.file))
-        done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True)
-        self.assertEqual(done.stdout, f"{URL}\n")
+        return subprocess.run(["sh", "-s", "--", *words], input=script, capture_output=True, text=True, check=True).stdout
+
+    def test_understood(self) -> None:
+        """The script of apt's configuration understands the file, and says the daemon for the hosts of its sources alone."""
+        notice = self.notice()
+        notice.publish(URL)
+        self.assertEqual(self.said("http://downloads.example/font.exe"), f"{URL}\n")
+        notice.publish(URL, ["deb.debian.org", "mirror.example:8080", "[2001:db8::1]:81", "a b", "*", "a\nb", ""])
+        for host, known in (
+            ("deb.debian.org", True),
+            ("mirror.example:8080", True),
+            ("[2001:db8::1]:81", True),
+            ("me:secret@deb.debian.org", True),
+            ("mirror.example", False),
+            ("downloads.example", False),
+            ("a", False),
+            ("*", False),
+        ):
+            self.assertEqual(self.said(f"http://{host}/debian/dists/"), f"{URL}\n" if known else "", host)
+        self.assertEqual(self.said(), f"{URL}\n")
+
+    def test_no_hosts(self) -> None:
+        """A daemon without a source answers for none; that changes with the first."""
+        notice = self.notice()
+        notice.publish(URL, [])
+        self.assertEqual(self.said("http://deb.debian.org/"), "")
+        notice.publish(URL, iter(["deb.debian.org"]))
+        self.assertEqual(self.said("http://deb.debian.org/"), f"{URL}\n")
+
+    def test_unchanged(self) -> None:
+        """The file is not written again where nothing has changed."""
+        notice = self.notice()
+        notice.publish(URL, ["b", "a"])
+        before = self.file.stat().st_ino
+        notice.publish(URL, ("a", "b", "a"))
+        self.assertEqual(self.file.stat().st_ino, before)
 
     def test_of_the_service_manager(self) -> None:
         """The folder of the service manager is used, the first where there are several; it is not made here."""

@@ -34,9 +34,9 @@ class ScriptTests(SynchronousTestCase):
         self.me = f"{os.getpid()} {started(os.getpid())}"
 
     def said(self, notice: str | bytes | None = None) -> str:
-        """What the script says, with that text in the file of the daemon; it always ends well, and never complains."""
+        """What the script says, with that text in the file of the daemon, which answers for all; it always ends well, and never complains."""
         if notice is not None:
-            self.notice.write_bytes(notice.encode() if isinstance(notice, str) else notice)
+            self.notice.write_bytes(f"{notice}*\n".encode() if isinstance(notice, str) else notice)
         done = subprocess.run([self.script, "http://deb.debian.org/debian/"], capture_output=True, text=True, check=False, timeout=10)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         return done.stdout
@@ -93,6 +93,14 @@ class ScriptTests(SynchronousTestCase):
         """Any bytes make it say a URL of this host, or nothing."""
         self.assertIsNotNone(PROXY.fullmatch(self.said(notice.replace("ME", self.me) if isinstance(notice, str) else notice)))
 
+    @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+    @settings(max_examples=60, deadline=None)
+    def test_foreign_url(self, url: str) -> None:
+        """For any URL it says nothing where the daemon does not answer for that host."""
+        self.notice.write_text(f"{URL} {self.me}\ndeb.debian.org\n")
+        done = subprocess.run([self.script, f"http://x{url}"], capture_output=True, text=True, check=False, timeout=10)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
     def test_no_file(self) -> None:
         """What is no file is not read: apt would wait for ever."""
         os.mkfifo(self.notice)
@@ -100,7 +108,7 @@ class ScriptTests(SynchronousTestCase):
 
     def test_other_shell(self) -> None:
         """It does not depend on the shell that Debian has."""
-        self.notice.write_text(f"{URL} {self.me}\n")
+        self.notice.write_text(f"{URL} {self.me}\n*\n")
         for shell in ("bash", "busybox"):
             words = [shell, *(["sh"] if shell == "busybox" else []), str(self.script)]
             try:

@@ -56,7 +56,7 @@ class ReadingTests(SynchronousTestCase):
     def test_script(self) -> None:
         """The script is asked as apt does it; one that is missing, can't be started or fails is a fault."""
         self.assertEqual(self.read().fault, "it is missing")
-        self.write(f'[ "$1" ] && echo {URL}')
+        self.write(f"echo {URL}")
         self.assertEqual((self.read().fault, self.read().proxy), ("", URL))
         self.write("exit 1")
         self.assertEqual(self.read().fault, "it fails")
@@ -99,8 +99,14 @@ class ReadingTests(SynchronousTestCase):
 class GatheringTests(SynchronousTestCase):
     def gathered(self, daemon: _Daemon, facts: AptFacts | None) -> AptFacts | None:
         self.patch(gathering_apt, "gather_apt_here", lambda: facts)
-        self.patch(gathering_apt, "output_of", lambda words: "https://a/debian/\nhttp://b/\nHTTPS://c\nhttps://a/debian\n")
+        self.patch(gathering_apt, "output_of", self.output)
         return gather_apt(daemon, None)
+
+    def output(self, words: tuple[str, ...]) -> str:
+        """The sources that apt names, or what the script says: it knows one host."""
+        if words[0] == "apt-get":
+            return "https://a/debian/\nhttp://b/\nHTTPS://c\nhttp://localhost:9988/https://d/\nhttp://e:81/x/\nhttps://a/debian/\n"
+        return f"{URL}\n" if words[1] == "http://b/" else ""
 
     def test_no_apt(self) -> None:
         """A host without apt has no facts about it, and nothing is asked."""
@@ -122,6 +128,7 @@ class GatheringTests(SynchronousTestCase):
             daemon = _Daemon(address)
             found = self.gathered(daemon, facts)
             assert found is not None
+            self.assertEqual(found.unknown, ("http://e:81/x",) if facts.proxy else ())
             self.assertEqual((found.silence, daemon.asked, found.direct), ("", [address], ("https://a/debian", "HTTPS://c")))
             self.assertIsNotNone(found.lists)
         found = self.gathered(_Daemon(None), AptFacts(wanted=True))

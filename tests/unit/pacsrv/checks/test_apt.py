@@ -70,6 +70,10 @@ class AptTests(CheckCase):
         self.assertEqual(self.judged(check_proxies, WELL, proxies={"": "http://proxy:3128"}, daemon_proxy=True), "")
         self.assertEqual(self.judged(check_proxies, UNUSED, proxies={"": "http://proxy:3128"}), "")
 
+    def test_unknown(self) -> None:
+        """A source that the daemon does not know is named."""
+        self.assertEqual(self.judged(check_proxies, WELL, unknown=("http://mirror.example/debian",)), "warning")
+
     def test_https(self) -> None:
         """Sources of https are no fault; it is said how they are shared."""
         (finding,) = check_proxies(Facts(15678, NOW, apt=dataclasses.replace(WELL, direct=("https://download.docker.com/linux/debian",))))

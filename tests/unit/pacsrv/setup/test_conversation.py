@@ -260,7 +260,7 @@ class AptTests(ConversationCase):
         self.assertNotIn("pacman", text)
         self.assertEqual(self.machine.ran, [RESTART])
         self.assertEqual({path: self.machine.apt.files[path] for path in BOTH}, BOTH)
-        self.machine.outputs[APT_SCRIPT, "http://localhost/"] = "http://127.0.0.1:9988\n"
+        self.machine.outputs[APT_SCRIPT,] = "http://127.0.0.1:9988\n"
         self.assertEqual(self.run_setup(apt=True), (0, "Nothing to do.\n"))
         status, text = self.run_setup("\n", "\n", undo=True)
         self.assertIn(f"Write {OPTION_FILES[0]}, and remove {APT_CONFIGURATION} and {APT_SCRIPT}? ", text)
@@ -285,7 +285,7 @@ class AptTests(ConversationCase):
     def test_broken_off(self) -> None:
         """Where an earlier setup did not come to restart the daemon, this one does."""
         self.run_setup("\n", "n\n", apt=True)
-        self.machine.outputs[APT_SCRIPT, "http://localhost/"] = ""
+        self.machine.outputs[APT_SCRIPT,] = ""
         self.assertEqual(self.run_setup("\n", apt=True)[0], 0)
         self.assertEqual(self.machine.ran, [RESTART])
 

@@ -17,3 +17,7 @@ class Bases:
         """Returns the base that a file lies below, the longest of several; None where it lies below none."""
         found = [base for base in self.bases if target.below(base) is not None]
         return max(found, key=lambda base: len(base.path), default=None)
+
+    def hosts(self) -> frozenset[str]:
+        """Returns the hosts of http, with the port where it is not 80: apt asks a proxy for these."""
+        return frozenset(base.origin.removeprefix("http://") for base in self.bases if base.origin.startswith("http://"))

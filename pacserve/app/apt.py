@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.interfaces import IListeningPort
 
 from pacserve.app.apt_files import AptFiles
+from pacserve.app.apt_hosts import AptHosts
 from pacserve.app.apt_notice import AptNotice
 from pacserve.app.fetching import Fetching
 from pacserve.app.listening import close, listen_for_apt, listen_on_loopback
@@ -87,7 +88,8 @@ class AptServing:
         self._around = around
         self._served: tuple[Router, Connections] | None = None
         self._reactor = reactor
-        self._notice = AptNotice(environment.get("RUNTIME_DIRECTORY"))
+        notice = AptNotice(environment.get("RUNTIME_DIRECTORY"))
+        self._hosts = AptHosts(around.files.lists, notice, f"http://127.0.0.1:{around.settings.apt_port}", reactor)
         self._ports: list[IListeningPort] = []
         fetching = around.fetching
         self.delivery = Deliverer(
@@ -147,11 +149,11 @@ class AptServing:
     def start(self) -> None:
         """Reads what apt of this host knows and keeps, and tells its configuration of the port."""
         self._around.files.start()
-        self._notice.publish(f"http://127.0.0.1:{self._around.settings.apt_port}")
+        self._hosts.start()
 
     def retire(self) -> None:
         """Has apt ask the mirrors from now on."""
-        self._notice.withdraw()
+        self._hosts.stop()
 
     async def close(self, *, accepting: bool) -> None:
         """

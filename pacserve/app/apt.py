@@ -19,9 +19,11 @@ from pacserve.apt.catalogue import ContentCatalogue
 from pacserve.apt.content_delivery import ContentDelivery
 from pacserve.apt.front import AptFront, AptRules
 from pacserve.apt.kept_releases import KeptReleases
+from pacserve.apt.passed_lists import PassedLists
 from pacserve.apt.passing_on import PassingOn
 from pacserve.apt.release_fetching import ReleaseFetching
 from pacserve.apt.snapshots import Snapshots, Time
+from pacserve.cache.packages import CachedPackages
 from pacserve.config.settings import Settings
 from pacserve.delivery.delivering import Deliverer, MirrorKnowledge, Policy, Sources
 from pacserve.delivery.table import Hits, Misses
@@ -30,7 +32,6 @@ from pacserve.network.addresses import LocalAddresses
 from pacserve.packages.files import FileRequest
 from pacserve.peers.source import PeerSource
 from pacserve.resolver.resolver import Resolver
-from pacserve.sources.candidates import PackageSource
 from pacserve.web.router import Router
 from pacserve.web.routes import Route
 from pacserve.web.server.connections import Connections
@@ -57,7 +58,7 @@ class AptSurroundings:
     mirrors: RepositoryUpstreams
     fetching: Fetching
     limit: Callable[[int], float]
-    caches: PackageSource
+    caches: CachedPackages
     peers: PeerSource
     has_spool: Callable[[], bool]
     files: AptFiles
@@ -112,7 +113,8 @@ class AptServing:
         fetching_releases = ReleaseFetching(around.mirrors, reactor, around.wall)
         self._kept = KeptReleases(f"{around.settings.state}/apt/releases")
         releases = Snapshots(self._kept, fetching_releases, content.hold, around.machine.owns, time)
-        self.front = AptFront(around.files.lists, releases, content, passing, rules)
+        passed = PassedLists(around.files.passed, content.hold, lambda name: around.caches.open(name, None), around.files.in_thread)
+        self.front = AptFront(around.files.lists, releases, content, passing, passed, rules)
 
     @property
     def route(self) -> Route:

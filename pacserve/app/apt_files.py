@@ -10,8 +10,10 @@ from twisted.internet.interfaces import IReactorTime
 
 from pacserve.apt.archive_source import ArchiveSource
 from pacserve.apt.archives import Archives
+from pacserve.apt.bases import Bases
 from pacserve.apt.lists import VerifiedLists, kept_indexes
-from pacserve.apt.source_files import SourceFiles
+from pacserve.apt.passed_lists import PassedFolder, SourceFilesAndPassed
+from pacserve.apt.targets import target_of
 from pacserve.cache.merged import MergedPackages
 from pacserve.config.settings import Settings
 from pacserve.fetch.urls import is_localhost, literal_address, parse_url
@@ -74,14 +76,17 @@ class AptFiles:
     Attributes:
         lists: What its lists state.
         archives: What it keeps.
+        passed: The lists of other repositories that clients were given.
         source: Where the resolver finds that.
         is_here: Returns whether a host means the port for apt.
+        in_thread: Reads and copies files in a thread.
     """
 
     def __init__(self, settings: Settings, is_here: Callable[[str], bool], means: Means) -> None:
         folder = f"{settings.state}/apt"
-        self.is_here = is_here
-        sources = SourceFiles(means.run, settings.apt_mirrors, is_here)
+        self.is_here, self.in_thread = is_here, means.in_thread
+        self.passed = PassedFolder(f"{folder}/passed", Bases(tuple(filter(None, map(target_of, settings.apt_mirrors)))))
+        sources = SourceFilesAndPassed(means.run, settings.apt_mirrors, is_here, self.passed)
         self.lists = VerifiedLists(sources, kept_indexes(f"{folder}/lists"), means.run, means.clock, means.lateness)
         self.archives = Archives(means.run, self.lists, f"{folder}/archives", means.in_thread, means.clock, means.wall)
         self.source = ArchiveSource(self.archives)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pacserve.apt.content_delivery import ContentDelivery
 from pacserve.apt.kinds import is_difference, is_release
 from pacserve.apt.knowledge import KnownFile, Lists, Releases
+from pacserve.apt.passed_lists import PassedLists
 from pacserve.apt.passing_on import PassingOn
 from pacserve.apt.targets import Target, asked_target
 from pacserve.errors import RequestError
@@ -42,11 +43,12 @@ class AptFront(Front):
     apt is never redirected: it would not come back when that target fails, and would ask it for all indexes of the source.
     """
 
-    def __init__(self, lists: Lists, releases: Releases, content: ContentDelivery, passing: PassingOn, rules: AptRules) -> None:
+    def __init__(self, lists: Lists, releases: Releases, content: ContentDelivery, passing: PassingOn, passed: PassedLists, rules: AptRules) -> None:
         self._lists = lists
         self._releases = releases
         self._content = content
         self._passing = passing
+        self._passed = passed
         self._rules = rules
 
     async def answer(self, ask: Ask) -> Answer:
@@ -61,7 +63,11 @@ class AptFront(Front):
             return await self._releases.release(target, ask)
         await self._lists.refresh()
         known = self.known(target, ask.client)
-        return await (self._passing.pass_on(target.url, ask) if known is None else self._content.deliver(known, ask))
+        if known is None:
+            return await self._passing.pass_on(target.url, ask)
+        answer = await self._content.deliver(known, ask)
+        self._passed.given(known)
+        return answer
 
     def ahead(self, ask: Ask) -> None:
         """Begins to fetch the file of a request that waits for its turn, where its content is known."""

@@ -93,15 +93,32 @@ class FakePassing:
         return DocumentAnswer(f"passed {url}".encode())
 
 
+class FakePassed:
+    """
+    Takes note of what clients were given.
+
+    Attributes:
+        all: That.
+    """
+
+    def __init__(self) -> None:
+        self.all: list[KnownFile] = []
+
+    def given(self, known: KnownFile) -> None:
+        """Takes note."""
+        self.all.append(known)
+
+
 class FrontTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.lists, self.content = FakeLists(), FakeContent()
+        self.passed = FakePassed()
         self.front = self.make()
 
     def make(self, *, diffs: bool = True) -> AptFront:
         """A front."""
         rules = AptRules(lambda authority: authority == "localhost:9988", "abc", diffs)
-        return AptFront(self.lists, FakeReleases(), self.content, FakePassing(), rules)  # type: ignore[arg-type]
+        return AptFront(self.lists, FakeReleases(), self.content, FakePassing(), self.passed, rules)  # type: ignore[arg-type]
 
     def ask(self, url: str, headers: Mapping[str, str] = {}, query: str = "") -> Ask:
         """A request to a proxy."""
@@ -125,6 +142,7 @@ class FrontTests(SynchronousTestCase):
         self.assertEqual(self.answered(self.ask(DEB)), f"content {STATED.name} {DEB}")
         for url in INDEX.urls:
             self.assertEqual(self.answered(self.ask(url)), f"content {INDEX.stated.name} {' '.join(INDEX.urls)}")
+        self.assertEqual(self.passed.all[-1], INDEX)
 
     def test_debtorrents_form(self) -> None:
         """The host of the mirror may be the first part of the path, also where that form goes through the proxy."""

@@ -1,4 +1,4 @@
-"""What apt of this host knows and keeps, wired together: its sources, its lists, and its archives."""
+"""Everything that apt of this host knows and keeps, wired together: its sources, its lists, and its archives."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Here:
 
 class AptFiles:
     """
-    Knows what apt of this host has verified, and what it keeps.
+    Knows the lists that apt of this host has verified, and the files that it keeps.
 
     Attributes:
         lists: What its lists state.

@@ -144,6 +144,8 @@ def shares(machine: Machine) -> None:
     assert "--apt" in machine.run("cat /etc/default/pacserve")
     assert "Nothing" in machine.run(f"{setup} --yes")
     assert machine.run(PROXY) == "http://127.0.0.1:9988\n"
+    wait_until(lambda: machine.run(f"{PROXY} http://127.0.0.2:8000/./InRelease"), "the daemon to know the source of apt")
+    assert machine.run(f"{PROXY} http://127.0.0.3/") == ""
     machine.run("apt-get update && apt-get install hello-lan")
     assert "hello-lan" in machine.run("journalctl --unit=pacserve.service")
     assert troubles(machine) == []

@@ -39,6 +39,8 @@ UNREAD_TIME = 60.0
 # After each part of a file nothing is read for so many times as long as it took, so that a fifth of a CPU is the most; and for so many seconds.
 REST_RATIO = 4
 LEAST_REST = 0.02
+# Seconds between two changes of what is offered while files are read: each one is told to all hosts of the LAN.
+OFFER_INTERVAL = 5.0
 # Files that are looked up at once, some 5 ms.
 _LOOKUPS = 100
 # Digests that are found out before they are kept.
@@ -218,7 +220,9 @@ class Archives(FurtherFiles):
             self._revision += 1
 
     async def _read_new(self, folder: str, known: dict[FileIdentity, bytes]) -> None:
-        """Reads the files that are not known yet, one after the other, and offers each as soon as that is done."""
+        """Reads the files that are not known yet, one after the other, and offers them, some at a time."""
+        fresh: dict[str, tuple[Archive, StatedFile]] = {}
+        offered_at = self._clock.seconds()
         try:
             for archive in self._archives:
                 one = archive.identity
@@ -231,11 +235,15 @@ class Archives(FurtherFiles):
                 known[one] = sha256
                 self._unkept += 1
                 stated = self._stated(archive, sha256)
-                if stated is not None and stated.name not in self._offered:
-                    self._offer({**self._offered, stated.name: (archive, stated)})
+                if stated is not None:
+                    fresh.setdefault(stated.name, (archive, stated))
+                if self._clock.seconds() - offered_at >= OFFER_INTERVAL:
+                    self._offer({**fresh, **self._offered})
+                    offered_at = self._clock.seconds()
                 if self._unkept >= _KEPT_AT_ONCE:
                     await self._keep(known)
         finally:
+            self._offer({**fresh, **self._offered})
             if self._unkept:
                 await self._keep(known)
 

@@ -199,13 +199,17 @@ class ArchivesTests(ArchivesCase):
             self.assertEqual((list(self.archives.files()), self.archives.revision), ([name], 1))
 
     def test_many(self) -> None:
-        """Many files are looked up some at a time."""
+        """Many files are looked up some at a time, and offered so while they are read."""
         names = set()
         for number in range(250):
             names.add(self.lists.state(str(number).encode(), f"a_{number}_all"))
             self.put(f"a_{number}_all.deb", str(number).encode())
         self.start()
-        self.settle(15)
+        counts = set()
+        for _ in range(15):
+            self.settle(1)
+            counts.add(len(self.archives.files()))
+        self.assertEqual((len(counts), max(counts), self.archives.revision), (4, 250, 3))
         self.lists.files.popitem()
         self.lists.revision += 1
         revision = self.archives.revision

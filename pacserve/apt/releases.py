@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from hashlib import blake2b
@@ -19,6 +20,8 @@ SIZE_LIMIT = 16 << 20
 _SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
 _SIGNATURE = b"\n-----BEGIN PGP SIGNATURE-----"
 _BLANK_LINE = re.compile(rb"\n\r?\n")
+# Any line of a signed text may have this before it, and one that begins with a hyphen has (RFC 9580, 7.2).
+_ESCAPE = re.compile(rb"^- ", re.MULTILINE)
 # Bytes of the armor's headers, which name the digest (RFC 9580, 7).
 _ARMOR_HEADERS = 4096
 _FIELD = re.compile(rb"^(?P<name>[A-Za-z0-9-]{1,64}):[ \t]*(?P<value>[^\r\n]*)", re.MULTILINE)
@@ -29,6 +32,9 @@ _LINE = re.compile(rb"[ \t]+(?P<sha256>[0-9a-fA-F]{64})[ \t]+(?P<size>[0-9]{1,15
 # A text without one of these says nothing of any file.
 _LISTS = frozenset({b"MD5Sum", b"SHA1", b"SHA256", b"SHA512"})
 _FIELDS_LIMIT = 64
+_LONGEST_DATE = 64
+# Lines that are looked at for one file.  Hundreds of indexes of a suite are empty, and so have the same digest.
+_LINES_LIMIT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,8 @@ class Release:
     Attributes:
         date: When it was made, in seconds since the epoch; None where it does not say so.
         by_hash: True if its indexes can be asked for by their digests (`Acquire-By-Hash: yes`).
-        data: The whole text, as it was fetched.
+        data: All of it, as it was fetched.
+        text: The text that lists the indexes: the same, but where it is signed without the escapes of the armor.
         begin: Where the list of SHA-256 digests begins in the text; it is empty where there is none.
         end: Where it ends.
     """
@@ -61,13 +68,17 @@ class Release:
     date: int | None
     by_hash: bool
     data: bytes
+    text: bytes
     begin: int
     end: int
 
     def named(self, path: str) -> IndexEntry | None:
         """Returns the line of an index; None where there is none."""
-        encoded = path.encode("utf-8", "surrogateescape")
-        for written in (encoded, b"./" + encoded):
+        try:
+            encoded = path.encode()
+        except UnicodeEncodeError:
+            return None
+        for written in (b" " + encoded, b" ./" + encoded, b"\t" + encoded, b"\t./" + encoded):
             for line in self._lines_with(written):
                 entry = _entry(line)
                 if entry is not None and entry.path == path:
@@ -92,14 +103,14 @@ class Release:
     def _lines_with(self, text: bytes) -> Iterator[bytes]:
         """Gives the lines of the list that have a text in them, at most as many as a hostile one may cost."""
         at = self.begin
-        for _ in range(64):
-            at = self.data.find(text, at, self.end)
+        for _ in range(_LINES_LIMIT):
+            at = self.text.find(text, at, self.end)
             if at < 0:
                 return
-            first = self.data.rfind(b"\n", self.begin, at) + 1 or self.begin
-            last = self.data.find(b"\n", at, self.end)
+            first = self.text.rfind(b"\n", self.begin, at) + 1 or self.begin
+            last = self.text.find(b"\n", at, self.end)
             last = self.end if last < 0 else last
-            yield self.data[first:last]
+            yield self.text[first:last]
             at = last
 
 
@@ -114,30 +125,37 @@ def parse_release(data: bytes) -> Release | None:
         if headers is None or headers.end() > end:
             return None
         begin = headers.end()
-    return _parsed(data, begin, end)
+        if _ESCAPE.search(data, begin, end):
+            return _parsed(data, _ESCAPE.sub(b"", data[begin:end]))
+    return _parsed(data, data, begin, end)
 
 
-def _parsed(data: bytes, begin: int, end: int) -> Release | None:
+def _parsed(data: bytes, text: bytes, begin: int = 0, end: int | None = None) -> Release | None:
+    end = len(text) if end is None else end
     fields: dict[bytes, bytes] = {}
-    for match in _FIELD.finditer(data, begin, end):
+    for match in _FIELD.finditer(text, begin, end):
         fields.setdefault(match["name"], match["value"].strip())
         if len(fields) > _FIELDS_LIMIT:
             return None
-    if not fields or not _LISTS & fields.keys() or not _FIELD.match(data, begin):
+    if not fields or not _LISTS & fields.keys() or not _FIELD.match(text, begin, end):
         return None
-    section = _SECTION.search(data, begin, end)
+    section = _SECTION.search(text, begin, end)
     first = last = end
     if section is not None:
         first = section.end()
-        after = _END.search(data, first, end)
+        after = _END.search(text, first, end)
         last = end if after is None else after.start()
-    return Release(_date(fields.get(b"Date", b"")), fields.get(b"Acquire-By-Hash", b"").lower() == b"yes", data, first, last)
+    by_hash = fields.get(b"Acquire-By-Hash", b"").lower() == b"yes"
+    return Release(_date(fields.get(b"Date", b"")), by_hash, data, text, first, last)
 
 
 def _date(value: bytes) -> int | None:
+    if len(value) > _LONGEST_DATE:
+        return None
     try:
-        return int(parsedate_to_datetime(value.decode("ascii")).timestamp())
-    except (ValueError, TypeError, OverflowError):
+        moment = parsedate_to_datetime(value.decode("ascii"))
+        return int((moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None
 
 

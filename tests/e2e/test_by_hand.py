@@ -27,7 +27,7 @@ def ways() -> list[Block]:
 @pytest.mark.parametrize("way", range(len(ways())))
 @pytest.mark.parametrize("version", RELEASES)
 def test_by_hand(version: str, way: int, tmp_path: Path) -> None:
-    """Each way ends with a pacserve that says its version, and with a service that answers after the machine has started."""
+    """Each way ends with a pacserve that says its version and a service that answers after a boot; apt works then, and after the removal."""
     require(missing())
     host = Debian(version, tmp_path / "host")
     checkout(host.path / "root/pacserve")
@@ -45,6 +45,8 @@ def test_by_hand(version: str, way: int, tmp_path: Path) -> None:
             machine.run(line)
         assert json.loads(machine.answer("/info"))["files"] == {}
         assert "pacserve" in machine.run("pacsrv status")
+    host.run("make uninstall", "/root/pacserve")
+    host.run("test ! -e /etc/apt/pacserve-proxy && test ! -e /etc/apt/apt.conf.d/30pacserve && apt-get -q=2 update --error-on=any")
 
 
 def test_ways() -> None:

@@ -108,7 +108,7 @@ class AptServing:
         )
         passing = PassingOn(around.mirrors, around.limit)
         content = ContentDelivery(self.delivery, around.catalogue, around.mirrors, passing, fetching.streaming.is_far_ahead, reactor)
-        rules = AptRules(around.files.is_here, instance, around.settings.apt_diffs)
+        rules = AptRules(around.files.is_here, around.machine.owns, instance, around.settings.apt_diffs)
         time = Time(reactor, around.wall)
         fetching_releases = ReleaseFetching(around.mirrors, reactor, around.wall)
         self._kept = KeptReleases(f"{around.settings.state}/apt/releases")

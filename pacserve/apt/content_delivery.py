@@ -25,8 +25,9 @@ from pacserve.web.answers import Answer, FileAnswer, SizeAnswer, StreamAnswer
 from pacserve.web.front import Ask
 
 _THIS_HOST = IPv4Address("127.0.0.1")
-# Requests of all clients that are worked on before it is their turn.
+# Requests that are worked on before it is their turn, and those of other hosts among them: a part is this host's own.
 EARLY_LIMIT = 48
+EARLY_OF_OTHERS = 32
 # Seconds for which a mirror that gave a wrong file twice is not asked for it: by then apt has tried it all its times.
 LIAR_REST = 30.0
 
@@ -84,10 +85,15 @@ class ContentDelivery:
             answer = await self._last_resort(file, request, error)
         return self._whole_if_need_be(answer, file, request, ask)
 
-    def begin(self, file: KnownFile, client: IPAddress) -> None:
-        """Begins to fetch a file that a client will get in its turn."""
+    def begin(self, file: KnownFile, client: IPAddress, *, own: bool) -> None:
+        """
+        Begins to fetch a file that a client will get in its turn.
+
+        Args:
+            own: True if the client is on this host.
+        """
         name = file.stated.name
-        if name in self._early or len(self._early) >= EARLY_LIMIT:
+        if name in self._early or len(self._early) >= (EARLY_LIMIT if own else EARLY_OF_OTHERS):
             return
         self._early.add(name)
         early = Deferred.fromCoroutine(self._begin(self.request(file), client))

@@ -27,11 +27,13 @@ class AptRules:
 
     Attributes:
         is_here: Returns whether a host, with a port where there is one, means this daemon.
+        owns: Returns whether an address is one of this host.
         instance: The instance id of this daemon, which its requests name in their Via.
         diffs: False if apt is told that there are no differences between indexes.
     """
 
     is_here: Callable[[str], bool]
+    owns: Callable[[IPAddress], bool]
     instance: str
     diffs: bool
 
@@ -76,7 +78,7 @@ class AptFront(Front):
             return
         known = self.known(target, ask.client)
         if known is not None:
-            self._content.begin(known, ask.client)
+            self._content.begin(known, ask.client, own=self._rules.owns(ask.client))
 
     def known(self, target: Target, client: IPAddress) -> KnownFile | None:
         """Returns a file as releases or lists state it; None where none does."""

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.apt.catalogue import ContentCatalogue
 from pacserve.apt.content import StatedFile
-from pacserve.apt.content_delivery import EARLY_LIMIT, LIAR_REST, ContentDelivery
+from pacserve.apt.content_delivery import EARLY_LIMIT, EARLY_OF_OTHERS, LIAR_REST, ContentDelivery
 from pacserve.apt.knowledge import KnownFile
 from pacserve.delivery.delivering import FileDelivery
 from pacserve.errors import RequestError
@@ -165,27 +165,28 @@ class DeliveryTests(SynchronousTestCase):
         waiting: Deferred[Answer] = Deferred()
         self.delivery.next = lambda: waiting
         for _ in range(3):
-            self.content.begin(FILE, CLIENT)
+            self.content.begin(FILE, CLIENT, own=True)
         self.assertEqual(len(self.delivery.asked), 1)
         arriving = Arriving()
         waiting.callback(StreamAnswer(arriving, "downloaded").opened())
         self.assertTrue(arriving.readers[0].closed)
         held = HeldFile(FILE.stated.name, FileIO(os.open("/dev/null", os.O_RDONLY)), 5, 0, '"x"')
         self.delivery.next = lambda: FileAnswer(held)
-        self.content.begin(FILE, CLIENT)
+        self.content.begin(FILE, CLIENT, own=True)
         self.assertTrue(held.file.closed)
 
     def test_early_failures(self) -> None:
         """A file that can't be had early is asked for again in its turn."""
         self.delivery.next = unavailable
-        self.content.begin(FILE, CLIENT)
-        self.content.begin(FILE, CLIENT)
+        self.content.begin(FILE, CLIENT, own=True)
+        self.content.begin(FILE, CLIENT, own=True)
         self.assertEqual(len(self.delivery.asked), 2)
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_early_limit(self) -> None:
-        """No more files are begun early than the limit, whoever asks."""
+        """No more files are begun early than the limit, and other hosts leave a part of it to this one."""
         self.delivery.next = Deferred
-        for number in range(EARLY_LIMIT + 5):
-            self.content.begin(KnownFile(StatedFile(number, bytes(32), f"x{number}"), URLS), CLIENT)
-        self.assertEqual(len(self.delivery.asked), EARLY_LIMIT)
+        for own, limit in ((False, EARLY_OF_OTHERS), (True, EARLY_LIMIT)):
+            for number in range(EARLY_LIMIT + 5):
+                self.content.begin(KnownFile(StatedFile(number, bytes(32), f"{own}{number}"), URLS), CLIENT, own=own)
+            self.assertEqual(len(self.delivery.asked), limit)

@@ -80,9 +80,10 @@ class FakeContent:
         """Answers."""
         return DocumentAnswer(f"content {file.stated.name} {' '.join(file.urls)}".encode())
 
-    def begin(self, file: KnownFile, client: IPAddress) -> None:
-        """Takes note."""
-        self.begun.append(file)
+    def begin(self, file: KnownFile, client: IPAddress, *, own: bool) -> None:
+        """Takes note of a file of this host."""
+        if own:
+            self.begun.append(file)
 
 
 class FakePassing:
@@ -117,7 +118,7 @@ class FrontTests(SynchronousTestCase):
 
     def make(self, *, diffs: bool = True) -> AptFront:
         """A front."""
-        rules = AptRules(lambda authority: authority == "localhost:9988", "abc", diffs)
+        rules = AptRules(lambda authority: authority == "localhost:9988", lambda client: client == CLIENT, "abc", diffs)
         return AptFront(self.lists, FakeReleases(), self.content, FakePassing(), self.passed, rules)  # type: ignore[arg-type]
 
     def ask(self, url: str, headers: Mapping[str, str] = {}, query: str = "") -> Ask:

@@ -28,9 +28,9 @@ from pacserve.packages.children import Run
 from pacserve.packages.kept_files import KeptFiles, Stamp
 from pacserve.waiting import Waiters
 
-# Seconds between two looks for changes that requests cause, and between those that are taken without one, so that lists have mostly been scanned when
-# the first package is asked for.
-LOOK_INTERVAL = 1.0
+# Seconds between two looks for changes that requests cause, less than apt takes from a list to the first package of it, and between those that are
+# taken without one, so that lists have mostly been scanned when the first package is asked for.
+LOOK_INTERVAL = 0.02
 IDLE_LOOK_INTERVAL = 10.0
 # Seconds that a request waits for lists that are scanned, and for how many on a host that is short of CPU: what is not known is fetched by each host
 # for itself.  apt waits for 30.

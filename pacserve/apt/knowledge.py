@@ -50,7 +50,7 @@ class Lists(Protocol):
 
     @abstractmethod
     def stated(self, sha256: bytes) -> StatedFile | None:
-        """Returns the file with this digest; None where no list states it."""
+        """Returns the file with this digest, if anybody may have it; None where no list states it, or only that of a repository with a password."""
 
 
 class Releases(Protocol):

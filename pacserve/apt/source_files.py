@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from pacserve.apt.passwords import parse_machines
 from pacserve.apt.sources import FORMAT, Sources, mirror_file, parse_mirrors, parse_places, parse_targets, sources_of
 from pacserve.errors import FetchError
 from pacserve.packages.children import ChildOutcome, NotInstalledError, Run
@@ -20,6 +21,8 @@ _PLACES = {
     "SOURCE_PARTS": "Dir::Etc::sourceparts/d",
     "CONFIGURATION": "Dir::Etc::main/f",
     "CONFIGURATION_PARTS": "Dir::Etc::parts/d",
+    "PASSWORDS": "Dir::Etc::netrc/f",
+    "PASSWORD_PARTS": "Dir::Etc::netrcparts/d",
 }
 _SOURCE_SUFFIXES = (".list", ".sources")
 # Files that are looked at in one folder, and bytes of a list of mirrors that are read.
@@ -77,7 +80,7 @@ class SourceFiles:
         except NotInstalledError:
             return self.without_apt()
         self.trouble = self._trouble()
-        return sources_of(parse_targets(targets.output), self._more, self._mirrors, self._is_here)
+        return sources_of(parse_targets(targets.output), self._more, self._mirrors, self._is_here, self._machines())
 
     async def _ask(self, *command: str) -> ChildOutcome:
         outcome = await self._run(command)
@@ -93,14 +96,22 @@ class SourceFiles:
         self._mirror_files[path] = _stamp(path)
         return parse_mirrors(_content(path))
 
+    def _machines(self) -> frozenset[str] | None:
+        """Returns the hosts for which there are passwords; None where a file of them can't be read, as is usual."""
+        file, folder = self._places.get("PASSWORDS"), self._places.get("PASSWORD_PARTS")
+        there = [path for path in (file, folder, *_files(folder)) if path is not None and os.path.lexists(path)]
+        if not all(os.access(path, os.R_OK) for path in there):
+            return None
+        return frozenset(host for path in there for host in parse_machines(_content(path)))
+
     def _look(self) -> dict[str, Stamp | None]:
         """Returns the versions of the files that decide what apt says; a new file in one of its folders is a new entry."""
         places = self._places
-        seen = {path: _stamp(path) for path in (places.get("SOURCES"), places.get("CONFIGURATION")) if path is not None}
+        seen = {path: _stamp(path) for path in (places.get("SOURCES"), places.get("CONFIGURATION"), places.get("PASSWORDS")) if path is not None}
         if "STATUS" in places:  # the architectures for which this host has packages (dpkg(1), --add-architecture)
             architectures = str(Path(places["STATUS"]).with_name("arch"))
             seen[architectures] = _stamp(architectures)
-        for folder in (places.get("SOURCE_PARTS"), places.get("CONFIGURATION_PARTS")):
+        for folder in (places.get("SOURCE_PARTS"), places.get("CONFIGURATION_PARTS"), places.get("PASSWORD_PARTS")):
             seen.update((path, _stamp(path)) for path in _files(folder))
         return seen
 

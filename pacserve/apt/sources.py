@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from pacserve.apt.bases import Bases
+from pacserve.apt.passwords import needs_password
 from pacserve.apt.targets import Target, asked_target, target_of
 
 FORMAT = "$(CREATED_BY)\t$(REPO_URI)\t$(FILENAME)"
@@ -57,10 +58,12 @@ class Sources:
     Attributes:
         bases: Below which files may be asked for.
         lists: The paths of the lists that state files, without the suffix of a compressed one, each with the bases below which these lie.
+        secret: Those of them whose files are for those alone who have a password.
     """
 
     bases: Bases = field(default_factory=Bases)
     lists: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
+    secret: frozenset[str] = frozenset()
 
 
 def parse_places(output: bytes) -> dict[str, str]:
@@ -133,7 +136,11 @@ def base_of(url: str, is_here: Callable[[str], bool]) -> Target | None:
 
 
 def sources_of(
-    targets: Iterable[IndexTarget], more: Iterable[str], mirrors: Callable[[str], Sequence[str] | None], is_here: Callable[[str], bool]
+    targets: Iterable[IndexTarget],
+    more: Iterable[str],
+    mirrors: Callable[[str], Sequence[str] | None],
+    is_here: Callable[[str], bool],
+    machines: Collection[str] | None = frozenset(),
 ) -> Sources:
     """
     Returns the sources of a host.
@@ -142,23 +149,29 @@ def sources_of(
         more: URLs of bases that no source names.
         mirrors: Returns the URLs of the mirrors of a repository that has a list of them, None for any other one.
         is_here: Returns whether an authority names this daemon.
+        machines: The hosts for which there are passwords; None where that can't be read.
     """
+    secret: set[str] = set()
+    urls: dict[str, Sequence[str]] = {}
     found: dict[str, tuple[Target, ...]] = {}
     lists: dict[str, dict[Target, None]] = {}
     others: dict[Target, None] = {}
     for target in targets:
         if target.repository not in found:
             several = mirrors(target.repository)
-            bases = [base_of(url, is_here) for url in ((target.repository,) if several is None else several)]
+            urls[target.repository] = (target.repository,) if several is None else several
+            bases = [base_of(url, is_here) for url in urls[target.repository]]
             found[target.repository] = tuple(dict.fromkeys(base for base in bases if base is not None))
             listed = mirror_list_base(target.repository, is_here)
             if listed is not None:
                 others[listed] = None
         if target.kind in LIST_KINDS and found[target.repository]:
             lists.setdefault(target.file, {}).update(dict.fromkeys(found[target.repository]))
+            if any(needs_password(url, machines) for url in urls[target.repository]):
+                secret.add(target.file)
     others.update((base, None) for url in more if (base := base_of(url, is_here)) is not None)
     every = dict.fromkeys(base for bases in (*found.values(), tuple(others)) for base in bases)
-    return Sources(Bases(tuple(every)), {file: tuple(bases) for file, bases in lists.items()})
+    return Sources(Bases(tuple(every)), {file: tuple(bases) for file, bases in lists.items()}, frozenset(secret))
 
 
 def _authority(base: Target) -> str:

@@ -58,6 +58,7 @@ class AptNoticeTests(SynchronousTestCase):
             ("mirror.example:8080", True),
             ("[2001:db8::1]:81", True),
             ("me:secret@deb.debian.org", True),
+            ("deb.debian.org:80", True),
             ("mirror.example", False),
             ("downloads.example", False),
             ("a", False),

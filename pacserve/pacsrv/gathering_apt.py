@@ -21,6 +21,8 @@ from pacserve.pacsrv.setup.machine import read_apt_state
 from pacserve.pacsrv.setup.record import APT_CONFIGURATION, APT_SCRIPT, OPTION_FILES
 
 LISTS = "/var/lib/apt/lists"
+# A user without any rights of its own.
+_STRANGER = User(-1, frozenset())
 
 # apt.conf(5): names are the same in upper and lower case.
 _SETTING = re.compile(r'Acquire::http::(Proxy(?:::([^ "]+))?|Proxy-?Auto-?Detect) "([^"]*)";', re.IGNORECASE)
@@ -53,7 +55,10 @@ def gather_apt(daemon: Daemon, user: User | None) -> AptFacts | None:
     direct = [source for source in every if source.lower().startswith("https://")]
     shared = [source for source in every if source.lower().startswith("http://") and not _LOCAL.match(source)]
     unknown = [source for source in shared if facts.proxy and not (output_of((facts.detector, f"{source}/")) or "").strip()]
-    lists = look_at(LISTS, user, _is_list)
+    # What every user may read the daemon may, too; only root finds out its user.
+    lists = look_at(LISTS, user or _STRANGER, _is_list)
+    if lists.problem and user is None:
+        lists = Folder(LISTS, doubt="it is not known whether pacserve's user may read it")
     if not (lists.problem or lists.missing or _has_lists()):
         lists = Folder(LISTS, missing=True)
     return dataclasses.replace(facts, silence=silence, lists=lists, direct=tuple(direct), unknown=tuple(unknown))

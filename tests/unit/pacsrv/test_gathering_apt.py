@@ -12,10 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.pacsrv import gathering_apt
 from pacserve.pacsrv.asking import Daemon, SilentError
-from pacserve.pacsrv.facts import AptFacts
+from pacserve.pacsrv.facts import AptFacts, Folder
 from pacserve.pacsrv.gathering_apt import gather_apt, read_apt
+from pacserve.pacsrv.process import User
 from pacserve.pacsrv.setup.apt import AptState, File
-from pacserve.pacsrv.setup.record import APT_CONFIGURATION, APT_SCRIPT, OPTION_FILES
+from pacserve.pacsrv.setup.record import APT_SCRIPT, OPTION_FILES
 from tests.unit.pacsrv.setup.test_apt import BOTH
 
 URL = "http://127.0.0.1:9988"
@@ -134,4 +135,31 @@ class GatheringTests(SynchronousTestCase):
         found = self.gathered(_Daemon(None), AptFacts(wanted=True))
         assert found is not None
         self.assertEqual(found.silence, "no program listens there")
-        self.assertIn(APT_CONFIGURATION, BOTH)
+
+    def test_lists(self) -> None:
+        """Lists that everybody may read are well whoever the daemon is; others are a fault, or a doubt where its user is not known."""
+        folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        folder.chmod(0o755)
+        self.patch(gathering_apt, "LISTS", str(folder))
+        self.patch(gathering_apt, "gather_apt_here", lambda: AptFacts(wanted=True))
+        self.patch(gathering_apt, "output_of", self.output)
+
+        def found(user: User | None) -> Folder:
+            facts = gather_apt(_Daemon(None), user)
+            assert facts is not None
+            assert facts.lists is not None
+            return facts.lists
+
+        other = User(12345, frozenset())
+        self.assertTrue(found(other).missing)
+        (folder / "a_dists_b_InRelease").write_text("")
+        self.assertTrue(found(None).missing, "it lists no packages")
+        lists = folder / "a_dists_b_main_binary-amd64_Packages.lz4"
+        lists.write_text("")
+        lists.chmod(0o644)
+        self.assertEqual([(found(user).problem, found(user).doubt, found(user).missing) for user in (None, other)], [("", "", False)] * 2)
+        lists.chmod(0o640)
+        self.assertIn("may not read 1 of 1 files", found(other).problem)
+        self.assertTrue(found(None).doubt)
+        self.assertEqual(found(User(0, frozenset())).problem, "")

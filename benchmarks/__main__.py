@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks import (
+    apt,
     attacked,
     burst,
     crowd,
@@ -57,6 +58,7 @@ BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
     together.NAME: together.measure,
     together.BUSY: together.measure_busy,
     mirrors.NAME: mirrors.measure,
+    apt.NAME: apt.measure,
     restarts.NAME: restarts.measure,
     watched.NAME: watched.measure,
     weight.MEMORY: weight.measure_memory,
@@ -64,7 +66,7 @@ BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
     growth.NAME: growth.measure,
 }
 # Benchmarks that take minutes, and run only if they are named.
-_LONG = frozenset({growth.NAME, hostile.NAME, mirrors.NAME, restarts.NAME, slow_mirror.NAME, together.NAME, together.BUSY})
+_LONG = frozenset({apt.NAME, growth.NAME, hostile.NAME, mirrors.NAME, restarts.NAME, slow_mirror.NAME, together.NAME, together.BUSY})
 # Seconds after which no further benchmark begins that was not named, so that all of them take less than 8 minutes on a slow machine, too.
 _BUDGET = 360.0
 # Load average of the last minute from which on figures are not to be trusted.

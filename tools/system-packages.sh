@@ -26,7 +26,7 @@ debian_packages() {
     echo 'libgpgme-dev libssl-dev pacman-package-manager ca-certificates'
     [ "$purpose" = run ] || echo 'nginx-light|nginx iproute2 iptables nftables util-linux mount procps gnupg makepkg libarchive-tools zstd'
     [ "$purpose" != test ] || echo 'chromium chromium-driver python3-netifaces git python3-build python3-installer python3-setuptools python3-wheel'
-    [ "$purpose" != bench ] || echo 'wrk'
+    [ "$purpose" != bench ] || echo 'wrk apt-cacher-ng'
     [ "$purpose" != pacman7 ] || echo 'debootstrap'
     [ "$purpose" != install ] || echo 'debootstrap systemd-container'
 }
@@ -78,8 +78,9 @@ debian_install() {
     quietly as_root apt-get update -o Acquire::Retries=3 || echo 'apt-get update failed; trying with the package lists that are there.' >&2
     quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends --no-remove -o Acquire::Retries=3 \
         -o Dpkg::Use-Pty=0 "$@" || return
-    # The tests start their own nginx, and need of prometheus only its promtool; the user did not ask for running servers.
-    for server in nginx prometheus; do
+    # Tests and benchmarks start their own nginx and apt-cacher-ng, and need of prometheus only its promtool; the user did not ask for running
+    # servers.
+    for server in nginx prometheus apt-cacher-ng; do
         case " $* " in
             *" $server "* | *" $server-light "*)
                 as_root service "$server" stop >/dev/null 2>&1 || true

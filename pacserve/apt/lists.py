@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import stat
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from hashlib import blake2b
 
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -18,11 +13,11 @@ from pacserve.apt.bases import Bases
 from pacserve.apt.content import StatedFile
 from pacserve.apt.index import Index, key_of
 from pacserve.apt.knowledge import Lists
-from pacserve.apt.scanning import COMPRESSED
+from pacserve.apt.scans import Scans, list_files
 from pacserve.apt.source_files import SourceFiles
 from pacserve.apt.targets import Target
 from pacserve.complaints import Complaints
-from pacserve.errors import FetchError, plain_reason
+from pacserve.errors import FetchError
 from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.packages.children import Run
 from pacserve.packages.kept_files import KeptFiles, Stamp
@@ -32,16 +27,14 @@ from pacserve.waiting import Waiters
 # taken without one, so that lists have mostly been scanned when the first package is asked for.
 LOOK_INTERVAL = 0.02
 IDLE_LOOK_INTERVAL = 10.0
-# Seconds that a request waits for lists that are scanned, and for how many on a host that is short of CPU: what is not known is fetched by each host
-# for itself.  apt waits for 30.
+# Seconds that a request waits for lists that are scanned, and what this may become on a host that is short of CPU: a file that is not known is
+# fetched by each host for itself.  apt waits for 30.
 READING_TIMEOUT = 5.0
 LONGEST_READING_TIMEOUT = 10.0
 # Seconds after which what could not be read is tried again though it has not changed, and until sources are read again for an unknown base.
 RETRY_INTERVAL = 60.0
 # Files from which on a list is a distribution's, whose files never change under a name: its former index answers while the new one is made.
 DISTRIBUTION_SIZE = 5000
-# Child processes at the same time: one for each core of a small machine.
-CHILDREN_LIMIT = 2
 
 
 @dataclass(slots=True)
@@ -54,14 +47,12 @@ class _List:
         stamp: Of the version that was read, or could not be.
         index: What that states; None where it could not be read.
         failed_at: When it could not be read; None if it could.
-        secret: True if its files are for those alone who have a password.
     """
 
     bases: tuple[Target, ...]
     stamp: Stamp | None = None
     index: Index | None = None
     failed_at: float | None = None
-    secret: bool = False
 
     def take(self, index: Index | None) -> None:
         """Takes another index in the place of the one that there is."""
@@ -77,7 +68,7 @@ def kept_indexes(folder: str) -> KeptFiles[Index]:
 
 class VerifiedLists(Lists):
     """
-    Knows the lists that apt has verified, through `pacserve.apt.scanning` in child processes.
+    Knows the sources of apt, and the lists that it has verified.
 
     Attributes:
         revision: Grows whenever the lists may state something else than before.
@@ -87,12 +78,10 @@ class VerifiedLists(Lists):
 
     def __init__(self, files: SourceFiles, kept: KeptFiles[Index], run: Run, clock: IReactorTime, lateness: Lateness = PUNCTUAL) -> None:
         self._files = files
-        self._kept = kept
-        self._run = run
+        self._scans = Scans(kept, run)
         self._clock = clock
         self._lateness = lateness
         self._complaints = Complaints(self._log)
-        self._children = DeferredSemaphore(CHILDREN_LIMIT)
         self._sources = files.without_apt()
         self._lists: dict[str, _List] = {}
         self._by_base: dict[Target, list[Index]] = {}
@@ -157,16 +146,15 @@ class VerifiedLists(Lists):
         return found
 
     def stated(self, sha256: bytes) -> StatedFile | None:
-        """Returns the file with this digest, if anybody may have it: what needs a password is not offered to the LAN."""
         for known in self._lists.values():
-            stated = None if known.index is None or known.secret else known.index.stated(sha256)
+            stated = None if known.index is None else known.index.stated(sha256)
             if stated is not None:
                 return stated
         return None
 
     def matching(self, text: str, most: int) -> Sequence[StatedFile]:
         """
-        Returns the files whose label contains `text`, each once: the shortest labels first.  Some 20 ms for a large list.
+        Returns the files whose label contains `text`, each once: first those of the package of that name, then short labels.  20 ms for a large list.
 
         Args:
             most: How many are given.
@@ -219,16 +207,15 @@ class VerifiedLists(Lists):
 
     def _read_lists(self) -> None:
         """Begins to scan the lists that have changed, and forgets those that are gone."""
-        present = self._present()
+        present = list_files(self._sources.lists, self._complaints)
         changed = False
         for path in [path for path in self._lists if path not in present]:
             self._lists.pop(path).take(None)
             changed = True
         for path, (stamp, bases) in present.items():
             known = self._lists.setdefault(path, _List(bases))
-            secret = path.removesuffix(next(filter(path.endswith, COMPRESSED), "")) in self._sources.secret
-            changed = changed or (known.bases, known.secret) != (bases, secret)
-            known.bases, known.secret = bases, secret
+            changed = changed or known.bases != bases
+            known.bases = bases
             if path not in self._scanning and (
                 known.stamp != stamp or (known.failed_at is not None and self._is_over(known.failed_at, RETRY_INTERVAL))
             ):
@@ -236,42 +223,15 @@ class VerifiedLists(Lists):
                     known.take(None)  # a package of one's own may have been built again under its name, and this list is read in no time
                     changed = True
                 self._scanning[path] = Deferred.fromCoroutine(self._read_list(path, known, stamp))
-                self._complaints.hear(self._scanning[path], "scanning a list of apt").addBoth(partial(self._list_read, path))
+                self._complaints.hear(self._scanning[path], "scanning a list of apt").addBoth(self._list_read, path)
         if changed:
             self._take_changes()
-
-    def _present(self) -> dict[str, tuple[Stamp, tuple[Target, ...]]]:
-        """Returns the lists that there are, by their paths: apt keeps some compressed."""
-        folders: dict[str, frozenset[str]] = {}
-        present: dict[str, tuple[Stamp, tuple[Target, ...]]] = {}
-        for stem, bases in self._sources.lists.items():
-            folder, _, name = stem.rpartition("/")
-            if folder not in folders:
-                folders[folder] = self._names(folder)
-            suffix = next((suffix for suffix in ("", *COMPRESSED) if f"{name}{suffix}" in folders[folder]), None)
-            stamp = None if suffix is None else _stamp(f"{stem}{suffix}")
-            if stamp is not None:
-                present[f"{stem}{suffix}"] = stamp, bases
-        return present
-
-    def _names(self, folder: str) -> frozenset[str]:
-        try:
-            names, trouble = frozenset(os.listdir(folder)), ""  # noqa: PTH208 - names are wanted, and for every look
-        except OSError as error:
-            names, trouble = (
-                frozenset(),
-                f"the folder of apt's lists, {folder}, can't be read: {plain_reason(error)}; no package is known, and shared",
-            )
-        self._complaints.about(folder, trouble)
-        return names
 
     async def _read_list(self, path: str, known: _List, stamp: Stamp) -> None:
         index: Index | None = None
         trouble = ""
         try:
-            index = self._kept.find(_name(path), stamp)
-            if index is None:
-                index = await self._children.run(lambda: Deferred.fromCoroutine(self._scan(path)))
+            index = await self._scans.index(path, stamp)
         except FetchError as error:
             trouble = f"the list {path} of apt can't be read: {error}; its files are passed on, and not shared"
         if self._lists.get(path) is not known or self._stopped:  # it was removed meanwhile
@@ -284,36 +244,10 @@ class VerifiedLists(Lists):
         known.take(index)
         self._take_changes()
 
-    async def _scan(self, path: str) -> Index:
-        """
-        Has a child scan a list.
-
-        Raises:
-            FetchError: The list can't be read, or its index can't be kept.
-        """
-        name = _name(path)
-        try:
-            file = self._kept.create(name)
-        except OSError as error:
-            raise FetchError(plain_reason(error)) from error
-        try:
-            outcome = await self._run((sys.executable, "-P", "-m", "pacserve.apt.scanning", path), file.fileno())
-            if outcome.status != 0:
-                raise FetchError(outcome.complaint or f"exit status {outcome.status}")
-            index = Index(file)
-        except (OSError, ValueError) as error:
-            self._kept.discard(file)
-            raise FetchError(plain_reason(error) if isinstance(error, OSError) else str(error)) from error
-        except BaseException:
-            self._kept.discard(file)
-            raise
-        self._kept.keep(name, file)
-        return index
-
-    def _list_read(self, path: str, _: object) -> None:
+    def _list_read(self, _: None, path: str) -> None:
         self._scanning.pop(path, None)
         if not self._scanning and not self._stopped:
-            self._kept.forget_others([_name(path) for path in self._lists])
+            self._scans.keep_only(self._lists)
         self._ended.wake()
 
     def _take_changes(self) -> None:
@@ -324,16 +258,3 @@ class VerifiedLists(Lists):
                 for base in known.bases:
                     by_base.setdefault(base, []).append(known.index)
         self._by_base = by_base
-
-
-def _name(path: str) -> str:
-    """Returns the name of the index of a list: a path may be longer than a name."""
-    return blake2b(os.fsencode(path), digest_size=16).hexdigest()
-
-
-def _stamp(path: str) -> Stamp | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - a Path takes five times as long
-    except OSError:
-        return None
-    return (found.st_mtime_ns, found.st_ino, found.st_size) if stat.S_ISREG(found.st_mode) else None

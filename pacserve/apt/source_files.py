@@ -120,8 +120,7 @@ class SourceFiles:
         parts = [path for path in _files(self._places.get("SOURCE_PARTS")) if path.endswith(_SOURCE_SUFFIXES)]
         for path in (self._places.get("SOURCES"), self._places.get("SOURCE_PARTS"), *parts):
             if path is not None and os.path.lexists(path) and not os.access(path, os.R_OK):
-                advice = "let the user of pacserve read it, or name its URLs with --apt-mirror"
-                return f"{path} can't be read, so apt gets nothing of it from pacserve: {advice}"
+                return f"{path} can't be read, so apt is refused what it names: let the user of pacserve read it, or name its URLs with --apt-mirror"
         return ""
 
 

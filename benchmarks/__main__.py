@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks import (
     apt,
+    apt_lists,
     attacked,
     burst,
     crowd,
@@ -63,6 +64,7 @@ BENCHMARKS: dict[str, Callable[[Lab], Iterator[Result]]] = {
     watched.NAME: watched.measure,
     weight.MEMORY: weight.measure_memory,
     weight.START: weight.measure_start,
+    apt_lists.NAME: apt_lists.measure,
     growth.NAME: growth.measure,
 }
 # Benchmarks that take minutes, and run only if they are named.

@@ -23,8 +23,8 @@ from pacserve.packages.children import Run
 from pacserve.packages.kept_files import KeptFiles, Stamp
 from pacserve.waiting import Waiters
 
-# Seconds between two looks for changes that requests cause, less than apt takes from a list to the first package of it, and between those that are
-# taken without one, so that lists have mostly been scanned when the first package is asked for.
+# Seconds between two looks for changes that requests cause, 0.2 ms each: less than apt takes from the last list to the first package of it.  Without
+# a request there are looks as well, so that lists have mostly been scanned when the first package is asked for.
 LOOK_INTERVAL = 0.02
 IDLE_LOOK_INTERVAL = 10.0
 # Seconds that a request waits for lists that are scanned, and what this may become on a host that is short of CPU: a file that is not known is

@@ -9,7 +9,8 @@ import pytest
 from tests.e2e.conftest import MakeAptLab
 from tests.e2e.lab import Daemon, wait_until
 from tests.e2e.lab.apt_host import Apt, Form
-from tests.e2e.lab.apt_lab import Suite, assert_good, packages
+from tests.e2e.lab.apt_lab import assert_good, packages
+from tests.e2e.lab.apt_repository import Suite
 
 # Takes a minute: files that apt has just put there are left alone for as long.
 pytestmark = pytest.mark.long

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
 
+from tests.e2e.lab.apt_packages import Deb
 from tests.e2e.lab.daemon import Daemon
 from tests.e2e.lab.host import Host
 from tests.e2e.lab.namespace import wait_until
@@ -158,6 +159,11 @@ class Apt:
         done = self.host.run([*self._enter, "dpkg-query", f"--admindir={_ROOT}/var/lib/dpkg", "-W", "-f", form], check=False)
         words = (line.split() for line in done.stdout.splitlines())
         return {name: version for state, name, version in words if state == "ii"}
+
+    def pretend(self, *debs: Deb) -> None:
+        """Has dpkg believe that these packages are installed."""
+        status = "\n".join(deb.control.replace("\n", "\nStatus: install ok installed\n", 1) for deb in debs)
+        (self.dir / "root/var/lib/dpkg/status").write_text(status)
 
     def forget(self, *, lists: bool = False) -> None:
         """Forgets what is installed, and what was downloaded of packages; the lists as well if that is wanted."""

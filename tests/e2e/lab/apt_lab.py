@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,11 +10,14 @@ from subprocess import CompletedProcess
 
 from tests.e2e.lab.apt_host import Apt
 from tests.e2e.lab.apt_packages import Deb, build_deb
-from tests.e2e.lab.apt_repository import Repository, Suite
+from tests.e2e.lab.apt_repository import Repository
+from tests.e2e.lab.daemon import Program
 from tests.e2e.lab.mirror import MirrorRequest
 from tests.e2e.lab.network import Lab
 from tests.e2e.lab.packages import SigningKey
 
+FAULTY_PORT = 81
+_FAULTY = Path(__file__).with_name("apt_mirror.py")
 # What apt says where a mirror, or a cache between, gave files that do not belong together.
 TORN = ("Hash Sum mismatch", "Mirror sync in progress", "unexpected size", "Clearsigned file isn't valid", "BADSIG", "Splitting up")
 
@@ -40,6 +44,12 @@ class AptLab:
     def repository(self, path: str) -> Repository:
         """Returns the repository below a folder of the mirror."""
         return Repository(self.root / path, self._key)
+
+    def faulty(self, kind: str) -> Program:
+        """Starts a mirror of the same files with a fault on a port of its own; `kind` is a class of apt_mirror.py."""
+        mirror = self.lab.mirror
+        log = mirror.dir / f"{kind}.log"
+        return Program(mirror, [sys.executable, str(_FAULTY), kind, str(self.root), str(FAULTY_PORT)], log, FAULTY_PORT)
 
     def downloads(self, ending: str = ".deb") -> list[MirrorRequest]:
         """The GETs for files whose names end so that the mirror answered with bytes."""
@@ -80,6 +90,3 @@ def assert_whole(done: CompletedProcess[str]) -> None:
     """
     said = done.stdout + done.stderr
     assert not [words for words in TORN if words in said], said
-
-
-__all__ = ["TORN", "AptLab", "Suite", "assert_good", "assert_whole", "packages", "together"]

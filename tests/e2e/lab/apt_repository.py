@@ -8,7 +8,7 @@ import hashlib
 import lzma
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class Suite:
         translation: True if there are descriptions apart from the packages.
         before: The state that clients may update their indexes from by a difference.
         pool: The folder of the packages.
+        extra: More of each Packages than the packages that are there.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Suite:
     architectures: tuple[str, ...] = ("amd64", "arm64")
     before: Suite | None = None
     pool: str = "pool/main"
+    extra: bytes = field(default=b"", repr=False)
 
     @property
     def folder(self) -> str:
@@ -62,7 +64,7 @@ class Suite:
     def packages(self, architecture: str) -> bytes:
         """Returns the packages of an architecture, and those of all."""
         wanted = (deb for deb in self.debs if deb.architecture in (architecture, "all") or not self.name)
-        return "\n".join(deb.stanza(self.directory(deb.package)) for deb in wanted).encode()
+        return "\n".join(deb.stanza(self.directory(deb.package)) for deb in wanted).encode() + self.extra
 
     def indexes(self) -> Mapping[str, bytes]:
         """Returns the indexes by their paths from the folder of the release on."""
@@ -176,9 +178,9 @@ def _difference(path: str, before: bytes, after: bytes) -> dict[str, bytes]:
         ("SHA256-Download", packed, f"{name}.gz"),
     )
     lines: list[str] = []
-    for field, data, label in rows:
+    for key, data, label in rows:
         row = f"{hashlib.sha256(data).hexdigest()} {len(data)} {label}".rstrip()
-        lines += [f"{field}: {row}"] if not label else [f"{field}:", f" {row}"]
+        lines += [f"{key}: {row}"] if not label else [f"{key}:", f" {row}"]
     return {f"{path}.diff/Index": ("\n".join(lines) + "\n").encode(), f"{path}.diff/{name}.gz": packed}
 
 

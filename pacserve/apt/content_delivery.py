@@ -8,6 +8,7 @@ from ipaddress import IPv4Address
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from pacserve.apt.catalogue import ContentCatalogue
@@ -100,7 +101,7 @@ class ContentDelivery:
         self._complaints.hear(early, "beginning to fetch a file").addCallback(lambda _: self._early.discard(name))
 
     async def hold(self, file: KnownFile) -> bool:
-        """Fetches a file, so that this host has it; returns whether it has, as it is stated."""
+        """Fetches a file, so that this host has it by its name; returns whether it has, as it is stated."""
         try:
             answer = await self._delivery.deliver(self.request(file), _THIS_HOST)
         except RequestError:
@@ -112,9 +113,12 @@ class ContentDelivery:
         if reader is None:
             return False
         try:
-            return await reader.more(file.stated.size - 1)  # the last byte can be read when all are known to be right
+            held = await reader.more(file.stated.size - 1)  # the last byte can be read when all are known to be right
         finally:
             reader.close()
+        # Readers are woken before the file has its name: it has in the next turn of the reactor.
+        await deferLater(self._clock, 0)
+        return held
 
     async def _begin(self, request: FileRequest, client: IPAddress) -> None:
         answer = await self._delivery.deliver(request, client)

@@ -190,3 +190,19 @@ class DeliveryTests(SynchronousTestCase):
             for number in range(EARLY_LIMIT + 5):
                 self.content.begin(KnownFile(StatedFile(number, bytes(32), f"{own}{number}"), URLS), CLIENT, own=own)
             self.assertEqual(len(self.delivery.asked), limit)
+
+    def test_held(self) -> None:
+        """A file is held when it is here by its name, which it gets in the moment after its readers are told that it is whole."""
+        arriving = Arriving()
+        self.delivery.next = lambda: StreamAnswer(arriving, "downloaded")
+        holding = Deferred.fromCoroutine(self.content.hold(FILE))
+        self.assertNoResult(holding)
+        self.assertTrue(arriving.readers[0].closed)
+        self.clock.advance(0)
+        self.assertFalse(self.successResultOf(holding))  # it ended before its last byte
+        held = HeldFile(FILE.stated.name, FileIO(os.open("/dev/null", os.O_RDONLY)), 5, 0, '"x"')
+        self.delivery.next = lambda: FileAnswer(held)
+        self.assertTrue(self.successResultOf(Deferred.fromCoroutine(self.content.hold(FILE))))
+        self.assertTrue(held.file.closed)
+        self.delivery.next = unavailable
+        self.assertFalse(self.successResultOf(Deferred.fromCoroutine(self.content.hold(FILE))))

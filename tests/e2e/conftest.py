@@ -6,7 +6,7 @@ import itertools
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -187,10 +187,12 @@ def make_apt_lab(make_lab: MakeLab, depot: Depot, tmp_path: Path, request: pytes
     """Makes LANs of hosts with apt for one test: this machine's, or that of the Debian folder that `--apt3` names."""
     debian = request.config.getoption("--apt3", default=None)
 
-    def make(hosts: int = 1, directives: str = "", **options: Any) -> AptLab:
+    def make(hosts: int = 1, architectures: Sequence[str] = (), *, pacman: bool = False, **options: Any) -> AptLab:
         root = tmp_path / f"www{next(_NUMBERS)}"
         root.mkdir()
-        lab = make_lab(hosts=hosts, sites=(Site(80, root, directives),), **options)
-        return AptLab(lab, root, depot.key, None if debian is None else Path(debian))
+        if pacman:
+            (root / "core").symlink_to(depot.signed / "core")
+        lab = make_lab(hosts=hosts, sites=(Site(80, root),), **options)
+        return AptLab(lab, root, depot.key, None if debian is None else Path(debian), architectures)
 
     return make

@@ -23,6 +23,10 @@ _CONTRIB = Path(__file__).parents[3] / "contrib" / "apt"
 _ROOT = "/var/lib/apt-root"
 # What a host has of its own, by the folder's name outside.
 _FOLDERS = {"etc": "/etc/apt", "state": "/var/lib/apt", "cache": "/var/cache/apt", "root": _ROOT}
+_MADE = (
+    *("etc/apt.conf.d", "etc/sources.list.d", "etc/preferences.d", "etc/keyrings", "state/lists/partial", "cache/archives/partial"),
+    *("root/log", "root/var/lib/dpkg"),
+)
 _CONFIGURATION = f"""
 APT::Architecture "{{architecture}}"; APT::Architectures {{{{ "{{architecture}}"; }}}};
 APT::Get::Assume-Yes "true"; Acquire::Languages "{{languages}}"; quiet "1";
@@ -64,7 +68,7 @@ class Apt:
         self._enter: list[str] = []
         for name, place in _FOLDERS.items():
             host.run(["sh", "-c", _MOUNTS, "sh", str(host.dir / "apt" / name), place])
-        for folder in ("etc/apt.conf.d", "etc/sources.list.d", "etc/preferences.d", "etc/keyrings", "root/log", "root/var/lib/dpkg"):
+        for folder in _MADE:
             (self.dir / folder).mkdir(parents=True)
         (self.dir / "root/var/lib/dpkg/status").touch()
         (self.dir / "etc/keyrings/lab.gpg").write_bytes(key)

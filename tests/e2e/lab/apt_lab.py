@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,16 +30,18 @@ class AptLab:
     Args:
         lab: The LAN; its mirror serves `root`.
         debian: The folder of the Debian whose apt is used, in the place of this machine's.
+        architectures: Those of the first hosts.
 
     Attributes:
         root: The folder of the mirror: a repository is a folder in it.
         debian: The repository that sources mean when nothing else is said.
     """
 
-    def __init__(self, lab: Lab, root: Path, key: SigningKey, debian: Path | None = None) -> None:
+    def __init__(self, lab: Lab, root: Path, key: SigningKey, debian: Path | None = None, architectures: Sequence[str] = ()) -> None:
         self.lab, self.root, self._key = lab, root, key
         public = key.public()
-        self.hosts = [Apt(host, public, debian) for host in lab.hosts]
+        names = itertools.chain(architectures, itertools.repeat("amd64"))
+        self.hosts = [Apt(host, public, debian, name) for host, name in zip(lab.hosts, names, strict=False)]
         self.debian = self.repository("debian")
 
     def repository(self, path: str) -> Repository:

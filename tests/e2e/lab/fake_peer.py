@@ -41,8 +41,12 @@ class Claims(BaseHTTPRequestHandler):
     def info(self) -> None:
         """Answers /info."""
         files = {path.name: path.stat().st_size for path in self.folder.iterdir() if ".pkg.tar" in path.name}
-        document = {"protocol": 1, "instance": "0123456789abcdef" * 2, "generation": 1, "arch": ["x86_64"], "files": files}
+        document = {"protocol": 1, "instance": "0123456789abcdef" * 2, "generation": 1, "arch": ["x86_64"], "files": files, "content": self.content()}
         self.reply(200, json.dumps(document).encode(), ("Content-Type", "application/json"))
+
+    def content(self) -> dict[str, int]:
+        """Returns the files that are shared by content, with their sizes."""
+        return {path.name: path.stat().st_size for path in self.folder.glob("*.blob")}
 
     def package(self, name: str) -> None:
         """Answers /package/NAME and /package/NAME/data."""
@@ -106,7 +110,8 @@ class ForeignNames(Claims):
     def info(self) -> None:
         files = {"../../etc/shadow": 1, "core.db": 100, "x" * 5000: -1, **{path.name: path.stat().st_size for path in self.folder.iterdir()}}
         document = {"protocol": 1, "instance": "0123456789abcdef" * 2, "generation": 1, "arch": ["x86_64"], "files": files}
-        self.reply(200, json.dumps(document).encode(), ("Content-Type", "application/json"))
+        foreign = {"../../etc/shadow@" + "0" * 64 + ".blob": 1, "x@00.blob": 100, "y@" + "0" * 64 + ".blob": -1}
+        self.reply(200, json.dumps({**document, "content": {**foreign, **self.content()}}).encode(), ("Content-Type", "application/json"))
 
 
 class Garbage(Claims):
@@ -190,6 +195,14 @@ class Lengthens(ChangesItsMind):
         self.reply(200, content, length=len(content) if self.command == "GET" else len(content) - 1000)
 
 
+class OtherBytes(ChangesItsMind):
+    """Sends as many bytes as the file has, of which the last are others."""
+
+    def package(self, name: str) -> None:
+        content = (self.folder / name).read_bytes()
+        self.reply(200, content[:-5] + b"wrong")
+
+
 class HeadOnly(ChangesItsMind):
     """Says that the file comes, and sends none of it."""
 
@@ -249,7 +262,7 @@ class TakesClaims(Claims):
     claimed: set[str] = set()  # noqa: RUF012 - of the whole process
 
     def info(self) -> None:
-        document = {"protocol": 1, "instance": self.instance, "generation": 1, "arch": ["x86_64"], "files": {}}
+        document = {"protocol": 1, "instance": self.instance, "generation": 1, "arch": ["x86_64"], "files": {}, "content": {}}
         self.reply(200, json.dumps(document).encode(), ("Content-Type", "application/json"))
         host = self.client_address[0]
         if host not in self.claimed:
@@ -258,7 +271,8 @@ class TakesClaims(Claims):
 
     def claim_all(self, host: str) -> None:
         """Claims everything that a host keeps the claims for, and keeps on doing so."""
-        keys = [f"{path.name}/{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in self.folder.iterdir() if path.name.endswith(".zst")]
+        files = (path for path in self.folder.iterdir() if path.suffix in (".zst", ".blob"))
+        keys = [f"{path.name}/{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files]
         verb = "ask"
         while True:
             connection = HTTPConnection(host, 15678, timeout=2)

@@ -44,9 +44,9 @@ def measure(lab: Lab) -> Iterator[Result]:
     times = []
     for lookup in range(_LOOKUPS):
         number = lookup * 7919 % _PACKAGES
-        path, name = _path(number, lookup % len(known)), _name(number, lookup % len(known))
+        within, name = _path(number, lookup % len(known)), _name(number, lookup % len(known))
         began = time.perf_counter()
-        key = key_of(path.encode())
+        key = key_of(within.encode())
         found = [one.find(key, name) for one in known]
         times.append(time.perf_counter() - began)
         if not any(found):

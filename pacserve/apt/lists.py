@@ -13,6 +13,7 @@ from pacserve.apt.bases import Bases
 from pacserve.apt.content import StatedFile
 from pacserve.apt.index import Index, key_of
 from pacserve.apt.knowledge import Lists
+from pacserve.apt.scanning import COMPRESSED
 from pacserve.apt.scans import Scans, list_files
 from pacserve.apt.source_files import SourceFiles
 from pacserve.apt.targets import Target
@@ -47,12 +48,14 @@ class _List:
         stamp: Of the version that was read, or could not be.
         index: What that states; None where it could not be read.
         failed_at: When it could not be read; None if it could.
+        secret: True if its files are for those alone who have a password.
     """
 
     bases: tuple[Target, ...]
     stamp: Stamp | None = None
     index: Index | None = None
     failed_at: float | None = None
+    secret: bool = False
 
     def take(self, index: Index | None) -> None:
         """Takes another index in the place of the one that there is."""
@@ -146,8 +149,9 @@ class VerifiedLists(Lists):
         return found
 
     def stated(self, sha256: bytes) -> StatedFile | None:
+        """Returns the file with this digest, if anybody may have it: what needs a password is not offered to the LAN."""
         for known in self._lists.values():
-            stated = None if known.index is None else known.index.stated(sha256)
+            stated = None if known.index is None or known.secret else known.index.stated(sha256)
             if stated is not None:
                 return stated
         return None
@@ -214,8 +218,9 @@ class VerifiedLists(Lists):
             changed = True
         for path, (stamp, bases) in present.items():
             known = self._lists.setdefault(path, _List(bases))
-            changed = changed or known.bases != bases
-            known.bases = bases
+            secret = path.removesuffix(next(filter(path.endswith, COMPRESSED), "")) in self._sources.secret
+            changed = changed or (known.bases, known.secret) != (bases, secret)
+            known.bases, known.secret = bases, secret
             if path not in self._scanning and (
                 known.stamp != stamp or (known.failed_at is not None and self._is_over(known.failed_at, RETRY_INTERVAL))
             ):

@@ -8,16 +8,20 @@ wiki.debian.org/DebianRepository/Format); apt itself decompresses them.  It is c
 
 from __future__ import annotations
 
+import bz2
 import contextlib
+import gzip
+import lzma
 import os
 import re
+import resource
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from pacserve.apt import index
 from pacserve.apt.content import label_of, package_label
@@ -32,6 +36,10 @@ STANZA_LIMIT = 4 << 20
 # The suffixes of lists that apt keeps compressed (apt.conf(5), Acquire::GzipIndexes), and what decompresses them.
 COMPRESSED = (".lz4", ".zst", ".gz", ".xz", ".bz2", ".lzma")
 _APT_HELPER = "/usr/lib/apt/apt-helper"
+# The same on a host without apt, for the lists that clients were given: mirrors have them in these forms.
+_WITHOUT_APT: dict[str, Callable[[str], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open, ".lzma": lzma.open}
+# Bytes of memory of this program, and of the one that decompresses: a list may say that it needs any number.
+MEMORY_LIMIT = 1 << 30
 _READ_SIZE = 1 << 20
 # Times that a list is read which apt replaces meanwhile.
 _ATTEMPTS = 3
@@ -146,6 +154,11 @@ def opened(path: str) -> Iterator[IO[bytes]]:
         with Path(path).open("rb") as file:
             yield file
         return
+    suffix = path[path.rfind(".") :]
+    if suffix in _WITHOUT_APT and not Path(_APT_HELPER).exists():
+        with _WITHOUT_APT[suffix](path) as unpacked:
+            yield unpacked
+        return
     with subprocess.Popen((_APT_HELPER, "cat-file", path), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as child:  # noqa: S603
         try:
             if child.stdout is not None:
@@ -191,9 +204,13 @@ def scan(path: str, output: IO[bytes]) -> None:
 def main() -> int:
     """Writes the index of a list, and returns the exit status."""
     _, path = sys.argv
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     try:
         scan(path, sys.stdout.buffer)
         sys.stdout.buffer.flush()
+    except (EOFError, MemoryError, lzma.LZMAError) as error:
+        sys.stderr.write(f"it can't be decompressed: {error}\n")
+        return 1
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{plain_reason(error) if isinstance(error, OSError) else error}\n")
         return 1

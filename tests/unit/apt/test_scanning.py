@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 import sys
 from hashlib import sha256
@@ -147,6 +149,19 @@ class ScanTests(SynchronousTestCase):
         self.assertEqual(len(self.scanned(path)), 1)
         path.write_bytes(path.read_bytes()[:-8] + bytes(8))
         self.assertRaises(ValueError, self.scanned, path)
+
+    def test_without_apt(self) -> None:
+        """On a host without apt the forms are understood that mirrors have."""
+        self.patch(scanning, "_APT_HELPER", str(self.folder / "none"))
+        for suffix, data in ((".gz", gzip.compress(PACKAGE)), (".xz", lzma.compress(PACKAGE)), (".bz2", bz2.compress(PACKAGE))):
+            path = self.folder / f"Packages{suffix}"
+            path.write_bytes(data)
+            self.assertEqual(len(self.scanned(path)), 1)
+            path.write_bytes(data[: len(data) // 2])
+            self.assertRaises(EOFError, self.scanned, path)
+        path = self.folder / "Packages.lz4"
+        path.touch()
+        self.assertRaises(OSError, self.scanned, path)
 
     def test_no_file(self) -> None:
         """What is no file, or not there, is not waited for."""

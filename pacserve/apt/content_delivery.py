@@ -152,4 +152,4 @@ class ContentDelivery:
         if field is None or not isinstance(answer, (FileAnswer, StreamAnswer)):
             return answer
         far_ahead = isinstance(answer, StreamAnswer) and self._is_far_ahead(request, resumed_at(field))
-        return replace(answer, ranges=False) if far_ahead or self._mirrors.lies(file.urls) is not None else answer
+        return replace(answer, ranges=False) if far_ahead or self._mirrors.is_spoilt(file.stated.name) else answer

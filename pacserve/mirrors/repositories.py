@@ -35,11 +35,12 @@ class Lies:
 
 
 class _Memory:
-    """The answers of mirrors that matter later, by the last of the URLs of a file."""
+    """The answers of mirrors that matter later, by the last of the URLs of a file, and the names of the files of which mirrors gave wrong bytes."""
 
     def __init__(self) -> None:
         self.refusals: ExpiringMemory[str, int] = ExpiringMemory(_FILES_LIMIT, REFUSAL_LIFETIME)
         self.lies: ExpiringMemory[str, Lies] = ExpiringMemory(_FILES_LIMIT, LIE_LIFETIME)
+        self.spoilt: ExpiringMemory[str, bool] = ExpiringMemory(_FILES_LIMIT, LIE_LIFETIME)
 
 
 class RepositoryUpstreams(Upstreams):
@@ -76,6 +77,17 @@ class RepositoryUpstreams(Upstreams):
         """Returns how often the mirror has given wrong bytes of a file within the last hour; None where it has not."""
         return self._memory.lies.get(urls[-1], self._means.clock.seconds())
 
+    def is_spoilt(self, name: str) -> bool:
+        """
+        Returns whether clients may have wrong bytes of a file, since a mirror has given such within the last hour.
+
+        A client that then asks another mirror for the rest would get the right end behind a wrong beginning.
+
+        Args:
+            name: That by which hosts share the file.
+        """
+        return self._memory.spoilt.get(name, self._means.clock.seconds()) is not None
+
     def _is_local(self, host: str) -> bool:
         address = literal_address(host)
         if address is None:
@@ -92,8 +104,10 @@ class RepositoryUpstream(MirrorUpstream):
         super().__init__(mirror, means)
         self._urls = tuple(urls)
         self._memory = memory
+        self._name = ""
 
     async def _ask(self, name: str, headers: Mapping[str, str], deadline: float) -> BodyStream:
+        self._name = name
         *others, last = self._urls
         for url in others:
             stream = await self.follow(url, headers, deadline)
@@ -108,5 +122,7 @@ class RepositoryUpstream(MirrorUpstream):
     def lied(self) -> None:
         super().lied()
         now = self._means.clock.seconds()
+        if self._name:
+            self._memory.spoilt.remember(self._name, True, now)
         before = self._memory.lies.get(self._urls[-1], now)
         self._memory.lies.remember(self._urls[-1], Lies(1 if before is None else before.times + 1, now), now)

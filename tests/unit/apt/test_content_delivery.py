@@ -68,6 +68,10 @@ class FakeMirrors:
         """Returns the lies."""
         return self.lied
 
+    def is_spoilt(self, name: str) -> bool:
+        """Returns whether there were any."""
+        return self.lied is not None and name == FILE.stated.name
+
 
 class FakePassing:
     """Passes nothing on, and says so."""

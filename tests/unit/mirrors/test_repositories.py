@@ -111,3 +111,16 @@ class RepositoryTests(SynchronousTestCase):
         self.assertIsNone(self.upstreams.lies((URL,)))
         self.clock.advance(LIE_LIFETIME)
         self.assertIsNone(self.upstreams.lies((BY_HASH, PLAIN)))
+
+    def test_spoilt(self) -> None:
+        """Of which file a mirror gave wrong bytes is remembered for an hour, whichever mirror is asked for it then."""
+        self.answer(self.network)
+        upstream = self.upstreams.of((URL,))
+        upstream.lied()
+        self.assertFalse(self.upstreams.is_spoilt(""))
+        self.opened(upstream)
+        self.assertFalse(self.upstreams.is_spoilt(NAME))
+        upstream.lied()
+        self.assertTrue(self.upstreams.is_spoilt(NAME))
+        self.clock.advance(LIE_LIFETIME)
+        self.assertFalse(self.upstreams.is_spoilt(NAME))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -155,7 +156,19 @@ class Apt:
         """Starts pacserve with the front for apt on the host."""
         daemon = Daemon(self.host, "--apt", *options)
         wait_until(lambda: self.host.listens(APT_PORT), "the port for apt")
+        if self.form is Form.AUTO:  # until then apt goes to the mirrors by itself
+            wait_until(lambda: self._hosts() <= self._told(), "apt's configuration to be told of the hosts of its sources")
         return daemon
+
+    def _hosts(self) -> set[str]:
+        """Returns the hosts that the sources name."""
+        texts = (path.read_text() for path in (self.dir / "etc/sources.list.d").iterdir())
+        return {host for text in texts for host in re.findall(r"http://([^/]+)", text)}
+
+    def _told(self) -> set[str]:
+        """Returns the hosts for which apt's configuration is told to ask pacserve."""
+        notice = self.host.path("/run/pacserve/apt")
+        return set(notice.read_text().splitlines()[1:]) if notice.exists() else set()
 
     def installed(self) -> dict[str, str]:
         """Returns the version of each package that is installed, by its name."""

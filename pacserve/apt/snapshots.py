@@ -155,6 +155,8 @@ class Snapshots(Releases):
             raise
         except FetchError as error:
             if former is None:
+                if target.name == "InRelease" and self._kept.of(target.sibling("Release").url):
+                    raise RefusedError(404) from error  # as the mirror did when its Release was asked for: apt then asks for that
                 raise
             self._complaints.about(target.url, f"{target.url}: {error}: apt gets the release that was fetched last")
             return former

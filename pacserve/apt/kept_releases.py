@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from twisted.logger import Logger
 
-from pacserve.apt.releases import SIZE_LIMIT, Release, parse_release
+from pacserve.apt.release_rules import KeptRelease
+from pacserve.apt.releases import SIZE_LIMIT, parse_release
 from pacserve.apt.targets import Target, target_of
 from pacserve.complaints import Complaints
 from pacserve.errors import reason_of
@@ -26,36 +26,6 @@ BYTES_LIMIT = 48 << 20
 NAMES_LIMIT = 64
 _SUFFIX = ".release"
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-@dataclass(frozen=True, slots=True)
-class KeptRelease:
-    """
-    A release as a mirror gave it.
-
-    Attributes:
-        url: Of the release: it ends with InRelease or Release.
-        release: What it states.
-        signature: The detached signature that a Release came with; empty for an InRelease, and where there is none.
-        modified: Its Last-Modified in seconds since the epoch; None where the mirror stated none that can be.
-        etag: Its entity tag; empty where the mirror stated none.
-    """
-
-    url: str
-    release: Release
-    signature: bytes
-    modified: int | None
-    etag: str
-
-    @property
-    def dated(self) -> int | None:
-        """When it was changed last, as apt is told: where the mirror does not say so the day on which it was made."""
-        return self.release.date if self.modified is None else self.modified
-
-    @property
-    def size(self) -> int:
-        """The bytes that it takes."""
-        return len(self.release.data) + len(self.signature)
 
 
 class KeptReleases:
@@ -73,20 +43,26 @@ class KeptReleases:
     def __init__(self, folder: str) -> None:
         self._folder = Path(folder)
         self._kept: dict[str, list[KeptRelease]] = {}
-        self._folders: dict[str, Target] = {}
+        # The URLs of the releases of a folder, of which apt asks for one.
+        self._folders: dict[Target, dict[str, None]] = {}
+        self._withdrawn: set[str] = set()
         self._names: dict[str, dict[str, None]] = {}
         self._complaints = Complaints(self._log)
 
     def __len__(self) -> int:
         return sum(map(len, self._kept.values()))
 
-    def suites(self) -> Mapping[str, Target]:
-        """Returns the folders of the suites of which a release is kept, by the URLs of the releases."""
-        return self._folders
+    def newest(self, url: str) -> KeptRelease | None:
+        """Returns the release of a suite that was fetched last; None where there is none, or none any more."""
+        return None if url in self._withdrawn else next(iter(self._kept.get(url, ())), None)
 
     def of(self, url: str) -> Sequence[KeptRelease]:
-        """Returns the releases of a suite, the newest first."""
+        """Returns the releases of a suite, the newest first; also those that clients may still have of one that is withdrawn."""
         return self._kept.get(url, ())
+
+    def below(self, folder: Target) -> Sequence[KeptRelease]:
+        """Returns the releases that lie in a folder, the newest of each URL first."""
+        return [kept for url in self._folders.get(folder, ()) for kept in self._kept[url]]
 
     def names(self, url: str) -> Sequence[str]:
         """Returns the indexes of a suite that were asked for by their plain names, the latest last."""
@@ -95,26 +71,33 @@ class KeptReleases:
     def asked_for(self, url: str, path: str) -> None:
         """Takes note that an index was asked for by its plain name."""
         names = self._names.setdefault(url, {})
+        new = path not in names
         names.pop(path, None)
         names[path] = None
         if len(names) > NAMES_LIMIT:
             del names[next(iter(names))]
+        elif new:
+            self._write(url)
 
     def keep(self, kept: KeptRelease) -> None:
         """Keeps a release as the newest of its suite, in the place of one with the same text."""
-        before = [one for one in self._kept.pop(kept.url, []) if one.release.data != kept.release.data]
-        self._take(kept.url, [kept, *before][:RELEASES_PER_SUITE])
+        before = [one for one in self._kept.get(kept.url, ()) if one.release.data != kept.release.data]
+        if not self._take(kept.url, [kept, *before][:RELEASES_PER_SUITE]):
+            return
         self._write(kept.url)
         while len(self._kept) > SUITES_LIMIT or (len(self._kept) > 1 and sum(self._sizes()) > BYTES_LIMIT):
-            self.forget(next(iter(self._kept)))
+            self._forget(next(iter(self._kept)))
 
-    def forget(self, url: str) -> None:
-        """Forgets the releases of a suite."""
-        if self._kept.pop(url, None) is not None:
-            self._names.pop(url, None)
-            self._folders.pop(url, None)
-            with contextlib.suppress(OSError):
-                self._path(url).unlink()
+    def used(self, url: str) -> None:
+        """Takes note that the releases of a suite are in use: those of others go before them."""
+        if url in self._kept:
+            self._kept[url] = self._kept.pop(url)
+
+    def withdraw(self, url: str) -> None:
+        """Hands the releases of a suite to nobody any more; who has one of them still gets its indexes."""
+        if url in self._kept:
+            self._withdrawn.add(url)
+            self._remove(url)
 
     def load(self) -> None:
         """Takes in what an earlier daemon has kept; what is damaged is removed."""
@@ -127,17 +110,38 @@ class KeptReleases:
                 found, names = _read(path)
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 found, names = [], []
-            if not found or self._path(found[0].url) != path:
+            if not found or self._path(found[0].url) != path or not self._take(found[0].url, found):
                 with contextlib.suppress(OSError):
                     path.unlink()
                 continue
-            self._take(found[0].url, found)
             self._names.setdefault(found[0].url, dict.fromkeys(names))
 
-    def _take(self, url: str, releases: list[KeptRelease]) -> None:
+    def _take(self, url: str, releases: list[KeptRelease]) -> bool:
+        """Puts the releases of a suite in place of those before, as the suite that was used last; returns whether it has such a URL."""
         target = target_of(url)
-        if target is not None and target.path:
-            self._kept[url], self._folders[url] = releases, target.folder
+        if target is None or not target.path or target.url != url:
+            return False
+        self._kept.pop(url, None)
+        self._kept[url] = releases
+        self._folders.setdefault(target.folder, {})[url] = None
+        self._withdrawn.discard(url)
+        return True
+
+    def _forget(self, url: str) -> None:
+        del self._kept[url]
+        self._names.pop(url, None)
+        self._withdrawn.discard(url)
+        target = target_of(url)
+        if target is not None:
+            urls = self._folders[target.folder]
+            del urls[url]
+            if not urls:
+                del self._folders[target.folder]
+        self._remove(url)
+
+    def _remove(self, url: str) -> None:
+        with contextlib.suppress(OSError):
+            self._path(url).unlink()
 
     def _sizes(self) -> Sequence[int]:
         return [one.size for releases in self._kept.values() for one in releases]
@@ -147,6 +151,8 @@ class KeptReleases:
 
     def _write(self, url: str) -> None:
         """Writes all releases of a suite: a line of JSON for each, and behind it the bytes."""
+        if url not in self._kept or url in self._withdrawn:
+            return
         pieces: list[bytes] = []
         for kept in self._kept[url]:
             head = {"url": url, "data": len(kept.release.data), "signature": len(kept.signature), "modified": kept.modified, "etag": kept.etag}

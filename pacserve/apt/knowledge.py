@@ -67,4 +67,9 @@ class Releases(Protocol):
 
     @abstractmethod
     def find(self, target: Target, client: IPAddress) -> KnownFile | None:
-        """Returns an index as the release states it that this client was given last, or by its digest; None where none states it."""
+        """
+        Returns an index as the release states it that this client was given last, or by its digest; None where none states it.
+
+        Raises:
+            RequestError: 503, the client was given a release that is not known any more.
+        """

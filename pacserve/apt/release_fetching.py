@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 
-from pacserve.apt.kept_releases import KeptRelease
+from pacserve.apt.release_rules import KeptRelease, is_torn
 from pacserve.apt.releases import SIZE_LIMIT, parse_release
 from pacserve.apt.targets import Target
 from pacserve.errors import FetchError
@@ -19,8 +20,9 @@ from pacserve.sources.upstreams import REFUSALS
 # Seconds for all questions together, and without a byte: apt waits 30 s for the first byte.
 FETCH_TIMEOUT = 20.0
 STALL_TIMEOUT = 10.0
-# How often a pair is fetched that is not one, since the mirror changes just then.
+# How often a pair is fetched that is not one, since the mirror changes just then, and the seconds in between.
 PAIR_ROUNDS = 3
+PAIR_DELAY = 1.0
 _SIGNATURE_LIMIT = 1 << 20
 _ETAG_LIMIT = 256
 
@@ -71,20 +73,25 @@ class ReleaseFetching:
             FetchError: It can't be asked, what it gives is no release, or it changes all the time.
         """
         until = self._clock.seconds() + FETCH_TIMEOUT
+        if target.name == "Release":
+            return await self._pair(target, known, until)
         fetched = await self._fetch(target.url, known, until)
-        if fetched is None:
-            if known is not None:
-                return known
-            raise FetchError("it says that nothing has changed, and was not asked that")
-        if target.name != "Release":
-            return _release(target.url, fetched, b"")
-        for _ in range(PAIR_ROUNDS):
-            found = _release(target.url, fetched, await self._signature(target, until))
-            again = await self._fetch(target.url, found, until)
-            if again is None or again.data == fetched.data:
+        return _found(target.url, fetched, known, b"")
+
+    async def _pair(self, target: Target, known: KeptRelease | None, until: float) -> KeptRelease:
+        """Returns a Release and its signature as they were on the mirror at one moment, as far as that can be seen."""
+        for last in (*[False] * (PAIR_ROUNDS - 1), True):
+            found = _found(target.url, await self._fetch(target.url, known, until), known, await self._signature(target, until))
+            if found == known:
                 return found
-            fetched = again
-        raise FetchError("Release and Release.gpg change all the time")
+            again = await self._fetch(target.url, found, until)
+            if again is None or again.data == found.release.data:
+                # The same text with another signature was signed anew, unless it is about to be exchanged.
+                signed_anew = known is not None and known.release.data == found.release.data and known.signature != found.signature
+                if not (known is not None and is_torn(found, known)) and (last or not signed_anew):
+                    return found
+            await deferLater(self._clock, PAIR_DELAY)
+        raise FetchError("Release and Release.gpg do not belong together")
 
     async def _signature(self, target: Target, until: float) -> bytes:
         try:
@@ -95,8 +102,11 @@ class ReleaseFetching:
 
     async def _fetch(self, url: str, known: KeptRelease | None, until: float, limit: int = SIZE_LIMIT) -> _Fetched | None:
         """Returns a file; None where it is the one that is known."""
+        remaining = until - self._clock.seconds()
+        if remaining <= 0:
+            raise FetchError("it comes too slowly")
         headers = {"Cache-Control": "max-age=0", **({} if known is None else _conditions(known))}
-        body = await self._mirrors.of((url,)).open("", headers, until - self._clock.seconds())
+        body = await self._mirrors.of((url,)).open("", headers, remaining)
         answer = body.answer
         if answer.status != 200 or (answer.length or 0) > limit:
             body.drop()
@@ -115,7 +125,7 @@ class ReleaseFetching:
             data.extend(piece)
             return 0.0
 
-        await body.consume(take, STALL_TIMEOUT)
+        await body.consume(take, min(STALL_TIMEOUT, max(1.0, until - self._clock.seconds())))
         return _Fetched(bytes(data), *self._validators(answer))
 
     def _validators(self, answer: AnswerHead) -> tuple[int | None, str]:
@@ -133,7 +143,17 @@ def _conditions(known: KeptRelease) -> dict[str, str]:
     return conditions
 
 
-def _release(url: str, fetched: _Fetched, signature: bytes) -> KeptRelease:
+def _found(url: str, fetched: _Fetched | None, known: KeptRelease | None, signature: bytes) -> KeptRelease:
+    """
+    Returns what was fetched; the known release with this signature where that has not changed.
+
+    Raises:
+        FetchError: It is no release.
+    """
+    if fetched is None:
+        if known is None:
+            raise FetchError("it says that nothing has changed, and was not asked that")
+        return known if known.signature == signature else replace(known, signature=signature)
     release = parse_release(fetched.data)
     if release is None:
         raise FetchError("what it sent is no release")

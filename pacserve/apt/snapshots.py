@@ -7,37 +7,30 @@ stop.  Here an index is handed out only as it is named by the release that the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
-from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from pacserve.apt.content import StatedFile, label_of
-from pacserve.apt.kept_releases import KeptRelease, KeptReleases
+from pacserve.apt.completeness import BY_HASH, Completeness, Hold, known_file, stated_file
+from pacserve.apt.kept_releases import KeptReleases
+from pacserve.apt.kinds import RELEASE_FILES
 from pacserve.apt.knowledge import KnownFile, Releases
 from pacserve.apt.release_fetching import RefusedError, ReleaseFetching
-from pacserve.apt.releases import IndexEntry
+from pacserve.apt.release_rules import Given, GivenReleases, KeptRelease, has_client, is_older
 from pacserve.apt.targets import Target
-from pacserve.bounded import ExpiringMemory
 from pacserve.complaints import Complaints
 from pacserve.errors import FetchError, RequestError
-from pacserve.http.validators import format_date, is_to_come, parse_date
+from pacserve.http.validators import format_date, parse_date
 from pacserve.network.addresses import IPAddress
 from pacserve.waiting import Waiters
 from pacserve.web.answers import Answer, DocumentAnswer
 from pacserve.web.front import Ask
 
-# Seconds in which the indexes of a new release must be here for it to be handed out, where the mirror can be asked for them by name alone.
-HOLD_TIMEOUT = 15.0
-# Seconds for which it is remembered which release a client was given: it may ask for an index of it much later.
-GIVEN_LIFETIME = 7 * 24 * 3600.0
-_GIVEN_LIMIT = 4096
-_BY_HASH = ("by-hash", "SHA256")
-
-Hold = Callable[[KnownFile], Coroutine[Any, Any, bool]]
+# Seconds until a client is answered: apt waits 30 s for the first byte.
+ANSWER_TIMEOUT = 25.0
 
 
 class Time(NamedTuple):
@@ -66,39 +59,46 @@ class Snapshots(Releases):
     def __init__(self, kept: KeptReleases, fetching: ReleaseFetching, hold: Hold, own: Callable[[IPAddress], bool], time: Time) -> None:
         self._kept = kept
         self._fetching = fetching
-        self._hold = hold
-        self._own = own
+        self._completeness = Completeness(hold, time.clock)
         self._clock, self._wall = time
         self._running: dict[str, Waiters] = {}
         self._outcomes: dict[str, KeptRelease | FetchError] = {}
-        self._given: ExpiringMemory[tuple[str, str], bytes] = ExpiringMemory(_GIVEN_LIMIT, GIVEN_LIFETIME)
-        self._given_here: ExpiringMemory[tuple[str, str], bytes] = ExpiringMemory(_GIVEN_LIMIT, GIVEN_LIFETIME)
+        self._given = GivenReleases(own)
         self._complaints = Complaints(self._log)
 
     async def release(self, target: Target, ask: Ask) -> Answer:
         if target.name == "Release.gpg":
             return await self._signature(target, ask)
         kept = await self._newest(target)
+        given, now = self._given.of(ask.client, target.folder, self._clock.seconds()), self._wall()
         since = parse_date(ask.header("If-Modified-Since") or "")
-        if since is not None and kept.dated is not None and since >= kept.dated:
+        digest = given.digest if given is not None and given.url == kept.url else None
+        if has_client(kept, since, digest, self._kept.of(kept.url), now):
             # A client that has a later one has it from elsewhere.
-            self._give(ask.client, kept.url, kept if since == kept.dated else None)
-            return DocumentAnswer(b"", _headers(kept), 304)
-        self._give(ask.client, kept.url, kept)
-        return DocumentAnswer(kept.release.data, _headers(kept))
+            self._give(ask.client, target, kept.release.digest if since == kept.dated(now) else b"")
+            return DocumentAnswer(b"", _headers(kept, now), 304)
+        self._give(ask.client, target, kept.release.digest)
+        return DocumentAnswer(kept.release.data, _headers(kept, now))
 
     def find(self, target: Target, client: IPAddress) -> KnownFile | None:
-        for url, folder in self._kept.suites().items():
-            path = target.below(folder)
-            found = None if path is None else self._by_digest(url, target, path) or self._by_name(url, folder, path, client)
-            if found is not None:
-                return found
+        for count in range(len(target.path) - 1, -1, -1):
+            folder = Target(target.origin, target.path[:count])
+            releases = self._kept.below(folder)
+            if releases:
+                path = "/".join(target.path[count:])
+                found = _by_digest(releases, target, path) or self._by_name(releases, folder, path, client)
+                if found is not None:
+                    return found
         return None
 
     async def _signature(self, target: Target, ask: Ask) -> Answer:
         """Answers with the signature of the Release that the client was given last."""
         release = target.sibling("Release")
-        kept = self._given_to(ask.client, release.url) or await self._newest(release)
+        given = self._given.of(ask.client, target.folder, self._clock.seconds())
+        if given is not None and given.url == release.url and given.digest:
+            kept = self._kept_as(given)
+        else:
+            kept = await self._newest(release)
         if not kept.signature:
             raise RequestError(404, f"{target.url}: the mirror has no signature of its Release")
         return DocumentAnswer(kept.signature, (("Content-Type", "application/pgp-signature"),))
@@ -147,109 +147,102 @@ class Snapshots(Releases):
         Raises:
             FetchError: There is none.
         """
-        former = next(iter(self._kept.of(target.url)), None)
+        former, until = self._kept.newest(target.url), self._clock.seconds() + ANSWER_TIMEOUT
         try:
             found = await self._fetching.newest(target, former)
         except RefusedError:
-            self._kept.forget(target.url)
+            self._kept.withdraw(target.url)
             raise
         except FetchError as error:
             if former is None:
-                if target.name == "InRelease" and self._kept.of(target.sibling("Release").url):
+                if target.name == "InRelease" and self._kept.newest(target.sibling("Release").url) is not None:
                     raise RefusedError(404) from error  # as the mirror did when its Release was asked for: apt then asks for that
                 raise
             self._complaints.about(target.url, f"{target.url}: {error}: apt gets the release that was fetched last")
             return former
-        self._complaints.about(target.url, "")
-        if former is not None and (_is_older(found, former, self._wall()) or not await self._is_complete(target, found, former)):
+        if former is not None and is_older(found, former, self._wall()):
+            self._complaints.about(target.url, f"{target.url}: the mirror has an older release than before: apt gets the one that was fetched last")
             return former
-        if found is not former:
-            self._kept.keep(found)
+        self._complaints.about(target.url, "")
+        if former is not None and not await self._is_complete(found, former, until):
+            return self._kept.newest(target.url) or former
+        self._take(found)
         return found
 
-    async def _is_complete(self, target: Target, found: KeptRelease, former: KeptRelease) -> bool:
+    async def _is_complete(self, found: KeptRelease, former: KeptRelease, until: float) -> bool:
         """
         Returns whether the indexes of a new release can be had, as far as clients ask for them.
 
         A mirror that has them by their digests has those of several releases.  Of any other one it is seen only when they are fetched.
         """
-        if found.release.by_hash or found.release.data == former.release.data:
+        names = self._kept.names(found.url)
+        if found.release.by_hash or found.release.data == former.release.data or not names:
             return True
-        wanted = [entry for name in self._kept.names(target.url) if (entry := found.release.named(name)) is not None]
-        until = self._clock.seconds() + HOLD_TIMEOUT
-        for entry in wanted:
-            holding = Deferred.fromCoroutine(self._hold(_known(target.folder, found, entry)))
-            holding.addTimeout(max(0.0, until - self._clock.seconds()), self._clock)
-            try:
-                held = await holding
-            except (DeferredTimeoutError, FetchError, RequestError):
-                held = False
-            if not held:
-                trouble = f"{target.url}: the mirror has another {entry.path} than it names: apt gets the release before"
-                self._complaints.about((target.url, "index"), trouble)
-                return False
-        self._complaints.about((target.url, "index"), "")
-        return True
+        return await self._completeness.of(found, former, names, lambda: self._take(found), until) is True
 
-    def _by_digest(self, url: str, target: Target, path: str) -> KnownFile | None:
-        folder, *rest = path.rsplit("/", 3) if path.count("/") > 2 else ("", *path.split("/"))
-        if len(rest) != 3 or tuple(rest[:2]) != _BY_HASH or len(rest[2]) != 64:
-            return None
-        try:
-            sha256 = bytes.fromhex(rest[2])
-        except ValueError:
-            return None
-        for kept in self._kept.of(url):
-            entry = kept.release.digested(folder, sha256)
-            if entry is not None:
-                return KnownFile(_stated(entry), (target.url,), _plain(self._kept.suites()[url], entry).url)
-        return None
+    def _take(self, found: KeptRelease) -> None:
+        """Keeps a release that is handed out, unless it is kept as the newest already."""
+        newest = self._kept.newest(found.url)
+        if newest == found:
+            self._kept.used(found.url)
+        elif newest is None or not is_older(found, newest, self._wall()):
+            self._kept.keep(found)
 
-    def _by_name(self, url: str, folder: Target, path: str, client: IPAddress) -> KnownFile | None:
-        kept = self._given_to(client, url)
+    def _by_name(self, releases: Sequence[KeptRelease], folder: Target, path: str, client: IPAddress) -> KnownFile | None:
+        """
+        Returns an index as the release states it that the client has; where that is not known, as after a restart, the newest one.
+
+        Raises:
+            RequestError: 503, that release is not kept any more.
+        """
+        if path in RELEASE_FILES:  # some releases list themselves, and can't state their own digest
+            return None
+        given = self._given.of(client, folder, self._clock.seconds())
+        if given is None:
+            newest = [kept for kept in releases if kept is self._kept.newest(kept.url)]
+            kept = max(newest, key=lambda kept: kept.release.date or 0, default=None)
+        elif not given.digest or all(kept.release.named(path) is None for kept in releases):
+            return None
+        else:
+            kept = self._kept_as(given)
         entry = None if kept is None else kept.release.named(path)
         if kept is None or entry is None:
             return None
-        self._kept.asked_for(url, path)
-        return _known(folder, kept, entry)
+        if not kept.release.by_hash:
+            self._kept.asked_for(kept.url, path)
+        return known_file(kept, entry)
 
-    def _give(self, client: IPAddress, url: str, kept: KeptRelease | None) -> None:
-        given, key = self._memory(client)
-        given.remember((key, url), b"" if kept is None else kept.release.digest, self._clock.seconds())
+    def _give(self, client: IPAddress, target: Target, digest: bytes) -> None:
+        self._given.give(client, target.folder, Given(target.url, digest), self._clock.seconds())
 
-    def _given_to(self, client: IPAddress, url: str) -> KeptRelease | None:
-        """Returns the release of a suite that a client was given last; after a restart the newest one."""
-        given, key = self._memory(client)
-        digest = given.get((key, url), self._clock.seconds())
-        return next((kept for kept in self._kept.of(url) if digest in (None, kept.release.digest)), None)
+    def _kept_as(self, given: Given) -> KeptRelease:
+        """
+        Returns the release that a client has.
 
-    def _memory(self, client: IPAddress) -> tuple[ExpiringMemory[tuple[str, str], bytes], str]:
-        return (self._given_here, "") if self._own(client) else (self._given, str(client))
-
-
-def _headers(kept: KeptRelease) -> tuple[tuple[str, str], ...]:
-    dated = () if kept.dated is None else (("Last-Modified", format_date(kept.dated)),)
-    return (("Content-Type", "text/plain; charset=utf-8"), *dated)
+        Raises:
+            RequestError: 503, it is not kept any more: what the mirror has by now would not fit.
+        """
+        for kept in self._kept.of(given.url):
+            if kept.release.digest == given.digest:
+                return kept
+        raise RequestError(503, f"{given.url}: there were several releases since apt was given its one: update once more")
 
 
-def _is_older(found: KeptRelease, former: KeptRelease, now: float) -> bool:
-    """Returns whether a mirror has gone back to an earlier release: apt drops one without a word, and its indexes would not fit."""
-    earlier, later = found.release.date, former.release.date
-    return earlier is not None and later is not None and earlier < later and not is_to_come(later, now)
+def _by_digest(releases: Sequence[KeptRelease], target: Target, path: str) -> KnownFile | None:
+    parts = path.split("/")
+    if len(parts) < 3 or tuple(parts[-3:-1]) != BY_HASH or len(parts[-1]) != 64:
+        return None
+    try:
+        sha256 = bytes.fromhex(parts[-1])
+    except ValueError:
+        return None
+    for kept in releases:
+        entry = kept.release.digested("/".join(parts[:-3]), sha256)
+        if entry is not None:
+            return KnownFile(stated_file(entry), (target.url,))
+    return None
 
 
-def _stated(entry: IndexEntry) -> StatedFile:
-    return StatedFile(entry.size, entry.sha256, label_of(entry.path.rpartition("/")[2]))
-
-
-def _known(folder: Target, kept: KeptRelease, entry: IndexEntry) -> KnownFile:
-    """Returns an index with the URLs by which the mirror has it."""
-    plain = _plain(folder, entry)
-    if not kept.release.by_hash:
-        return KnownFile(_stated(entry), (plain.url,), plain.url)
-    by_hash = plain.sibling("/".join((*_BY_HASH, entry.sha256.hex())))
-    return KnownFile(_stated(entry), (by_hash.url, plain.url), plain.url)
-
-
-def _plain(folder: Target, entry: IndexEntry) -> Target:
-    return Target(folder.origin, (*folder.path, *entry.path.split("/")))
+def _headers(kept: KeptRelease, now: float) -> tuple[tuple[str, str], ...]:
+    dated = kept.dated(now)
+    return (("Content-Type", "text/plain; charset=utf-8"), *(() if dated is None else (("Last-Modified", format_date(dated)),)))

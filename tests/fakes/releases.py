@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+from pacserve.errors import FetchError
+from pacserve.sources.upstreams import Upstream
+from tests.fakes.upstreams import Body, Head, Mirror
 
 DATE = "Thu, 01 Jan 2026 00:00:00 UTC"
 
@@ -25,3 +32,53 @@ def in_release(files: Mapping[str, bytes], *, date: str = DATE, by_hash: bool = 
     """Returns an InRelease with these indexes."""
     text = release_text(files, date=date, by_hash=by_hash)
     return b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n%s-----BEGIN PGP SIGNATURE-----\n\nwsF=\n-----END PGP SIGNATURE-----\n" % text
+
+
+class Repository:
+    """
+    The mirror of a repository, whose files a test changes while they are asked for.
+
+    Attributes:
+        files: The bytes by URL, or a status.
+        headers: The headers of answers, by URL.
+        asked: The URLs that were asked for, each with the headers.
+        upon: Called with the URL and the number of questions for it, before each is answered.
+        silent: True if nothing is answered until the time is up.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self.clock = clock
+        self.files: dict[str, bytes | int] = {}
+        self.headers: dict[str, dict[str, str]] = {}
+        self.asked: list[tuple[str, Mapping[str, str]]] = []
+        self.upon: Callable[[str, int], None] = lambda url, number: None
+        self.silent = False
+
+    def of(self, urls: Sequence[str]) -> Upstream:
+        """Returns the mirror."""
+        return _File(self, urls[-1])
+
+    def count(self, url: str) -> int:
+        """Returns how often a file was asked for."""
+        return [asked for asked, _ in self.asked].count(url)
+
+
+class _File(Mirror):
+    def __init__(self, repository: Repository, url: str) -> None:
+        super().__init__(repository.clock, "mirror", b"")
+        self._repository, self._url = repository, url
+
+    async def open(self, name: str, headers: Mapping[str, str], timeout: float) -> Body:
+        repository, url = self._repository, self._url
+        repository.asked.append((url, dict(headers)))
+        repository.upon(url, repository.count(url))
+        if repository.silent:
+            await deferLater(repository.clock, timeout)
+            raise FetchError("no answer")
+        found, fields = repository.files.get(url, 404), repository.headers.get(url, {})
+        if isinstance(found, bytes):
+            modified = fields.get("Last-Modified")
+            if modified is not None and headers.get("If-Modified-Since") == modified:
+                return Body(repository.clock, Head(304, None, fields), b"", 1, "ends")
+            return Body(repository.clock, Head(200, len(found), fields), found, 100, "ends")
+        return Body(repository.clock, Head(found, 0, fields), b"", 1, "ends")

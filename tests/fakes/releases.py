@@ -44,6 +44,7 @@ class Repository:
         asked: The URLs that were asked for, each with the headers.
         upon: Called with the URL and the number of questions for it, before each is answered.
         silent: True if nothing is answered until the time is up.
+        stalls: True if no body ends.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
@@ -52,7 +53,7 @@ class Repository:
         self.headers: dict[str, dict[str, str]] = {}
         self.asked: list[tuple[str, Mapping[str, str]]] = []
         self.upon: Callable[[str, int], None] = lambda url, number: None
-        self.silent = False
+        self.silent = self.stalls = False
 
     def of(self, urls: Sequence[str]) -> Upstream:
         """Returns the mirror."""
@@ -80,5 +81,5 @@ class _File(Mirror):
             modified = fields.get("Last-Modified")
             if modified is not None and headers.get("If-Modified-Since") == modified:
                 return Body(repository.clock, Head(304, None, fields), b"", 1, "ends")
-            return Body(repository.clock, Head(200, len(found), fields), found, 100, "ends")
+            return Body(repository.clock, Head(200, len(found), fields), found, 100, "stalls" if repository.stalls else "ends")
         return Body(repository.clock, Head(found, 0, fields), b"", 1, "ends")

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.apt.release_fetching import FETCH_TIMEOUT, PAIR_DELAY, PAIR_ROUNDS, RefusedError, ReleaseFetching
+from pacserve.apt.release_fetching import FETCH_TIMEOUT, PAIR_DELAY, PAIR_ROUNDS, STALL_TIMEOUT, RefusedError, ReleaseFetching
 from pacserve.apt.release_rules import KeptRelease
 from pacserve.apt.releases import SIZE_LIMIT
 from pacserve.apt.targets import Target
@@ -85,6 +85,24 @@ class FetchingTests(SynchronousTestCase):
             asked = self.begun(target)
             self.clock.advance(FETCH_TIMEOUT)
             self.failureResultOf(asked, FetchError)
+
+    def test_stalls(self) -> None:
+        """A body that stalls is given up after a while, and no later than all of it."""
+        self.repository.files |= {RELEASE.url: FIRST, INRELEASE.url: FIRST}
+        self.repository.stalls = True
+        asked = self.begun(INRELEASE)
+        self.clock.advance(STALL_TIMEOUT)
+        self.failureResultOf(asked, FetchError)
+        self.repository.upon = lambda url, number: self.clock.advance(FETCH_TIMEOUT - 2)
+        asked = self.begun(INRELEASE)
+        self.clock.advance(2.0)
+        self.failureResultOf(asked, FetchError)
+        self.repository.stalls = False
+        self.failed(RELEASE)
+        self.repository.upon = lambda url, number: self.clock.advance(FETCH_TIMEOUT)
+        before = self.repository.count(SIGNATURE)
+        self.failed(RELEASE)
+        self.assertEqual(self.repository.count(SIGNATURE), before)
 
     def test_pair(self) -> None:
         """Release comes with its signature, and is looked at once more."""

@@ -66,6 +66,7 @@ class RuleTests(TestCase):
         """A client whose date is that of another release does not have this one, though it is dated earlier."""
         one, other = kept(b"1", modified=MADE), kept(b"2", modified=MADE + 9)
         self.assertFalse(has_client(one, MADE + 9, other.release.digest, [one, other], NOW))
+        self.assertFalse(has_client(one, MADE + 9, one.release.digest, [one, other], NOW))
         self.assertTrue(has_client(one, MADE + 10, None, [one, other], NOW))
 
 

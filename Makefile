@@ -16,12 +16,13 @@ APT ?=
 BIN := .venv/bin
 PACMAN7 := .pacman7
 DEBIANS := .debian12 .debian13
+APT3 := .debian13
 INSTALLING = $(PYTHON) -B -m tools.installing --destdir '$(DESTDIR)' --prefix '$(PREFIX)' --sysconfdir '$(SYSCONFDIR)'
 # Several tests at once, handed out one by one: the next one in the list goes to the first process that is done.
 PARALLEL := -n auto --maxschedchunk 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run install uninstall deb dist release test test-fast test-long test-pacman7 test-install lint demo soak man bench clean setup-run setup-test setup-bench setup-pacman7 setup-install
+.PHONY: help run install uninstall deb dist release test test-fast test-long test-pacman7 test-apt3 test-install lint demo soak man bench clean setup-run setup-test setup-bench setup-pacman7 setup-install
 
 help:  ## Shows this list.
 	@echo 'Usage: make TARGET [ARGS="--port 15680"] [PYTHON=/path/to/python3] [PYTEST_ARGS="-k words"]'
@@ -45,14 +46,20 @@ test: lint  ## Runs the linters and every test but the long ones; end-to-end tes
 test-fast: lint  ## Runs the linters and the unit tests but those that take seconds.
 	$(BIN)/pytest $(PARALLEL) -m 'not long and not slow' tests/unit tests/contracts $(PYTEST_ARGS)
 
-test-long: setup-test setup-pacman7 setup-install  ## Runs the tests that take more than a minute each, those of pacman 7, and the soak; needs root.
+test-long: setup-test setup-pacman7 setup-install  ## Runs the tests that take more than a minute each, those of pacman 7 and apt 3, and the soak; needs root.
 	tests/e2e/make_pacman7.sh $(PACMAN7)
+	tests/e2e/make_debian.sh trixie $(APT3)
 	$(BIN)/pytest $(PARALLEL) -m long --pacman7=$(PACMAN7) $(PYTEST_ARGS)
+	$(BIN)/pytest $(PARALLEL) tests/e2e --apt3=$(APT3) $(PYTEST_ARGS)
 	$(BIN)/python -m tools.soak $(ARGS)
 
 test-pacman7: setup-pacman7  ## Runs the end-to-end tests of pacman 7 in a Debian 13 folder; needs root.
 	tests/e2e/make_pacman7.sh $(PACMAN7)
 	$(BIN)/pytest $(PARALLEL) tests/e2e/test_pacman7.py tests/e2e/test_pacsrv.py -k 'pacman7' --pacman7=$(PACMAN7) $(PYTEST_ARGS)
+
+test-apt3: setup-install  ## Runs the end-to-end tests of apt with apt 3 of a Debian 13 folder; needs root.
+	tests/e2e/make_debian.sh trixie $(APT3)
+	$(BIN)/pytest $(PARALLEL) tests/e2e --apt3=$(APT3) $(PYTEST_ARGS)
 
 deb:  ## Builds the package for this Debian into dist/.
 	@tools/system-packages.sh deb

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -38,6 +39,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("long")
     if config.getoption("--pacman7", default=None) is None:
         unwanted = [item for item in ours if is_of_pacman7(item)]
+        config.hook.pytest_deselected(items=unwanted)
+        items[:] = [item for item in items if item not in unwanted]
+    if config.getoption("--apt3", default=None) is not None:
+        unwanted = [item for item in items if "make_apt_lab" not in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=unwanted)
         items[:] = [item for item in items if item not in unwanted]
     if not _history_reaches_back():  # a tarball, or a clone of the last few commits
@@ -185,6 +190,7 @@ def lab(make_lab: MakeLab) -> Lab:
 @pytest.fixture
 def make_apt_lab(make_lab: MakeLab, depot: Depot, tmp_path: Path, request: pytest.FixtureRequest) -> MakeAptLab:
     """Makes LANs of hosts with apt for one test: this machine's, or that of the Debian folder that `--apt3` names."""
+    require("" if shutil.which("apt-get") and shutil.which("dpkg") else "tests of apt need apt-get and dpkg")
     debian = request.config.getoption("--apt3", default=None)
 
     def make(hosts: int = 1, architectures: Sequence[str] = (), *, pacman: bool = False, **options: Any) -> AptLab:

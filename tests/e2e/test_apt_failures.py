@@ -36,7 +36,7 @@ def exchange(lab: AptLab, mirror: Program, kind: str) -> Program:
     return lab.faulty(kind)
 
 
-@pytest.mark.parametrize("by_hash", [True, False], ids=["by-hash", "by-name"])
+@pytest.mark.parametrize("by_hash", [True, pytest.param(False, marks=pytest.mark.long)], ids=["by-hash", "by-name"])
 @pytest.mark.parametrize("kind", ["Good", "CutsOnce", "FailsOnce", "Hints", "Unmeasured", "Chunks", "Closes", "Old", "Redirects"])
 def test_harmless(make_apt_lab: MakeAptLab, kind: str, *, by_hash: bool) -> None:
     """Whatever apt would have met at the mirror itself, it gets everything through pacserve."""
@@ -113,12 +113,11 @@ def test_silent(make_apt_lab: MakeAptLab, kind: str) -> None:
     lab = make_apt_lab()
     lab.debian.publish(Suite("stable", DEBS))
     mirror = lab.faulty("Good")
-    apt, daemon = start(lab, ONE_RETRY)
+    apt, daemon = start(lab, 'Acquire::Retries "0";' if kind == "Mute" else ONE_RETRY)
     apt.update()
     mirror = exchange(lab, mirror, kind)
     assert_whole(apt.run("update"))
-    done = apt.run("install", *NAMES, check=kind != "Mute")
-    assert_whole(done)
+    assert_whole(apt.run("install", NAMES[0], check=kind != "Mute"))
     exchange(lab, mirror, "Good")
     assert_good(apt.run("install", *NAMES))
     assert apt.archives() == {deb.archive: deb.content for deb in DEBS}

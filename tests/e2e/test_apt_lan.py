@@ -59,7 +59,8 @@ def test_at_the_same_moment(make_apt_lab: MakeAptLab, hosts: int) -> None:
     for apt in lab.hosts:
         assert apt.archives() == {deb.archive: deb.content for deb in debs}
     downloaded = sum(request.sent for request in lab.downloads())
-    assert_at_most(downloaded, 1.1 * sum(len(deb.content) for deb in debs), "bytes from the mirror")
+    # Each host for itself would be as many times as much; on a busy machine some begin before they hear of the others.
+    assert_at_most(downloaded, 1.5 * sum(len(deb.content) for deb in debs), "bytes from the mirror")
     for daemon in daemons:
         daemon.stop()
 

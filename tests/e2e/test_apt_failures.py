@@ -106,6 +106,29 @@ def test_next_source(make_apt_lab: MakeAptLab, kind: str) -> None:
     daemon.stop()
 
 
+@pytest.mark.parametrize("sources", [1, 2])
+def test_wrong_beginning(make_apt_lab: MakeAptLab, sources: int) -> None:
+    """A client that has the beginning of a wrong file gets all of the right one, from the same mirror or from the next: never the rest alone."""
+    lab = make_apt_lab(wan_mbit=24)
+    deb = build_deb("big", size=3_000_000)
+    lab.debian.publish(Suite("stable", (deb,)))
+    mirror = lab.faulty("WrongPackages")
+    apt, daemon = start(lab, 'Acquire::Retries "0";')
+    apt.sources(*[apt.line(apt.uri(host=FAULTY)), apt.line()][:sources])
+    apt.update()
+    done = apt.run("install", "big", check=False)
+    assert_whole(done)
+    if sources == 1:
+        assert done.returncode == 100
+        (partial,) = (apt.dir / "cache/archives/partial").iterdir()
+        assert deb.content[:2000] == partial.read_bytes()[:2000]
+        assert not deb.content.startswith(partial.read_bytes())
+        exchange(lab, mirror, "Good")
+        assert_good(apt.run("install", "big"))
+    assert apt.archives() == {deb.archive: deb.content}
+    daemon.stop()
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["Mute", "StallsOnce"])
 def test_silent(make_apt_lab: MakeAptLab, kind: str) -> None:

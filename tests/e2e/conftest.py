@@ -193,12 +193,12 @@ def make_apt_lab(make_lab: MakeLab, depot: Depot, tmp_path: Path, request: pytes
     require("" if shutil.which("apt-get") and shutil.which("dpkg") else "tests of apt need apt-get and dpkg")
     debian = request.config.getoption("--apt3", default=None)
 
-    def make(hosts: int = 1, architectures: Sequence[str] = (), *, pacman: bool = False, **options: Any) -> AptLab:
+    def make(hosts: int = 1, architectures: Sequence[str] = (), *, pacman: bool = False, directives: str = "", **options: Any) -> AptLab:
         root = tmp_path / f"www{next(_NUMBERS)}"
         root.mkdir()
         if pacman:
             (root / "core").symlink_to(depot.signed / "core")
-        lab = make_lab(hosts=hosts, sites=(Site(80, root),), **options)
+        lab = make_lab(hosts=hosts, sites=(Site(80, root, directives),), **options)
         return AptLab(lab, root, depot.key, None if debian is None else Path(debian), architectures)
 
     return make

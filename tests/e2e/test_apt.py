@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.e2e.conftest import MakeAptLab
+from tests.e2e.lab import sh
 from tests.e2e.lab.apt_host import KEYRING, Apt, Form
-from tests.e2e.lab.apt_lab import AptLab, assert_good, packages
+from tests.e2e.lab.apt_lab import AptLab, assert_good, assert_whole, packages
 from tests.e2e.lab.apt_packages import Deb, build_deb, build_source
 from tests.e2e.lab.apt_repository import Suite
 
@@ -195,3 +198,42 @@ def test_what_no_list_states(make_apt_lab: MakeAptLab) -> None:
         assert (answer.status, answer.body) == (200, b"anything")
     assert len(lab.downloads("changelog")) == 2
     assert "changelog" not in blobs(apt)
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_https(make_apt_lab: MakeAptLab, tmp_path: Path, *, trusted: bool) -> None:
+    """A mirror that is asked by https is shared where its URL stands in that of pacserve; one whose certificate nobody vouches for is no mirror."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=mirror.lab"]
+    sh([*made, "-addext", "subjectAltName=DNS:mirror.lab", "-keyout", str(key), "-out", str(certificate)])
+    lab = make_apt_lab(directives=f"listen 443 ssl; ssl_certificate {certificate}; ssl_certificate_key {key};")
+    lab.debian.publish(Suite("stable", packages(2)))
+    apt = lab.hosts[0]
+    apt.use(Form.LOCALHOST, 'Acquire::Retries "0";')
+    apt.sources(apt.line("http://localhost:9988/https://mirror.lab/debian"))
+    daemon = apt.start(env={"SSL_CERT_FILE": str(certificate)} if trusted else None)
+    if trusted:
+        install(apt, *packages(2))
+        assert {request.port for request in lab.lab.mirror.requests()} == {443}
+        assert {label(deb) for deb in packages(2)} <= set(blobs(apt))
+    else:
+        assert "503" in apt.update(check=False).stderr
+        assert not lab.lab.mirror.requests()
+    daemon.stop()
+
+
+def test_list_of_mirrors(make_apt_lab: MakeAptLab) -> None:
+    """Where a source has a file of several mirrors, apt asks for one after the other, and none that has gone is in the way."""
+    lab = make_apt_lab()
+    lab.debian.publish(Suite("stable", packages(3)))
+    apt = lab.hosts[0]
+    apt.use(Form.PROXY, 'Acquire::Retries "0";')
+    (apt.dir / "etc/mirrors.txt").write_text("http://third.lab:82/debian\tpriority:1\nhttp://mirror.lab/debian\tpriority:2\n")
+    apt.sources(apt.line("mirror+file:/etc/apt/mirrors.txt"))
+    daemon = apt.start()
+    assert apt.run("update").returncode == 0
+    done = apt.run("install", *(deb.package for deb in packages(3)))
+    assert_whole(done)
+    assert apt.archives() == {deb.archive: deb.content for deb in packages(3)}
+    assert {label(deb) for deb in packages(3)} <= set(blobs(apt))
+    daemon.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 
@@ -152,9 +152,9 @@ class Apt:
             raise RuntimeError(f"{done.stdout}\n{done.stderr}")
         return done
 
-    def start(self, *options: str) -> Daemon:
-        """Starts pacserve with the front for apt on the host."""
-        daemon = Daemon(self.host, "--apt", *options)
+    def start(self, *options: str, env: Mapping[str, str] | None = None) -> Daemon:
+        """Starts pacserve with the front for apt on the host; `env` is added to its environment."""
+        daemon = Daemon(self.host, "--apt", *options, env=env)
         wait_until(lambda: self.host.listens(APT_PORT), "the port for apt")
         if self.form is Form.AUTO:  # until then apt goes to the mirrors by itself
             wait_until(lambda: self._hosts() <= self._told(), "apt's configuration to be told of the hosts of its sources")

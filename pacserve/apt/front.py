@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from twisted.internet.defer import Deferred
+
 from pacserve.apt.content_delivery import ContentDelivery
 from pacserve.apt.kinds import is_difference, is_release
 from pacserve.apt.knowledge import KnownFile, Lists, Releases
 from pacserve.apt.passed_lists import PassedLists
 from pacserve.apt.passing_on import PassingOn
 from pacserve.apt.targets import Target, asked_target
+from pacserve.complaints import Complaints
 from pacserve.errors import RequestError
 from pacserve.network.addresses import IPAddress
 from pacserve.web.answers import Answer, DocumentAnswer
 from pacserve.web.front import Ask, Front
 
+# Requests that wait for their turn, and for the lists, at the same time, and those of other hosts among them.
+LOOKING_LIMIT = 64
+LOOKING_OF_OTHERS = 48
 _WELCOME = "pacserve answers apt here: pacsrv setup --apt configures apt of this host for it.\n"
 _UNKNOWN = "{url} is below no source of this host's apt: --apt-mirror URL has pacserve answer for one more"
 
@@ -45,6 +51,8 @@ class AptFront(Front):
     apt is never redirected: it would not come back when that target fails, and would ask it for all indexes of the source.
     """
 
+    _log = Logger()
+
     def __init__(self, lists: Lists, releases: Releases, content: ContentDelivery, passing: PassingOn, passed: PassedLists, rules: AptRules) -> None:
         self._lists = lists
         self._releases = releases
@@ -52,6 +60,8 @@ class AptFront(Front):
         self._passing = passing
         self._passed = passed
         self._rules = rules
+        self._looking = 0
+        self._complaints = Complaints(self._log)
 
     async def answer(self, ask: Ask) -> Answer:
         if ask.parts == ("",) and (ask.authority is None or self._rules.is_here(ask.authority)):
@@ -72,13 +82,22 @@ class AptFront(Front):
         return answer
 
     def ahead(self, ask: Ask) -> None:
-        """Begins to fetch the file of a request that waits for its turn, where its content is known."""
+        """Begins to fetch the file of a request that waits for its turn, where its content is known, or will be in a moment."""
         target = self._asked(ask)
         if target is None or self._lists.bases().of(target) is None or is_release(target) or ask.header("Authorization") is not None:
             return
-        known = self.known(target, ask.client)
+        if self._looking < (LOOKING_LIMIT if self._rules.owns(ask.client) else LOOKING_OF_OTHERS):
+            self._looking += 1
+            self._complaints.hear(Deferred.fromCoroutine(self._begin(target, ask.client)), "looking at a request that waits").addBoth(self._looked)
+
+    async def _begin(self, target: Target, client: IPAddress) -> None:
+        await self._lists.refresh()  # apt may have written them just now, and asks for the first package while they are scanned
+        known = self.known(target, client)
         if known is not None:
-            self._content.begin(known, ask.client, own=self._rules.owns(ask.client))
+            self._content.begin(known, client, own=self._rules.owns(client))
+
+    def _looked(self, _: object) -> None:
+        self._looking -= 1
 
     def known(self, target: Target, client: IPAddress) -> KnownFile | None:
         """Returns a file as releases or lists state it; None where none does."""

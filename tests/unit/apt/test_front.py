@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.apt.bases import Bases
 from pacserve.apt.content import StatedFile
-from pacserve.apt.front import AptFront, AptRules
+from pacserve.apt.front import LOOKING_LIMIT, AptFront, AptRules
 from pacserve.apt.knowledge import KnownFile, Lists, Releases
 from pacserve.apt.targets import Target, target_of
 from pacserve.errors import RequestError
@@ -36,18 +36,21 @@ class FakeLists(Lists):
     Attributes:
         later: The bases that are found by another look.
         looks: How often somebody looked again.
+        scanning: Fires when the lists are known; None where they are.
     """
 
     def __init__(self) -> None:
         self.known = [BASE]
         self.later: list[str] = []
         self.looks = 0
+        self.scanning: Deferred[None] | None = None
 
     def bases(self) -> Bases:
         return Bases(tuple(filter(None, map(target_of, self.known))))
 
     async def refresh(self) -> None:
-        return
+        if self.scanning is not None:
+            await self.scanning
 
     async def refresh_bases(self) -> None:
         self.looks += 1
@@ -204,3 +207,15 @@ class FrontTests(SynchronousTestCase):
         self.front.ahead(self.ask(DEB, {"Authorization": "Basic x"}))
         self.assertEqual([file.stated for file in self.content.begun], [STATED, INDEX.stated])
         self.assertEqual(self.lists.looks, 0)
+
+    def test_ahead_of_the_lists(self) -> None:
+        """What apt asks for while its lists are scanned is begun when they are known, as far as it is not too much."""
+        self.lists.scanning = Deferred()
+        for _ in range(LOOKING_LIMIT + 5):
+            self.front.ahead(self.ask(DEB))
+        self.assertEqual(self.content.begun, [])
+        scanning, self.lists.scanning = self.lists.scanning, None
+        scanning.callback(None)
+        self.assertEqual(len(self.content.begun), LOOKING_LIMIT)
+        self.front.ahead(self.ask(DEB))
+        self.assertEqual(len(self.content.begun), LOOKING_LIMIT + 1)

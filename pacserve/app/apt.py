@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IListeningPort
 
 from pacserve.app.apt_files import AptFiles
 from pacserve.app.apt_hosts import AptHosts
+from pacserve.app.apt_knowledge import AptKnowledge
 from pacserve.app.apt_notice import AptNotice
 from pacserve.app.fetching import Fetching
 from pacserve.app.listening import close, listen_for_apt, listen_on_loopback
@@ -83,6 +84,7 @@ class AptServing:
     Attributes:
         delivery: Finds files that are shared by content.
         front: Answers apt.
+        knowledge: The parts that reports are made from.
     """
 
     def __init__(self, around: AptSurroundings, instance: str, reactor: Any, environment: Mapping[str, str]) -> None:
@@ -115,6 +117,18 @@ class AptServing:
         releases = Snapshots(self._kept, fetching_releases, content.hold, around.machine.owns, time)
         passed = PassedLists(around.files.passed, content.hold, lambda name: around.caches.open(name, None), around.files.in_thread)
         self.front = AptFront(around.files.lists, releases, content, passing, passed, rules)
+        self.knowledge = AptKnowledge(
+            port=around.settings.apt_port,
+            diffs=around.settings.apt_diffs,
+            front=self.front,
+            content=content,
+            delivery=self.delivery,
+            lists=around.files.lists,
+            releases=lambda: len(self._kept),
+            archives=lambda: len(around.files.archives.files()),
+            is_here=around.files.is_here,
+            run=around.files.run,
+        )
 
     @property
     def route(self) -> Route:

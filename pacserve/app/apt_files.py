@@ -80,11 +80,12 @@ class AptFiles:
         source: Where the resolver finds that.
         is_here: Returns whether a host means the port for apt.
         in_thread: Reads and copies files in a thread.
+        run: Runs apt's own programs.
     """
 
     def __init__(self, settings: Settings, is_here: Callable[[str], bool], means: Means) -> None:
         folder = f"{settings.state}/apt"
-        self.is_here, self.in_thread = is_here, means.in_thread
+        self.is_here, self.in_thread, self.run = is_here, means.in_thread, means.run
         self.passed = PassedFolder(f"{folder}/passed", Bases(tuple(filter(None, map(target_of, settings.apt_mirrors)))))
         sources = SourceFilesAndPassed(means.run, settings.apt_mirrors, is_here, self.passed)
         self.lists = VerifiedLists(sources, kept_indexes(f"{folder}/lists"), means.run, means.clock, means.lateness)

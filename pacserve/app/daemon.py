@@ -209,6 +209,7 @@ class Daemon:
             clock=reactor,
             wall=wall,
             ranking=ranking,
+            apt=None if self._apt is None else self._apt.knowledge,
         )
         self._telling = Telling(parts, delivery, errors, Advice(process.examine, threads.check, self._configuration.current, reactor))
         fronts = Fronts(

@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 
 from pacserve import __version__
+from pacserve.app.apt_knowledge import AptKnowledge, apt_status
 from pacserve.app.fetching import Fetching
 from pacserve.cache.packages import CachedPackages
 from pacserve.claims.claims import Claims
@@ -41,6 +42,7 @@ class Parts:
         heard_at: Gives when another host was last heard by multicast.
         wall: Gives the seconds since the epoch.
         ranking: Returns how near a client is to this host.
+        apt: None where apt is not answered.
     """
 
     settings: Settings
@@ -65,6 +67,7 @@ class Parts:
     clock: IReactorTime
     wall: Callable[[], float]
     ranking: Ranking
+    apt: AptKnowledge | None = None
 
 
 class Reporting:
@@ -110,6 +113,7 @@ class Reporting:
             claims=len(parts.claims),
             recent=parts.ledger.recent(),
             folders=folders,
+            apt=None if parts.apt is None else apt_status(parts.apt, lambda origin, folders: self._mirror(origin, folders, now)),
         )
 
     def _peer(self, peer: Peer, now: float) -> PeerStatus:

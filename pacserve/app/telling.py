@@ -12,7 +12,8 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, globalLogPublisher
 
 from pacserve.app.advising import Advice
-from pacserve.app.explaining import Explaining
+from pacserve.app.apt_explaining import AptExplaining
+from pacserve.app.explaining import Explaining, why_of_all
 from pacserve.app.reporting import Parts, Reporting
 from pacserve.app.routes import ReportFronts
 from pacserve.app.searching import Searching
@@ -56,7 +57,9 @@ class Telling:
         self._advice = advice
         self._archive = Archive(f"{parts.settings.state}/{_DATABASE}")
         self._reporting = Reporting(parts)
-        explaining = Explaining(parts, delivery)
+        explaining = [Explaining(parts, delivery).why]
+        if parts.apt is not None:
+            explaining.append(AptExplaining(parts.apt, parts.ledger, parts.left_out).why)
         status, requests = self._status, RequestCounts()
         self._events = Events(watched(status, parts.wall), parts.clock, ranking=parts.ranking)
         self._errors = ErrorObserver(errors)
@@ -66,7 +69,7 @@ class Telling:
             events=EventsFront(self._events),
             search=SearchFront(Searching(parts).search, parts.name, parts.wall),
             status=StatusFront(status),
-            why=WhyFront(explaining.why),
+            why=WhyFront(partial(why_of_all, explaining)),
             metrics=MetricsFront(partial(_exposition, requests, errors, peers=parts.settings.metrics_peers), self._reporting.status),
         )
         self.witnesses: Sequence[Witness] = (parts.ledger, requests)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from pacserve.apt.content_delivery import ContentDelivery
 from pacserve.apt.kinds import is_difference, is_release

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pacserve.apt.bases import Bases
 from pacserve.apt.content import StatedFile
@@ -29,6 +30,19 @@ class KnownFile:
     plain: str = field(default="", compare=False)
 
 
+class Extent(NamedTuple):
+    """
+    How much is known.
+
+    Attributes:
+        lists: The number of lists.
+        files: The number of files that they state, those that several state counted several times.
+    """
+
+    lists: int
+    files: int
+
+
 class Lists(Protocol):
     """Knows the sources of this host's own apt, and the lists that apt has verified."""
 
@@ -51,6 +65,19 @@ class Lists(Protocol):
     @abstractmethod
     def stated(self, sha256: bytes) -> StatedFile | None:
         """Returns the file with this digest, if anybody may have it; None where no list states it, or only that of a repository with a password."""
+
+    def matching(self, text: str, most: int) -> Sequence[StatedFile]:
+        """
+        Returns the files whose label contains `text`, each once, the best matches first.
+
+        Args:
+            most: How many are given.
+        """
+        return ()
+
+    def extent(self) -> Extent:
+        """Returns how much is known now."""
+        return Extent(0, 0)
 
 
 class Releases(Protocol):

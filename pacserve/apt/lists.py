@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from pacserve.apt.bases import Bases
 from pacserve.apt.content import StatedFile
 from pacserve.apt.index import Index, key_of
-from pacserve.apt.knowledge import Lists
+from pacserve.apt.knowledge import Extent, Lists
 from pacserve.apt.scanning import COMPRESSED
 from pacserve.apt.scans import Scans, list_files
 from pacserve.apt.source_files import SourceFiles
@@ -166,6 +166,10 @@ class VerifiedLists(Lists):
         indexes = [known.index for known in self._lists.values() if known.index is not None]
         found = {stated for index in indexes for stated in index.matching(text)}
         return sorted(found, key=lambda stated: (not stated.label.startswith(f"{text}_"), len(stated.label), stated.label))[:most]
+
+    def extent(self) -> Extent:
+        indexes = [known.index for known in self._lists.values() if known.index is not None]
+        return Extent(len(indexes), sum(map(len, indexes)))
 
     def _is_over(self, since: float | None, seconds: float) -> bool:
         return since is None or not 0 <= self._clock.seconds() - since < seconds

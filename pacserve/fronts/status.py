@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pacserve.metrics.exposition import Exposition
 
 _JSON = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
-_LONGEST_NAME = 255
-"""Characters of a name; pacman's own are shorter."""
+_LONGEST_NAME = 2000
+"""Characters of a name; those of files have 255 at most, and URLs more."""
 
 
 class StatusFront(Front):
@@ -39,10 +39,10 @@ class WhyFront(Front):
 
     async def answer(self, ask: Ask) -> Answer:
         if len(ask.parts) != 1 or not 1 <= len(ask.parts[0]) <= _LONGEST_NAME or not ask.parts[0].isprintable():
-            raise RequestError(404, "ask for /why/PACKAGE or /why/FILE")
+            raise RequestError(404, "ask for /why/PACKAGE, /why/FILE or /why/URL")
         why = await self._why(ask.parts[0])
         if why is None:
-            raise RequestError(404, f"no database of pacman knows {ask.parts[0]}; pacman -Sy refreshes them")
+            raise RequestError(404, f"no database of pacman and no list of apt knows {ask.parts[0]}; pacman -Sy and apt update refresh them")
         return DocumentAnswer(encode(why), _JSON, quiet=True)
 
 

@@ -24,10 +24,11 @@ def families_of(status: Status, *, peers: bool = False) -> Iterator[Family]:
         peers: True to include metrics of each peer, by its address.
     """
     host = status.host
+    mirrors = status.mirrors if status.apt is None else (*status.mirrors, *status.apt.mirrors)
     yield Family(defined.BUILD, {(host.version, host.misses, host.hits): 1})
     yield _one(defined.STARTED, host.started)
     yield _by_state(defined.PEERS, PEER_STATES, (peer.state for peer in status.peers))
-    yield _by_state(defined.MIRRORS, MIRROR_STATES, (mirror.state for mirror in status.mirrors))
+    yield _by_state(defined.MIRRORS, MIRROR_STATES, (mirror.state for mirror in mirrors))
     yield _one(defined.GENERATION, host.generation)
     yield _one(defined.FILES, host.files)
     yield _one(defined.SIZE, host.size)

@@ -108,11 +108,7 @@ def _why(question: Question, daemon: Daemon, console: Console, _: str) -> int:
     try:
         reply = daemon.why(question.subject)
         if reply.status == 404:
-            missing = _missing_pacman(daemon)
-            if missing:
-                console.complain(f"no pacman here: {missing}; so no database has {question.subject}")
-            else:
-                console.complain(f"no database and no cache has {question.subject}; if its repository was added lately, run pacsrv -Sy first")
+            console.complain(_unknown(question.subject, daemon))
             return 1
         why = decoded(reply, Why)
     except SilentError as error:
@@ -124,12 +120,21 @@ def _why(question: Question, daemon: Daemon, console: Console, _: str) -> int:
     return 0
 
 
-def _missing_pacman(daemon: Daemon) -> str:
-    """Returns why the host has no pacman; empty where it has one, or does not tell."""
+def _unknown(subject: str, daemon: Daemon) -> str:
+    """Returns why a file is not known, by the package systems that the host has, as far as the daemon tells."""
     try:
-        return decoded(daemon.status(), Status).host.no_pacman
+        status = decoded(daemon.status(), Status)
     except SilentError:
-        return ""
+        missing, apt = "", False
+    else:
+        missing, apt = status.host.no_pacman, status.apt is not None
+    if apt and missing:
+        return f"no list of apt has {subject}; if its source was added lately, run apt update first"
+    if apt:
+        return f"no database, no cache and no list of apt has {subject}; if its repository was added lately, run pacsrv -Sy or apt update first"
+    if missing:
+        return f"no pacman here: {missing}; so no database has {subject}"
+    return f"no database and no cache has {subject}; if its repository was added lately, run pacsrv -Sy first"
 
 
 def _silent(daemon: Daemon, console: Console, error: SilentError, before: str) -> int:

@@ -12,6 +12,8 @@ from pacserve.errors import plain_reason
 
 # Seconds that the user of a command waits for an answer; a daemon that runs answers in milliseconds.
 ANSWER_TIMEOUT = 5.0
+# Seconds that the user waits for the reasons of an answer: apt may be asked, which takes a slow machine some seconds.
+WHY_TIMEOUT = 30.0
 # Seconds that pacman's start is held up by a daemon that does not answer, before pacman is run without it.
 CHECK_TIMEOUT = 0.5
 # Bytes of an answer: the state of 1,000 peers has a tenth of that.
@@ -66,7 +68,7 @@ class Daemon:
         Raises:
             SilentError: The daemon can't be asked.
         """
-        return self._ask("GET", f"/why/{quote(name, safe='')}", ANSWER_TIMEOUT)
+        return self._ask("GET", f"/why/{quote(name, safe='')}", WHY_TIMEOUT)
 
     def check(self, timeout: float = CHECK_TIMEOUT) -> None:
         """

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pacserve.pacsrv.layout import Cell, Screen, Style, bar, table
 from pacserve.pacsrv.text import ago, delay, number, size, span
 from pacserve.report.health import Health, health_of, health_text
-from pacserve.report.status import MirrorStatus, PeerStatus, Record, SpoolStatus, Status, TrafficStatus, TransferStatus, Why
+from pacserve.report.status import AptStatus, MirrorStatus, PeerStatus, Record, SpoolStatus, Status, TrafficStatus, TransferStatus, Why
 from pacserve.web.origins import shares_in
 
 # Characters inside the brackets of a progress bar.
@@ -28,8 +28,7 @@ def show_status(status: Status, now: float, screen: Screen) -> list[str]:
         *_host(status, now, screen),
         "",
         *_section(screen, "Peers", _peers(status.peers, screen), "none known"),
-        "",
-        *_section(screen, "Mirrors", _mirrors(status.mirrors, screen), "none in pacman.conf"),
+        *_all_mirrors(status, screen),
         "",
         *_traffic(status.traffic, screen),
         "",
@@ -46,10 +45,12 @@ def _host(status: Status, now: float, screen: Screen) -> list[str]:
     host = status.host
     facts = [
         f"offers {number(host.files, 'file', 'files')}, {size(host.size)}",
-        f"misses: {host.misses}, hits: {host.hits}",
+        *([] if _has_apt_only(status) else [f"misses: {host.misses}, hits: {host.hits}"]),
         f"multicast: {'last heard ' + ago(host.multicast_heard) if host.multicast else 'off'}; /info last asked for: {ago(host.info_asked)}",
     ]
-    if host.no_pacman:
+    if status.apt is not None:
+        facts += _apt(status.apt)
+    elif host.no_pacman:
         facts.append(f"no pacman here: {host.no_pacman}; package files of peers are not used")
     if status.spool is not None:
         spool = status.spool
@@ -93,7 +94,28 @@ def _found_by(peer: PeerStatus) -> str:
     return f"--pacserver {peer.name}" if peer.name != peer.address else "--pacserver"
 
 
-def _mirrors(mirrors: Sequence[MirrorStatus], screen: Screen) -> list[str]:
+def _has_apt_only(status: Status) -> bool:
+    """Returns whether a host has no pacman, and is meant to have none."""
+    return bool(status.host.no_pacman) and status.apt is not None
+
+
+def _apt(apt: AptStatus) -> list[str]:
+    known = f"{number(apt.lists, 'list', 'lists')} known, of {number(apt.stated, 'file', 'files')}"
+    archives = f"offers {number(apt.archives, 'archive', 'archives')} of apt's" if apt.archives else ""
+    kept = f"keeps {number(apt.releases, 'release', 'releases')}"
+    return [f"answers apt on port {apt.port}: {', '.join([part for part in (known, archives, kept) if part])}"]
+
+
+def _all_mirrors(status: Status, screen: Screen) -> list[str]:
+    """Returns the mirrors of each package system that this host has."""
+    if status.apt is None:
+        return ["", *_section(screen, "Mirrors", _mirrors(status.mirrors, screen), "none in pacman.conf")]
+    pacman = [] if _has_apt_only(status) else ["", *_section(screen, "Mirrors of pacman", _mirrors(status.mirrors, screen), "none in pacman.conf")]
+    mirrors = _mirrors(status.apt.mirrors, screen, "FOLDERS")
+    return [*pacman, "", *_section(screen, "Mirrors of apt", mirrors, "no source of apt has an http or https mirror")]
+
+
+def _mirrors(mirrors: Sequence[MirrorStatus], screen: Screen, places: str = "REPOSITORIES") -> list[str]:
     if not mirrors:
         return []
     rows = [
@@ -106,7 +128,7 @@ def _mirrors(mirrors: Sequence[MirrorStatus], screen: Screen) -> list[str]:
         )
         for mirror in mirrors
     ]
-    return table(screen, ("MIRROR", "STATE", "AVOIDED", "RATE", "REPOSITORIES"), rows, right=frozenset({3}))
+    return table(screen, ("MIRROR", "STATE", "AVOIDED", "RATE", places), rows, right=frozenset({3}))
 
 
 def _traffic(traffic: TrafficStatus, screen: Screen) -> list[str]:
@@ -158,20 +180,33 @@ _VERDICTS = {"used": ("from here", Style.GOOD), "next": ("then", Style.PLAIN), "
 
 def show_why(why: Why, now: float, screen: Screen) -> list[str]:
     """
-    Returns as lines where a file would come from, and where it came from last time.
+    Returns as lines where a file would come from, and where it came from last time; by each package system that knows it.
 
     Args:
         now: Seconds since the epoch.
     """
-    stated = f"{size(why.size)} as the database states" if why.size is not None else "not in the database"
-    lines = [screen.styled(screen.fitted(f"{why.name} ({why.repository or 'no repository'}; {stated})"), Style.BOLD), ""]
+    lines = _why(why, now, screen)
+    for other in why.others:
+        lines += ["", *_why(other, now, screen)]
+    return lines
+
+
+def _why(why: Why, now: float, screen: Screen) -> list[str]:
+    of_apt = why.system == "apt"
+    source, absent = ("the lists of apt state", "in no list of apt") if of_apt else ("the database states", "not in the database")
+    stated = f"{size(why.size)} as {source}" if why.size is not None else absent
+    lines = [screen.styled(screen.fitted(f"{why.name} ({why.repository or 'no repository'}; {stated})"), Style.BOLD)]
+    if why.shared_as:
+        lines.append(screen.fitted(f"shared as {why.shared_as}"))
+    lines.append("")
     if why.candidates:
         rows = [(Cell(*_VERDICTS.get(one.verdict, (one.verdict, Style.PLAIN))), one.who, one.reason) for one in why.candidates]
         lines += table(screen, ("NOW", "FROM", "WHY"), rows)
     else:
         lines.append(screen.fitted("no host could provide it now"))
     if not any(one.verdict == "used" for one in why.candidates):
-        lines.append(screen.styled(screen.fitted("pacman would be told that no host has it"), Style.BAD))
+        told = "apt would be told that it is not answered here" if of_apt else "pacman would be told that no host has it"
+        lines.append(screen.styled(screen.fitted(told), Style.BAD))
     lines += ["", screen.styled("Last time", Style.BOLD)]
     if not why.last:
         return [*lines, screen.fitted("it has not been asked for since pacserve began to keep records")]

@@ -175,6 +175,11 @@ class Ledger(Witness):
         wanted = {asked_url(url) for url in urls}
         return tuple([one for one in self.recent() if one.path.rpartition("/")[2] == name or (wanted and asked_url(one.path) in wanted)])
 
+    def url_of(self, name: str) -> str | None:
+        """Returns the URL of the file of a mirror that was asked for last under a name, percent-decoded; None where none was."""
+        urls = (asked_url(record.path) for record in self.recent())
+        return next((url for url in urls if url is not None and url.rpartition("/")[2] == name), None)
+
     def given(self, address: str) -> int:
         """Returns the bytes that a peer gave, or for which clients were redirected to it, by its address and port."""
         self._settle()

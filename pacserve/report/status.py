@@ -124,11 +124,11 @@ class PeerStatus:
 @dataclass(frozen=True, slots=True)
 class MirrorStatus:
     """
-    A mirror of pacman.conf.
+    A mirror of pacman.conf, or of a source of apt.
 
     Attributes:
         url: Scheme, host and port; never a password.
-        repositories: The repositories that it serves.
+        repositories: The repositories that it serves, for apt the folders below which these lie.
         state: `well`, `slow`, `failed`, `lied`: it gave a wrong file, or `resting`: it has asked to be left alone.
         avoided: Seconds for which it is still asked last.
         rate: Its speed of late in bytes per second; None where that is not known.
@@ -139,6 +139,28 @@ class MirrorStatus:
     state: str
     avoided: float
     rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AptStatus:
+    """
+    The state of the front for apt.
+
+    Attributes:
+        port: The port on which apt is answered.
+        mirrors: Those below whose folders files may be asked for.
+        lists: The number of lists of packages that are known.
+        stated: The number of files that these state.
+        archives: The number of files that are offered to peers from where apt keeps them.
+        releases: The number of releases that are kept, so that who has got one gets its indexes.
+    """
+
+    port: int
+    mirrors: tuple[MirrorStatus, ...]
+    lists: int
+    stated: int
+    archives: int
+    releases: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +351,7 @@ class Status:
 
     Attributes:
         findings: The troubles that the daemon's checks have found; None while they have not run.
+        apt: None where apt is not answered.
     """
 
     host: HostStatus
@@ -341,6 +364,7 @@ class Status:
     recent: tuple[Record, ...]
     folders: tuple[FolderStatus, ...] = ()
     findings: tuple[FindingStatus, ...] | None = None
+    apt: AptStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,8 +389,12 @@ class Why:
     The answer of `/why`: where a file would come from now.
 
     Attributes:
-        size: Bytes that the database states; None where the database does not have the file.
+        repository: That of pacman; for apt the folder of the mirror below which the repository lies.
+        size: Bytes that the database, or the lists of apt, state; None where they do not have the file.
         last: The last requests for it, the latest first.
+        system: The package system that knows it, `pacman` or `apt`.
+        shared_as: The name under which hosts share it, where that is another one; empty for a file that is not shared.
+        others: The same of other package systems that know a file of that name.
     """
 
     repository: str
@@ -374,3 +402,6 @@ class Why:
     size: int | None
     candidates: tuple[Reason, ...]
     last: tuple[Record, ...]
+    system: str = "pacman"
+    shared_as: str = ""
+    others: tuple[Why, ...] = ()

@@ -32,7 +32,14 @@ class TellingTests(SynchronousTestCase):
         self.defect: Exception | None = None
         self.settings = SimpleNamespace(state=str(self.state), metrics_peers=False, history=True)
         parts: Any = SimpleNamespace(
-            settings=self.settings, name="h1", ledger=self.ledger, in_thread=self.in_thread, clock=self.clock, wall=self.wall, ranking=loopback_first
+            settings=self.settings,
+            name="h1",
+            ledger=self.ledger,
+            in_thread=self.in_thread,
+            clock=self.clock,
+            wall=self.wall,
+            ranking=loopback_first,
+            apt=None,
         )
         nobody: Any = None
         self.telling = Telling(parts, nobody, ErrorCounts(), nobody)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import socket
@@ -14,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.pacsrv.answering import Console, show
 from pacserve.pacsrv.asking import Daemon, SilentError
 from pacserve.pacsrv.options import Question
-from pacserve.report.status import Why
+from pacserve.report.status import AptStatus, Why
 from pacserve.report.status_json import encode
 from tests.fakes.statuses import NOW, peer, status
 
@@ -91,6 +92,14 @@ class AskingTests(SynchronousTestCase):
         code, out, err = self.ask(port, Question("why", port, "zlib"))
         self.assertEqual((code, out), (1, ""))
         self.assertEqual(err, "pacsrv: no pacman here: there is no /etc/pacman.conf; so no database has zlib\n")
+
+    def test_why_with_apt(self) -> None:
+        """Where apt is answered it is said that its lists do not have the package either, and nothing of a pacman that is not there."""
+        apt = AptStatus(9988, (), 3, 70_000, 0, 2)
+        for missing, part in (("there is no /etc/pacman.conf", "no list of apt has zlib"), ("", "no database, no cache and no list of apt has zlib")):
+            port = self.serve({"/status": (200, encode(dataclasses.replace(status(no_pacman=missing), apt=apt)))})
+            code, _, err = self.ask(port, Question("why", port, "zlib"))
+            self.assertEqual((code, part in err, "pacman" in err), (1, True, False), err)
 
     def test_other_answers(self) -> None:
         """What is no state is told in one line, not as a traceback."""

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.pacsrv.layout import Screen, bar, has_colours, table
 from pacserve.pacsrv.presentation import show_status, show_why
 from pacserve.pacsrv.text import width
-from pacserve.report.status import FindingStatus, Reason, Record, SpoolStatus, TransferStatus, UnfinishedStatus, Why
+from pacserve.report.status import AptStatus, FindingStatus, MirrorStatus, Reason, Record, SpoolStatus, TransferStatus, UnfinishedStatus, Why
 from pacserve.web.origins import Share
 from tests.fakes.statuses import NOW, peer, status
 
@@ -40,6 +40,19 @@ class StatusTests(SynchronousTestCase):
             self.assertIn(part, text)
         self.assertIn("[#####---------------]  25%", text)
         self.assertIn("5.0 MiB/s  15 s", text)
+
+    def test_apt(self) -> None:
+        """The front for apt is told with its mirrors; of a pacman that is not there nothing is."""
+        apt = AptStatus(9988, (MirrorStatus("http://deb.example", ("/debian", "/debian-security"), "slow", 30.0, None),), 1, 63_440, 12, 2)
+        both = show_status(dataclasses.replace(status(), apt=apt), NOW, Screen())
+        self.assertIn("answers apt on port 9988: 1 list known, of 63,440 files, offers 12 archives of apt's, keeps 2 releases", both)
+        self.assertIn("Mirrors of pacman", both)
+        self.assertIn("Mirrors of apt", both)
+        self.assertTrue(any(line.endswith("/debian, /debian-security") for line in both))
+        alone = show_status(dataclasses.replace(status(no_pacman="there is no /etc/pacman.conf"), mirrors=(), apt=apt), NOW, Screen())
+        self.assertNotIn("pacman", "".join(alone))
+        self.assertNotIn("misses", "".join(alone))
+        self.assertNotIn("apt", "".join(show_status(status(), NOW, Screen())))
 
     def test_unfinished(self) -> None:
         """Downloads that are to be gone on with are told, and where there are none that is not worth a line."""
@@ -126,6 +139,17 @@ class WhyTests(SynchronousTestCase):
             r"1 min 00 s ago +127.0.0.1 +307, sent there",
         ):
             self.assertRegex(text, pattern)
+
+    def test_why_of_apt(self) -> None:
+        """A file of apt is told by its label, and the name under which it is shared; of two package systems one comes after the other."""
+        url = "http://deb.example/debian"
+        zlib = Why(url, "zlib1g_1.2_amd64", 86684, (Reason("mirror", "used", "passed on"),), (), "apt", f"zlib1g_1.2_amd64@{'0' * 64}.blob")
+        lines = show_why(zlib, NOW, Screen())
+        self.assertEqual(lines[:2], [f"zlib1g_1.2_amd64 ({url}; 84.7 KiB as the lists of apt state)", f"shared as {zlib.shared_as}"])
+        both = show_why(dataclasses.replace(WHY, others=(zlib,)), NOW, Screen())
+        self.assertEqual(both, [*show_why(WHY, NOW, Screen()), "", *lines])
+        nowhere = Why("", "x", None, (Reason("mirror http://a", "no", "no source"),), (), "apt")
+        self.assertIn("apt would be told that it is not answered here", show_why(nowhere, NOW, Screen()))
 
     def test_shares(self) -> None:
         """A file that several hosts gave is told with what each of them gave; an answer that went wrong names who was asked, as before."""

@@ -1,6 +1,6 @@
 """The text of `--more-help`."""
 
-from pacserve.config.settings import DEFAULT_GROUPS, DEFAULT_MULTICAST_PORT, DEFAULT_PORT
+from pacserve.config.settings import DEFAULT_APT_PORT, DEFAULT_GROUPS, DEFAULT_MULTICAST_PORT, DEFAULT_PORT
 
 GUIDE = f"""\
 ABOUT
@@ -98,6 +98,32 @@ PACSERVE NETWORKS
   package. Nor are packages of a private repository: one that --private
   names, or whose only Servers need a password or are file://. They come from
   this host's caches or from the mirror, and no peer is asked for them.
+
+APT
+
+  pacserve --apt answers apt as well, on port {DEFAULT_APT_PORT} of this host. pacsrv setup
+  --apt configures apt for it: a script tells apt to ask pacserve while that
+  runs, and apt goes direct when it does not. By hand, any of these will do:
+
+    Acquire::http::Proxy "http://127.0.0.1:{DEFAULT_APT_PORT}";
+    deb http://localhost:{DEFAULT_APT_PORT}/deb.debian.org/debian stable main
+    deb http://localhost:{DEFAULT_APT_PORT}/https://deb.example.org/debian stable main
+
+  The last form is for mirrors that are asked by https: pacserve speaks TLS to
+  them. apt's own https connections go past pacserve and are not shared.
+
+  Packages are known by the SHA-256 in the lists that apt has verified, and
+  indexes by the one in the release that apt was given. Under these they are
+  shared with all hosts that take part, whatever their distribution and their
+  architecture. The files that apt keeps in /var/cache/apt/archives are
+  offered, too. What no list states comes from the mirror, and is not kept.
+
+  Only what lies below the sources of this host's apt is answered.
+  --apt-mirror URL adds a repository for containers, and with --clients for
+  other hosts, of which this host need not have the lists. --apt-diffs no has
+  apt fetch whole indexes in place of differences.
+
+  --misses and --hits are for pacman: apt is never sent to another host.
 
 DELIVERY
 

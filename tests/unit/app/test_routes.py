@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.app.routes import Fronts, ReportFronts, routes
+from pacserve.app.routes import Fronts, ReportFronts, apt_route, routes
 from pacserve.web.answers import Answer, DocumentAnswer
 from pacserve.web.front import Ask, Front
 from pacserve.web.routes import Audience, HostHeader, Methods, Route
@@ -53,6 +53,13 @@ def row(route: Route) -> tuple[str, str, str]:
 class RouteTableTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.routes = {route.path: route for route in routes(FRONTS)}
+
+    def test_apt(self) -> None:
+        """So it does for the port for apt, which takes every path, and says of a tunnel how https sources are shared."""
+        route = apt_route(NamedFront("apt"), 9988)
+        (cells,) = [cells for path, *cells in table("path") if path.startswith("port 9988")]
+        self.assertEqual((tuple(cells), route.rest), (row(route), True))
+        self.assertIn("http://localhost:9988/https://HOST/PATH", route.refusal)
 
     def test_security(self) -> None:
         """SECURITY.md tells every path with its methods, its audience and how the Host header is treated, and no other path."""

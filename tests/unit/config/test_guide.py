@@ -15,7 +15,7 @@ from pacserve.network.addresses import Endpoint
 class GuideTests(SynchronousTestCase):
     def test_sections(self) -> None:
         """The guide has its sections in this order."""
-        sections = ["ABOUT", "PACMAN.CONF", "PACSERVE NETWORKS", "DELIVERY", "MULTICAST FILTERING", "CONFIGURATION FILE"]
+        sections = ["ABOUT", "PACMAN.CONF", "PACSERVE NETWORKS", "APT", "DELIVERY", "MULTICAST FILTERING", "CONFIGURATION FILE"]
         self.assertEqual(re.findall(r"(?m)^([A-Z][A-Z. ]+)$", GUIDE), sections)
 
     def test_width(self) -> None:

@@ -138,6 +138,8 @@ def test_central(make_apt_lab: MakeAptLab) -> None:
     for _ in range(2):
         client.forget(lists=True)
         assert_good(client.update())
+        # A list that a client was given is read after that; apt reads those of a distribution for longer.
+        wait_until(lambda: list((server.host.dir / "state/apt/lists").glob("*.index")), "the list to be read")
         assert_good(client.run("install", *NAMES))
         assert set(client.installed()) == set(NAMES)
     assert len(lab.downloads()) == len(DEBS)

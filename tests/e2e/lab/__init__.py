@@ -1,4 +1,4 @@
-"""A LAN of hosts with real pacman, a mirror, and everything that can go wrong between them, on one Linux machine."""
+"""A LAN of hosts with real pacman and apt, a mirror, and everything that can go wrong between them, on one Linux machine."""
 
 from tests.e2e.lab.daemon import PORT, Daemon, Program, command, fake_peer
 from tests.e2e.lab.depot import BIG_SIZE, ODD, Depot, build_repository, falsified, small_packages, truncated

@@ -120,9 +120,9 @@ def known_file(kept: KeptRelease, entry: IndexEntry) -> KnownFile:
     folder = kept.url.rpartition("/")[0]
     plain = Target("", tuple(entry.path.split("/"))).url
     if not kept.release.by_hash:
-        return KnownFile(stated_file(entry), (folder + plain,))
+        return KnownFile(stated_file(entry), (folder + plain,), folder + plain)
     by_hash = "/".join((plain.rpartition("/")[0], *BY_HASH, entry.sha256.hex()))
-    return KnownFile(stated_file(entry), (folder + by_hash, folder + plain))
+    return KnownFile(stated_file(entry), (folder + by_hash, folder + plain), folder + plain)
 
 
 def stated_file(entry: IndexEntry) -> StatedFile:

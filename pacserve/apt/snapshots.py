@@ -239,7 +239,7 @@ def _by_digest(releases: Sequence[KeptRelease], target: Target, path: str) -> Kn
     for kept in releases:
         entry = kept.release.digested("/".join(parts[:-3]), sha256)
         if entry is not None:
-            return KnownFile(stated_file(entry), (target.url,))
+            return KnownFile(stated_file(entry), (target.url,), known_file(kept, entry).plain)
     return None
 
 

@@ -124,5 +124,6 @@ class CompletenessTests(SynchronousTestCase):
         by_hash = known_file(release({}, by_hash=True), entry)
         self.assertEqual(by_hash.urls, (f"{BASE}/main/binary-amd64/by-hash/SHA256/{digest_of(b'p0').hex()}", f"{BASE}/{PACKAGES}"))
         self.assertEqual((by_hash.stated.size, by_hash.stated.label), (2, "Packages.xz"))
+        self.assertEqual((by_hash.plain, known_file(FORMER, entry).plain), (f"{BASE}/{PACKAGES}", f"{BASE}/{PACKAGES}"))
         flat = known_file(release({}, by_hash=True), IndexEntry("Packages", 2, digest_of(b"p0")))
         self.assertEqual(flat.urls, (f"{BASE}/by-hash/SHA256/{digest_of(b'p0').hex()}", f"{BASE}/Packages"))

@@ -209,6 +209,7 @@ class SnapshotTests(SynchronousTestCase):
             found = self.snapshots.find(target, OTHER)
             assert found is not None
             self.assertEqual((found.stated.sha256, found.stated.label, found.urls), (digest_of(b"p%d" % number), "Packages.xz", (target.url,)))
+            self.assertEqual(found.plain, PACKAGES.url)
         unknown = (
             f"by-hash/SHA256/{digest_of(b'x').hex()}",
             f"by-hash/SHA512/{digest_of(b'p1').hex()}",

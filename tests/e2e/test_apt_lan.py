@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.conftest import MakeAptLab
 from tests.e2e.lab import Daemon, Host, fake_peer, small_packages, wait_until
-from tests.e2e.lab.apt_host import Form
+from tests.e2e.lab.apt_host import Apt, Form
 from tests.e2e.lab.apt_lab import AptLab, assert_good, packages, together
 from tests.e2e.lab.apt_packages import build_deb
 from tests.e2e.lab.apt_repository import Suite
@@ -138,14 +138,20 @@ def test_central(make_apt_lab: MakeAptLab) -> None:
     for _ in range(2):
         client.forget(lists=True)
         assert_good(client.update())
-        # A list that a client was given is read after that; apt reads those of a distribution for longer.
-        wait_until(lambda: list((server.host.dir / "state/apt/lists").glob("*.index")), "the list to be read")
+        # A list that a client was given is read from the next request on; with those of a distribution apt itself is busy for longer.
+        wait_until(lambda: knows_list(server, client), "the list to be read")
         assert_good(client.run("install", *NAMES))
         assert set(client.installed()) == set(NAMES)
     assert len(lab.downloads()) == len(DEBS)
     client.sources(client.line(client.uri("third", "third.lab")))
     assert "403" in client.run("update", check=False).stderr
     daemon.stop()
+
+
+def knows_list(server: Apt, client: Apt) -> bool:
+    """Returns whether the list of a client is known, once the client has asked for something that nobody has."""
+    client.host.request("http://mirror.lab/debian/none", server.host.ip, port=9988)
+    return bool(list((server.host.dir / "state/apt/lists").glob("*.index")))
 
 
 LIES = ["OtherBytes", "CutsShort", "Lengthens", "Redirects", "ForeignNames", "FeedsNonsense", "TakesClaims", "Garbage"]

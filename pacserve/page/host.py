@@ -5,7 +5,7 @@ from __future__ import annotations
 from pacserve.page.layout import facts
 from pacserve.page.table import Cell
 from pacserve.page.text import day, number, share, size
-from pacserve.report.status import HostStatus, Origin, Status
+from pacserve.report.status import AptStatus, HostStatus, Origin, Status
 
 _MISSES = {
     "auto": "this host downloads it once for the LAN; without peers, pacman is redirected to the mirror",
@@ -61,8 +61,8 @@ def host_facts(status: Status, now: float) -> Facts:
         "counted": ("Traffic is counted since", Cell(at=status.traffic.since)),
         "port": ("TCP port", Cell(str(host.port))),
         "holds": ("Offers", Cell(f"{number(host.files)} files, {size(host.size)}")),
-        "hits": ("Files that a peer has", Cell(_HITS.get(host.hits, host.hits))),
-        "misses": ("Files that no host has", Cell(_MISSES.get(host.misses, host.misses))),
+        **_of_pacman(status),
+        **_of_apt(status.apt),
         "multicast": ("Multicast", _multicast(host, now)),
         "asked": ("A peer last asked for the inventory", Cell("never") if host.info_asked is None else Cell(at=now - host.info_asked)),
         "claims": ("Claims kept here for the LAN", Cell(number(status.claims))),
@@ -74,6 +74,28 @@ def host_facts(status: Status, now: float) -> Facts:
         rows["spool"] = ("Keeps downloads", Cell(kept))
     rows["instance"] = ("Instance", Cell(host.instance))
     return rows
+
+
+def _of_pacman(status: Status) -> Facts:
+    host = status.host
+    if status.apt is None:
+        of = "Files"
+    elif host.no_pacman:
+        return {}
+    else:
+        of = "Files for pacman"
+    return {
+        "hits": (f"{of} that a peer has", Cell(_HITS.get(host.hits, host.hits))),
+        "misses": (f"{of} that no host has", Cell(_MISSES.get(host.misses, host.misses))),
+    }
+
+
+def _of_apt(apt: AptStatus | None) -> Facts:
+    if apt is None:
+        return {}
+    archives = f", {number(apt.archives)} archives of apt's are offered" if apt.archives else ""
+    known = f"{number(apt.lists)} lists of packages are known, of {number(apt.stated)} files{archives}, {number(apt.releases)} releases are kept"
+    return {"apt-port": ("TCP port for apt", Cell(str(apt.port))), "apt-known": ("apt", Cell(known))}
 
 
 def facts_html(rows: Facts, kind: str, now: float) -> str:

@@ -9,7 +9,7 @@ from pacserve.page.host import facts_html, host_facts, share_cells, share_html, 
 from pacserve.page.hosts import HostNames
 from pacserve.page.layout import document, section
 from pacserve.page.recent import others_table, own_tables
-from pacserve.page.sources import mirrors_table, peers_tables
+from pacserve.page.sources import apt_mirrors_table, mirrors_table, peers_tables
 from pacserve.page.table import Cell, Table, to_json
 from pacserve.page.traffic import plots_html, plots_of
 from pacserve.page.transfers import announcement, transfers_table
@@ -33,7 +33,7 @@ def render(status: Status, now: float) -> bytes:
         + section("transfers", "Running downloads", tables["transfers"])
         + section("peers", "Peers", tables["peers"] + tables["peers-rest"])
         + section("traffic", "Traffic", plots_html(status.traffic, now))
-        + section("mirrors", "Mirrors", tables["mirrors"])
+        + "".join([section(table.id, heading, tables[table.id]) for heading, table in _mirrors(status)])
         + section("recent", "The last requests", tables["recent"] + tables["recent-rest"] + tables["others"])
         + section("host", "This host", facts_html(host_facts(status, now), "facts", now))
     )
@@ -66,6 +66,16 @@ def _tables(status: Status, now: float) -> Iterator[Table]:
     yield findings_table(status.findings or ())
     yield transfers_table(status.transfers, names)
     yield from peers_tables(status.peers, now)
-    yield mirrors_table(status.mirrors)
+    yield from [table for _, table in _mirrors(status)]
     yield from own_tables(status.recent, names)
     yield others_table(status.recent, names)
+
+
+def _mirrors(status: Status) -> Iterator[tuple[str, Table]]:
+    """Yields the tables of mirrors with their headings, one for each package system that this host has."""
+    if status.apt is None:
+        yield "Mirrors", mirrors_table(status.mirrors)
+        return
+    if not status.host.no_pacman:
+        yield "Mirrors of pacman", mirrors_table(status.mirrors)
+    yield "Mirrors of apt", apt_mirrors_table(status.apt)

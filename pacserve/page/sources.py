@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pacserve.page.hosts import peer_cell
 from pacserve.page.table import MOST_ROWS, Cell, Table, folded
 from pacserve.page.text import duration, milliseconds, number, rate, share, size
-from pacserve.report.status import MirrorStatus, PeerStatus
+from pacserve.report.status import AptStatus, MirrorStatus, PeerStatus
 
 FIRST_PEERS = 10
 """Peers that are shown; the others are folded below them."""
@@ -48,15 +48,20 @@ _MIRROR_MARKS = {"well": "good", "slow": "fair", "failed": "fair", "lied": "bad"
 
 def mirrors_table(mirrors: tuple[MirrorStatus, ...]) -> Table:
     """Returns the table of mirrors, in the order of pacman.conf.  Failures are red only where no mirror is left."""
+    caption = "The mirrors of pacman.conf, and how well they work"
+    return _table("mirrors", caption, "Repositories", mirrors, "pacman.conf names no mirror.")
+
+
+def apt_mirrors_table(apt: AptStatus) -> Table:
+    """Returns the table of the mirrors of apt's sources."""
+    caption = "The mirrors of apt's sources, and how well they work; apt names one for each file"
+    return _table("apt-mirrors", caption, "Folders", apt.mirrors, "No source of apt has an http or https mirror; --apt-mirror URL names one.")
+
+
+def _table(key: str, caption: str, places: str, mirrors: tuple[MirrorStatus, ...], empty: str) -> Table:
     marks = _MIRROR_MARKS if any(mirror.state != "failed" for mirror in mirrors) else {"failed": "bad"}
-    return Table(
-        "mirrors",
-        "The mirrors of pacman.conf, and how well they work",
-        ("Mirror", "State", "#Speed", "Repositories"),
-        tuple([_mirror_row(mirror, marks) for mirror in mirrors[:MOST_ROWS]]),
-        "pacman.conf names no mirror.",
-        max(len(mirrors) - MOST_ROWS, 0),
-    )
+    rows = tuple([_mirror_row(mirror, marks) for mirror in mirrors[:MOST_ROWS]])
+    return Table(key, caption, ("Mirror", "State", "#Speed", places), rows, empty, max(len(mirrors) - MOST_ROWS, 0))
 
 
 def _mirror_row(mirror: MirrorStatus, marks: Mapping[str, str]) -> tuple[Cell, ...]:

@@ -4,7 +4,7 @@
   const RETRY = 30000; // ms until the next try after the daemon refused to send events, as it does while many pages are open
   const MARKS = ["good", "fair", "bad", "quiet"];
   const ORIGINS = ["mirrors", "peers", "cache"];
-  const TABLES = ["findings", "transfers", "peers", "peers-rest", "mirrors", "recent", "recent-rest", "others", "hour", "day", "days"];
+  const TABLES = ["findings", "transfers", "peers", "peers-rest", "mirrors", "apt-mirrors", "recent", "recent-rest", "others", "hour", "day", "days"];
   const PLOTS = ["hour", "day", "days"];
   const PATH = /^[Mhvz0-9. -]*$/;
   const SVG = "http://www.w3.org/2000/svg";

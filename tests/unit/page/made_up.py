@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pacserve.report.status import (
+    AptStatus,
     Bucket,
     FindingStatus,
     HostStatus,
@@ -90,6 +91,19 @@ def foreign_record(number: int, at: float) -> Record:
     if number % 3:
         return Record(at, f"10.0.0.{2 + number % 4}", path, 404, "", None, 0.0004, False, True, own=False, method="HEAD")
     return Record(at, "10.0.0.3", path, 200, "cache", 74 * MIB, 0.7, False, True, own=False)
+
+
+APT = AptStatus(
+    9988,
+    (
+        MirrorStatus("http://deb.debian.org", ("/debian", "/debian-security"), "well", 0.0, 9.1 * MIB),
+        MirrorStatus("https://download.example", ("/linux/debian",), "failed", 45.0, None),
+    ),
+    3,
+    70_118,
+    214,
+    4,
+)
 
 
 def status(peers: int = 5, done: int = 63 * MIB, now: float = NOW) -> Status:

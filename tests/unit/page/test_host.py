@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.page.host import facts_html, host_facts, share_html, totals
 from pacserve.page.text import clean
 from pacserve.report.status import SpoolStatus, Status, UnfinishedStatus
-from tests.unit.page.made_up import HOSTILE, MIB, NOW, status
+from tests.unit.page.made_up import APT, HOSTILE, MIB, NOW, status
 from tests.unit.page.reading import Element, read
 
 
@@ -81,6 +81,16 @@ class HostTests(SynchronousTestCase):
         """What is kept of downloads is said where there is such a place."""
         self.assertEqual(self.shown(status()).one("spool").text, "57 files, 2.83 GiB of 10.0 GiB, in /var/cache/pacserve/pkg")
         self.assertNotIn("spool", host_facts(dataclasses.replace(status(), spool=None), NOW))
+
+    def test_apt(self) -> None:
+        """A host that answers apt says on which port and what it knows; without pacman nothing is said of where pacman is sent."""
+        both = dataclasses.replace(status(), apt=APT)
+        self.assertEqual(self.shown(both).one("apt-port").text, "9988")
+        known = "3 lists of packages are known, of 70,118 files, 214 archives of apt's are offered, 4 releases are kept"
+        self.assertEqual(self.shown(both).one("apt-known").text, known)
+        self.assertEqual(host_facts(both, NOW)["hits"][0], "Files for pacman that a peer has")
+        self.assertNotIn("hits", host_facts(dataclasses.replace(of_host(no_pacman="there is none"), apt=APT), NOW))
+        self.assertIn("hits", host_facts(of_host(no_pacman="there is none"), NOW))
 
     def test_unfinished(self) -> None:
         """So is the number of downloads that are to be gone on with, where there are any."""

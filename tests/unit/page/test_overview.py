@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.page.overview import changing, render
 from pacserve.page.text import clean
 from pacserve.report.status import HostStatus, PeerStatus, Status, TrafficStatus
-from tests.unit.page.made_up import HOSTILE, NOW, status
+from tests.unit.page.made_up import APT, HOSTILE, NOW, status
 from tests.unit.page.reading import Element, read, tame
 from tests.unit.page.strategies import of
 
@@ -140,7 +140,10 @@ class OverviewTests(SynchronousTestCase):
         self.assert_well_formed(page)
         self.assertEqual(page.skeleton(), read(render(tame(whole), now)).skeleton())
         self.assertEqual([one.text for one in page.all("title")], [clean(whole.host.name or "This host") + " - pacserve"])
-        self.assertEqual([row[0] for row in page.cells("mirrors")], [clean(one.url) for one in whole.mirrors])
+        if whole.apt is None or not whole.host.no_pacman:
+            self.assertEqual([row[0] for row in page.cells("mirrors")], [clean(one.url) for one in whole.mirrors])
+        if whole.apt is not None:
+            self.assertEqual([row[0] for row in page.cells("apt-mirrors")], [clean(one.url) for one in whole.apt.mirrors])
         self.assertEqual(len(page.cells("transfers")), len(whole.transfers))
 
     @pytest.mark.slow
@@ -169,7 +172,20 @@ class OverviewTests(SynchronousTestCase):
         """The script knows the tables and plots that it is told of, and no others."""
         script = files("pacserve.page").joinpath("static", "page.js").read_text(encoding="utf-8")
         tables, plots = (set(re.findall(r"[a-z-]+", re.findall(rf"const {name} = \[(.*)\]", script)[0])) for name in ("TABLES", "PLOTS"))
-        self.assertEqual({"values", *tables, *(f"{name}-plot" for name in plots)}, set(changing(status(), NOW)))
+        told = changing(dataclasses.replace(status(), apt=APT), NOW)
+        self.assertEqual({"values", *tables, *(f"{name}-plot" for name in plots)}, set(told))
+
+    def test_apt(self) -> None:
+        """A host that answers apt has a table of its mirrors, and one of pacman's only where there is pacman."""
+        both = dataclasses.replace(status(), apt=APT)
+        alone = dataclasses.replace(both, host=dataclasses.replace(both.host, no_pacman="there is no /etc/pacman.conf"), mirrors=())
+        for whole, headings in ((both, ["Mirrors of pacman", "Mirrors of apt"]), (alone, ["Mirrors of apt"])):
+            page = read(render(whole, NOW))
+            self.assert_well_formed(page)
+            self.assertEqual([one.text for one in page.all("h2") if "Mirrors" in one.text], headings)
+            self.assertEqual(page.cells("apt-mirrors")[0], ["http://deb.debian.org", "well", "9.10 MiB/s", "/debian, /debian-security"])
+            self.assertEqual("mirrors" in changing(whole, NOW), len(headings) > 1)
+        self.assertNotIn("pacman", " ".join([one.text for one in page.one("main").all() if one.tag in ("dt", "dd", "p", "h2", "caption")]))
 
     def test_nothing_changes(self) -> None:
         """As time goes by and nothing happens nothing is told."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -55,14 +56,27 @@ class EndedDownloads:
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._timers: dict[Download, IDelayedCall] = {}
+        self._right: dict[Key, Download] = {}
 
-    def add(self, download: Download) -> None:
-        """Closes the files of a download after `CLOSE_DELAY`, or when there are `ENDED_LIMIT` later ones."""
+    def add(self, download: Download, right: Key | None = None) -> None:
+        """
+        Closes the files of a download after `CLOSE_DELAY`, or when there are `ENDED_LIMIT` later ones.
+
+        Args:
+            right: The key of a file that has the digest which is stated of it.
+        """
         self._timers[download] = self._clock.callLater(CLOSE_DELAY, self._close, download)
+        if right is not None:
+            self._right[right] = download
         if len(self._timers) > ENDED_LIMIT:
             oldest, timer = next(iter(self._timers.items()))
             timer.cancel()
             self._close(oldest)
+
+    def right(self, key: Key) -> Download | None:
+        """Returns the download of a file with the digest that is stated of it, as long as its files are open and it was not removed."""
+        download = self._right.get(key)
+        return download if download is not None and os.fstat(download.file.file.fileno()).st_nlink else None
 
     def close(self) -> None:
         """Closes all files now."""
@@ -72,6 +86,8 @@ class EndedDownloads:
 
     def _close(self, download: Download) -> None:
         del self._timers[download]
+        for key in [key for key, right in self._right.items() if right is download]:
+            del self._right[key]
         for file in download.files:
             file.close()
 
@@ -120,7 +136,7 @@ class Downloads:
 
     def join(self, request: FileRequest, look: Look, upstreams: Sequence[Upstream], claimed: ExpectedFile | None = None) -> Download:
         """
-        Returns the download of a file: the one that runs, or a new one.
+        Returns the download of a file: the one that runs, one that has just ended well, or a new one.
 
         Args:
             look: Gives what the sync database states of the file.
@@ -137,6 +153,10 @@ class Downloads:
             if _is_another_file(known.expected, look()):
                 raise FetchError("another file of that name is downloaded")
             return known
+        just_ended = self._ended.right(key)
+        # It ended while the LAN was asked: it was not here yet when this host was looked at.
+        if just_ended is not None and just_ended.expected == look():
+            return just_ended
         if len(self._running) >= DOWNLOADS_LIMIT:
             raise FetchError("too many downloads run already")
         expected = look()
@@ -188,7 +208,8 @@ class Downloads:
             self._log.failure("downloading {name}", name=download.name)
         finally:
             # Whatever happened, no reader waits for ever, no claim is renewed for ever, and no part of a file stays that is of no use.
-            self._ended.add(download)
+            key = (request.repo, request.arch, request.name)
+            self._ended.add(download, key if kept and request.kind is FileKind.PACKAGE else None)
             download.file.end(Progress.FAILED)
             search.end(kept=kept)
             for file in download.files:

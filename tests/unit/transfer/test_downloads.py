@@ -312,6 +312,18 @@ class DownloadsTests(Setup):
         self.assertEqual(self.content(answer), DATA)
         self.assertEqual((len(leader.asked), mirror.asked), (2, [{"Range": "bytes=4000-"}]))
 
+    def test_ended_meanwhile(self) -> None:
+        """A client that looked for a file before its download ended, and asks for it after that, gets it without another one, unless it is gone."""
+        for gone, asked in ((lambda: None, 1), (lambda: self.spool.remove(NAME), 2), (lambda: self.clock.advance(CLOSE_DELAY), 2)):
+            self.upstreams.mirrors.clear()
+            mirror = self.mirror()
+            self.assertEqual(self.content(self.successResultOf(self.settle())), DATA)
+            gone()
+            self.assertEqual(self.content(self.successResultOf(self.settle())), DATA)
+            self.assertEqual(len(mirror.asked), asked)
+            self.clock.advance(CLOSE_DELAY)
+            self.spool.remove(NAME)
+
     def test_leader_of_no_use(self) -> None:
         """A leader that gives nothing any more is followed for some seconds, whatever the keeper says; then a mirror is asked."""
         for dying in ("breaks", "stalls"):

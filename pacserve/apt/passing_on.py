@@ -18,7 +18,8 @@ HEAD_TIMEOUT = 20.0
 # What a mirror is told of what the client has, and who the client is.
 _REQUEST_HEADERS = ("If-Modified-Since", "If-None-Match", "Range", "If-Range", "Cache-Control", "Authorization")
 _ANSWER_HEADERS = ("Last-Modified", "ETag", "Content-Type", "Content-Range", "Accept-Ranges")
-_PASSED = frozenset({200, 206, 304, 416})
+# Which of the client's headers each of these answers is one to: without one of them it would be taken for the file.
+_ANSWER_TO: dict[int, tuple[str, ...]] = {200: (), 206: ("Range",), 304: ("If-Modified-Since", "If-None-Match"), 416: ("Range",)}
 
 
 class PassingOn:
@@ -46,7 +47,8 @@ class PassingOn:
         if status in REFUSALS:
             body.drop()
             return _refused(url, body)
-        if status not in _PASSED:
+        asked_for = _ANSWER_TO.get(status)
+        if asked_for is None or (asked_for and headers.keys().isdisjoint(asked_for)):
             body.drop()
             raise RequestError(503, f"{url}: the mirror answers {status}")
         return self._passed(body, url, status)

@@ -73,11 +73,21 @@ class PassingTests(SynchronousTestCase):
 
     def test_without_body(self) -> None:
         """Nothing new, and nothing behind the end, have no body."""
-        for status in (304, 416):
+        for status, asked in (
+            (304, {"If-Modified-Since": "Mon, 30 Nov 2026 21:00:00 GMT"}),
+            (304, {"If-None-Match": '"x"'}),
+            (416, {"Range": "bytes=9-"}),
+        ):
             self.mirror(Page(status=status))
-            answer = self.passed()
+            answer = self.passed(asked)
             assert isinstance(answer, PassedAnswer)
             self.assertEqual((answer.status, answer.reader), (status, None))
+
+    def test_answers_to_no_question(self) -> None:
+        """Nobody gets a part of a file, or that it has not changed, who has not asked for that."""
+        for status in (206, 304, 416):
+            self.mirror(Page(b"part", status=status))
+            self.assertEqual(self.refused(), 503)
 
     def test_refusals(self) -> None:
         """Only what the mirror says is said; every other trouble is 503, upon which apt tries again."""

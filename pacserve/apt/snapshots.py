@@ -8,6 +8,7 @@ stop.  Here an index is handed out only as it is named by the release that the c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -21,6 +22,7 @@ from pacserve.apt.knowledge import KnownFile, Releases
 from pacserve.apt.release_fetching import RefusedError, ReleaseFetching
 from pacserve.apt.release_rules import Given, GivenReleases, KeptRelease, has_client, is_older
 from pacserve.apt.targets import Target
+from pacserve.bounded import ExpiringMemory
 from pacserve.complaints import Complaints
 from pacserve.errors import FetchError, RequestError
 from pacserve.http.validators import format_date, parse_date
@@ -31,6 +33,9 @@ from pacserve.web.front import Ask
 
 # Seconds until a client is answered: apt waits 30 s for the first byte.
 ANSWER_TIMEOUT = 25.0
+# Seconds until a release is fetched anew once more, and suites for which that is remembered.
+DOUBT_INTERVAL = 60.0
+_DOUBTS_LIMIT = 1024
 
 
 class Time(NamedTuple):
@@ -64,14 +69,15 @@ class Snapshots(Releases):
         self._running: dict[str, Waiters] = {}
         self._outcomes: dict[str, KeptRelease | FetchError] = {}
         self._given = GivenReleases(own)
+        self._doubted: ExpiringMemory[str, bool] = ExpiringMemory(_DOUBTS_LIMIT, DOUBT_INTERVAL)
         self._complaints = Complaints(self._log)
 
     async def release(self, target: Target, ask: Ask) -> Answer:
         if target.name == "Release.gpg":
             return await self._signature(target, ask)
-        kept = await self._newest(target)
-        given, now = self._given.of(ask.client, target.folder, self._clock.seconds()), self._wall()
         since = parse_date(ask.header("If-Modified-Since") or "")
+        kept = await self._newest(target, doubted=self._is_doubted(target, ask.client, since))
+        given, now = self._given.of(ask.client, target.folder, self._clock.seconds()), self._wall()
         digest = given.digest if given is not None and given.url == kept.url else None
         if has_client(kept, since, digest, self._kept.of(kept.url), now):
             # A client that has a later one has it from elsewhere.
@@ -103,9 +109,28 @@ class Snapshots(Releases):
             raise RequestError(404, f"{target.url}: the mirror has no signature of its Release")
         return DocumentAnswer(kept.signature, (("Content-Type", "application/pgp-signature"),))
 
-    async def _newest(self, target: Target) -> KeptRelease:
+    def _is_doubted(self, target: Target, client: IPAddress, since: int | None) -> bool:
+        """
+        Returns whether a client did not take the newest release that it was given: apt asks by the time of one whose signature it has verified.
+
+        Bytes may have been changed on the way, and only apt knows the keys.  As long as the mirror says that nothing has changed, or has a release
+        that looks older, everybody would be given them.
+        """
+        newest, given, now = self._kept.newest(target.url), self._given.of(client, target.folder, self._clock.seconds()), self._clock.seconds()
+        dated = None if newest is None else newest.dated(self._wall())
+        if newest is None or dated is None or given is None or (given.url, given.digest) != (newest.url, newest.release.digest):
+            return False
+        if (since is not None and since >= dated) or self._doubted.get(target.url, now):
+            return False
+        self._doubted.remember(target.url, True, now)
+        return True
+
+    async def _newest(self, target: Target, *, doubted: bool = False) -> KeptRelease:
         """
         Returns the release that is handed out now: the mirror is asked once for all clients that want it at the moment.
+
+        Args:
+            doubted: True if the one that is kept may be damaged: the mirror is asked for all of its own, and that one goes out also if it is older.
 
         Raises:
             RequestError: There is none.
@@ -114,7 +139,7 @@ class Snapshots(Releases):
         waiters = self._running.get(url)
         if waiters is None:
             waiters = self._running[url] = Waiters()
-            self._complaints.hear(Deferred.fromCoroutine(self._ask(target, waiters)), "asking for a release")
+            self._complaints.hear(Deferred.fromCoroutine(self._ask(target, waiters, doubted=doubted)), "asking for a release")
         if self._running.get(url) is waiters:
             await waiters.wait()
         outcome = self._outcomes.get(url) or FetchError("a defect of this daemon")
@@ -124,11 +149,11 @@ class Snapshots(Releases):
             raise RequestError(503, f"{url}: {outcome}")
         return outcome
 
-    async def _ask(self, target: Target, waiters: Waiters) -> None:
+    async def _ask(self, target: Target, waiters: Waiters, *, doubted: bool) -> None:
         url = target.url
         self._outcomes.pop(url, None)
         try:
-            self._outcomes[url] = await self._decided(target)
+            self._outcomes[url] = await self._decided(target, doubted=doubted)
         except FetchError as error:
             self._outcomes[url] = error
         finally:
@@ -140,7 +165,7 @@ class Snapshots(Releases):
         if url not in self._running:
             self._outcomes.pop(url, None)
 
-    async def _decided(self, target: Target) -> KeptRelease:
+    async def _decided(self, target: Target, *, doubted: bool) -> KeptRelease:
         """
         Returns the mirror's release, or the last good one where that can't be handed out.
 
@@ -149,7 +174,7 @@ class Snapshots(Releases):
         """
         former, until = self._kept.newest(target.url), self._clock.seconds() + ANSWER_TIMEOUT
         try:
-            found = await self._fetching.newest(target, former)
+            found = await self._fetching.newest(target, replace(former, modified=None, etag="") if former is not None and doubted else former)
         except RefusedError:
             self._kept.withdraw(target.url)
             raise
@@ -160,13 +185,13 @@ class Snapshots(Releases):
                 raise
             self._complaints.about(target.url, f"{target.url}: {error}: apt gets the release that was fetched last")
             return former
-        if former is not None and is_older(found, former, self._wall()):
+        if former is not None and not doubted and is_older(found, former, self._wall()):
             self._complaints.about(target.url, f"{target.url}: the mirror has an older release than before: apt gets the one that was fetched last")
             return former
         self._complaints.about(target.url, "")
         if former is not None and not await self._is_complete(found, former, until):
             return self._kept.newest(target.url) or former
-        self._take(found)
+        self._take(found, doubted=doubted)
         return found
 
     async def _is_complete(self, found: KeptRelease, former: KeptRelease, until: float) -> bool:
@@ -180,12 +205,12 @@ class Snapshots(Releases):
             return True
         return await self._completeness.of(found, former, names, lambda: self._take(found), until) is True
 
-    def _take(self, found: KeptRelease) -> None:
+    def _take(self, found: KeptRelease, *, doubted: bool = False) -> None:
         """Keeps a release that is handed out, unless it is kept as the newest already."""
         newest = self._kept.newest(found.url)
         if newest == found:
             self._kept.used(found.url)
-        elif newest is None or not is_older(found, newest, self._wall()):
+        elif newest is None or doubted or not is_older(found, newest, self._wall()):
             self._kept.keep(found)
 
     def _by_name(self, releases: Sequence[KeptRelease], folder: Target, path: str, client: IPAddress) -> KnownFile | None:

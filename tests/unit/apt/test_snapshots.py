@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.apt.kept_releases import RELEASES_PER_SUITE, KeptReleases
 from pacserve.apt.knowledge import KnownFile
 from pacserve.apt.release_fetching import FETCH_TIMEOUT, ReleaseFetching
-from pacserve.apt.snapshots import ANSWER_TIMEOUT, Snapshots, Time
+from pacserve.apt.snapshots import ANSWER_TIMEOUT, DOUBT_INTERVAL, Snapshots, Time
 from pacserve.apt.targets import Target
 from pacserve.errors import RequestError
 from pacserve.network.addresses import parse_address
@@ -158,10 +158,37 @@ class SnapshotTests(SynchronousTestCase):
         self.got()
         self.has(1)
         with capturedLogs() as events:
-            self.assertEqual(self.got().body, release(2))
+            self.assertEqual(self.got(THERE).body, release(2))
+            self.assertEqual(self.got(headers={"If-Modified-Since": modified(2)}).status, 304)
         self.assertEqual((len(events), self.found()), (1, digest_of(b"p2")))
         self.has(3)
         self.assertEqual(self.got().body, release(3))
+
+    def test_not_taken(self) -> None:
+        """A release that was changed on the way goes to everybody only until a client has not taken it, whatever it states."""
+        for wrong in (release(1).replace(b"Origin", b"Orihin"), release(5)):
+            self.repository.files[INRELEASE.url], self.repository.headers[INRELEASE.url] = wrong, {"Last-Modified": modified(1)}
+            self.assertEqual(self.got(headers={"If-Modified-Since": modified(0)}).body, wrong)
+            self.has(1)
+            self.assertEqual(self.got(OTHER, headers={"If-Modified-Since": modified(0)}).body, wrong)
+            self.clock.advance(DOUBT_INTERVAL)
+            for client in (HERE, OTHER):
+                self.assertEqual(self.got(client, headers={"If-Modified-Since": modified(0)}).body, release(1))
+                self.assertEqual(self.found(client), digest_of(b"p1"))
+            self.clock.advance(DOUBT_INTERVAL)
+
+    def test_not_taken_again_and_again(self) -> None:
+        """Clients that forget what they were given cost the mirror all of a release once in a while, and one that has it costs none."""
+        self.has(1)
+        self.got()
+        for _ in range(3):
+            self.got()
+        self.got(headers={"If-Modified-Since": modified(1)})
+        whole = [url for url, headers in self.repository.asked if "If-Modified-Since" not in headers]
+        self.assertEqual(len(whole), 2)
+        self.clock.advance(DOUBT_INTERVAL)
+        self.got(headers={"If-Modified-Since": modified(1)})
+        self.assertEqual(len([url for url, headers in self.repository.asked if "If-Modified-Since" not in headers]), 2)
 
     def test_each_client(self) -> None:
         """Each client gets the indexes of the release that it was given last."""

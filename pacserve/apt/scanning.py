@@ -204,7 +204,6 @@ def scan(path: str, output: IO[bytes]) -> None:
 def main() -> int:
     """Writes the index of a list, and returns the exit status."""
     _, path = sys.argv
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     try:
         scan(path, sys.stdout.buffer)
         sys.stdout.buffer.flush()
@@ -218,4 +217,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     sys.exit(main())

@@ -15,10 +15,10 @@ from pacserve.packages.files import ExpectedFile
 from pacserve.waiting import Waiters
 from pacserve.web.bodies.arriving import ArrivingReader, Span
 
-# Bytes that are held for a client that is slower than the mirror; the mirror is read again when there are fewer.
+# Bytes that are held for a client that is slower than the mirror, which is read again when the client has taken half of them.
 HELD_BYTES = 1 << 20
-# Seconds until it is looked whether there are.
-FULL_DELAY = 0.05
+# Seconds until the mirror is read at the latest.  A client that takes next to nothing may have asked for gigabytes: each time more is held for it.
+FULL_DELAY = 600.0
 # Seconds without a byte after which the mirror is given up: apt gives up after 30.
 STALL_TIMEOUT = 25.0
 
@@ -43,7 +43,7 @@ class PassedBody(ArrivingReader):
         self._digest = hashlib.sha256()
         self._arrived = self._taken = 0
         self._held = bytearray()
-        self._ended = self._right = False
+        self._ended = self._right = self._full = False
         self._waiters = Waiters()
         self._reading = Complaints(self._log).hear(Deferred.fromCoroutine(self._read()), "passing a file on")
 
@@ -57,6 +57,9 @@ class PassedBody(ArrivingReader):
         piece = bytes(self._held[: min(size, self._readable() - offset)])
         del self._held[: len(piece)]
         self._taken += len(piece)
+        if self._full and len(self._held) <= HELD_BYTES // 2:
+            self._full = False
+            self._body.hurry()
         return piece
 
     def span(self, offset: int, size: int) -> Span | None:
@@ -99,7 +102,8 @@ class PassedBody(ArrivingReader):
             self._digest.update(data)
         self._held += data
         self._waiters.wake()
-        return max(self._limit(len(data)), FULL_DELAY if len(self._held) > HELD_BYTES else 0.0)
+        self._full = len(self._held) > HELD_BYTES
+        return max(self._limit(len(data)), FULL_DELAY if self._full else 0.0)
 
     def _is_right(self) -> bool:
         expected = self._expected

@@ -42,3 +42,7 @@ class IncomingBody(Protocol):
 
     def drop(self) -> None:
         """Lets go of the connection."""
+
+    def hurry(self) -> None:
+        """Has the next piece come now, whatever `take` said when it was given the last one, where the body can be told."""
+        return

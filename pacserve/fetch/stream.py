@@ -89,6 +89,7 @@ class BodyStream:
         self._clock = clock
         self._rate = rate
         self._taken = False
+        self._flow: _Flow | None = None
 
     @property
     def encoded(self) -> str:
@@ -112,7 +113,7 @@ class BodyStream:
         self._taken = True
         ended: Deferred[None] = Deferred()
         gathering = Gathering(self.answer.length, self._clock.seconds(), self._rate.get())
-        flow = _Flow(ended, take, stall, self._clock, gathering)
+        flow = self._flow = _Flow(ended, take, stall, self._clock, gathering)
         self._response.deliverBody(flow)
         try:
             await ended
@@ -121,6 +122,11 @@ class BodyStream:
             raise
         finally:
             self._rate.learn(gathering.rate)
+
+    def hurry(self) -> None:
+        """Has the next piece come now, whatever `take` said when it was given the last one."""
+        if self._flow is not None:
+            self._flow.hurry()
 
     def drop(self) -> None:
         """Closes the connection, unless the body was consumed and the connection may have other users by now."""
@@ -187,6 +193,11 @@ class _Flow(Protocol):
         transport: Any = self.transport
         if transport is not None:
             transport.loseConnection()
+
+    def hurry(self) -> None:
+        """Ends a pause, if there is one, in the next turn of the reactor: the caller may be about to be paused again."""
+        if self._paused and self._timer is not None:
+            self._timer.reset(0)
 
     def _pause(self) -> None:
         self._paused = True

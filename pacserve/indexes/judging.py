@@ -211,6 +211,9 @@ class JudgedBody(IncomingBody):
     def drop(self) -> None:
         self._body.drop()
 
+    def hurry(self) -> None:
+        self._body.hurry()
+
     def _begin(self, data: bytes, take: Callable[[bytes], float]) -> float:
         self._held_back += data
         begins = self._wanted.rules.may_begin(self._held_back)

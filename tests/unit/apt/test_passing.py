@@ -89,6 +89,27 @@ class PassingTests(SynchronousTestCase):
         PassedBody(Flood(self.clock, Head(200, None), b"", 1, "ends"), limit=float)
         self.assertEqual(waits, [0.0, 0.0, FULL_DELAY, *[HELD_BYTES / 2] * 3])
 
+    def test_client_that_pauses(self) -> None:
+        """A client that takes nothing has no more held for it, and the mirror is read at once when it has taken half of that."""
+        hurries: list[int] = []
+
+        class Full(Body):
+            async def consume(self, take, stall) -> None:  # type: ignore[no-untyped-def]
+                self.wait = take(bytes(HELD_BYTES + 1))
+                await Deferred()
+
+            def hurry(self) -> None:
+                hurries.append(1)
+
+        body = Full(self.clock, Head(200, None), b"", 1, "ends")
+        passed = PassedBody(body)
+        self.assertGreaterEqual(body.wait, 600)
+        passed.read(0, HELD_BYTES // 2)
+        self.assertEqual(hurries, [])
+        passed.read(HELD_BYTES // 2, 1)
+        passed.read(HELD_BYTES // 2 + 1, 1)
+        self.assertEqual(hurries, [1])
+
     def test_client_leaves(self) -> None:
         """When the client leaves nothing more is taken from the mirror."""
         body = Body(self.clock, Head(200, len(DATA) + 1), DATA, 100, "stalls")

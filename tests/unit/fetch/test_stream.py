@@ -204,6 +204,22 @@ class FlowTests(Setup):
         self.failureResultOf(consumed, FetchError)
         self.assert_free(wire)
 
+    def test_hurry(self) -> None:
+        """A pause ends before its time for who wants the next piece now; who is not paused is not disturbed."""
+        stream, wire = self.opened(HEAD)
+        stream.hurry()
+        self.consume(stream, lambda _: 600.0)
+        stream.hurry()
+        self.clock.advance(0)
+        self.assertEqual(wire.producerState, "producing")
+        wire.give(b"1")
+        stream.hurry()
+        self.assertEqual(wire.producerState, "paused")
+        self.clock.advance(0)
+        self.assertEqual(wire.producerState, "producing")
+        wire.give(b"2")
+        self.assertEqual(wire.producerState, "paused")
+
     def test_pause_at_once(self) -> None:
         """What comes although nothing is wanted, as several chunks of one read do, is taken and ends no pause."""
         waits = [5.0, 0.0, 2.0]

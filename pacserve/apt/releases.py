@@ -32,6 +32,8 @@ _LINE = re.compile(rb"[ \t]+(?P<sha256>[0-9a-fA-F]{64})[ \t]+(?P<size>[0-9]{1,15
 # A text without one of these says nothing of any file.
 _LISTS = frozenset({b"MD5Sum", b"SHA1", b"SHA256", b"SHA512"})
 _FIELDS_LIMIT = 64
+# Lines that begin a field, or are escaped: the daemon does nothing else while it reads them, and a text of 16 MB has room for five millions.
+_READ_LIMIT = 1 << 16
 _LONGEST_DATE = 64
 # Lines that are looked at for one file.  Hundreds of indexes of a suite are empty, and so have the same digest.
 _LINES_LIMIT = 4096
@@ -126,16 +128,17 @@ def parse_release(data: bytes) -> Release | None:
             return None
         begin = headers.end()
         if _ESCAPE.search(data, begin, end):
-            return _parsed(data, _ESCAPE.sub(b"", data[begin:end]))
+            text, escapes = _ESCAPE.subn(b"", data[begin:end], _READ_LIMIT)
+            return None if escapes == _READ_LIMIT else _parsed(data, text)
     return _parsed(data, data, begin, end)
 
 
 def _parsed(data: bytes, text: bytes, begin: int = 0, end: int | None = None) -> Release | None:
     end = len(text) if end is None else end
     fields: dict[bytes, bytes] = {}
-    for match in _FIELD.finditer(text, begin, end):
+    for read, match in enumerate(_FIELD.finditer(text, begin, end)):
         fields.setdefault(match["name"], match["value"].strip())
-        if len(fields) > _FIELDS_LIMIT:
+        if len(fields) > _FIELDS_LIMIT or read > _READ_LIMIT:
             return None
     if not fields or not _LISTS & fields.keys() or not _FIELD.match(text, begin, end):
         return None

@@ -39,7 +39,7 @@ class ParseTests(TestCase):
         self.assertEqual(_parsed(release_text(FILES, date="Thu, 01 Jan 2026 00:00:00 -0000")).date, 1_767_225_600)
 
     def test_no_release(self) -> None:
-        """A page, a part of a release, and one that is too large are none."""
+        """A page, a part of a release, and one that is too large, or takes too long to read, are none."""
         page = b"<html><body>Password: <input></body></html>"
         signed = in_release(FILES)
         for data in (
@@ -50,6 +50,8 @@ class ParseTests(TestCase):
             signed[:200],
             b"\n" + release_text(FILES),
             b"a: b\nSHA256:\n" + bytes(SIZE_LIMIT),
+            b"SHA256:\n" + b"a:\n" * 100_000,
+            signed.replace(b"SHA256:", b"- \n" * 100_000 + b"SHA256:"),
         ):
             self.assertIsNone(parse_release(data), data[:40])
         self.assertIsNone(parse_release(b"".join(b"A%d: x\n" % number for number in range(100)) + release_text(FILES)))

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from pacserve.bounded import ExpiringMemory
 from pacserve.errors import FetchError
 from pacserve.fetch.stream import BodyStream, StreamingClient
-from pacserve.fetch.urls import parse_url
+from pacserve.fetch.urls import DEFAULT_PORTS, URL, parse_url
 from pacserve.mirrors.health import Fault, MirrorHealth
 from pacserve.mirrors.inquiry import REDIRECTS, REDIRECTS_LIMIT, target
 from pacserve.mirrors.mirror import Mirror
@@ -107,7 +107,7 @@ class MirrorUpstream(Upstream):
         url = parse_url(text)
         name = url.target.partition("?")[0]
         for _ in range(1 + REDIRECTS_LIMIT):
-            client = means.client if mirror.local or url.host == mirror.url.host else means.guarded
+            client = means.client if mirror.local or _is_same(url, mirror.url) else means.guarded
             allowed = headers if url.origin == mirror.url.origin else {key: value for key, value in headers.items() if key != _CREDENTIALS}
             stream = await client.stream(text, timeout=deadline - means.clock.seconds(), headers=allowed)
             if stream.answer.status not in REDIRECTS:
@@ -146,6 +146,11 @@ class MirrorUpstream(Upstream):
 
     def lied(self) -> None:
         self._means.health.blame(self._mirror.url.origin, Fault.LIED, self._means.clock.seconds())
+
+
+def _is_same(url: URL, mirror: URL) -> bool:
+    """Returns whether a URL leads to the mirror itself: its name may mean this host by now, of which other ports are no mirrors."""
+    return url.host == mirror.host and url.port in (mirror.port, *DEFAULT_PORTS.values())
 
 
 def _unencoded(stream: BodyStream, name: str) -> BodyStream:

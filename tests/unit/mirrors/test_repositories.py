@@ -93,6 +93,16 @@ class RepositoryTests(SynchronousTestCase):
         self.assertFalse(asked.hasHeader("Authorization"))
         self.assertEqual(asked.getRawHeaders("Range"), ["bytes=5-"])
 
+    def test_redirects_to_another_port(self) -> None:
+        """A mirror whose name leads to this host leads to no other port of it."""
+        for location, guarded in (("http://deb.example:15678/y", True), ("http://deb.example/y", False)):
+            self.setUp()
+            self.answer(self.network, **{"zlib1g_1_amd64.deb": Page(status=302, headers={"Location": location})})
+            self.answer(self.guarded)
+            self.guarded.hosts["deb.example:15678"] = Page(b"deb")
+            self.opened(self.upstreams.of((URL,)))
+            self.assertEqual(len(self.guarded.asked), int(guarded), location)
+
     def test_redirects_of_a_local_mirror(self) -> None:
         """A mirror on this host or its link may redirect to this host or its link; any other one is guarded against that."""
         for host in HOSTS[2:]:

@@ -49,5 +49,5 @@ class Mirroring:
         self.servers = servers
         self.health = MirrorHealth()
         self.upstreams = MirrorUpstreams(servers, client, guarded, self.health, absences, reactor)
-        self.repositories = RepositoryUpstreams(self.upstreams.means, local)
+        self.repositories = RepositoryUpstreams(self.upstreams.means)
         self.source = Mirrors(servers, Inquiry(client, guarded, reactor), self.health, absences, self.upstreams.of, reactor)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from pacserve.bounded import ExpiringMemory
 from pacserve.fetch.stream import BodyStream
-from pacserve.fetch.urls import is_localhost, literal_address, parse_url
+from pacserve.fetch.urls import parse_url
 from pacserve.mirrors.mirror import Mirror
 from pacserve.mirrors.upstream import Means, MirrorUpstream
-from pacserve.network.addresses import LocalAddresses
 from pacserve.packages.files import FileRequest
 from pacserve.sources.upstreams import REFUSALS, Upstream, Upstreams
 
@@ -47,13 +46,14 @@ class RepositoryUpstreams(Upstreams):
     """
     The mirror that a request names.  It is not one of several: the package system has chosen it.
 
+    Wherever it is, it leads by redirects neither to this host nor to its link, but to itself: its URL may be one that a client of another host names.
+
     Args:
         means: Those by which all mirrors are asked.
     """
 
-    def __init__(self, means: Means, local: LocalAddresses) -> None:
+    def __init__(self, means: Means) -> None:
         self._means = means
-        self._local = local
         self._memory = _Memory()
 
     def upstreams(self, request: FileRequest) -> Sequence[Upstream]:
@@ -67,7 +67,7 @@ class RepositoryUpstreams(Upstreams):
             urls: At least one, all of one mirror: where it does not know one, the next is asked for.
         """
         url = parse_url(urls[0])
-        return RepositoryUpstream(Mirror(url.origin, url, self._is_local(url.host)), urls, self._means, self._memory)
+        return RepositoryUpstream(Mirror(url.origin, url, local=False), urls, self._means, self._memory)
 
     def refusal(self, urls: Sequence[str]) -> int | None:
         """Returns the status by which the mirror has refused a file a moment ago: 401, 403, 404 or 410; None where it has not."""
@@ -87,12 +87,6 @@ class RepositoryUpstreams(Upstreams):
             name: That by which hosts share the file.
         """
         return self._memory.spoilt.get(name, self._means.clock.seconds()) is not None
-
-    def _is_local(self, host: str) -> bool:
-        address = literal_address(host)
-        if address is None:
-            return is_localhost(host)
-        return address.is_loopback or address.is_link_local or self._local.owns(address)
 
 
 class RepositoryUpstream(MirrorUpstream):

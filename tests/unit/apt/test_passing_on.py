@@ -19,7 +19,6 @@ from pacserve.network.addresses import parse_address
 from pacserve.packages.files import ExpectedFile
 from pacserve.web.answers import Answer, DocumentAnswer, PassedAnswer
 from pacserve.web.front import Ask
-from tests.fakes.interfaces import Addresses
 from tests.fakes.network import Line, Network, Page
 
 URL = "http://deb.example/debian/x.deb"
@@ -31,7 +30,7 @@ class PassingTests(SynchronousTestCase):
         self.clock = Clock()
         self.network = Network()
         client = StreamingClient(self.network, self.clock)
-        mirrors = RepositoryUpstreams(Means(client, client, MirrorHealth(), self.clock), Addresses())
+        mirrors = RepositoryUpstreams(Means(client, client, MirrorHealth(), self.clock))
         self.passing = PassingOn(mirrors, lambda _: 0.0)
 
     def mirror(self, page: Page | Line) -> None:

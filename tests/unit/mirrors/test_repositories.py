@@ -10,13 +10,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
+from pacserve.errors import FetchError
 from pacserve.fetch.stream import BodyStream, StreamingClient
 from pacserve.mirrors.health import MirrorHealth
 from pacserve.mirrors.repositories import LIE_LIFETIME, REFUSAL_LIFETIME, Lies, RepositoryUpstreams
 from pacserve.mirrors.upstream import Means
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.sources.upstreams import Upstream
-from tests.fakes.interfaces import Addresses
 from tests.fakes.network import Network, Page
 
 NAME = f"zlib1g_1_amd64@{'0' * 64}.blob"
@@ -46,7 +46,7 @@ class RepositoryTests(SynchronousTestCase):
         self.network, self.guarded = Network(), Network()
         self.health = MirrorHealth()
         clients = StreamingClient(self.network, self.clock), StreamingClient(self.guarded, self.clock)
-        self.upstreams = RepositoryUpstreams(Means(*clients, self.health, self.clock), Addresses("192.0.2.9"))
+        self.upstreams = RepositoryUpstreams(Means(*clients, self.health, self.clock))
 
     def opened(self, upstream: Upstream, **headers: str) -> BodyStream:
         """Asks for the file, and returns the answer that must come at once."""
@@ -104,11 +104,16 @@ class RepositoryTests(SynchronousTestCase):
             self.assertEqual(len(self.guarded.asked), int(guarded), location)
 
     def test_redirects_of_a_local_mirror(self) -> None:
-        """A mirror on this host or its link may redirect to this host or its link; any other one is guarded against that."""
+        """A mirror on this host or its link leads by redirects to itself, and to no other port or address there."""
         for host in HOSTS[2:]:
-            self.answer(self.network, here=Page(status=302, headers={"Location": "http://127.0.0.1/there"}), there=Page(b"deb"))
+            there = f"http://{host}/there"
+            self.answer(self.network, here=Page(status=302, headers={"Location": there}), there=Page(b"deb"))
             self.assertEqual(self.opened(self.upstreams.of((f"http://{host}/here",))).answer.status, 200)
         self.assertEqual(self.guarded.asked, [])
+        for elsewhere in ("http://127.0.0.1:15678/status", "http://169.254.169.254/there"):
+            self.answer(self.network, here=Page(status=302, headers={"Location": elsewhere}))
+            self.failureResultOf(Deferred.fromCoroutine(self.upstreams.of(("http://127.0.0.1/here",)).open(NAME, {}, 5.0)), FetchError)
+            self.assertEqual(self.guarded.asked.pop(), f"GET {elsewhere}")
 
     def test_lies(self) -> None:
         """It is remembered for an hour how often a mirror gave wrong bytes of a file."""

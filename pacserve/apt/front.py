@@ -79,7 +79,8 @@ class AptFront(Front):
         if known is None:
             return await self._passing.pass_on(target.url, ask)
         answer = await self._content.deliver(known, ask)
-        self._passed.given(known)
+        if ask.method == "GET":
+            self._passed.given(known)
         return answer
 
     def ahead(self, ask: Ask) -> None:

@@ -160,6 +160,8 @@ class PassedLists:
         name = self._folder.name_of(known.plain) if known.plain else None
         if name is None or known.stated.size > SIZE_LIMIT or self._taken.get(name) == known.stated.sha256:
             return
+        if len(self._turn.waiting) >= LISTS_LIMIT:  # more than are kept: the next client that is given it brings it again
+            return
         self._taken.pop(name, None)
         self._taken[name] = known.stated.sha256
         if len(self._taken) > LISTS_LIMIT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -147,6 +148,9 @@ class FrontTests(SynchronousTestCase):
         for url in INDEX.urls:
             self.assertEqual(self.answered(self.ask(url)), f"content {INDEX.stated.name} {' '.join(INDEX.urls)}")
         self.assertEqual(self.passed.all[-1], INDEX)
+        self.passed.all.clear()
+        self.answered(replace(self.ask(DEB), method="HEAD"))
+        self.assertEqual(self.passed.all, [])
 
     def test_debtorrents_form(self) -> None:
         """The host of the mirror may be the first part of the path, also where that form goes through the proxy."""

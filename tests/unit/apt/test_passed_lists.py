@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.apt import passed_lists
@@ -110,6 +111,21 @@ class ListsTests(SynchronousTestCase):
                 os.utime(path, (path.stat().st_mtime - 10, path.stat().st_mtime - 10))
         targets = sorted(self.kept())
         self.assertEqual(["arch1" in targets[0], "arch2" in targets[1], len(targets)], [True, True, 2])
+
+    def test_too_many(self) -> None:
+        """No more lists wait to be kept than are kept."""
+        self.patch(passed_lists, "LISTS_LIMIT", 2)
+        waiting: Deferred[bool] = Deferred()
+
+        async def hold(file: KnownFile) -> bool:
+            self.held += 1
+            return await waiting
+
+        lists = PassedLists(self.folder, hold, self.open, self.in_thread)
+        for number in range(5):
+            lists.given(known(URL.replace("amd64", f"arch{number}"), number))
+        waiting.callback(True)
+        self.assertEqual(self.held, 3)
 
     def test_no_place(self) -> None:
         """Where the folder can't be written that is told, and tried again with the next list."""

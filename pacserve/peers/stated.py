@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from pacserve.packages.names import is_content, is_signature
+from pacserve.packages.names import is_signature
 
-# Names of all peers together, some 250 bytes each: all former versions in the caches of a home, or all packages of a distribution.
+# Names of all peers together, some 300 bytes each: all former versions in the caches of a home, or all packages of a distribution.
 STATED_LIMIT = 16_000
 
 
@@ -33,7 +33,7 @@ class StatedNames:
     def note(self, address: str, names: Iterable[str]) -> None:
         """Remembers the packages among some names that an address states, as far as there is room."""
         for name in names:
-            if name in self._names or is_signature(name) or is_content(name):
+            if name in self._names or is_signature(name):
                 continue
             if self._counts[address] >= self._share or len(self._names) >= self._limit:
                 return

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 from twisted.internet.defer import Deferred
 
 from pacserve.app.searching import FOUND_LIMIT, Searching
+from pacserve.apt.content import StatedFile
 from pacserve.page.found import Found
 from tests.unit.app.test_explaining import NAME, SIZE, Setup
 
 OLD, OLDER = "zlib-1:1.3.1-1-x86_64.pkg.tar.zst", "zlib-1.9-1-x86_64.pkg.tar.zst"
+
+
+class OneList:
+    """States one package."""
+
+    async def refresh(self) -> None:
+        """Knows it anyway."""
+
+    def matching(self, text: str, most: int) -> list[StatedFile]:
+        """Returns it."""
+        stated = StatedFile(8, bytes(32), "zlib1g_1-1_amd64")
+        return [stated] if text in stated.label else []
 
 
 class SearchingTests(Setup):
@@ -56,6 +72,32 @@ class SearchingTests(Setup):
         )
         self.holdings.clear(peer.slot)
         self.assertEqual([one.version for one in self.search("zlib")], ["1:1.3.1-2", "2.0-1"])
+
+    def test_apt(self) -> None:
+        """A package that is shared by content is found by its label, not by its digest, here and at peers, the newest version first."""
+        names = [f"zlib1g_{version}_{arch}@{'ab' * 32}.blob" for version, arch in (("1.9-1", "amd64"), ("1.10-1", "amd64"), ("1.10-1", "i386"))]
+        self.caches.files |= {names[0]: 5, f"Packages.xz@{'ab' * 32}.blob": 9}
+        peer = self.add()
+        self.holdings.replace(peer.slot, dict.fromkeys(names[1:], 6))
+        self.parts.stated.note("10.0.0.1", names)
+        self.assertEqual(
+            sorted([(one.package, one.version, one.size, one.holders, one.newest) for one in self.search("zlib1g")]),
+            [
+                ("zlib1g", "1.10-1 (amd64)", 6, ("10.0.0.1:15678",), True),
+                ("zlib1g", "1.10-1 (i386)", 6, ("10.0.0.1:15678",), True),
+                ("zlib1g", "1.9-1 (amd64)", 5, ("this host",), False),
+            ],
+        )
+        self.assertEqual(self.search("zlib1g")[-1].version, "1.9-1 (amd64)")
+        self.assertEqual([one.package for one in self.search("Packages")], ["Packages.xz"])
+        self.assertEqual(self.search("abab"), [])
+
+    def test_apt_lists(self) -> None:
+        """A package that only the lists of apt state is found as one of apt's."""
+        lists = OneList()
+        self.parts = replace(self.parts, apt=SimpleNamespace(lists=lists))
+        (found,) = self.search("zlib1g")
+        self.assertEqual((found.package, found.version, found.repositories, found.size, found.holders), ("zlib1g", "1-1 (amd64)", ("apt",), 8, ()))
 
     def test_order(self) -> None:
         """The package of that very name comes first, then those whose names begin so, then the others."""

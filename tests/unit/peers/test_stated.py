@@ -16,10 +16,10 @@ def packages(first: int, count: int) -> list[str]:
 
 class StatedNamesTests(SynchronousTestCase):
     def test_find(self) -> None:
-        """Names of packages are found by a part of them; signatures, and content of other package systems, are not kept."""
+        """Names of packages are found by a part of them; those of files that are shared by content as well; signatures are not kept."""
         names = StatedNames()
         names.note("10.0.0.3", ["zlib-1-1-any.pkg.tar.zst", "zlib-1-1-any.pkg.tar.zst.sig", BLOB, "xz-1-1-any.pkg.tar.zst"])
-        self.assertEqual((names.find("zlib"), len(names)), (["zlib-1-1-any.pkg.tar.zst"], 2))
+        self.assertEqual((names.find("zlib"), len(names)), (["zlib-1-1-any.pkg.tar.zst", BLOB], 3))
 
     def test_bounded(self) -> None:
         """An address has a quarter of the places at most, and what has a place keeps it, whatever is stated by whom."""

@@ -112,11 +112,11 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(self.lines(), [f"peer {FIRST} holds 1 files"])
 
     def test_stated_names(self) -> None:
-        """The names of packages that a peer states can be searched, as long as any peer holds them; those of other package systems can not."""
+        """The names of packages that a peer states can be searched, as long as any peer holds them, also of what is shared by content."""
         peer = literal(0, FIRST)
         self.network.hosts[FIRST] = info(zlib=95872, blob=1)
         watch = self.watch(peer)
-        self.assertEqual(watch.stated.find("z"), [ZLIB])
+        self.assertEqual(watch.stated.find("z"), [ZLIB, BLOB])
         self.network.hosts[FIRST] = info(xz=1, etag='"2"')
         self.clock.advance(REFRESH_INTERVAL)
         self.assertEqual(watch.stated.find("z"), [XZ])

@@ -115,6 +115,11 @@ class Facts:
     apt: AptFacts | None = None
 
     @property
+    def answers_apt(self) -> bool:
+        """True if pacserve answers apt, or should."""
+        return (self.status is not None and self.status.apt is not None) or (self.apt is not None and self.apt.wanted)
+
+    @property
     def setup(self) -> str:
         """The command that sets up the configuration and the port that were examined."""
         port = f" --port {self.port}" if self.port != DEFAULT_PORT else ""

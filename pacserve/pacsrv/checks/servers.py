@@ -22,6 +22,9 @@ def check_servers(facts: Facts) -> Iterable[Finding]:
     if facts.sections is None:
         yield wrong(f"{facts.configuration} can't be read: {facts.unreadable}", "make sure that the file exists and that every user may read it")
         return
+    if not facts.sections and facts.answers_apt:
+        yield well(f"{facts.configuration} names no repository; pacserve answers apt")
+        return
     mistakes = list(_mistakes(facts.sections, facts))
     served = [section for section in facts.sections if pacserve_serves(section.servers) and not _mistaken(section, facts.port)]
     # The port of each Server line that leads to a pacserve of this host, None for mirrors.

@@ -4,8 +4,8 @@ import dataclasses
 
 from pacserve.pacsrv.checks.servers import check_cache_servers, check_folders, check_schemes, check_servers
 from pacserve.pacsrv.configuration import Section
-from pacserve.pacsrv.facts import Facts
-from pacserve.report.status import FolderStatus
+from pacserve.pacsrv.facts import AptFacts, Facts
+from pacserve.report.status import AptStatus, FolderStatus
 from tests.fakes.statuses import NOW, status
 from tests.unit.pacsrv.checks.case import CheckCase
 
@@ -39,6 +39,13 @@ class ServersTests(CheckCase):
         self.assertEqual(self.found(check_servers, unreadable="permission denied"), "wrong")
         without = status(no_pacman="there is no /etc/pacman.conf")
         self.assertEqual(self.found(check_servers, unreadable="no such file", status=without), "ok")
+
+    def test_apt(self) -> None:
+        """A pacman that was installed and has no repository is none that is missing anything, where pacserve is there for apt."""
+        apt = AptStatus(9988, (), 0, 0, 0, 0)
+        self.assertEqual(self.found(check_servers, sections=(), status=dataclasses.replace(status(), apt=apt)), "ok")
+        self.assertEqual(self.found(check_servers, sections=(), apt=AptFacts(wanted=True)), "ok")
+        self.assertEqual(self.found(check_servers, sections=()), "warning")
 
     def test_cache_server(self) -> None:
         """CacheServer is of no use to pacman 6.0, and one role is enough."""

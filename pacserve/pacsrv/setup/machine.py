@@ -149,6 +149,7 @@ def installed_places(program: str, name: str) -> list[Path]:
         program: The path by which pacsrv was started.
         name: The file below these folders, such as `iptables/pacserve-firewall`.
     """
-    prefixes = [Path(program).absolute().parents[1], Path(program).resolve().parents[1], Path("/usr/local"), Path("/usr")]
+    own = [*Path(program).absolute().parents[1:2], *Path(program).resolve().parents[1:2]]  # `python -c` has no folder above its own
+    prefixes = [*own, Path("/usr/local"), Path("/usr")]
     installed = [prefix / "share/pacserve" / name for prefix in prefixes]
     return [*installed, Path(pacserve.__file__).parents[1] / "contrib" / name]

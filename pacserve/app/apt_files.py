@@ -28,7 +28,7 @@ InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 @dataclass(frozen=True, slots=True)
 class Means:
     """
-    The means of this means.
+    The parts of the process that looking after apt's files needs.
 
     Attributes:
         run: Runs apt's own programs.

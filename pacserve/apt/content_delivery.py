@@ -22,7 +22,7 @@ from pacserve.http.ranges import resumed_at
 from pacserve.mirrors.repositories import RepositoryUpstreams
 from pacserve.network.addresses import IPAddress
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
-from pacserve.web.answers import Answer, FileAnswer, SizeAnswer, StreamAnswer
+from pacserve.web.answers import Answer, FileAnswer, SizeAnswer, StreamAnswer, discard
 from pacserve.web.front import Ask
 
 _THIS_HOST = IPv4Address("127.0.0.1")
@@ -106,12 +106,10 @@ class ContentDelivery:
             answer = await self._delivery.deliver(self.request(file), _THIS_HOST)
         except RequestError:
             return False
-        if isinstance(answer, FileAnswer):
-            answer.held.file.close()
-            return True
-        reader = answer.opened().reader if isinstance(answer, StreamAnswer) else None
-        if reader is None:
-            return False
+        if not isinstance(answer, StreamAnswer):
+            discard(answer)
+            return isinstance(answer, FileAnswer)
+        reader = answer.reader or answer.file.reader()
         try:
             held = await reader.more(file.stated.size - 1)  # the last byte can be read when all are known to be right
         finally:
@@ -121,11 +119,7 @@ class ContentDelivery:
         return held
 
     async def _begin(self, request: FileRequest, client: IPAddress) -> None:
-        answer = await self._delivery.deliver(request, client)
-        if isinstance(answer, FileAnswer):
-            answer.held.file.close()
-        elif isinstance(answer, StreamAnswer) and answer.reader is not None:
-            answer.reader.close()
+        discard(await self._delivery.deliver(request, client))
 
     async def _last_resort(self, file: KnownFile, request: FileRequest, error: RequestError) -> Answer:
         """

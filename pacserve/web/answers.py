@@ -127,3 +127,11 @@ class EventsAnswer:
 
 
 Answer = FileAnswer | RedirectAnswer | SizeAnswer | DocumentAnswer | StreamAnswer | PassedAnswer | EventsAnswer
+
+
+def discard(answer: Answer) -> None:
+    """Closes what an answer holds open that nobody is sent."""
+    if isinstance(answer, FileAnswer):
+        answer.held.file.close()
+    elif isinstance(answer, (StreamAnswer, PassedAnswer)) and answer.reader is not None:
+        answer.reader.close()

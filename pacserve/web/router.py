@@ -21,7 +21,7 @@ from pacserve.network.addresses import IPAddress, parse_address
 from pacserve.waiting import Done, Waiters, begin
 from pacserve.web.access_log import printable
 from pacserve.web.admission import AccessRules
-from pacserve.web.answers import Answer, EventsAnswer, FileAnswer, PassedAnswer, RedirectAnswer, SizeAnswer, StreamAnswer
+from pacserve.web.answers import Answer, EventsAnswer, FileAnswer, PassedAnswer, RedirectAnswer, SizeAnswer, StreamAnswer, discard
 from pacserve.web.bodies.body import PassedBytes, Sent, send_document, send_file, send_passed, send_stream
 from pacserve.web.bodies.pacing import Pacing
 from pacserve.web.bodies.whole import whole
@@ -184,10 +184,7 @@ class Router(Resource):
     def _deliver(self, exchange: _Exchange, answer: Answer) -> None:
         if exchange.gone:
             # A front that was cancelled may have had its answer already.
-            if isinstance(answer, FileAnswer):
-                answer.held.file.close()
-            elif isinstance(answer, (StreamAnswer, PassedAnswer)) and answer.reader is not None:
-                answer.reader.close()
+            discard(answer)
             self._left(exchange)
             return
         try:

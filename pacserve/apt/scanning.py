@@ -12,10 +12,8 @@ import bz2
 import contextlib
 import gzip
 import lzma
-import os
 import re
 import resource
-import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -27,7 +25,7 @@ from pacserve.apt import index
 from pacserve.apt.content import label_of, package_label
 from pacserve.apt.index import SIZE_LIMIT, ListedFile
 from pacserve.errors import plain_reason
-from pacserve.packages.kept_files import Stamp
+from pacserve.packages.kept_files import Stamp, stamp_of
 
 # Bytes of a list: Debian's largest has 50 MB.  The daemon ends a child that takes too long as well.
 LIST_LIMIT = 1 << 30
@@ -170,17 +168,18 @@ def opened(path: str) -> Iterator[IO[bytes]]:
             raise ValueError("it can't be decompressed")
 
 
-def stamp_of(path: str) -> Stamp:
+def _version_of(path: str) -> Stamp:
     """
     Returns which version of a list there is.
 
     Raises:
-        OSError: There is none that can be read: opening anything but a file would wait for a writer.
+        OSError: There is none that can be read.
     """
-    found = os.stat(path)  # noqa: PTH116
-    if not stat.S_ISREG(found.st_mode):
+    stamp = stamp_of(path)
+    if stamp is None:
+        Path(path).stat()  # says why, where that is an error
         raise OSError(0, "it is no file")
-    return (found.st_mtime_ns, found.st_ino, found.st_size)
+    return stamp
 
 
 def scan(path: str, output: IO[bytes]) -> None:
@@ -192,10 +191,10 @@ def scan(path: str, output: IO[bytes]) -> None:
         OSError: It can't be read, or the index can't be written.
     """
     for _ in range(_ATTEMPTS):
-        stamp, content = stamp_of(path), BytesIO()
+        stamp, content = _version_of(path), BytesIO()
         with opened(path) as file:
             index.write(content, stamp, (found for stanza in stanzas(file) for found in listed(stanza)))
-        if stamp_of(path) == stamp:  # the index is that of the version that it names
+        if _version_of(path) == stamp:  # the index is that of the version that it names
             output.write(content.getbuffer())
             return
     raise ValueError("it was replaced each time that it was read")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
@@ -16,7 +15,7 @@ from pacserve.apt.targets import Target
 from pacserve.complaints import Complaints
 from pacserve.errors import FetchError, plain_reason
 from pacserve.packages.children import Run
-from pacserve.packages.kept_files import KeptFiles, Stamp
+from pacserve.packages.kept_files import KeptFiles, Stamp, stamp_of
 
 # Child processes at the same time: one for each core of a small machine.
 CHILDREN_LIMIT = 2
@@ -36,7 +35,7 @@ def list_files(lists: Mapping[str, tuple[Target, ...]], complaints: Complaints) 
         if folder not in folders:
             folders[folder] = _names(folder, complaints)
         suffix = next((suffix for suffix in ("", *COMPRESSED) if f"{name}{suffix}" in folders[folder]), None)
-        stamp = None if suffix is None else _stamp(f"{stem}{suffix}")
+        stamp = None if suffix is None else stamp_of(f"{stem}{suffix}")
         if stamp is not None:
             found[f"{stem}{suffix}"] = stamp, bases
     return found
@@ -65,24 +64,12 @@ class Scans:
         self._kept.forget_others([_name(path) for path in paths])
 
     async def _scan(self, path: str) -> Index:
-        name = _name(path)
-        try:
-            file = self._kept.create(name)
-        except OSError as error:
-            raise FetchError(plain_reason(error)) from error
-        try:
-            outcome = await self._run((sys.executable, "-P", "-m", "pacserve.apt.scanning", path), file.fileno())
+        async def write(descriptor: int) -> None:
+            outcome = await self._run((sys.executable, "-P", "-m", "pacserve.apt.scanning", path), descriptor)
             if outcome.status != 0:
                 raise FetchError(outcome.complaint or f"exit status {outcome.status}")
-            index = Index(file)
-        except (OSError, ValueError) as error:
-            self._kept.discard(file)
-            raise FetchError(plain_reason(error) if isinstance(error, OSError) else str(error)) from error
-        except BaseException:
-            self._kept.discard(file)
-            raise
-        self._kept.keep(name, file)
-        return index
+
+        return await self._kept.made(_name(path), write)
 
 
 def _name(path: str) -> str:
@@ -99,11 +86,3 @@ def _names(folder: str, complaints: Complaints) -> frozenset[str]:
         trouble = f"apt's lists in {folder} can't be read: {plain_reason(error)}; no package is known, and so none is shared"
     complaints.about(folder, trouble)
     return names
-
-
-def _stamp(path: str) -> Stamp | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - a Path takes five times as long
-    except OSError:
-        return None
-    return (found.st_mtime_ns, found.st_ino, found.st_size) if stat.S_ISREG(found.st_mode) else None

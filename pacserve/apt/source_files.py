@@ -11,7 +11,7 @@ from pacserve.apt.passwords import parse_machines
 from pacserve.apt.sources import FORMAT, Sources, mirror_file, parse_mirrors, parse_places, parse_targets, sources_of
 from pacserve.errors import FetchError
 from pacserve.packages.children import ChildOutcome, NotInstalledError, Run
-from pacserve.packages.kept_files import Stamp
+from pacserve.packages.kept_files import Stamp, stamp_of
 
 # What apt says of its places: the name here, and that of apt.conf(5) with the letter of a folder or a file.
 _PLACES = {
@@ -59,7 +59,7 @@ class SourceFiles:
 
     def changed(self) -> bool:
         """Returns whether apt may say something else than when it was asked last; some 0.1 ms."""
-        return self._look() != self._seen or any(_stamp(path) != stamp for path, stamp in self._mirror_files.items())
+        return self._look() != self._seen or any(stamp_of(path) != stamp for path, stamp in self._mirror_files.items())
 
     async def read(self) -> Sources:
         """
@@ -93,7 +93,7 @@ class SourceFiles:
         path = mirror_file(repository, f"{self._places.get('LISTS', '').rstrip('/')}/auxfiles/")
         if path is None:
             return None
-        self._mirror_files[path] = _stamp(path)
+        self._mirror_files[path] = stamp_of(path)
         return parse_mirrors(_content(path))
 
     def _machines(self) -> frozenset[str] | None:
@@ -107,12 +107,12 @@ class SourceFiles:
     def _look(self) -> dict[str, Stamp | None]:
         """Returns the versions of the files that decide what apt says; a new file in one of its folders is a new entry."""
         places = self._places
-        seen = {path: _stamp(path) for path in (places.get("SOURCES"), places.get("CONFIGURATION"), places.get("PASSWORDS")) if path is not None}
+        seen = {path: stamp_of(path) for path in (places.get("SOURCES"), places.get("CONFIGURATION"), places.get("PASSWORDS")) if path is not None}
         if "STATUS" in places:  # the architectures for which this host has packages (dpkg(1), --add-architecture)
             architectures = str(Path(places["STATUS"]).with_name("arch"))
-            seen[architectures] = _stamp(architectures)
+            seen[architectures] = stamp_of(architectures)
         for folder in (places.get("SOURCE_PARTS"), places.get("CONFIGURATION_PARTS"), places.get("PASSWORD_PARTS")):
-            seen.update((path, _stamp(path)) for path in _files(folder))
+            seen.update((path, stamp_of(path)) for path in _files(folder))
         return seen
 
     def _trouble(self) -> str:
@@ -132,14 +132,6 @@ def _files(folder: str | None) -> Iterator[str]:
                     yield entry.path
         except OSError:
             return
-
-
-def _stamp(path: str) -> Stamp | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - a Path takes five times as long
-    except OSError:
-        return None
-    return (found.st_mtime_ns, found.st_ino, found.st_size)
 
 
 def _content(path: str) -> bytes:

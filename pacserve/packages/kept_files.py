@@ -7,14 +7,26 @@ import os
 import stat
 import tempfile
 from abc import abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from io import FileIO
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import quote
 
+from pacserve.errors import FetchError, plain_reason
+
 Stamp = tuple[int, int, int]
 """Tells the versions of a file apart: mtime in nanoseconds, inode, size."""
+
+
+def stamp_of(path: str) -> Stamp | None:
+    """Returns which version of a file there is; None where there is no regular file: opening a pipe would wait for a writer."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - for many requests: a Path takes five times as long
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_ino, found.st_size) if stat.S_ISREG(found.st_mode) else None
+
 
 # Not through links, and without waiting for the writer of a FIFO.
 _FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -73,13 +85,34 @@ class KeptFiles(Generic[T]):
         file.close()
         return None
 
-    def create(self, name: str) -> FileIO:
+    async def made(self, name: str, write: Callable[[int], Awaitable[None]]) -> T:
         """
-        Returns an empty file for a new table.
+        Returns a new table, and keeps it in the place of the former one.
+
+        Args:
+            write: Writes it to a descriptor, by a child process say.
 
         Raises:
-            OSError: There is no place for it, not even without a name.
+            FetchError: `write` did, what it wrote is no table, or there is no place for it, not even without a name.
         """
+        try:
+            file = self._create(name)
+        except OSError as error:
+            raise FetchError(f"no place for what it states: {plain_reason(error)}") from error
+        try:
+            await write(file.fileno())
+            table = self._table(file)
+        except (OSError, ValueError) as error:
+            self._discard(file)
+            raise FetchError(plain_reason(error) if isinstance(error, OSError) else str(error)) from error
+        except BaseException:
+            self._discard(file)
+            raise
+        self._keep(name, file)
+        return table
+
+    def _create(self, name: str) -> FileIO:
+        """Returns an empty file for a new table."""
         path = f"{self._path(name)}.new"
         with contextlib.suppress(OSError):
             os.makedirs(self._folder, mode=0o755, exist_ok=True)  # noqa: PTH103
@@ -89,14 +122,12 @@ class KeptFiles(Generic[T]):
         with tempfile.TemporaryFile(buffering=0) as file:
             return FileIO(os.dup(file.fileno()), "r+b")
 
-    def keep(self, name: str, file: FileIO) -> None:
-        """Keeps a table that was written to a file of `create`, in the place of the former one."""
+    def _keep(self, name: str, file: FileIO) -> None:
         if isinstance(file.name, str):
             with contextlib.suppress(OSError):
                 os.rename(file.name, self._path(name))  # noqa: PTH104
 
-    def discard(self, file: FileIO) -> None:
-        """Closes and removes a file of `create` that no table was written to."""
+    def _discard(self, file: FileIO) -> None:
         file.close()
         if isinstance(file.name, str):
             with contextlib.suppress(OSError):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +10,12 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from pacserve.errors import FetchError, plain_reason
+from pacserve.errors import FetchError
 from pacserve.lateness import PUNCTUAL, Lateness
 from pacserve.packages.catalogue import Catalogue
 from pacserve.packages.children import Run
 from pacserve.packages.files import ExpectedFile
-from pacserve.packages.kept_files import Stamp
+from pacserve.packages.kept_files import Stamp, stamp_of
 from pacserve.packages.names import parse_package_file
 from pacserve.pacman.configuration import ConfigurationSource
 from pacserve.pacman.kept_tables import KeptTables
@@ -195,7 +193,7 @@ class Databases(Catalogue):
         if database is None:
             database = self._databases[repo] = _Database()
         if not database.reading:
-            stamp = _stamp(configuration.database_dir, repo)
+            stamp = stamp_of(f"{configuration.database_dir.rstrip('/')}/sync/{repo}.db")
             if not self._outdated(database, stamp):
                 return None
             if stamp is None:
@@ -244,13 +242,10 @@ class Databases(Catalogue):
         Raises:
             FetchError: It can't be read.
         """
-        try:
-            file = self._kept.create(repo)
-        except OSError as error:
-            raise FetchError(f"no place for what it states: {plain_reason(error)}") from error
-        try:
+
+        async def write(descriptor: int) -> None:
             # -P: modules that lie in the folder where the daemon was started are none of ours.
-            outcome = await self._run((sys.executable, "-P", "-m", "pacserve.pacman.database_reader", database_dir, repo), file.fileno())
+            outcome = await self._run((sys.executable, "-P", "-m", "pacserve.pacman.database_reader", database_dir, repo), descriptor)
             if outcome.status == NO_PYALPM:
                 if not self._complained:
                     self._complained = True
@@ -258,28 +253,11 @@ class Databases(Catalogue):
                 raise FetchError("pyalpm is not installed")
             if outcome.status != 0:
                 raise FetchError(outcome.complaint or f"exit status {outcome.status}")
-            table = Table(file)
-        except (OSError, ValueError) as error:
-            self._kept.discard(file)
-            raise FetchError(plain_reason(error) if isinstance(error, OSError) else str(error)) from error
-        except BaseException:
-            self._kept.discard(file)
-            raise
-        self._kept.keep(repo, file)
-        return table
+
+        return await self._kept.made(repo, write)
 
 
 def _end(database: _Database) -> None:
     """Lets the coroutines go on that wait for a reading."""
     database.reading = False
     database.ended.wake()
-
-
-def _stamp(database_dir: str, repo: str) -> Stamp | None:
-    try:
-        found = os.stat(f"{database_dir.rstrip('/')}/sync/{repo}.db")  # noqa: PTH116 - for every request: a Path takes five times as long
-    except OSError:
-        return None
-    if not stat.S_ISREG(found.st_mode):
-        return None  # opening a pipe would wait for a writer
-    return (found.st_mtime_ns, found.st_ino, found.st_size)

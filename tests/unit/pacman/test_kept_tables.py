@@ -6,11 +6,13 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from pacserve.errors import FetchError
 from pacserve.packages.kept_files import Stamp
 from pacserve.pacman.kept_tables import KeptTables
-from pacserve.pacman.tables import StatedPackage
+from pacserve.pacman.tables import StatedPackage, Table
 from tests.fakes.tables import table
 
 ZLIB = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"
@@ -26,9 +28,16 @@ class KeptTablesTests(SynchronousTestCase):
 
     def keep(self, repo: str, size: int = 7) -> None:
         """Keeps a table with one package."""
-        with self.kept.create(repo) as file:
-            file.write(table(STAMP, StatedPackage(ZLIB, size)).output)
-            self.kept.keep(repo, file)
+        self.successResultOf(self.made(repo, table(STAMP, StatedPackage(ZLIB, size)).output)).close()
+
+    def made(self, repo: str, content: bytes) -> Deferred[Table]:
+        """Has a table written."""
+
+        async def write(descriptor: int) -> None:
+            os.write(descriptor, content)
+
+        making: Deferred[Table] = Deferred.fromCoroutine(self.kept.made(repo, write))
+        return making
 
     def known(self, repo: str, stamp: Stamp = STAMP) -> int | None:
         """The size of the one package in the table that is kept."""
@@ -50,9 +59,9 @@ class KeptTablesTests(SynchronousTestCase):
         self.assertEqual(len(list(self.folder.parent.rglob("*.table*"))), 4)
 
     def test_not_finished(self) -> None:
-        """What was not kept is not found, and does not stand in the way of the next one."""
-        with self.kept.create("core") as file:
-            file.write(b"half of it")
+        """A daemon that was killed while a table was written leaves nothing that is found, or stands in the way of the next one."""
+        self.folder.mkdir(parents=True)
+        (self.folder / "core.table.new").write_bytes(b"half of it")
         self.assertIsNone(self.known("core"))
         self.keep("core")
         self.assertEqual(self.known("core"), 7)
@@ -60,7 +69,7 @@ class KeptTablesTests(SynchronousTestCase):
     def test_discarded(self) -> None:
         """A file without a table leaves nothing, and the former table stays."""
         self.keep("core")
-        self.kept.discard(self.kept.create("core"))
+        self.failureResultOf(self.made("core", b"no table"), FetchError)
         self.assertEqual([path.name for path in self.folder.iterdir()], ["core.table"])
         self.assertEqual(self.known("core"), 7)
 
@@ -96,9 +105,8 @@ class KeptTablesTests(SynchronousTestCase):
     def test_no_folder(self) -> None:
         """Where the folder can't be made, a table has no name, and can be read all the same."""
         self.folder.parent.write_text("no folder")
-        with self.kept.create("core") as file:
-            file.write(b"a table")
-            self.kept.keep("core", file)
-            self.assertEqual(os.pread(file.fileno(), 100, 0), b"a table")
-        self.kept.discard(self.kept.create("core"))
+        made = self.successResultOf(self.made("core", table(STAMP, StatedPackage(ZLIB, 7)).output))
+        self.addCleanup(made.close)
+        self.assertEqual(made.size(ZLIB), 7)
+        self.failureResultOf(self.made("core", b"no table"), FetchError)
         self.assertIsNone(self.known("core"))

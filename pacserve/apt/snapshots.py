@@ -50,6 +50,19 @@ class Time(NamedTuple):
     wall: Callable[[], float]
 
 
+class _Question:
+    """
+    A question to a mirror for a release, for all clients that want it at the moment.
+
+    Attributes:
+        outcome: None until it is known.
+    """
+
+    def __init__(self) -> None:
+        self.outcome: KeptRelease | FetchError | None = None
+        self.ended = Waiters()
+
+
 class Snapshots(Releases):
     """
     Hands out releases and says which indexes belong to them.
@@ -66,8 +79,7 @@ class Snapshots(Releases):
         self._fetching = fetching
         self._completeness = Completeness(hold, time.clock)
         self._clock, self._wall = time
-        self._running: dict[str, Waiters] = {}
-        self._outcomes: dict[str, KeptRelease | FetchError] = {}
+        self._running: dict[str, _Question] = {}
         self._given = GivenReleases(own)
         self._doubted: ExpiringMemory[str, bool] = ExpiringMemory(_DOUBTS_LIMIT, DOUBT_INTERVAL)
         self._complaints = Complaints(self._log)
@@ -82,9 +94,9 @@ class Snapshots(Releases):
         if has_client(kept, since, digest, self._kept.of(kept.url), now):
             # A client that has a later one has it from elsewhere.
             self._give(ask.client, target, kept.release.digest if since == kept.dated(now) else b"")
-            return DocumentAnswer(b"", _headers(kept, now), 304)
+            return DocumentAnswer(b"", _headers(kept, now), 304, origin=_origin(kept))
         self._give(ask.client, target, kept.release.digest)
-        return DocumentAnswer(kept.release.data, _headers(kept, now))
+        return DocumentAnswer(kept.release.data, _headers(kept, now), origin=_origin(kept))
 
     def find(self, target: Target, client: IPAddress) -> KnownFile | None:
         for count in range(len(target.path) - 1, -1, -1):
@@ -107,7 +119,7 @@ class Snapshots(Releases):
             kept = await self._newest(release)
         if not kept.signature:
             raise RequestError(404, f"{target.url}: the mirror has no signature of its Release")
-        return DocumentAnswer(kept.signature, (("Content-Type", "application/pgp-signature"),))
+        return DocumentAnswer(kept.signature, (("Content-Type", "application/pgp-signature"),), origin=_origin(kept))
 
     def _is_doubted(self, target: Target, client: IPAddress, since: int | None) -> bool:
         """
@@ -135,35 +147,27 @@ class Snapshots(Releases):
         Raises:
             RequestError: There is none.
         """
-        url = target.url
-        waiters = self._running.get(url)
-        if waiters is None:
-            waiters = self._running[url] = Waiters()
-            self._complaints.hear(Deferred.fromCoroutine(self._ask(target, waiters, doubted=doubted)), "asking for a release")
-        if self._running.get(url) is waiters:
-            await waiters.wait()
-        outcome = self._outcomes.get(url) or FetchError("a defect of this daemon")
+        question = self._running.get(target.url)
+        if question is None:
+            question = self._running[target.url] = _Question()
+            self._complaints.hear(Deferred.fromCoroutine(self._ask(target, question, doubted=doubted)), "asking for a release")
+        if question.outcome is None:
+            await question.ended.wait()
+        outcome = question.outcome or FetchError("a defect of this daemon")
         if isinstance(outcome, RefusedError):
-            raise RequestError(outcome.status, f"{url}: {outcome}")
+            raise RequestError(outcome.status, f"{target.url}: {outcome}")
         if isinstance(outcome, FetchError):
-            raise RequestError(503, f"{url}: {outcome}")
+            raise RequestError(503, f"{target.url}: {outcome}")
         return outcome
 
-    async def _ask(self, target: Target, waiters: Waiters, *, doubted: bool) -> None:
-        url = target.url
-        self._outcomes.pop(url, None)
+    async def _ask(self, target: Target, question: _Question, *, doubted: bool) -> None:
         try:
-            self._outcomes[url] = await self._decided(target, doubted=doubted)
+            question.outcome = await self._decided(target, doubted=doubted)
         except FetchError as error:
-            self._outcomes[url] = error
+            question.outcome = error
         finally:
-            del self._running[url]
-            waiters.wake()
-            self._clock.callLater(0, self._clean_up, url)
-
-    def _clean_up(self, url: str) -> None:
-        if url not in self._running:
-            self._outcomes.pop(url, None)
+            del self._running[target.url]
+            question.ended.wake()
 
     async def _decided(self, target: Target, *, doubted: bool) -> KeptRelease:
         """
@@ -271,3 +275,9 @@ def _by_digest(releases: Sequence[KeptRelease], target: Target, path: str) -> Kn
 def _headers(kept: KeptRelease, now: float) -> tuple[tuple[str, str], ...]:
     dated = kept.dated(now)
     return (("Content-Type", "text/plain; charset=utf-8"), *(() if dated is None else (("Last-Modified", format_date(dated)),)))
+
+
+def _origin(kept: KeptRelease) -> str:
+    """Returns where a release is from, for the access log: this host keeps a copy, as of pacman's databases."""
+    scheme, _, rest = kept.url.partition("://")
+    return f"copy of mirror {scheme}://{rest.partition('/')[0]}"

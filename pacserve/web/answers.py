@@ -59,17 +59,19 @@ class SizeAnswer:
 @dataclass(frozen=True, slots=True)
 class DocumentAnswer:
     """
-    A document that was made here and stands in memory is sent.
+    A document that stands in memory is sent.
 
     Attributes:
         headers: Everything but Content-Length, which is set from the body; for 304 the body is empty.
         quiet: True for what peers and open pages ask again and again in the background, which is logged at debug only.
+        origin: Where it is from, for the access log; empty for what was made here.
     """
 
     body: bytes
     headers: tuple[tuple[str, str], ...] = (("Content-Type", "text/plain; charset=utf-8"),)
     status: int = 200
     quiet: bool = False
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

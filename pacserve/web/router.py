@@ -219,7 +219,7 @@ class Router(Resource):
             self._follow(exchange, answer.events.send(request, self._responder), str, quiet=True)
         else:
             sending = send_document(request, self._responder, answer.status, _fields(answer.headers), answer.body)
-            self._follow(exchange, sending, str, quiet=answer.quiet)
+            self._follow(exchange, sending, lambda: answer.origin, quiet=answer.quiet)
 
     def _follow(self, exchange: _Exchange, sending: Coroutine[Any, Any, Sent], origin: Callable[[], str], *, quiet: bool = False) -> None:
         """Tells the witnesses of a body when it was sent, or when the client has left."""

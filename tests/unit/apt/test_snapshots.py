@@ -107,8 +107,11 @@ class SnapshotTests(SynchronousTestCase):
         self.clock.advance(FETCH_TIMEOUT)
         self.assertEqual([self.successResultOf(one).body for one in asked[1:]], [release(1)] * 2)
         self.assertEqual(self.repository.count(INRELEASE.url), 3)
-        self.clock.advance(0)
-        self.assertEqual(self.snapshots._outcomes, {})
+
+    def test_origin(self) -> None:
+        """The log says of which mirror a release is a copy."""
+        self.has(1)
+        self.assertEqual(self.got().origin, "copy of mirror http://deb.example")
 
     def test_mirror_away(self) -> None:
         """The last good release and its indexes stay while the mirror is away, or gives a page; it is told once."""

@@ -705,6 +705,12 @@ class PassedTests(RouterTestCase):
         self.assertEqual(self.browser.get("/request/x", version="HTTP/1.0").status, 505)
         self.assertTrue(reader is not None and reader.closed)
 
+    def test_document_of_another_host(self) -> None:
+        """The log says where a document is from that was not made here."""
+        self.front.next = DocumentAnswer(b"text", origin="copy of mirror http://a")
+        self.browser.get("/request/x")
+        self.assertIn("200 from copy of mirror http://a, 4 bytes", self.logged())
+
     def test_cut_off(self) -> None:
         """A body that ends early ends the connection."""
         self.pass_on(200, 9, b"file")

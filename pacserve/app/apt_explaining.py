@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, DeferredSemaphore
 
 from pacserve.app.apt_knowledge import AptKnowledge
 from pacserve.app.explaining import reasons_for, shortened
-from pacserve.apt.kinds import is_difference, is_release
+from pacserve.apt.kinds import is_difference
 from pacserve.apt.knowledge import KnownFile
 from pacserve.apt.locating import locate, question_of, question_of_label
 from pacserve.apt.targets import Target, asked_target, target_of
@@ -110,7 +110,7 @@ class AptExplaining:
             return self._answer(target.name, [Reason(mirror, "no", _NO_BASE)], target)
         if is_difference(target) and not apt.diffs:
             return self._answer(target.name, [Reason(mirror, "no", _NO_DIFFERENCES)], target)
-        if is_release(target):
+        if apt.front.is_release(target, _THIS_HOST):
             return self._answer(target.name, [Reason(mirror, "used", _RELEASE)], target)
         known = apt.front.known(target, _THIS_HOST)
         if known is None:

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from pacserve.apt.content_delivery import ContentDelivery
-from pacserve.apt.kinds import is_difference, is_release
+from pacserve.apt.kinds import has_release_name, is_difference
 from pacserve.apt.knowledge import KnownFile, Lists, Releases
 from pacserve.apt.passed_lists import PassedLists
 from pacserve.apt.passing_on import PassingOn
@@ -72,7 +72,7 @@ class AptFront(Front):
             raise RequestError(404, "--apt-diffs no: apt fetches whole indexes")
         if ask.header("Authorization") is not None:  # it is for this client alone
             return await self._passing.pass_on(target.url, ask)
-        if is_release(target):
+        if self.is_release(target, ask.client):
             return await self._releases.release(target, ask)
         await self._lists.refresh()
         known = self.known(target, ask.client)
@@ -86,7 +86,7 @@ class AptFront(Front):
     def ahead(self, ask: Ask) -> None:
         """Begins to fetch the file of a request that waits for its turn, where its content is known, or will be in a moment."""
         target = self._asked(ask)
-        if target is None or self._lists.bases().of(target) is None or is_release(target) or ask.header("Authorization") is not None:
+        if target is None or self._lists.bases().of(target) is None or self.is_release(target, ask.client) or ask.header("Authorization") is not None:
             return
         if self._looking < (LOOKING_LIMIT if self._rules.owns(ask.client) else LOOKING_OF_OTHERS):
             self._looking += 1
@@ -100,6 +100,10 @@ class AptFront(Front):
 
     def _looked(self, _: object) -> None:
         self._looking -= 1
+
+    def is_release(self, target: Target, client: IPAddress) -> bool:
+        """Returns whether a file states a suite, or signs what does.  The Release of a component does not: it is an index of its suite."""
+        return has_release_name(target) and self._releases.find(target, client) is None
 
     def known(self, target: Target, client: IPAddress) -> KnownFile | None:
         """Returns a file as releases or lists state it; None where none does."""

@@ -8,8 +8,8 @@ RELEASE_FILES = frozenset({"InRelease", "Release", "Release.gpg"})
 """The names of the files that say what the indexes of a suite are, and the signature of one of them."""
 
 
-def is_release(target: Target) -> bool:
-    """Returns whether a file is one that states the indexes of its suite, or the signature of such a file."""
+def has_release_name(target: Target) -> bool:
+    """Returns whether a file is called like one that states the indexes of its suite, or like the signature of such a file."""
     return target.name in RELEASE_FILES
 
 

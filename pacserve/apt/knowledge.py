@@ -66,6 +66,7 @@ class Lists(Protocol):
     def stated(self, sha256: bytes) -> StatedFile | None:
         """Returns the file with this digest, if anybody may have it; None where no list states it, or only that of a repository with a password."""
 
+    @abstractmethod
     def matching(self, text: str, most: int) -> Sequence[StatedFile]:
         """
         Returns the files whose label contains `text`, each once, the best matches first.
@@ -73,11 +74,10 @@ class Lists(Protocol):
         Args:
             most: How many are given.
         """
-        return ()
 
+    @abstractmethod
     def extent(self) -> Extent:
         """Returns how much is known now."""
-        return Extent(0, 0)
 
 
 class Releases(Protocol):

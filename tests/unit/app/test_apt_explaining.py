@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.app.apt_explaining import AptExplaining
 from pacserve.app.apt_knowledge import AptKnowledge, apt_status
 from pacserve.app.explaining import why_of_all
-from pacserve.apt.bases import Bases
 from pacserve.apt.content import StatedFile
-from pacserve.apt.knowledge import Extent, KnownFile, Lists
+from pacserve.apt.kinds import has_release_name
+from pacserve.apt.knowledge import KnownFile
 from pacserve.apt.targets import Target, target_of
 from pacserve.delivery.table import Decision, Delivery
 from pacserve.network.addresses import Endpoint, IPAddress, parse_address
@@ -24,6 +24,7 @@ from pacserve.report.status import MirrorStatus, Why
 from pacserve.sources.candidates import Considered, Rank
 from pacserve.sources.locations import Holder, Offer
 from pacserve.web.witness import Answered
+from tests.fakes.apt_lists import FakeLists
 from tests.fakes.children import Children
 from tests.fakes.interfaces import Addresses
 
@@ -31,33 +32,8 @@ BASE = "http://deb.example/debian"
 DEB = f"{BASE}/pool/main/z/zlib/zlib1g_1%3a1.2-1_amd64.deb"
 STATED = StatedFile(86_684, bytes(range(32)), "zlib1g_1.2-1_amd64")
 INDEX = KnownFile(StatedFile(7, bytes(32), "Packages.xz"), (f"{BASE}/dists/sid/by-hash/SHA256/00", f"{BASE}/dists/sid/Packages.xz"))
+BASES = (BASE, "http://deb.example/debian-security", "https://other.example")
 PRINTED = f"'{DEB}' zlib1g_1%3a1.2-1_amd64.deb 86684 SHA256:{STATED.sha256.hex()}\n"
-
-
-class FakeLists(Lists):
-    """Lists that state one package, of two bases."""
-
-    def __init__(self) -> None:
-        self.urls = [BASE, "http://deb.example/debian-security", "https://other.example"]
-        self.looks = 0
-
-    def bases(self) -> Bases:
-        return Bases(tuple(filter(None, map(target_of, self.urls))))
-
-    async def refresh(self) -> None:
-        return
-
-    async def refresh_bases(self) -> None:
-        self.looks += 1
-
-    def find(self, target: Target) -> StatedFile | None:
-        return STATED if target == target_of(DEB) else None
-
-    def stated(self, sha256: bytes) -> StatedFile | None:
-        return STATED if sha256 == STATED.sha256 else None
-
-    def extent(self) -> Extent:
-        return Extent(2, 63_440)
 
 
 class FakeFront:
@@ -67,6 +43,10 @@ class FakeFront:
         """Returns them by their URLs."""
         known = {DEB: KnownFile(STATED, (DEB,)), **dict.fromkeys(INDEX.urls, INDEX)}
         return next((file for url, file in known.items() if target_of(url) == target), None)
+
+    def is_release(self, target: Target, client: IPAddress) -> bool:
+        """Returns whether a file is called so."""
+        return has_release_name(target)
 
 
 class FakeContent:
@@ -94,7 +74,7 @@ class FakeDelivery:
 
 class AptExplainingTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.lists, self.delivery, self.children = FakeLists(), FakeDelivery(), Children(ChildOutcome(0, PRINTED.encode(), ""))
+        self.lists, self.delivery, self.children = FakeLists(BASES, {DEB: STATED}), FakeDelivery(), Children(ChildOutcome(0, PRINTED.encode(), ""))
         self.ledger = Ledger(lambda: 2e9, Addresses(), 2e9)
         self.explaining = self.make()
 

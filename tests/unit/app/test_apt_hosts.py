@@ -11,37 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.app.apt_hosts import LOOK_INTERVAL, AptHosts
 from pacserve.app.apt_notice import AptNotice
-from pacserve.apt.bases import Bases
-from pacserve.apt.content import StatedFile
-from pacserve.apt.knowledge import Lists
-from pacserve.apt.targets import Target, target_of
+from tests.fakes.apt_lists import FakeLists
 from tests.unit.contrib.test_apt import URL
-
-
-class _Sources(Lists):
-    """Sources that are read when the test says so."""
-
-    def __init__(self) -> None:
-        self.known: tuple[str, ...] = ()
-        self.waiting: list[Deferred[None]] = []
-        self.at_once = True
-
-    def bases(self) -> Bases:
-        return Bases(tuple(filter(None, map(target_of, self.known))))
-
-    async def refresh(self) -> None:
-        if not self.at_once:
-            self.waiting.append(Deferred())
-            await self.waiting[-1]
-
-    async def refresh_bases(self) -> None:
-        return
-
-    def find(self, target: Target) -> StatedFile | None:
-        return None
-
-    def stated(self, sha256: bytes) -> StatedFile | None:
-        return None
 
 
 class AptHostsTests(SynchronousTestCase):
@@ -49,8 +20,13 @@ class AptHostsTests(SynchronousTestCase):
         temporary = tempfile.TemporaryDirectory()
         self.addCleanup(temporary.cleanup)
         self.file = Path(temporary.name) / "apt"
-        self.clock, self.sources = Clock(), _Sources()
+        self.clock, self.sources = Clock(), FakeLists()
         self.hosts = AptHosts(self.sources, AptNotice(temporary.name), URL, self.clock)
+
+    def waiting(self) -> Deferred[None]:
+        """What waits until the sources are read."""
+        assert self.sources.scanning is not None
+        return self.sources.scanning[0]
 
     def told(self) -> list[str] | None:
         """The hosts that apt's configuration is told; None where there is no file."""
@@ -58,15 +34,15 @@ class AptHostsTests(SynchronousTestCase):
 
     def test_sources(self) -> None:
         """The hosts of the http sources are told, each once, and what has changed soon after."""
-        self.sources.known = (
+        self.sources.known = [
             "http://deb.debian.org/debian",
             "http://deb.debian.org/debian-security",
             "https://a.example/x",
             "http://b.example:8080/y",
-        )
+        ]
         self.hosts.start()
         self.assertEqual(self.told(), ["b.example:8080", "deb.debian.org"])
-        self.sources.known = ("http://deb.debian.org/debian",)
+        self.sources.known = ["http://deb.debian.org/debian"]
         self.clock.advance(LOOK_INTERVAL)
         self.assertEqual(self.told(), ["deb.debian.org"])
         self.hosts.stop()
@@ -74,27 +50,27 @@ class AptHostsTests(SynchronousTestCase):
 
     def test_unread(self) -> None:
         """The daemon is told before its sources are read, which takes a while; after that they are told at once."""
-        self.sources.at_once = False
+        self.sources.scanning = []
         self.hosts.start()
         self.assertEqual(self.told(), [])
-        self.sources.known = ("http://deb.debian.org/debian",)
-        self.sources.waiting[0].callback(None)
+        self.sources.known = ["http://deb.debian.org/debian"]
+        self.waiting().callback(None)
         self.assertEqual(self.told(), ["deb.debian.org"])
 
     def test_stopped_meanwhile(self) -> None:
         """Nothing is told any more after the end, also where the sources were just being read."""
-        self.sources.at_once = False
+        self.sources.scanning = []
         self.hosts.start()
         self.hosts.stop()
-        self.sources.waiting[0].callback(None)
+        self.waiting().callback(None)
         self.hosts.stop()
         self.assertIsNone(self.told())
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_defect(self) -> None:
         """A defect of reading is logged, and costs nothing else."""
-        self.sources.at_once = False
+        self.sources.scanning = []
         self.hosts.start()
-        self.sources.waiting[0].errback(ZeroDivisionError())
+        self.waiting().errback(ZeroDivisionError())
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertEqual(self.told(), [])

@@ -8,60 +8,27 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.apt.bases import Bases
 from pacserve.apt.content import StatedFile
 from pacserve.apt.front import LOOKING_LIMIT, AptFront, AptRules
-from pacserve.apt.knowledge import KnownFile, Lists, Releases
-from pacserve.apt.targets import Target, target_of
+from pacserve.apt.knowledge import KnownFile, Releases
+from pacserve.apt.targets import Target
 from pacserve.errors import RequestError
 from pacserve.network.addresses import IPAddress, parse_address
 from pacserve.web.answers import Answer, DocumentAnswer
 from pacserve.web.front import Ask
+from tests.fakes.apt_lists import FakeLists
 
 BASE = "http://deb.example/debian"
 DEB = f"{BASE}/pool/z/zlib1g_1_amd64.deb"
 STATED = StatedFile(5, bytes(32), "zlib1g_1_amd64")
 INDEX = KnownFile(StatedFile(7, bytes(32), "Packages.xz"), (f"{BASE}/dists/a/by-hash/SHA256/00", f"{BASE}/dists/a/Packages.xz"))
+COMPONENT = KnownFile(StatedFile(8, bytes(32), "Release"), (f"{BASE}/dists/a/main/binary-amd64/Release",))
 CLIENT = parse_address("127.0.0.1")
 
 
 def no_header(_: str) -> None:
     """Gives no header."""
     return
-
-
-class FakeLists(Lists):
-    """
-    Lists by hand.
-
-    Attributes:
-        later: The bases that are found by another look.
-        looks: How often somebody looked again.
-        scanning: Fires when the lists are known; None where they are.
-    """
-
-    def __init__(self) -> None:
-        self.known = [BASE]
-        self.later: list[str] = []
-        self.looks = 0
-        self.scanning: Deferred[None] | None = None
-
-    def bases(self) -> Bases:
-        return Bases(tuple(filter(None, map(target_of, self.known))))
-
-    async def refresh(self) -> None:
-        if self.scanning is not None:
-            await self.scanning
-
-    async def refresh_bases(self) -> None:
-        self.looks += 1
-        self.known += self.later
-
-    def find(self, target: Target) -> StatedFile | None:
-        return STATED if target.url == DEB else None
-
-    def stated(self, sha256: bytes) -> StatedFile | None:
-        return None
 
 
 class FakeReleases(Releases):
@@ -71,7 +38,7 @@ class FakeReleases(Releases):
         return DocumentAnswer(f"release {target.url}".encode())
 
     def find(self, target: Target, client: IPAddress) -> KnownFile | None:
-        return INDEX if target.url in INDEX.urls else None
+        return {**dict.fromkeys(INDEX.urls, INDEX), COMPONENT.urls[0]: COMPONENT}.get(target.url)
 
 
 class FakeContent:
@@ -116,7 +83,7 @@ class FakePassed:
 
 class FrontTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.lists, self.content = FakeLists(), FakeContent()
+        self.lists, self.content = FakeLists([BASE], {DEB: STATED}), FakeContent()
         self.passed = FakePassed()
         self.front = self.make()
 
@@ -162,6 +129,10 @@ class FrontTests(SynchronousTestCase):
         """The files that state indexes are handed out as such."""
         for name in ("InRelease", "Release", "Release.gpg"):
             self.assertEqual(self.answered(self.ask(f"{BASE}/dists/a/{name}")), f"release {BASE}/dists/a/{name}")
+
+    def test_release_of_a_component(self) -> None:
+        """A file that is called like one that states a suite, and is stated by one, is an index."""
+        self.assertEqual(self.answered(self.ask(COMPONENT.urls[0])), f"content {COMPONENT.stated.name} {COMPONENT.urls[0]}")
 
     def test_passed_on(self) -> None:
         """Everything else is passed on, and all that is for a client with a password."""
@@ -214,12 +185,13 @@ class FrontTests(SynchronousTestCase):
 
     def test_ahead_of_the_lists(self) -> None:
         """What apt asks for while its lists are scanned is begun when they are known, as far as it is not too much."""
-        self.lists.scanning = Deferred()
+        self.lists.scanning = []
         for _ in range(LOOKING_LIMIT + 5):
             self.front.ahead(self.ask(DEB))
         self.assertEqual(self.content.begun, [])
         scanning, self.lists.scanning = self.lists.scanning, None
-        scanning.callback(None)
+        for one in scanning:
+            one.callback(None)
         self.assertEqual(len(self.content.begun), LOOKING_LIMIT)
         self.front.ahead(self.ask(DEB))
         self.assertEqual(len(self.content.begun), LOOKING_LIMIT + 1)

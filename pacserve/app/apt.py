@@ -33,6 +33,8 @@ from pacserve.network.addresses import LocalAddresses
 from pacserve.packages.files import FileRequest
 from pacserve.peers.source import PeerSource
 from pacserve.resolver.resolver import Resolver
+from pacserve.sources.candidates import Rank
+from pacserve.transfer.source import DownloadSource
 from pacserve.web.router import Router
 from pacserve.web.routes import Route
 from pacserve.web.server.connections import Connections
@@ -95,10 +97,11 @@ class AptServing:
         self._hosts = AptHosts(around.files.lists, notice, f"http://127.0.0.1:{around.settings.apt_port}", reactor)
         self._ports: list[IListeningPort] = []
         fetching = around.fetching
+        downloads = DownloadSource(fetching.downloads, around.mirrors, around.catalogue, reactor, Rank.RUNNING)
         self.delivery = Deliverer(
             Sources(
                 local=[around.caches, around.files.source],
-                others=[around.peers, fetching.packages],
+                others=[around.peers, downloads],
                 mirrors=NoMirrors(),
                 catalogue=around.catalogue,
             ),

@@ -20,6 +20,8 @@ class Rank(enum.IntEnum):
     CACHE = 0
     FOLDERS = 5
     """Folders of this host that stand before all mirrors in the configuration."""
+    RUNNING = 7
+    """A download that runs on this host, for clients that are sent nowhere else: what a peer gave would go into the same file."""
     PEERS = 10
     """Peers whose inventory lists the file."""
     PEERS_UNKNOWN = 20

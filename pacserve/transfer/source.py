@@ -25,24 +25,30 @@ _NO_MIRROR = "there is no mirror to download it from"
 
 
 class DownloadSource(PackageSource, RunningDownloads):
-    """Offers packages and their signatures: those that are being downloaded, and those that could be."""
+    """
+    Offers packages and their signatures: those that are being downloaded, and those that could be.
 
-    def __init__(self, downloads: Downloads, upstreams: Upstreams, catalogue: Catalogue, clock: IReactorTime) -> None:
+    Args:
+        running: The place of those that are being downloaded.
+    """
+
+    def __init__(self, downloads: Downloads, upstreams: Upstreams, catalogue: Catalogue, clock: IReactorTime, running: Rank = Rank.DOWNLOAD) -> None:
         self._downloads = downloads
         self._upstreams = upstreams
         self._catalogue = catalogue
         self._clock = clock
+        self._rank = running
 
     @property
     def best(self) -> Rank:
-        return Rank.DOWNLOAD
+        return min(self._rank, Rank.DOWNLOAD)
 
     def candidates(self, wanted: Wanted) -> Sequence[Candidate]:
         request = wanted.request
         if request.kind is FileKind.DATABASE or not wanted.shared:
             return ()
         if self._runs(request):
-            return (Candidate(Rank.DOWNLOAD, _RUNNING, partial(self._join, request)),)
+            return (Candidate(self._rank, _RUNNING, partial(self._join, request)),)
         return (Candidate(Rank.DOWNLOAD, _UNASKED, partial(self._mirrors, request)),)
 
     def consider(self, wanted: Wanted) -> Sequence[Considered]:
@@ -51,7 +57,7 @@ class DownloadSource(PackageSource, RunningDownloads):
         if not wanted.shared:
             return (Considered("download", Rank.DOWNLOAD, _NOT_SHARED, None),)
         if self._runs(wanted.request):
-            return (Considered("download", Rank.DOWNLOAD, "it arrives", _RUNNING),)
+            return (Considered("download", self._rank, "it arrives", _RUNNING),)
         upstreams = self._upstreams.upstreams(wanted.request)
         if not upstreams:
             return (Considered("download", Rank.DOWNLOAD, _NO_MIRROR, None),)

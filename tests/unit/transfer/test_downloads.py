@@ -18,7 +18,7 @@ from pacserve.errors import AbsentError, FetchError
 from pacserve.network.addresses import parse_address
 from pacserve.packages.files import ExpectedFile, FileKind, FileRequest
 from pacserve.packages.marks import marked
-from pacserve.sources.candidates import Wanted
+from pacserve.sources.candidates import Rank, Wanted
 from pacserve.sources.locations import Holder, Offer, RunningDownload, UnaskedMirrors
 from pacserve.sources.upstreams import Upstream, Upstreams
 from pacserve.transfer import leader_search
@@ -482,6 +482,18 @@ class DownloadsTests(Setup):
         considered.append([one.offer for one in self.source.consider(wanted)])
         self.assertEqual(offers, [[Offer(Holder.UNASKED)], [Offer(Holder.RUNNING)]])
         self.assertEqual(considered, offers)
+
+    def test_place(self) -> None:
+        """A download that runs comes before peers where clients are sent nowhere else, and one that would have to be begun after them."""
+        self.mirror(dies_at=[3000], dying="stalls")
+        source = DownloadSource(self.downloads, self.upstreams, self.known, self.clock, Rank.RUNNING)
+        wanted = Wanted(REQUEST, None, parse_address("127.0.0.1"))
+        ranks = [(source.candidates(wanted)[0].rank, source.consider(wanted)[0].rank)]
+        self.settle()
+        ranks.append((source.candidates(wanted)[0].rank, source.consider(wanted)[0].rank))
+        self.assertEqual(ranks, [(Rank.DOWNLOAD,) * 2, (Rank.RUNNING,) * 2])
+        self.assertLess(source.best, Rank.PEERS)
+        self.assertGreater(self.source.best, Rank.PEERS)
 
     def test_no_mirror(self) -> None:
         """A repository without a mirror has nothing to download from, which is no reason to think that the file might exist."""

@@ -124,7 +124,9 @@ class Fetching:
         self._tried.remember("spool", True, self._around.clock.seconds())
         if not self._failed:
             self._failed = True
-            self._log.warn("{error}; until then pacman is redirected, and nothing is downloaded here", error=trouble)
+            self._log.warn(
+                "{error}; until then nothing is downloaded here: pacman is redirected, and apt is handed on what the mirror has", error=trouble
+            )
 
     def _probe(self) -> None:
         """Uses the spool again, if a file can be made there; one on a full disk is usable, and says so with each download."""
@@ -158,7 +160,9 @@ class Fetching:
             self.spool.open(next(iter(self._around.cache_dirs()), None))
         except ConfigurationError as error:
             if first:
-                self._log.warn("{error}; until then pacman is redirected, and nothing is downloaded here", error=error)
+                self._log.warn(
+                    "{error}; until then nothing is downloaded here: pacman is redirected, and apt is handed on what the mirror has", error=error
+                )
             return
         self._take_up()
         if not first:

@@ -15,6 +15,8 @@ from pacserve.web.front import Ask
 
 # Seconds until the head of a mirror's answer: apt gives up after 30 s without a byte.
 HEAD_TIMEOUT = 20.0
+# The same for a file that this host has tried to download before: three attempts of 7 s at a mirror that hangs are behind the client.
+LAST_TIMEOUT = 5.0
 # What a mirror is told of what the client has, and who the client is.
 _REQUEST_HEADERS = ("If-Modified-Since", "If-None-Match", "Range", "If-Range", "Cache-Control", "Authorization")
 _ANSWER_HEADERS = ("Last-Modified", "ETag", "Content-Type", "Content-Range", "Accept-Ranges")
@@ -42,7 +44,7 @@ class PassingOn:
             RequestError: 404 and the like where the mirror says so, 503 where it does not answer well.
         """
         headers = {name: value for name in _REQUEST_HEADERS if (value := ask.header(name)) is not None}
-        body = await self._asked((url,), headers)
+        body = await self._asked((url,), headers, HEAD_TIMEOUT)
         status = body.answer.status
         if status in REFUSALS:
             body.drop()
@@ -60,7 +62,7 @@ class PassingOn:
         Raises:
             RequestError: 404 and the like where the mirror says so, 503 where it does not give the file.
         """
-        body = await self._asked(urls, {})
+        body = await self._asked(urls, {}, LAST_TIMEOUT)
         answer = body.answer
         if answer.status in REFUSALS:
             body.drop()
@@ -71,9 +73,9 @@ class PassingOn:
             raise RequestError(503, f"{urls[-1]}: the mirror answers {stated}")
         return self._passed(body, urls[-1], 200, expected)
 
-    async def _asked(self, urls: Sequence[str], headers: dict[str, str]) -> IncomingBody:
+    async def _asked(self, urls: Sequence[str], headers: dict[str, str], timeout: float) -> IncomingBody:
         try:
-            return await self._mirrors.of(urls).open("", headers, HEAD_TIMEOUT)
+            return await self._mirrors.of(urls).open("", headers, timeout)
         except FetchError as error:
             raise RequestError(503, f"{urls[-1]}: the mirror can't be asked: {error}") from error
 

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.apt.passing_on import PassingOn
+from pacserve.apt.passing_on import HEAD_TIMEOUT, LAST_TIMEOUT, PassingOn
 from pacserve.errors import RequestError
 from pacserve.fetch.stream import StreamingClient
 from pacserve.mirrors.health import MirrorHealth
@@ -110,12 +110,15 @@ class PassingTests(SynchronousTestCase):
         self.assertEqual((answer.status, dict(answer.headers)["WWW-Authenticate"]), (401, 'Basic realm="x"'))
 
     def test_silent_mirror(self) -> None:
-        """A mirror that says nothing is given up before apt gives up."""
+        """A mirror that says nothing is given up before apt gives up, and soon where the file was tried before."""
         self.mirror(Line.SILENT)
-        asked = Deferred.fromCoroutine(self.passing.pass_stated((URL,), EXPECTED))
-        self.assertNoResult(asked)
-        self.clock.advance(20.0)
-        self.assertEqual(self.failureResultOf(asked, RequestError).value.status, 503)
+        ask = Ask("GET", ("debian", "x.deb"), parse_address("127.0.0.1"), {}.get)  # type: ignore[arg-type]
+        for asking, timeout in ((self.passing.pass_on(URL, ask), HEAD_TIMEOUT), (self.passing.pass_stated((URL,), EXPECTED), LAST_TIMEOUT)):
+            asked = Deferred.fromCoroutine(asking)
+            self.clock.advance(timeout - 0.1)
+            self.assertNoResult(asked)
+            self.clock.advance(0.1)
+            self.assertEqual(self.failureResultOf(asked, RequestError).value.status, 503)
 
     def test_stated(self) -> None:
         """A file that is stated is passed on whole, with its stated length."""

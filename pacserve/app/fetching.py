@@ -128,6 +128,9 @@ class Fetching:
                 "{error}; until then nothing is downloaded here: pacman is redirected, and apt is handed on what the mirror has", error=trouble
             )
 
+    def _complain(self, error: object) -> None:
+        self._log.warn("{error}; until then nothing is downloaded here: pacman is redirected, and apt is handed on what the mirror has", error=error)
+
     def _probe(self) -> None:
         """Uses the spool again, if a file can be made there; one on a full disk is usable, and says so with each download."""
         with contextlib.suppress(OSError):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pacserve.metrics.definitions import DELIVERED, LOOKUP, REQUESTS, SAVED, SERVED, TRANSFER, Definition, Distribution, Family
-from pacserve.report.status import OWN_FRONTS, Origin, origin_of
+from pacserve.report.origins import OWN_FRONTS, Origin, origin_of
 from pacserve.web.witness import Answered, Witness
 
 LOOKUP_BOUNDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 8.0)

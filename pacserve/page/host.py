@@ -5,7 +5,8 @@ from __future__ import annotations
 from pacserve.page.layout import facts
 from pacserve.page.table import Cell
 from pacserve.page.text import day, number, share, size
-from pacserve.report.status import AptStatus, HostStatus, Origin, Status
+from pacserve.report.origins import Origin
+from pacserve.report.status import AptStatus, HostStatus, Status
 
 _MISSES = {
     "auto": "this host downloads it once for the LAN; without peers, pacman is redirected to the mirror",

@@ -9,7 +9,8 @@ from pacserve.page.files import NamedFile, named_file
 from pacserve.page.hosts import HostNames, host_of_url, shares_cell
 from pacserve.page.table import Cell, Table, folded
 from pacserve.page.text import milliseconds, number, size
-from pacserve.report.status import Origin, Record, origin_of
+from pacserve.report.origins import Origin, origin_of
+from pacserve.report.status import Record
 from pacserve.web.origins import shares_in
 
 FIRST_REQUESTS = 10

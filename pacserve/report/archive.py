@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from pacserve.report.ledger import DAY, DAYS, HOUR, HOURS, Counts, History, no_counts
-from pacserve.report.status import Origin
+from pacserve.report.origins import Origin
 
 _VERSION = 1
 # Seconds to wait for another process that holds the database.

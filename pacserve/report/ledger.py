@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from pacserve.network.addresses import LocalAddresses
 from pacserve.report.asked import asked_url
-from pacserve.report.status import OWN_FRONTS, Bucket, Origin, Record, Tally, TrafficStatus, origin_of
+from pacserve.report.origins import OWN_FRONTS, Origin, origin_of
+from pacserve.report.status import Bucket, Record, Tally, TrafficStatus
 from pacserve.web.origins import Share, shares_in
 from pacserve.web.witness import Answered, Witness
 

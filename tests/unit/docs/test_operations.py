@@ -17,7 +17,7 @@ from pacserve.metrics.errors import ErrorClass
 from pacserve.metrics.requests import FRONTS, Outcome
 from pacserve.metrics.snapshot import MIRROR_STATES, MOST_PEERS, PEER_STATES
 from pacserve.network.addresses import parse_address
-from pacserve.report.status import Origin
+from pacserve.report.origins import Origin
 from pacserve.web.access_log import AccessLog
 from pacserve.web.origins import Share, source_text
 from pacserve.web.witness import Answered, ClientLeft

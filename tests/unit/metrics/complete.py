@@ -11,7 +11,8 @@ from pacserve.metrics.errors import ErrorClass, ErrorCounts
 from pacserve.metrics.exposition import Exposition
 from pacserve.metrics.requests import FRONTS, Outcome, RequestCounts
 from pacserve.metrics.snapshot import MIRROR_STATES, PEER_STATES
-from pacserve.report.status import Origin, Status
+from pacserve.report.origins import Origin
+from pacserve.report.status import Status
 from tests.unit.metrics.statuses import peer, status
 from tests.unit.metrics.test_requests import answered, to_peer
 

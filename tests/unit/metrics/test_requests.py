@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.metrics.definitions import DELIVERED, LOOKUP, REQUESTS, SAVED, SERVED, TRANSFER, Definition, Distribution
 from pacserve.metrics.requests import FRONTS, LOOKUP_BOUNDS, TRANSFER_BOUNDS, Outcome, RequestCounts
-from pacserve.report.status import Origin
+from pacserve.report.origins import Origin
 from pacserve.web.witness import Answered
 
 NAME = "zlib-1:1.3.1-2-x86_64.pkg.tar.zst"

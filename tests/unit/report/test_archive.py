@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.report.archive import Archive
 from pacserve.report.ledger import DAY, DAYS, HOURS, Counts, History, no_counts
-from pacserve.report.status import Origin
+from pacserve.report.origins import Origin
 
 
 def day(number: int, size: int = 10) -> Counts:

@@ -4,7 +4,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pacserve.network.addresses import parse_address
 from pacserve.report.ledger import DAY, DAYS, MINUTE, MINUTES, PEERS, RECENT, History, Ledger, no_counts
-from pacserve.report.status import Bucket, Origin, Tally
+from pacserve.report.origins import Origin
+from pacserve.report.status import Bucket, Tally
 from pacserve.web.witness import Answered
 from tests.fakes.interfaces import Addresses
 

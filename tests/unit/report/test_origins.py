@@ -1,8 +1,8 @@
-"""Tests for `pacserve.report.status`."""
+"""Tests for `pacserve.report.origins`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.report.status import Origin, origin_of
+from pacserve.report.origins import Origin, origin_of
 
 
 class OriginTests(SynchronousTestCase):

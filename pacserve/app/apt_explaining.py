@@ -18,7 +18,7 @@ from pacserve.network.addresses import Endpoint
 from pacserve.packages.labels import parse_label, parse_package_path
 from pacserve.packages.names import parse_content_name
 from pacserve.report.ledger import Ledger
-from pacserve.report.status import Reason, Why
+from pacserve.report.why import Reason, Why
 
 _SYSTEM = "apt"
 _THIS_HOST = IPv4Address("127.0.0.1")

@@ -10,7 +10,7 @@ from pacserve.delivery.delivering import Deliverer
 from pacserve.delivery.table import Delivery
 from pacserve.network.addresses import Endpoint
 from pacserve.packages.files import FileKind, FileRequest
-from pacserve.report.status import Reason, Why
+from pacserve.report.why import Reason, Why
 
 # Candidates that are told one by one.
 REASONS_LIMIT = 80

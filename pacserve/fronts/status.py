@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from pacserve.errors import RequestError
-from pacserve.report.status import Status, Why
+from pacserve.report.status import Status
 from pacserve.report.status_json import encode
+from pacserve.report.why import Why
 from pacserve.web.answers import Answer, DocumentAnswer
 from pacserve.web.front import Ask, Front
 

@@ -12,8 +12,9 @@ from pacserve.pacsrv.layout import Screen, has_colours
 from pacserve.pacsrv.options import Question
 from pacserve.pacsrv.presentation import show_status, show_why
 from pacserve.pacsrv.text import printable
-from pacserve.report.status import Status, Why
+from pacserve.report.status import Status
 from pacserve.report.status_json import decode
+from pacserve.report.why import Why
 
 T = TypeVar("T")
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pacserve.pacsrv.layout import Cell, Screen, Style, bar, table
 from pacserve.pacsrv.text import ago, delay, number, size, span
 from pacserve.report.health import Health, health_of, health_text
-from pacserve.report.status import AptStatus, MirrorStatus, PeerStatus, Record, SpoolStatus, Status, TrafficStatus, TransferStatus, Why
+from pacserve.report.status import AptStatus, MirrorStatus, PeerStatus, Record, SpoolStatus, Status, TrafficStatus, TransferStatus
+from pacserve.report.why import Why
 from pacserve.web.origins import shares_in
 
 # Characters inside the brackets of a progress bar.

@@ -8,7 +8,8 @@ import types
 import typing
 from typing import Any, TypeVar
 
-from pacserve.report.status import Status, Why
+from pacserve.report.status import Status
+from pacserve.report.why import Why
 
 T = TypeVar("T")
 

@@ -20,7 +20,8 @@ from pacserve.network.addresses import Endpoint, IPAddress, parse_address
 from pacserve.packages.children import ChildOutcome
 from pacserve.packages.files import FileKind, FileRequest
 from pacserve.report.ledger import Ledger
-from pacserve.report.status import MirrorStatus, Why
+from pacserve.report.status import MirrorStatus
+from pacserve.report.why import Why
 from pacserve.sources.candidates import Considered, Rank
 from pacserve.sources.locations import Holder, Offer
 from pacserve.web.witness import Answered

@@ -33,7 +33,7 @@ from pacserve.peers.roster import Roster
 from pacserve.peers.source import Neighbourhood, PeerSource
 from pacserve.peers.stated import StatedNames
 from pacserve.report.ledger import Ledger
-from pacserve.report.status import Why
+from pacserve.report.why import Why
 from pacserve.resolver.resolver import Resolver
 from pacserve.sources.candidates import Considered, Rank, Wanted
 from pacserve.sources.locations import Holder, Offer

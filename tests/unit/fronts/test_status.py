@@ -12,8 +12,9 @@ from pacserve.fronts.status import MetricsFront, StatusFront, WhyFront
 from pacserve.metrics.errors import ErrorCounts
 from pacserve.metrics.exposition import Exposition
 from pacserve.metrics.requests import RequestCounts
-from pacserve.report.status import HostStatus, Status, TrafficStatus, Why
+from pacserve.report.status import HostStatus, Status, TrafficStatus
 from pacserve.report.status_json import decode
+from pacserve.report.why import Why
 from pacserve.web.answers import Answer, DocumentAnswer
 from tests.fakes.interfaces import ask
 from tests.unit.metrics.statuses import status

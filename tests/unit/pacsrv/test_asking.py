@@ -15,8 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.pacsrv.answering import Console, show
 from pacserve.pacsrv.asking import Daemon, SilentError
 from pacserve.pacsrv.options import Question
-from pacserve.report.status import AptStatus, Why
+from pacserve.report.status import AptStatus
 from pacserve.report.status_json import encode
+from pacserve.report.why import Why
 from tests.fakes.statuses import NOW, peer, status
 
 

@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from pacserve.pacsrv.layout import Screen, bar, has_colours, table
 from pacserve.pacsrv.presentation import show_status, show_why
 from pacserve.pacsrv.text import width
-from pacserve.report.status import AptStatus, FindingStatus, MirrorStatus, Reason, Record, SpoolStatus, TransferStatus, UnfinishedStatus, Why
+from pacserve.report.status import AptStatus, FindingStatus, MirrorStatus, Record, SpoolStatus, TransferStatus, UnfinishedStatus
+from pacserve.report.why import Reason, Why
 from pacserve.web.origins import Share
 from tests.fakes.statuses import NOW, peer, status
 

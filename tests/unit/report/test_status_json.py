@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pacserve.report.status import Reason, Record, Status, TransferStatus, Why
+from pacserve.report.status import Record, Status, TransferStatus
 from pacserve.report.status_json import decode, encode
+from pacserve.report.why import Reason, Why
 from tests.fakes import statuses
 
 STATUS: Any = st.from_type(Status)

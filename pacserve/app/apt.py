@@ -143,6 +143,11 @@ class AptServing:
         """Requests that have not ended yet."""
         return 0 if self._served is None else self._served[0].running
 
+    async def answered(self) -> None:
+        """Returns when no client waits for the front to answer."""
+        if self._served is not None:
+            await self._served[0].answered()
+
     def serve(self, router: Router, connections: Connections) -> None:
         """Takes what answers requests on the port, and the registry of the connections of all ports."""
         self._served = router, connections

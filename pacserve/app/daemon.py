@@ -11,7 +11,6 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
-from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -21,11 +20,11 @@ from pacserve.app.apt import AptServing, AptSurroundings
 from pacserve.app.apt_files import AptFiles, Here, Means, with_archives
 from pacserve.app.catalogues import Catalogues, ChosenUpstreams
 from pacserve.app.fetching import Fetching, Surroundings, take
-from pacserve.app.listening import close, listen, listen_on_loopback, unused_options
 from pacserve.app.mirroring import Mirroring
-from pacserve.app.naming import own_names, page_of, shown
+from pacserve.app.naming import own_names
 from pacserve.app.notify import ServiceNotifier
 from pacserve.app.peering import Peering, Time
+from pacserve.app.ports import Ports
 from pacserve.app.reporting import Parts
 from pacserve.app.routes import Fronts, routes
 from pacserve.app.telling import Telling
@@ -117,9 +116,7 @@ class Daemon:
         wall = process.wall
         self.stopping = False
         self._reactor, self._settings = reactor, settings
-        self._inherited = process.inherited
         self._open_files = process.open_files
-        self._ports, self._loopback = list[IListeningPort](), list[IListeningPort]()
         self._notifier = ServiceNotifier(process.environment.get("NOTIFY_SOCKET"))
         self._threads = threads = Threads(reactor)
         instance = secrets.token_hex(16)
@@ -137,9 +134,8 @@ class Daemon:
         self._private = private = PrivateRepositories(self._configuration, servers, settings.private)
         catalogue = Catalogues(self._databases, content := ContentCatalogue())
         self._caches = caches = CachedPackages(self._cache_dirs, catalogue, threads.run, reactor, wall, private.names)
-        apt_files = (
-            AptFiles(settings, Here(machine, names, settings.apt_port), Means(run, threads.run, reactor, wall, lateness)) if settings.apt else None
-        )
+        means = Means(run, threads.run, reactor, wall, lateness)
+        apt_files = AptFiles(settings, Here(machine, names, settings.apt_port), means) if settings.apt else None
         packages = with_archives(caches, apt_files)
         shared = SharedPackages(packages, private.names, catalogue)
 
@@ -167,18 +163,24 @@ class Daemon:
             Policy(settings.misses, settings.hits, peering.source.has_usable, self._downloads),
             reactor,
         )
-        self._apt = (
+        around_apt = (
             None
             if apt_files is None
-            else AptServing(
-                AptSurroundings(
-                    settings, content, mirroring.repositories, fetching, limits.wan, caches, peering.source, self._downloads, apt_files, wall, machine
-                ),
-                instance,
-                reactor,
-                process.environment,
+            else AptSurroundings(
+                settings=settings,
+                catalogue=content,
+                mirrors=mirroring.repositories,
+                fetching=fetching,
+                limit=limits.wan,
+                caches=caches,
+                peers=peering.source,
+                has_spool=self._downloads,
+                files=apt_files,
+                wall=wall,
+                machine=machine,
             )
         )
+        self._apt = None if around_apt is None else AptServing(around_apt, instance, reactor, process.environment)
         rules = AccessRules(
             clients=ClientAdmission(machine, settings.clients),
             peers=PeerAdmission(machine, settings.peers, peering.source.is_peer),
@@ -224,7 +226,7 @@ class Daemon:
         router = partial(Router, rules=rules, clock=reactor, witnesses=(*logs, *self._telling.witnesses), wall=wall, pacing=pacing)
         self._router = router(routes(fronts))
         self._connections = Connections(reactor, most=affordable(process.open_files), ranking=ranking)
-        self._site = Site(self._router, reactor, connections=self._connections)
+        self._ports = Ports(reactor, settings, process.inherited, Site(self._router, reactor, connections=self._connections), self._apt)
         if self._apt is not None:
             self._apt.serve(router([self._apt.route]), self._connections)
 
@@ -238,63 +240,30 @@ class Daemon:
         """
         self._threads.start()
         await self._configuration.load()
-        # Before the spool is touched: the port may be in use.
-        self._ports = listen(self._reactor, self._site, self._settings.bind, self._settings.port, self._inherited)
-        await self._open_for_apt()
+        await self._ports.open()  # before the spool is touched: a port may be in use
         if self._open_files < FEWEST_OPEN_FILES:
             self._log.warn(
                 "only {count} files may be open at a time, and {wanted} are wanted: raise LimitNOFILE= of the service, or ulimit -n",
                 count=self._open_files,
                 wanted=FEWEST_OPEN_FILES,
             )
-        unused = unused_options(self._settings.bind, self._settings.port, self._ports) if self._inherited else ""
-        for complaint in (*self._proxies.complaints, *([unused] if unused else [])):
+        for complaint in filter(None, (*self._proxies.complaints, self._ports.unused)):
             self._log.warn("{complaint}", complaint=complaint)
-        listening: Any = self._ports[0].getHost()
         try:
             self._fetching.start()
             self._in_background(self._telling.start(), "reading the history")
-            self._peering.start(listening.port)
+            self._peering.start(self._ports.number)
         except (ConfigurationError, StartError):
-            await self._close_ports(accepting=False)
+            await self._ports.close(accepting=False)
             self._fetching.stop()  # or the next start would take this one for a crash
             raise
-        if not self._inherited:  # the service manager's sockets outlive this process, and others would not
-            self._loopback = listen_on_loopback(self._reactor, self._site, self._ports)
-        for port in (*self._ports, *self._loopback):
-            self._site.take(port)
+        self._ports.take()
         if self._apt is not None:
             self._apt.start()
         self._lateness.start()
         self._in_background(self._prepare(), "preparing for the first requests")
-        where = self._shown_ports()
-        self._log.info("pacserve {version} listens on {where}; status page: {page}", version=__version__, where=where, page=page_of(self._ports))
-        self._notifier.ready(f"Listening on {where}")
-
-    async def _open_for_apt(self) -> None:
-        """
-        Opens the port for apt.
-
-        Raises:
-            StartError: It can't be had; nothing is left open.
-        """
-        try:
-            if self._apt is not None:
-                self._apt.open()
-        except StartError:
-            await self._close_ports(accepting=False)
-            raise
-
-    async def _close_ports(self, *, accepting: bool) -> None:
-        """
-        Listens no more.
-
-        Args:
-            accepting: True to accept what waits in the sockets of which no other process has a copy.
-        """
-        await close((*self._ports, *self._loopback), accepting=accepting and not self._inherited)
-        if self._apt is not None:
-            await self._apt.close(accepting=accepting)
+        self._log.info("pacserve {version} listens on {where}; status page: {page}", version=__version__, where=self._ports, page=self._ports.page)
+        self._notifier.ready(f"Listening on {self._ports}")
 
     async def _prepare(self) -> None:
         """Reads what the first requests would wait for, and finds out what is wrong with the caches and this host."""
@@ -320,9 +289,9 @@ class Daemon:
         self._configuration.stop()
         self._connections.retire()
         await self._in_time(self._connections.gone(), GRACE)
-        await self._close_ports(accepting=True)
+        await self._ports.close(accepting=True)
         if not await self._in_time(self._connections.gone(), FAREWELL):
-            await self._in_time(self._router.answered(), LAST_ANSWERS)
+            await self._in_time(self._answered(), LAST_ANSWERS)
         running = self._router.running + (0 if self._apt is None else self._apt.running)
         if running:
             self._log.info("{count} transfers were cut", count=running)
@@ -334,6 +303,12 @@ class Daemon:
         self._access_log.flush()
         self._databases.close()
 
+    async def _answered(self) -> None:
+        """Returns when no client waits for an answer."""
+        await self._router.answered()
+        if self._apt is not None:
+            await self._apt.answered()
+
     def reload(self) -> None:
         """Reads pacman.conf again now; a wrong one is logged, and the last good one stays."""
         self._notifier.reloading(self._reactor.seconds())
@@ -342,11 +317,7 @@ class Daemon:
     async def _reload(self) -> None:
         if await self._configuration.reload() and not self._configuration.current().missing:
             self._log.info("pacman.conf was read again")
-        self._notifier.ready(f"Listening on {self._shown_ports()}")
-
-    def _shown_ports(self) -> str:
-        ports = ", ".join(map(shown, self._ports))
-        return ports if self._apt is None else f"{ports}, for apt on {self._apt.shown_ports()}"
+        self._notifier.ready(f"Listening on {self._ports}")
 
     def _downloads(self) -> bool:
         """Returns whether something new may be downloaded now."""
